@@ -1,0 +1,70 @@
+"""
+### Orders in
+
+Every ten minutes, brings new and changed orders of the seller account into PostgreSQL.
+
+**Switches** (Admin → Variables): `backmarket_enabled` and `backmarket_order_download`.
+
+**A run** reads everything modified since the last one, less ten minutes. Pausing the DAG, a crash, or running it
+twice loses and repeats nothing. Once a day the open orders are read again, whatever their modification date says.
+
+**The past:** trigger it with `from` and `to` (dates of creation, in UTC, `to` not included). Or start a backfill;
+one run with `from` and `to` is faster for a long span, as Back Market has no upper bound to ask for.
+
+**When it fails:** the last lines of the failed task's log say what happened and what to do. Clear the task to
+repeat it; that is always safe. `quarantine_check` fails when documents could not be understood: all others are
+stored.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag
+
+from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
+from backmarket.operators.gate import BackMarketGateOperator
+from backmarket.operators.open_order_refresh import BackMarketOpenOrderRefreshOperator
+from backmarket.operators.order_download import BackMarketOrderDownloadOperator
+from backmarket.operators.order_report import (
+    BackMarketOrderAnnouncementOperator,
+    BackMarketQuarantineCheckOperator,
+)
+from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+from backmarket.operators.purge_personal_data import BackMarketPurgePersonalDataOperator
+
+DATE_OR_EMPTY = {"type": ["null", "string"], "format": "date-time"}
+
+
+@dag(
+    schedule=schedule("orders_schedule"),
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    tags=[*TAGS, "orders"],
+    doc_md=__doc__,
+    params={
+        "from": Param(None, title="Created from", description="Leave empty for what is new.", **DATE_OR_EMPTY),
+        "to": Param(None, title="Created before", description="Empty: up to now.", **DATE_OR_EMPTY),
+    },
+)
+def backmarket_orders() -> None:
+    gate = BackMarketGateOperator(task_id="order_download_gate", toggle="order_download")
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+    download = BackMarketOrderDownloadOperator(task_id="order_download")
+    refresh = BackMarketOpenOrderRefreshOperator(task_id="open_order_refresh")
+    counts = [download.output, refresh.output]
+    BackMarketOrderAnnouncementOperator(
+        task_id="announce_orders", counts=counts, trigger_rule="none_failed_min_one_success"
+    )
+    BackMarketQuarantineCheckOperator(
+        task_id="quarantine_check", counts=counts, trigger_rule="none_failed_min_one_success"
+    )
+    purge = BackMarketPurgePersonalDataOperator(
+        task_id="purge_personal_data", trigger_rule="none_failed_min_one_success"
+    )
+
+    gate >> prepare >> download >> refresh
+    [download, refresh] >> purge
+
+
+backmarket_orders()

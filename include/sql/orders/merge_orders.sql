@@ -1,0 +1,208 @@
+-- Merge staged orders, their lines and addresses in one statement; answers the ids it touched.
+-- :account
+--
+-- Of several readings of one order the newest document wins, and the later reading at equal date_modification.
+-- A stored document never gives way to an older one. Unchanged rows are not rewritten.
+with latest as (
+    select distinct on (order_id) *
+    from staged_orders
+    order by order_id asc, date_modification desc nulls last, read_no desc
+),
+
+-- What is not older than what is stored. A document without date_modification is as new as its reading.
+fresh as (
+    select latest.*
+    from latest
+    left join backmarket.orders as stored
+        on stored.account = %(account)s and stored.order_id = latest.order_id
+    where
+        stored.order_id is null
+        or coalesce(latest.date_modification, latest.read_at)
+        >= coalesce(stored.date_modification, stored.read_at)
+),
+
+merged_orders as (
+    insert into backmarket.orders as stored (
+        account, order_id, state, country_code, currency, price, shipping_price, sales_taxes, payment_method,
+        tracking_number, tracking_url, shipper, is_backship, delivery_note,
+        date_creation, date_modification, date_payment, date_shipping, expected_dispatch_date,
+        document, first_seen_at, read_at
+    )
+    select
+        %(account)s, order_id, state, country_code, currency, price, shipping_price, sales_taxes, payment_method,
+        tracking_number, tracking_url, shipper, is_backship, delivery_note,
+        date_creation, date_modification, date_payment, date_shipping, expected_dispatch_date,
+        document, read_at, read_at
+    from fresh
+    order by order_id
+    on conflict (account, order_id) do update set
+        state = excluded.state,
+        country_code = excluded.country_code,
+        currency = excluded.currency,
+        price = excluded.price,
+        shipping_price = excluded.shipping_price,
+        sales_taxes = excluded.sales_taxes,
+        payment_method = excluded.payment_method,
+        tracking_number = excluded.tracking_number,
+        tracking_url = excluded.tracking_url,
+        shipper = excluded.shipper,
+        is_backship = excluded.is_backship,
+        delivery_note = excluded.delivery_note,
+        date_creation = excluded.date_creation,
+        date_modification = excluded.date_modification,
+        date_payment = excluded.date_payment,
+        date_shipping = excluded.date_shipping,
+        expected_dispatch_date = excluded.expected_dispatch_date,
+        document = excluded.document,
+        read_at = excluded.read_at,
+        gone_at = null
+    where
+        stored.document is distinct from excluded.document
+        or stored.gone_at is not null
+    -- xmax is zero only in a row version that this statement inserted.
+    returning stored.order_id, (stored.xmax = 0) as is_new
+),
+
+merged_lines as (
+    insert into backmarket.order_lines as stored (
+        account, orderline_id, order_id, sku, listing_id, quantity, price, shipping_price, currency, state,
+        orderline_fee, sales_taxes, return_reason, return_message, imei, serial_number, product, product_id,
+        brand, condition, backcare, backcare_price_cents, date_creation,
+        first_seen_at, first_seen_state, accepted_seen_at
+    )
+    select distinct on (line.orderline_id)
+        %(account)s, line.orderline_id, line.order_id, line.sku, line.listing_id, line.quantity, line.price,
+        line.shipping_price, line.currency, line.state, line.orderline_fee, line.sales_taxes, line.return_reason,
+        line.return_message, line.imei, line.serial_number, line.product, line.product_id, line.brand,
+        line.condition, line.backcare, line.backcare_price_cents, line.date_creation,
+        fresh.read_at, line.state,
+        -- 2 accepted, 3 shipped, 5 and 6 refunded from there: accepted by the earliest of what we know.
+        case
+            when line.state in (2, 3, 5, 6)
+                then least(fresh.read_at, fresh.date_shipping, fresh.date_modification)
+        end
+    from fresh
+    inner join merged_orders on fresh.order_id = merged_orders.order_id
+    inner join staged_order_lines as line on fresh.order_id = line.order_id and fresh.read_no = line.read_no
+    order by line.orderline_id
+    on conflict (account, orderline_id) do update set
+        order_id = excluded.order_id,
+        sku = excluded.sku,
+        listing_id = excluded.listing_id,
+        quantity = excluded.quantity,
+        price = excluded.price,
+        shipping_price = excluded.shipping_price,
+        currency = excluded.currency,
+        state = excluded.state,
+        orderline_fee = excluded.orderline_fee,
+        sales_taxes = excluded.sales_taxes,
+        return_reason = excluded.return_reason,
+        return_message = excluded.return_message,
+        imei = excluded.imei,
+        serial_number = excluded.serial_number,
+        product = excluded.product,
+        product_id = excluded.product_id,
+        brand = excluded.brand,
+        condition = excluded.condition,
+        backcare = excluded.backcare,
+        backcare_price_cents = excluded.backcare_price_cents,
+        date_creation = excluded.date_creation,
+        accepted_seen_at = coalesce(stored.accepted_seen_at, excluded.accepted_seen_at),
+        gone_at = null
+    returning stored.orderline_id
+),
+
+-- A line that the newer document no longer lists is kept, and marked.
+gone_lines as (
+    update backmarket.order_lines as stored
+    set gone_at = fresh.read_at
+    from fresh
+    inner join merged_orders on fresh.order_id = merged_orders.order_id
+    where
+        stored.account = %(account)s
+        and stored.order_id = fresh.order_id
+        and stored.gone_at is null
+        and not exists (
+            select 1
+            from staged_order_lines as line
+            where line.order_id = fresh.order_id and line.read_no = fresh.read_no
+            and line.orderline_id = stored.orderline_id
+        )
+    returning stored.orderline_id
+),
+
+-- A null never wipes what is known: Back Market blanks addresses of older orders.
+merged_addresses as (
+    insert into backmarket.order_addresses as stored (
+        account, order_id, kind, first_name, last_name, first_name_pronunciation, last_name_pronunciation,
+        company, street, street2, postal_code, city, state, country, phone, email, customer_id_number
+    )
+    select
+        %(account)s, address.order_id, address.kind, address.first_name, address.last_name,
+        address.first_name_pronunciation, address.last_name_pronunciation, address.company, address.street,
+        address.street2, address.postal_code, address.city, address.state, address.country, address.phone,
+        address.email, address.customer_id_number
+    from fresh
+    inner join staged_order_addresses as address
+        on fresh.order_id = address.order_id and fresh.read_no = address.read_no
+    order by address.order_id, address.kind
+    on conflict (account, order_id, kind) do update set
+        first_name = coalesce(excluded.first_name, stored.first_name),
+        last_name = coalesce(excluded.last_name, stored.last_name),
+        first_name_pronunciation = coalesce(excluded.first_name_pronunciation, stored.first_name_pronunciation),
+        last_name_pronunciation = coalesce(excluded.last_name_pronunciation, stored.last_name_pronunciation),
+        company = coalesce(excluded.company, stored.company),
+        street = coalesce(excluded.street, stored.street),
+        street2 = coalesce(excluded.street2, stored.street2),
+        postal_code = coalesce(excluded.postal_code, stored.postal_code),
+        city = coalesce(excluded.city, stored.city),
+        state = coalesce(excluded.state, stored.state),
+        country = coalesce(excluded.country, stored.country),
+        phone = coalesce(excluded.phone, stored.phone),
+        email = coalesce(excluded.email, stored.email),
+        customer_id_number = coalesce(excluded.customer_id_number, stored.customer_id_number)
+    where
+        (
+            coalesce(excluded.first_name, stored.first_name),
+            coalesce(excluded.last_name, stored.last_name),
+            coalesce(excluded.first_name_pronunciation, stored.first_name_pronunciation),
+            coalesce(excluded.last_name_pronunciation, stored.last_name_pronunciation),
+            coalesce(excluded.company, stored.company),
+            coalesce(excluded.street, stored.street),
+            coalesce(excluded.street2, stored.street2),
+            coalesce(excluded.postal_code, stored.postal_code),
+            coalesce(excluded.city, stored.city),
+            coalesce(excluded.state, stored.state),
+            coalesce(excluded.country, stored.country),
+            coalesce(excluded.phone, stored.phone),
+            coalesce(excluded.email, stored.email),
+            coalesce(excluded.customer_id_number, stored.customer_id_number)
+        ) is distinct from (
+            stored.first_name, stored.last_name, stored.first_name_pronunciation, stored.last_name_pronunciation,
+            stored.company, stored.street, stored.street2, stored.postal_code,
+            stored.city, stored.state, stored.country, stored.phone,
+            stored.email, stored.customer_id_number
+        )
+    returning stored.order_id
+),
+
+touched as (
+    select order_id, is_new from merged_orders
+    union all
+    select order_id, false from merged_addresses
+),
+
+verdicts as (
+    select latest.order_id, bool_or(touched.is_new) as is_new
+    from latest
+    left join touched on latest.order_id = touched.order_id
+    group by latest.order_id
+)
+
+select
+    count(*) filter (where is_new) as new,
+    count(*) filter (where not is_new) as changed,
+    count(*) filter (where is_new is null) as unchanged,
+    (select count(*) from merged_lines) as lines,
+    (select count(*) from gone_lines) as lines_gone
+from verdicts

@@ -1,0 +1,26 @@
+-- The lines of staged_orders, tied to the very reading (read_no) they came with.
+create temporary table staged_order_lines (
+    read_no bigint not null,
+    order_id bigint not null,
+    orderline_id bigint not null,
+    sku text,
+    listing_id bigint,
+    quantity integer not null,
+    price numeric,
+    shipping_price numeric,
+    currency text,
+    state integer not null,
+    orderline_fee numeric,
+    sales_taxes numeric,
+    return_reason integer,
+    return_message text,
+    imei text,
+    serial_number text,
+    product text,
+    product_id bigint,
+    brand text,
+    condition integer,
+    backcare boolean,
+    backcare_price_cents bigint,
+    date_creation timestamptz
+)

@@ -1,0 +1,7 @@
+"""The Airflow assets that tell other DAGs that data has changed."""
+
+from __future__ import annotations
+
+from airflow.sdk import Asset
+
+ORDERS = Asset(name="backmarket/orders", uri="backmarket://orders", group="backmarket")

@@ -1,0 +1,141 @@
+"""Turns an Airflow connection of type ``backmarket`` into a client of the seller API."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+if TYPE_CHECKING:
+    from psycopg_pool import ConnectionPool
+
+    from backmarket.api.client import BackMarketClient
+    from backmarket.api.config import ClientConfig
+    from backmarket.api.throttle import Throttle
+
+
+class BackMarketHook(BaseHook):
+    """Opens the seller API of the account that a connection names.
+
+    :param backmarket_conn_id: the connection: ``host`` is the platform, ``password`` the token, ``extra`` has
+        ``market`` and ``user_agent``.
+    :param warehouse_conn_id: the database through which all workers share Back Market's rate limit; None
+        limits this process alone, for a single cheap call.
+    """
+
+    conn_name_attr = "backmarket_conn_id"
+    default_conn_name = "backmarket_default"
+    conn_type = "backmarket"
+    hook_name = "Back Market"
+
+    def __init__(
+        self,
+        backmarket_conn_id: str = default_conn_name,
+        warehouse_conn_id: str | None = "backmarket_warehouse",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.backmarket_conn_id = backmarket_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+        self._client: BackMarketClient | None = None
+        self._pool: ConnectionPool | None = None
+
+    @cached_property
+    def config(self) -> ClientConfig:
+        """The connection, checked.
+
+        :raises ConnectionFormError: where a field is missing or malformed, naming it and what is accepted.
+        """
+        from airflow.sdk.log import mask_secret
+
+        from backmarket.api.config import ClientConfig
+
+        connection = self.get_connection(self.backmarket_conn_id)
+        extra = connection.extra_dejson
+        token = connection.password or ""
+        if token:
+            mask_secret(token)
+            mask_secret(f"Basic {token}")
+        try:
+            return ClientConfig(
+                base_url=_base_url(connection.host),
+                token=token,
+                market=extra.get("market") or "fr-fr",
+                user_agent=extra.get("user_agent") or "",
+            )
+        except ValueError as error:
+            raise ConnectionFormError(
+                f"Connection {self.backmarket_conn_id} cannot be used: {_reasons(error)}. "
+                "Correct it under Admin → Connections."
+            ) from None
+
+    def get_conn(self) -> BackMarketClient:
+        """Return the client, opened at the first call; close it with :meth:`close`."""
+        from backmarket.api.client import BackMarketClient
+
+        if self._client is None:
+            self._client = BackMarketClient(self.config, self._throttle())
+        return self._client
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Validate the token with one cheap read; what the Test button of the connection form calls."""
+        from backmarket.api.client import BackMarketClient
+        from backmarket.api.errors import BackMarketError
+
+        try:
+            with BackMarketClient(self.config) as client:
+                orders = client.count_orders()
+        except (BackMarketError, ConnectionFormError) as error:
+            return False, str(error)
+        except Exception as error:  # noqa: BLE001 - Airflow shows the text; a trace could carry the token
+            return False, f"The connection could not be tested: {type(error).__name__}."
+        return True, f"The token is valid: {self.config.base_url} answers, {orders} orders are visible."
+
+    def close(self) -> None:
+        """Close the client and what it holds open in the database."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def __enter__(self) -> BackMarketClient:
+        return self.get_conn()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _throttle(self) -> Throttle:
+        from backmarket.api.throttle import CATALOGUE_RATES, GENERAL_RATES, Throttle
+        from backmarket.warehouse.accounts import account_of
+        from backmarket.warehouse.rate_limit import open_pool, shared_bucket
+
+        if self.warehouse_conn_id is None:
+            return Throttle.in_memory()
+        account = account_of(self.backmarket_conn_id)
+        self._pool = open_pool(self.warehouse_conn_id)
+        return Throttle(
+            general=shared_bucket(self._pool, account, "general", GENERAL_RATES),
+            catalogue=shared_bucket(self._pool, account, "catalogue", CATALOGUE_RATES),
+        )
+
+
+class ConnectionFormError(ValueError):
+    """A field of the connection is missing or malformed; the message names it and what is accepted."""
+
+
+def _base_url(host: str | None) -> str:
+    """Return the platform's address: people write the host with and without a scheme."""
+    host = (host or "").strip().rstrip("/")
+    return host if "://" in host or not host else f"https://{host}"
+
+
+def _reasons(error: ValueError) -> str:
+    """Name the fields at fault without repeating what was typed into them: one is the token."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+    return str(error)

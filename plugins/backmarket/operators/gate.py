@@ -1,0 +1,40 @@
+"""The first task of each concern: goes on only where a person has switched the concern on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class BackMarketGateOperator(BaseOperator):
+    """Skips the rest of a concern while its toggle or the main switch is off, and says which.
+
+    The reason stands in the task's log and in its XCom ``reason``.
+
+    :param toggle: the concern's Variable without ``backmarket_``, such as ``order_download``.
+    :raises VariableError: where one of the concern's Variables cannot be understood.
+    """
+
+    template_fields = ("toggle",)
+    ui_color = "#e6e6fa"
+
+    def __init__(self, *, toggle: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.toggle = toggle
+
+    def execute(self, context: Context) -> str:
+        """Return what is switched on, or skip."""
+        from backmarket.settings import PREFIX, settings_with
+
+        settings = settings_with(self.toggle).load()
+        off = [PREFIX + name for name in ("enabled", self.toggle) if not getattr(settings, name)]
+        if off:
+            reason = f"{' and '.join(off)} off: set to true under Admin → Variables to switch this on"
+            context["ti"].xcom_push(key="reason", value=reason)
+            raise AirflowSkipException(reason)
+        return f"{PREFIX}{self.toggle} is on"

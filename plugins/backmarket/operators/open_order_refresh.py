@@ -1,0 +1,83 @@
+"""Reads open orders again once a day: ``date_modification`` can miss changes (seen in production)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from backmarket.operators.base import BackMarketOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from backmarket.operators.order_reading import OrderReading
+    from backmarket.warehouse.connection import Connection
+
+CONCERN = "open_orders"
+EVERY = timedelta(days=1)
+OPEN_STATES = (10, 1, 3)
+
+
+class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
+    """Reads all open orders by state, then, one by one, those open here that the lists lacked.
+
+    Skips until a day has passed since the last time, and on the very first run, which reads everything anyway.
+    An order that Back Market answers 404 for is marked ``gone_at``; it was most likely never paid.
+    """
+
+    ui_color = "#d4edda"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the counts: orders new, changed, unchanged, quarantined and gone, requests made, seconds taken."""
+        from backmarket.api.errors import ShortReadError
+        from backmarket.operators.order_reading import OrderReading
+        from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.orders import OrderStaging, mark_gone
+
+        began = monotonic()
+        with connect(self.warehouse_conn_id) as connection:
+            self._skip_unless_due(connection)
+            with self.hook as client:
+                reading = OrderReading(client, OrderStaging(connection, self.account))
+                complete = [reading.read_list(state=state) for state in OPEN_STATES]
+                gone = self._read_absent(connection, reading)
+                counts = reading.store(CONCERN, succeeded=all(complete))
+                mark_gone(connection, self.account, gone)
+            counts |= {
+                "gone": len(gone),
+                "requests": client.requests_made,
+                "seconds": round(monotonic() - began, 1),
+            }
+        reading.tell(self.log, counts)
+        if gone:
+            self.log.warning("Back Market no longer serves %d orders that were open here: %s", len(gone), gone)
+        if not all(complete):
+            raise ShortReadError(path="/ws/orders")
+        return counts
+
+    def _skip_unless_due(self, connection: Connection) -> None:
+        from backmarket.warehouse import sync_state
+
+        last = sync_state.read(connection, self.account, CONCERN).succeeded_at
+        if last is None:
+            sync_state.record_success(connection, self.account, CONCERN, {})
+            raise AirflowSkipException("The first download has just read everything: due in a day.")
+        if datetime.now(UTC) < last + EVERY:
+            raise AirflowSkipException(f"Done {last:%Y-%m-%d %H:%M} UTC, due a day later.")
+
+    def _read_absent(self, connection: Connection, reading: OrderReading) -> list[int]:
+        """Read by id what is open here but was in no list; answer the orders that are gone."""
+        from backmarket.api.errors import NotFoundError
+        from backmarket.warehouse.orders import open_order_ids
+
+        gone = []
+        for order_id in open_order_ids(connection, self.account):
+            if order_id not in reading.seen:
+                try:
+                    reading.read_one(order_id)
+                except NotFoundError:
+                    gone.append(order_id)
+        return gone

@@ -1,0 +1,37 @@
+"""Forgets addresses and quarantined documents once they are old enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from backmarket.operators.base import BackMarketOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class BackMarketPurgePersonalDataOperator(BackMarketOperator):
+    """Deletes personal data older than ``backmarket_pii_retention_days``; skips while that Variable is empty.
+
+    Addresses of open orders stay: they are needed to ship.
+    """
+
+    ui_color = "#f8d7da"
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return how many addresses and quarantined documents were deleted."""
+        from backmarket.settings import OrderSettings
+        from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.orders import purge_personal_data
+
+        days = OrderSettings.load().pii_retention_days
+        if days is None:
+            raise AirflowSkipException("backmarket_pii_retention_days is empty: personal data is kept.")
+        with connect(self.warehouse_conn_id) as connection:
+            addresses, documents = purge_personal_data(connection, self.account, days=days)
+        self.log.info(
+            "Older than %d days, deleted: %d addresses, %d quarantined documents.", days, addresses, documents
+        )
+        return {"addresses": addresses, "quarantined_documents": documents}

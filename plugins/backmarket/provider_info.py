@@ -1,0 +1,69 @@
+"""What Airflow is told of this package: the connection type with its form, and the configuration section."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCHEDULES = {
+    "orders_schedule": ("*/10 * * * *", "orders: how often new and changed orders are downloaded"),
+    "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Answer Airflow's provider discovery (entry point group ``apache_airflow_provider``)."""
+    return {
+        "package-name": "backmarket-airflow",
+        "name": "Back Market",
+        "description": "Run a Back Market seller account from Apache Airflow.",
+        "connection-types": [_CONNECTION_TYPE],
+        "config": {"backmarket": _CONFIG_SECTION},
+    }
+
+
+_CONNECTION_TYPE: dict[str, Any] = {
+    "connection-type": "backmarket",
+    "hook-class-name": "backmarket.hooks.backmarket.BackMarketHook",
+    "hook-name": "Back Market",
+    "ui-field-behaviour": {
+        "hidden-fields": ["login", "schema", "extra"],
+        "relabeling": {"host": "Platform", "password": "Token", "port": "Port (443; not used)"},
+        "placeholders": {
+            "host": "https://www.backmarket.fr",
+            "password": "the token from Back Office → Options → API",
+            "port": "443",
+        },
+    },
+    "conn-fields": {
+        "market": {
+            "label": "Market",
+            "description": "Your home market: the language and country of what Back Market answers.",
+            "schema": {"type": "string", "pattern": "^[a-z]{2}-[a-z]{2}$", "default": "fr-fr"},
+        },
+        "user_agent": {
+            "label": "User agent",
+            "description": (
+                "BM-{Company}-{Integration};{email}. Back Market requires it; without it the firewall refuses."
+            ),
+            "schema": {
+                "type": "string",
+                "pattern": "^BM-.+;.+@.+$",
+                "default": "BM-YourCompany-Airflow;you@example.com",
+            },
+        },
+    },
+}
+
+_CONFIG_SECTION: dict[str, Any] = {
+    "description": "Back Market: when each DAG runs. A cron expression in UTC; restart the DAG processor after.",
+    "options": {
+        option: {
+            "description": description,
+            "type": "string",
+            "version_added": "0.1.0",
+            "example": default,
+            "default": default,
+        }
+        for option, (default, description) in SCHEDULES.items()
+    },
+}

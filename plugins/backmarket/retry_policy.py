@@ -1,0 +1,45 @@
+"""Decides, from the error itself, whether Airflow should run a task again, and when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import RetryDecision, RetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class BackMarketRetryPolicy(RetryPolicy):
+    """Runs a task again where waiting can help, and fails it at once where only a person can."""
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,
+        max_tries: int,
+        context: Context | None = None,
+    ) -> RetryDecision:
+        """Answer Airflow, which asks after each failure; the number of tries stays the task's own ``retries``."""
+        from backmarket.api import errors
+        from backmarket.hooks.backmarket import ConnectionFormError
+        from backmarket.settings import VariableError
+        from backmarket.warehouse.accounts import AccountMixUpError
+
+        needs_a_person = (
+            errors.AuthenticationError,
+            errors.FirewallError,
+            errors.ForbiddenError,
+            errors.RefusedError,
+            errors.RedirectRefusedError,
+            ConnectionFormError,
+            VariableError,
+            AccountMixUpError,
+        )
+        if isinstance(exception, needs_a_person):
+            return RetryDecision.fail(f"{type(exception).__name__}: waiting does not help, a person has to act")
+        if isinstance(exception, errors.ThrottledError):
+            wait = exception.retry_after or timedelta(seconds=10)
+            return RetryDecision.retry(wait, "Back Market asked to wait")
+        return RetryDecision.default()

@@ -1,0 +1,110 @@
+"""Airflow Variables, read once and checked: the toggles and limits a person sets under Admin → Variables.
+
+Each concern has one frozen class that names exactly the Variables it uses, so that a slip in one concern's
+Variable never stops another. A field ``order_download`` is the Variable ``backmarket_order_download``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+PREFIX = "backmarket_"
+
+Toggle = Annotated[bool, Field(description="true, false, yes, no, on, off, 1 or 0")]
+Days = Annotated[int, Field(ge=0, description="a whole number of days, 0 or more")]
+
+
+def _decode_markets(value: object) -> object:
+    """Accept the JSON list that interfaces promise; anything else is left for the validator to refuse."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+Markets = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z]{2}$")], ...],
+    BeforeValidator(_decode_markets),
+    Field(description='a JSON list of markets, such as ["fr-fr", "de-de"], or empty for the connection\'s'),
+]
+
+
+class VariableError(ValueError):
+    """A Variable holds something that cannot be used; the message names it, its value and what is accepted."""
+
+
+class Settings(BaseModel):
+    """The Variables that every concern reads.
+
+    :param enabled: the main switch: off, and no scheduled or manual run talks to Back Market.
+    :param markets: markets read and priced; empty means the connection's own market.
+    :param dry_run: plan and record every change, send none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    enabled: Toggle = False
+    markets: Markets = ()
+    dry_run: Toggle = False
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read this concern's Variables from Airflow; a missing or empty one takes its default.
+
+        :raises VariableError: for the first Variable that cannot be understood.
+        """
+        from airflow.sdk import Variable
+
+        values: dict[str, Any] = {}
+        for field in cls.model_fields:
+            value = Variable.get(PREFIX + field, default=None)
+            if value is not None and str(value).strip() != "":
+                values[field] = value.strip() if isinstance(value, str) else value
+        return cls.checked(values)
+
+    @classmethod
+    def checked(cls, values: dict[str, Any]) -> Self:
+        """Validate values by field name.
+
+        :raises VariableError: naming the Variable, its value and what is accepted.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            field = str(error.errors()[0]["loc"][0])
+        except json.JSONDecodeError:
+            field = "markets"
+        accepted = cls.model_fields[field].description
+        raise VariableError(
+            f"Variable {PREFIX}{field} is {values[field]!r}, which cannot be used. Accepted: {accepted}. "
+            "Correct it under Admin → Variables, then clear this task."
+        )
+
+
+class OrderSettings(Settings):
+    """The Variables of ``backmarket_orders``.
+
+    :param order_download: orders in.
+    :param initial_lookback_days: how far the very first download goes back, by modification date.
+    :param pii_retention_days: addresses and quarantined documents older than this are purged; None keeps them.
+    """
+
+    order_download: Toggle = False
+    initial_lookback_days: Days = 90
+    pii_retention_days: Days | None = Field(
+        default=None, description="a whole number of days, 0 or more, or empty to keep everything"
+    )
+
+
+CONCERNS: tuple[type[Settings], ...] = (OrderSettings,)
+
+
+def settings_with(toggle: str) -> type[Settings]:
+    """Return the settings class that declares a toggle.
+
+    :raises KeyError: where no concern has it: a slip in a DAG file, found by the DAG tests.
+    """
+    for settings in CONCERNS:
+        if toggle in settings.model_fields:
+            return settings
+    raise KeyError(toggle)

@@ -1,0 +1,56 @@
+"""Connects to the operational database through the Airflow connection that names it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    Connection: TypeAlias = psycopg.Connection[Any]
+
+DEFAULT_CONN_ID = "backmarket_warehouse"
+
+
+class WarehouseUnavailableError(Exception):
+    """The operational database cannot be reached; nothing was read or changed."""
+
+
+def open_connection(conn_id: str = DEFAULT_CONN_ID) -> Connection:
+    """Open a psycopg connection in autocommit mode, with times in UTC.
+
+    Statements that belong together go into ``with connection.transaction():``.
+
+    :raises WarehouseUnavailableError: where the server does not answer or refuses the login.
+    """
+    import psycopg
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    try:
+        connection: Connection = PostgresHook(postgres_conn_id=conn_id).get_conn()
+    except psycopg.OperationalError as error:
+        raise WarehouseUnavailableError(
+            f"The database of connection {conn_id} does not answer: {_first_line(error)}. Check that it runs and "
+            "that host, port, database, login and password of the connection are right; then clear this task."
+        ) from None
+    connection.autocommit = True
+    # Not by start-up option: connection poolers refuse those.
+    connection.execute("set timezone to 'UTC'")
+    return connection
+
+
+@contextmanager
+def connect(conn_id: str = DEFAULT_CONN_ID) -> Iterator[Connection]:
+    """Open a connection as :func:`open_connection` does, and close it at the end."""
+    connection = open_connection(conn_id)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,131 @@
+"""Stores downloaded orders: pages are staged as they arrive, then merged at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from backmarket.warehouse import sql
+from backmarket.warehouse.jsonb import clean, dump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from backmarket.api.models import Address, Order, OrderLine
+    from backmarket.warehouse.connection import Connection
+
+# The columns of the copy_*.sql files, in their order, under the names the models give them.
+_ORDER_FIELDS = (
+    "order_id state country_code currency price shipping_price sales_taxes payment_method tracking_number tracking_url"
+    " shipper is_backship delivery_note date_creation date_modification date_payment date_shipping"
+    " expected_dispatch_date"
+).split()
+_LINE_FIELDS = (
+    "orderline_id sku listing_id quantity price shipping_price currency state orderline_fee sales_taxes return_reason"
+    " return_message imei serial_number product product_id brand condition backcare backcare_price_cents date_creation"
+).split()
+_ADDRESS_FIELDS = (
+    "first_name last_name first_name_pronunciation last_name_pronunciation company street street2 postal_code city"
+    " state country phone email customer_id_number"
+).split()
+
+
+class MergeCounts(NamedTuple):
+    """What a merge did: orders new, changed and unchanged; lines written, and lines that are listed no more."""
+
+    new: int
+    changed: int
+    unchanged: int
+    lines: int
+    lines_gone: int
+
+
+@dataclass
+class OrderStaging:
+    """Temporary tables on one connection that collect orders until :meth:`merge` stores them.
+
+    Nothing is visible to others, and nothing is left behind, until then.
+    """
+
+    connection: Connection
+    account: str
+    _read_numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        for table in ("orders", "order_lines", "order_addresses"):
+            self.connection.execute(sql.statement(f"orders/stage_{table}"))
+
+    def add(self, orders: Iterable[Order], *, read_at: datetime) -> None:
+        """Stage orders as they were read; of several readings of one order the newest will be stored.
+
+        :param read_at: Back Market's own time of the reading.
+        """
+        numbered = [(next(self._read_numbers), order) for order in orders]
+        with self.connection.transaction():
+            self._copy("orders", ((no, read_at, *_order_row(order)) for no, order in numbered))
+            self._copy("order_lines", ((no, *row) for no, order in numbered for row in _line_rows(order)))
+            self._copy("order_addresses", ((no, *row) for no, order in numbered for row in _address_rows(order)))
+
+    def merge(self) -> MergeCounts:
+        """Store what was staged; to be called in the transaction that also moves the watermark."""
+        parameters = {"account": self.account}
+        # Merges of one account take turns: two that meet in the same orders would block each other.
+        self.connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"orders/{self.account}"])
+        self.connection.execute(sql.statement("quarantine/release_orders"), parameters)
+        row = self.connection.execute(sql.statement("orders/merge_orders"), parameters).fetchone()
+        return MergeCounts(*row or ())
+
+    def _copy(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        with (
+            self.connection.cursor() as cursor,
+            cursor.copy(sql.statement(f"orders/copy_{table}")) as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
+
+def open_order_ids(connection: Connection, account: str) -> list[int]:
+    """Return the orders that are open here (states 10, 1 and 3), oldest first."""
+    rows = connection.execute(sql.statement("orders/select_open_orders"), {"account": account}).fetchall()
+    return [order_id for (order_id,) in rows]
+
+
+def mark_gone(connection: Connection, account: str, order_ids: list[int]) -> None:
+    """Note that Back Market no longer serves these orders; they count as open no more."""
+    connection.execute(sql.statement("orders/mark_gone"), {"account": account, "order_ids": order_ids})
+
+
+def purge_personal_data(connection: Connection, account: str, *, days: int) -> tuple[int, int]:
+    """Delete addresses of closed orders, and quarantined documents, that are older than so many days.
+
+    :return: how many addresses and how many quarantined documents were deleted.
+    """
+    parameters = {"account": account, "days": days}
+    with connection.transaction():
+        addresses = connection.execute(sql.statement("orders/purge_addresses"), parameters).rowcount
+        documents = connection.execute(sql.statement("quarantine/purge_quarantine"), parameters).rowcount
+    return addresses, documents
+
+
+def _order_row(order: Order) -> tuple[Any, ...]:
+    return (*_values(order, _ORDER_FIELDS), dump(order.document))
+
+
+def _line_rows(order: Order) -> Iterator[tuple[Any, ...]]:
+    for line in order.orderlines:
+        yield order.order_id, *_values(line, _LINE_FIELDS)
+
+
+def _address_rows(order: Order) -> Iterator[tuple[Any, ...]]:
+    for kind, address in (("shipping", order.shipping_address), ("billing", order.billing_address)):
+        if address is not None:
+            values = _values(address, _ADDRESS_FIELDS)
+            if any(value is not None for value in values):
+                yield order.order_id, kind, *values
+
+
+def _values(source: Order | OrderLine | Address, fields: Iterable[str]) -> list[Any]:
+    values = (getattr(source, name) for name in fields)
+    return [clean(value) if isinstance(value, str) else value for value in values]

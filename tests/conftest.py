@@ -1,0 +1,85 @@
+"""What all tests stand on: an Airflow home of their own, a real PostgreSQL, a running sandbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+STATE = Path(tempfile.mkdtemp(prefix="backmarket-tests-"))
+
+# Airflow reads these when it is first imported, so they are set before any test module is.
+os.environ.update(
+    AIRFLOW_HOME=str(STATE / "airflow"),
+    AIRFLOW__CORE__DAGS_FOLDER=str(PROJECT / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(PROJECT / "plugins"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{STATE}/airflow.db",
+    AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(STATE / "logs"),
+    AIRFLOW__BACKMARKET__RETRY_DELAY_SECONDS="0",
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from sandbox.remote import Sandbox
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(STATE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_uri() -> Iterator[str]:
+    """A PostgreSQL server for this test worker."""
+    from local.postgres import embedded_postgres
+
+    with embedded_postgres(STATE / "postgres") as uri:
+        yield uri
+
+
+@pytest.fixture
+def warehouse_uri(postgres_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty operational database, which Airflow knows as ``backmarket_warehouse``."""
+    import psycopg
+
+    from local.postgres import ensure_database
+
+    name = f"warehouse_{uuid4().hex[:12]}"
+    uri = ensure_database(postgres_uri, name)
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", uri.replace("postgresql://", "postgres://"))
+    yield uri
+    with psycopg.connect(postgres_uri, autocommit=True) as server:
+        server.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def warehouse(warehouse_uri: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to an operational database whose schema is up to date."""
+    import psycopg
+
+    from backmarket.warehouse.migrations import migrate
+
+    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+        connection.execute("set timezone to 'UTC'")
+        migrate(connection)
+        yield connection
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A Back Market with 120 seeded orders."""
+    from sandbox.config import SandboxConfig
+    from sandbox.server import running_sandbox
+
+    with running_sandbox(SandboxConfig(orders=120, listings=40)) as running:
+        yield running

@@ -1,0 +1,72 @@
+"""What people type into Variables, and what becomes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from backmarket.settings import CONCERNS, OrderSettings, Settings, VariableError, settings_with
+
+
+@pytest.mark.parametrize("text", ["true", "True", "1", "yes", "YES", "on", " on "])
+def test_a_toggle_reads_as_people_write_yes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Every common spelling of yes switches on."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", text)
+    assert OrderSettings.load().order_download is True
+
+
+@pytest.mark.parametrize("text", ["false", "FALSE", "0", "no", "Off", "", "  "])
+def test_a_toggle_reads_as_people_write_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Every common spelling of no, and an empty value, leave a concern off."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", text)
+    assert OrderSettings.load().order_download is False
+
+
+def test_without_variables_everything_is_off() -> None:
+    """A missing toggle means off; limits take their documented defaults."""
+    settings = OrderSettings.load()
+    assert (settings.enabled, settings.order_download, settings.dry_run) == (False, False, False)
+    assert (settings.initial_lookback_days, settings.pii_retention_days, settings.markets) == (90, None, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("enabled", "maybe", "true, false, yes, no"),
+        ("initial_lookback_days", "-1", "0 or more"),
+        ("initial_lookback_days", "1.5", "a whole number of days"),
+        ("pii_retention_days", "soon", "empty to keep everything"),
+        ("markets", "fr-fr", "a JSON list"),
+        ("markets", '["France"]', "a JSON list"),
+        ("markets", '{"fr-fr": 1}', "a JSON list"),
+    ],
+)
+def test_an_unusable_value_says_name_value_and_what_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, accepted: str
+) -> None:
+    """The message alone is enough to correct the Variable."""
+    monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", value)
+    with pytest.raises(VariableError) as error:
+        OrderSettings.load()
+    assert f"backmarket_{name}" in str(error.value)
+    assert value in str(error.value)
+    assert accepted in str(error.value)
+
+
+def test_markets_are_a_json_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list keeps its order."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_MARKETS", '["de-de", "fr-fr"]')
+    assert Settings.load().markets == ("de-de", "fr-fr")
+
+
+def test_every_setting_says_what_it_accepts() -> None:
+    """An error message can only name what is accepted where the field describes it."""
+    fields = [(cls.__name__, name, field) for cls in CONCERNS for name, field in cls.model_fields.items()]
+    assert fields
+    assert [name for name in fields if not name[2].description] == []
+
+
+def test_a_toggle_finds_the_settings_of_its_concern() -> None:
+    """Gates look a toggle up by name; an unknown one is a programmer's slip."""
+    assert settings_with("order_download") is OrderSettings
+    with pytest.raises(KeyError):
+        settings_with("no_such_toggle")

@@ -1,0 +1,49 @@
+"""What an API sends, in a form that PostgreSQL keeps."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backmarket.warehouse.jsonb import clean, dump
+
+if TYPE_CHECKING:
+    import psycopg
+
+anything = st.text(alphabet=st.characters(codec=None))
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | anything,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(anything, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(anything)
+def test_any_text_becomes_encodable_and_nul_free(text: str) -> None:
+    """No text can break a COPY; text that was fine stays itself."""
+    cleaned = clean(text)
+    assert cleaned is not None
+    assert "\0" not in cleaned
+    cleaned.encode()
+    if "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text):
+        assert cleaned == text
+
+
+@given(documents)
+def test_any_document_becomes_json_that_can_be_encoded(document: Any) -> None:
+    """Dumping never fails, and leaves no escape that jsonb refuses."""
+    text = dump(document)
+    text.encode()
+    json.loads(text)
+
+
+def test_postgres_takes_the_worst(warehouse: psycopg.Connection[Any]) -> None:
+    """NUL, a lone surrogate and a literal backslash-u0000 arrive; a fraction keeps every digit."""
+    document = {"nul": "a\0b", "half": "\ud83d", "escaped": "\\u0000", "amount": Decimal("0.10")}
+    row = warehouse.execute("select %s::jsonb", [dump(document)]).fetchone()
+    assert row is not None
+    assert row[0] == {"nul": "a\ufffdb", "half": "\ufffd", "escaped": "\\u0000", "amount": "0.10"}
