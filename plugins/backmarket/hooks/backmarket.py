@@ -58,11 +58,13 @@ class BackMarketHook(BaseHook):
             mask_secret(token)
             mask_secret(f"Basic {token}")
         try:
-            return ClientConfig(
-                base_url=_base_url(connection.host),
-                token=token,
-                market=extra.get("market") or "fr-fr",
-                user_agent=extra.get("user_agent") or "",
+            return ClientConfig.model_validate(
+                {
+                    "base_url": _base_url(connection.host),
+                    "token": token,
+                    "market": extra.get("market") or "fr-fr",
+                    "user_agent": extra.get("user_agent") or "",
+                }
             )
         except ValueError as error:
             raise ConnectionFormError(

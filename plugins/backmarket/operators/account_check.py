@@ -31,6 +31,7 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the platform, visible orders, listings by market, markets refused, and milliseconds a call."""
         from backmarket.api.errors import AuthenticationError
+        from backmarket.api.markets import MARKETS
         from backmarket.settings import Settings
         from backmarket.warehouse import accounts
         from backmarket.warehouse.connection import connect
@@ -40,7 +41,7 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
         hook = self.hook
         with connect(self.warehouse_conn_id) as connection, hook as client:
             try:
-                found = _ask(client, hook.config.markets)
+                found = _ask(client, [code for code, each in MARKETS.items() if each.platform == hook.config.platform])
             except AuthenticationError:
                 accounts.record_check(
                     connection, self.account, platform=hook.config.platform, token_valid=False, details={}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+from backmarket.warehouse.jsonb import dump
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -51,11 +54,12 @@ class OrderReading:
         :raises NotFoundError: where Back Market does not serve it.
         """
         from backmarket.api.errors import UnreadableDocumentError
+        from backmarket.api.models import Unreadable
 
         try:
             order = self.client.get_order(order_id)
         except UnreadableDocumentError as error:
-            self.unreadable[error.unreadable.key] = error.unreadable
+            self._set_aside(Unreadable(error.document, error.detail, str(order_id)))
             return
         self._take([order], read_at=datetime.now(UTC))
 
@@ -70,7 +74,7 @@ class OrderReading:
         connection, account = self.staging.connection, self.staging.account
         with connection.transaction():
             merged = self.staging.merge()
-            quarantine.keep(connection, account, "order", self.unreadable.values())
+            quarantine.keep(connection, account, "order", self.unreadable)
             counts = {
                 "new": merged.new,
                 "changed": merged.changed,
@@ -111,9 +115,7 @@ class OrderReading:
                 self.started_at = self.started_at or page.server_time
             self._take(page.orders, read_at=page.server_time)
             members.update(order.order_id for order in page.orders if _existed(order, at_start[1]))
-            for document in page.unreadable:
-                self.unreadable[document.key] = document
-                members.add(document.key)
+            members.update(map(self._set_aside, page.unreadable))
         return at_start is None or len(members) >= at_start[0]
 
     def _take(self, orders: list[Order], *, read_at: datetime) -> None:
@@ -123,6 +125,12 @@ class OrderReading:
         self.assumed_local += sum(order.times_assumed_local for order in wanted)
         modified = [order.date_modification for order in wanted if order.date_modification]
         self.newest_modification = max([*modified, *filter(None, [self.newest_modification])], default=None)
+
+    def _set_aside(self, document: Unreadable) -> str:
+        """Keep a document for the quarantine under its id, or under its content where it has none."""
+        key = document.key or f"sha256:{sha256(dump(document.document).encode()).hexdigest()}"
+        self.unreadable[key] = document
+        return key
 
     def _is_wanted(self, order: Order) -> bool:
         return self.created_to is None or order.date_creation is None or order.date_creation < self.created_to

@@ -29,6 +29,6 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
         config = self.hook.config
         with connect(self.warehouse_conn_id) as connection:
             applied = migrate(connection)
-            accounts.claim(connection, self.account, config.base_url, config.token)
+            accounts.claim(connection, self.account, config.base_url, config.token.get_secret_value())
         self.log.info("Schema up to date%s.", f"; applied now: {', '.join(applied)}" if applied else "")
         return applied

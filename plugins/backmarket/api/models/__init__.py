@@ -1,0 +1,20 @@
+"""The documents of the seller API, under Back Market's own names."""
+
+from backmarket.api.models.catalogue import Attribute, Batch, Category
+from backmarket.api.models.document import Unreadable
+from backmarket.api.models.listing import Listing, ListingPage, Shipping
+from backmarket.api.models.order import Address, Order, OrderLine, OrderPage
+
+__all__ = [
+    "Address",
+    "Attribute",
+    "Batch",
+    "Category",
+    "Listing",
+    "ListingPage",
+    "Order",
+    "OrderLine",
+    "OrderPage",
+    "Shipping",
+    "Unreadable",
+]

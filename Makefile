@@ -1,0 +1,64 @@
+# All that this project does on a machine. Needs Python 3.11 to 3.13 and a package index; writes to .state/ only.
+.DEFAULT_GOAL := help
+.PHONY: help demo up test bench lint types imports format lock clean install
+
+# Empty means: the first Python on the PATH that is new enough; ports that the stack chooses.
+PYTHON ?=
+PORT ?=
+SANDBOX_PORT ?=
+export PORT SANDBOX_PORT
+
+BIN := .state/venv/bin
+BOOTSTRAP = python="$$(sh local/find_python.sh "$(PYTHON)")" && "$$python" -m local.bootstrap
+TYPED := $(wildcard plugins/backmarket plugins/backmarket_plugin.py sandbox local dags tests benchmarks)
+
+help:
+	@echo "make demo     run the whole job in Airflow against a local Back Market, and say what came of it"
+	@echo "make up       the same stack, left running: Airflow, the sandbox, PostgreSQL; Ctrl-C stops it"
+	@echo "make test     lint, types, import rules and the whole test suite"
+	@echo "make bench    the benchmarks, side by side with the peer"
+	@echo ""
+	@echo "make lint     check style"
+	@echo "make format   put style right"
+	@echo "make lock     resolve requirements.lock and requirements-bench.lock anew"
+	@echo "make clean    remove .state/: environment, databases, logs"
+	@echo ""
+	@echo "make up PORT=8090 SANDBOX_PORT=8902    on other ports than 8080 and 8901"
+	@echo "make demo PYTHON=python3.12            with another Python (3.11 to 3.13)"
+
+demo: install
+	@$(BIN)/python -m local.demo
+
+up: install
+	@$(BIN)/python -m local.up
+
+test: lint types imports
+	@$(BIN)/python -m pytest -n 2
+
+bench: install
+	@$(BOOTSTRAP) bench
+	@BENCH_PYTHON="$(CURDIR)/.state/bench-venv/bin/python" $(BIN)/python -m benchmarks
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check --preview --select AIR dags plugins
+
+types: install
+	@$(BIN)/mypy $(TYPED)
+
+imports: install
+	@$(BIN)/lint-imports --cache-dir .state/import-linter
+
+format: install
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock:
+	@$(BOOTSTRAP) lock
+
+clean:
+	@$(BOOTSTRAP) clean
+
+install:
+	@$(BOOTSTRAP)

@@ -1,0 +1,2 @@
+-- One row per planned change.
+copy staged_plan (position, subject, market, payload, status, reason) from stdin

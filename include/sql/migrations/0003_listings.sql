@@ -1,0 +1,59 @@
+-- Listings: what is global in one table, what belongs to a market in another, and each change of an offer by time.
+
+create table backmarket.listings (
+    account text not null,
+    id uuid not null,
+    listing_id bigint,
+    sku text not null,
+    product_id text,
+    backmarket_id bigint,
+    title text,
+    grade text,
+    state integer,
+    quantity integer,
+    warranty_delay integer,
+    new_battery boolean,
+    document jsonb not null,
+    first_seen_at timestamptz not null,
+    read_at timestamptz not null,
+    gone_at timestamptz,
+    primary key (account, id)
+);
+
+comment on column backmarket.listings.read_at is 'When the stored values were read from Back Market.';
+comment on column backmarket.listings.gone_at is 'Since when complete reads no longer hold this listing; null while they do.';
+
+-- Back Market matches SKUs without regard to case.
+create index listings_by_sku on backmarket.listings (account, lower(sku));
+
+create table backmarket.listing_offers (
+    account text not null,
+    id uuid not null,
+    market text not null,
+    price numeric,
+    currency text,
+    min_price numeric,
+    max_price numeric,
+    publication_state integer,
+    comment text,
+    first_seen_at timestamptz not null,
+    read_at timestamptz not null,
+    gone_at timestamptz,
+    primary key (account, id, market),
+    foreign key (account, id) references backmarket.listings (account, id)
+);
+
+create table backmarket.listing_offer_history (
+    account text not null,
+    id uuid not null,
+    market text not null,
+    changed_at timestamptz not null,
+    price numeric,
+    currency text,
+    quantity integer,
+    publication_state integer,
+    primary key (account, id, market, changed_at)
+);
+
+comment on table backmarket.listing_offer_history is
+'One row per change of price, quantity or publication state of an offer, not per read.';

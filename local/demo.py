@@ -1,0 +1,116 @@
+"""`make demo`: every concern once, run by Airflow's scheduler against the local Back Market, and what came of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from local.airflow_api import AirflowApi
+from local.failure import LocalError, run_command
+from local.settings import StackSettings, asked_port, free_port
+from local.stack import running_stack
+from local.summary import print_summary
+from local.variables import TOGGLES
+
+if TYPE_CHECKING:
+    from local.processes import Processes
+
+# In this order: a later one builds on what an earlier one brought.
+STEPS = (
+    "backmarket_account",
+    "backmarket_orders",
+)
+
+_PARSE_SECONDS = 90.0
+_RUN_SECONDS = 600.0
+_LOG_LINES = 15
+_ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
+
+
+def demo() -> int:
+    """Start the stack, run the steps, print the summary, stop the stack."""
+    started = datetime.now(UTC)
+    settings = StackSettings(
+        port=asked_port("PORT") or free_port(), sandbox_port=asked_port("SANDBOX_PORT") or free_port()
+    )
+    with running_stack(settings) as stack:
+        api = AirflowApi(stack.url, stack.user, stack.password)
+        try:
+            for name in TOGGLES:
+                if api.switch_on(name):
+                    print(f"{name} was off: switched on")
+            for dag_id in STEPS:
+                run_step(api, stack.processes, dag_id, started)
+        finally:
+            api.close()
+        print_summary(stack.warehouse_uri)
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    print(f"\nAll went well, in {seconds:.0f} s. `make up` shows these runs in Airflow.")
+    return 0
+
+
+def run_step(api: AirflowApi, processes: Processes, dag_id: str, started: datetime) -> None:
+    """Run one DAG and tell of each task as it ends.
+
+    :param started: Airflow must have read the DAG's file after this moment, or it would run an older version.
+    :raises LocalError: if a task fails, after printing the end of its log.
+    """
+    _wait_until_parsed(api, processes, dag_id, started)
+    run_id = api.trigger(dag_id)
+    print(f"\n{dag_id}", flush=True)
+    told: set[str] = set()
+    deadline = time.monotonic() + _RUN_SECONDS
+    while True:
+        processes.check()
+        state = api.run_state(dag_id, run_id)
+        tasks = api.tasks(dag_id, run_id)
+        for task in tasks:
+            _tell(task, told)
+        if state == "success":
+            return
+        if state == "failed":
+            _print_logs(api, dag_id, run_id, tasks)
+            raise LocalError(f"\n{dag_id} failed at {', '.join(_failed(tasks)) or 'no task of its own'}.")
+        if time.monotonic() > deadline:
+            raise LocalError(f"{dag_id} is still {state} after {_RUN_SECONDS:.0f} s (run {run_id}).")
+        time.sleep(0.5)
+
+
+def _wait_until_parsed(api: AirflowApi, processes: Processes, dag_id: str, started: datetime) -> None:
+    deadline = time.monotonic() + _PARSE_SECONDS
+    while not api.is_parsed(dag_id, since=started):
+        processes.check()
+        if errors := api.import_errors():
+            raise LocalError("Airflow cannot load: " + "; ".join(errors))
+        if time.monotonic() > deadline:
+            raise LocalError(f"Airflow found no DAG {dag_id} within {_PARSE_SECONDS:.0f} s.")
+        time.sleep(0.5)
+
+
+def _tell(task: dict[str, Any], told: set[str]) -> None:
+    """Print a line when a task ended, and when it failed but is to be tried again."""
+    name, state = task["task_id"], task["state"]
+    line = f"{name} {state} {task['try_number']}"
+    if line in told or state not in _ENDED | {"up_for_retry"}:
+        return
+    told.add(line)
+    duration = f"{task['duration']:.1f} s" if task["duration"] is not None else ""
+    print(f"  {name:28} {state.replace('_', ' '):16} {duration:>8}", flush=True)
+
+
+def _failed(tasks: list[dict[str, Any]]) -> list[str]:
+    return [task["task_id"] for task in tasks if task["state"] == "failed"]
+
+
+def _print_logs(api: AirflowApi, dag_id: str, run_id: str, tasks: list[dict[str, Any]]) -> None:
+    for task in tasks:
+        if task["state"] == "failed":
+            print(f"\nThe end of the log of {task['task_id']}:")
+            for line in list(api.log(dag_id, run_id, task))[-_LOG_LINES:]:
+                print(f"  {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(demo))

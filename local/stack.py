@@ -1,0 +1,169 @@
+"""The local stack: PostgreSQL, a local Back Market and Airflow, started together and ended together."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.airflow_api import health
+from local.airflow_env import ADMIN, airflow_environment, load_secrets, program
+from local.bootstrap import STACK_RUNS
+from local.failure import LocalError
+from local.lock import held
+from local.postgres import embedded_postgres, ensure_database
+from local.processes import supervised
+from local.settings import check_port
+from local.variables import TOGGLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from types import FrameType
+
+    from local.processes import Processes
+    from local.settings import StackSettings
+
+_AIRFLOW = {
+    "api-server": ("api-server",),
+    "dag-processor": ("dag-processor",),
+    # All parts share the folder of logs, so none has to serve its own over a port.
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+    # Last, so that it ends first.
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+}
+_HEALTHY_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+_START_SECONDS = 180.0
+_ARRIVALS_PER_MINUTE = 2.0
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs.
+
+    :param url: Airflow's address.
+    :param user: Airflow's administrator.
+    :param password: of that user.
+    :param warehouse_uri: the operational database.
+    :param processes: what runs.
+    """
+
+    url: str
+    user: str
+    password: str
+    warehouse_uri: str
+    processes: Processes
+
+
+@contextmanager
+def running_stack(settings: StackSettings) -> Iterator[Stack]:
+    """Run the stack for the length of the block.
+
+    An interrupt, a request to terminate and any failure end all of it, so does the death of one of its parts
+    as soon as :meth:`Processes.check` sees it.
+
+    :raises LocalError: if it cannot start: it runs already, a port is taken, a part does not come up.
+    """
+    with (
+        held(settings.state / "stack.lock", STACK_RUNS),
+        _ending_in_order(),
+        supervised(settings.state) as processes,
+        embedded_postgres(settings.state / "postgres", durable=True) as uri,
+    ):
+        check_port("PORT", settings.port)
+        check_port("SANDBOX_PORT", settings.sandbox_port)
+        secrets = load_secrets(settings.state)
+        warehouse_uri = ensure_database(uri, "backmarket")
+        environment = airflow_environment(
+            settings, secrets, metadata_uri=ensure_database(uri, "airflow"), warehouse_uri=warehouse_uri
+        )
+        processes.start("sandbox", _sandbox(settings, secrets["sandbox_token"]), environment)
+        _prepare_airflow(settings.state, processes, environment)
+        for name, arguments in _AIRFLOW.items():
+            processes.start(name, [program("airflow"), *arguments], environment)
+        _wait_until_healthy(settings.url, processes)
+        try:
+            yield Stack(settings.url, ADMIN, secrets["admin_password"], warehouse_uri, processes)
+        finally:
+            # Before the database, which they use to the last.
+            processes.end()
+
+
+def _sandbox(settings: StackSettings, token: str) -> list[str | Path]:
+    options = {
+        "port": settings.sandbox_port,
+        "token": token,
+        "state": settings.state / "sandbox.sqlite",
+        "arrivals-per-minute": _ARRIVALS_PER_MINUTE,
+    }
+    return [sys.executable, "-m", "sandbox", *(f"--{name}={value}" for name, value in options.items())]
+
+
+def _prepare_airflow(state: Path, processes: Processes, environment: Mapping[str, str]) -> None:
+    """Bring Airflow's database to the installed version, and make the Variables that were never made before.
+
+    What is done is noted beside the database, so that a second start skips it and a Variable that somebody
+    changed or removed stays so.
+    """
+    note = state / "postgres" / "prepared.json"
+    done = json.loads(note.read_text()) if note.exists() else {"airflow": None, "variables": []}
+    version = importlib.metadata.version("apache-airflow-core")
+    if done["airflow"] != version:
+        with _progress("Preparing Airflow's database"):
+            processes.run("airflow db migrate", [program("airflow"), "db", "migrate"], environment)
+    missing = [name for name in TOGGLES if name not in done["variables"]]
+    if missing:
+        values = state / "airflow" / "variables.json"
+        values.write_text(json.dumps(dict.fromkeys(missing, "true")))
+        options = ("variables", "import", "--action-on-existing-key", "skip", str(values))
+        with _progress("Setting Airflow's Variables"):
+            processes.run("airflow variables import", [program("airflow"), *options], environment)
+    note.write_text(json.dumps({"airflow": version, "variables": [*done["variables"], *missing]}))
+
+
+def _wait_until_healthy(url: str, processes: Processes) -> None:
+    with _progress("Starting Airflow"):
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            processes.check()
+            found = health(url)
+            ailing = [part for part in _HEALTHY_PARTS if found.get(part) != "healthy"]
+            if not ailing:
+                return
+            if time.monotonic() > deadline:
+                raise LocalError(
+                    f"Airflow is not up after {_START_SECONDS:.0f} s: {', '.join(ailing)} not healthy"
+                    f" (logs in {processes.log('scheduler').parent})."
+                )
+            time.sleep(0.25)
+
+
+@contextmanager
+def _progress(doing: str) -> Iterator[None]:
+    start = time.monotonic()
+    print(f"{doing} …", end=" ", flush=True)
+    yield
+    print(f"{time.monotonic() - start:.0f} s", flush=True)
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Turn the signals that ask for an end into an exception, once: nothing may cut the orderly end short."""
+    asked_by = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        for number in asked_by:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in asked_by}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,175 @@
+"""Reads what the seller API answers: JSON, one of four error envelopes, or an HTML page of Cloudflare's."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from backmarket.api.errors import (
+    AuthenticationError,
+    BackMarketError,
+    FirewallError,
+    ForbiddenError,
+    MalformedAnswerError,
+    NotFoundError,
+    RedirectRefusedError,
+    RefusedError,
+    ServerError,
+    ThrottledError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_LONGEST_MESSAGE = 300
+_LONGEST_WAIT_SECONDS = 86_400
+_BOT_CHALLENGE = "bot-need-challenge"
+# Ids go into logs: nothing but an id may pass for one.
+_REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
+_CF_RAY = re.compile(r"[0-9a-f]{8,32}(-[A-Z]{3})?")
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """An HTTP answer, free of any HTTP library.
+
+    :param headers: by lower-case name.
+    :param text: the body.
+    """
+
+    method: str
+    path: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    text: str = field(repr=False)
+
+    @property
+    def server_time(self) -> datetime:
+        """The server's clock when it answered, in UTC; this machine's where the server does not tell."""
+        return _moment(self.headers.get("date")) or datetime.now(UTC)
+
+    def error(self, error_class: type[BackMarketError], detail: str = "", **more: Any) -> BackMarketError:
+        """Build an error about this answer."""
+        cf_ray = self.headers.get("cf-ray", "")
+        return error_class(
+            detail,
+            method=self.method,
+            path=self.path,
+            status=self.status,
+            request_id=_request_id(_parsed(self.text)),
+            cf_ray=cf_ray if _CF_RAY.fullmatch(cf_ray) else None,
+            **more,
+        )
+
+
+def read_document(answer: RawAnswer) -> Any:
+    """Return the JSON of a successful answer; None where it has no body.
+
+    Numbers with a fraction become Decimal: no amount of money ever is a binary float.
+
+    :raises BackMarketError: the class that says what to do, for every answer but a well-formed 2xx.
+    """
+    if not 200 <= answer.status < 300:
+        raise failure(answer)
+    if not answer.text.strip():
+        return None
+    try:
+        return parse_json(answer.text)
+    except ValueError:
+        kind = "an HTML page" if answer.text.lstrip().startswith("<") else "incomplete or invalid JSON"
+        malformed = answer.error(MalformedAnswerError, f"{kind} of {len(answer.text)} characters")
+    raise malformed
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON without ever making a float.
+
+    :raises ValueError: if it is not JSON.
+    """
+    # NaN and Infinity are no JSON, yet Python takes them; as text they fail only the field they stand in.
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=str)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def failure(answer: RawAnswer) -> BackMarketError:
+    """Name an unsuccessful answer by what the caller has to do about it."""
+    status = answer.status
+    if status == 401:
+        return answer.error(AuthenticationError)
+    if status == 403:
+        return answer.error(FirewallError if _is_of_firewall(answer.text) else ForbiddenError)
+    if status == 404:
+        return answer.error(NotFoundError)
+    if status == 429 or (status == 503 and "cf-ray" in answer.headers):
+        return answer.error(ThrottledError, retry_after=retry_after(answer))
+    # 408: the server gave up waiting for the rest of the request.
+    if status >= 500 or status == 408:
+        return answer.error(ServerError, retry_after=retry_after(answer))
+    if 400 <= status < 500:
+        return answer.error(RefusedError, api_message=api_message(answer.text))
+    return answer.error(RedirectRefusedError)
+
+
+def retry_after(answer: RawAnswer) -> timedelta | None:
+    """Return how long the server asks to wait, from seconds or a date; None where it does not say.
+
+    A date is compared with the server's own clock. No wait is longer than a day.
+    """
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text)
+    elif moment := _moment(text):
+        seconds = (moment - answer.server_time).total_seconds()
+    else:
+        return None
+    return timedelta(seconds=min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS))
+
+
+def api_message(text: str) -> str | None:
+    """Return the API's reason, code first, from any of its envelopes; None for anything but JSON."""
+    parts = list(dict.fromkeys(_words(_parsed(text))))
+    return ": ".join(parts)[:_LONGEST_MESSAGE] or None
+
+
+def _words(document: Any) -> Iterator[str]:
+    """Walk the envelopes: ``error``, ``errors[]``, a problem document (RFC 7807), a bare string."""
+    if isinstance(document, str):
+        yield " ".join(document.split())
+    elif isinstance(document, list):
+        for each in document:
+            yield from _words(each)
+    elif isinstance(document, dict):
+        for key in ("error", "errors", "code", "message", "title", "detail"):
+            yield from _words(document.get(key))
+
+
+def _is_of_firewall(text: str) -> bool:
+    document = _parsed(text)
+    return document is None or _BOT_CHALLENGE in _words(document)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError:
+        return None
+
+
+def _request_id(document: Any) -> str | None:
+    found = document.get("requestId") if isinstance(document, dict) else None
+    return found if isinstance(found, str) and _REQUEST_ID.fullmatch(found) else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,51 @@
+"""The client of Back Market's seller API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from backmarket.api.catalogue import CatalogueCalls
+from backmarket.api.listings import ListingCalls
+from backmarket.api.orders import OrderCalls
+from backmarket.api.throttle import Throttle
+from backmarket.api.transport import Transport
+
+if TYPE_CHECKING:
+    from backmarket.api.config import ClientConfig
+
+
+class BackMarketClient(OrderCalls, ListingCalls, CatalogueCalls):
+    """Reads and changes one seller account; any number of threads may share it.
+
+    All of its calls raise :class:`~backmarket.api.errors.BackMarketError`. Use it as a context manager, or close
+    it.
+
+    :param config: the platform, the token and how patient to be.
+    :param throttle: the rate limits, shared with whoever else uses the account; None limits this client alone.
+    """
+
+    def __init__(self, config: ClientConfig, throttle: Throttle | None = None) -> None:
+        super().__init__(Transport(config, throttle or Throttle.in_memory()))
+        self.config = config
+
+    @property
+    def requests_made(self) -> int:
+        """How many HTTP requests this client has tried, repetitions included."""
+        return self._transport.requests_made
+
+    def check_token(self) -> None:
+        """Make one cheap read.
+
+        :raises AuthenticationError: if the token is not valid.
+        """
+        self.count_orders()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

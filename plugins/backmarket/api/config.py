@@ -1,0 +1,104 @@
+"""What a client needs to know: checked once, frozen afterwards."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from backmarket.api.markets import MARKETS, PLATFORM_HOSTS, Platform, is_loopback
+
+_USER_AGENT = re.compile(r"BM-[^;]+-[^;]+;\s*[^\s;@]+@[^\s;@]+")
+
+
+class ClientConfig(BaseModel):
+    """Where the seller API is, who asks, and how patiently.
+
+    :param base_url: scheme and host of the platform, such as ``https://www.backmarket.fr``.
+    :param token: as created in the Back Office; a pasted ``Basic`` in front of it is dropped.
+    :param market: the market that reads answer for where none is named.
+    :param user_agent: ``BM-{Company}-{Integration};{email}``, which the firewall insists on.
+    :param connect_timeout: for opening a connection.
+    :param read_timeout: for each wait for the server while it answers.
+    :param concurrency: most requests of one client at the same time.
+    :param attempts: most tries of one request.
+    :param retry_for: no further try begins later than this after the first.
+    :param backoff: the wait after the first failure; it doubles from try to try.
+    :param backoff_limit: the longest wait that no server asked for.
+    :param throttle_pause: the wait after a 429 that names none.
+    :param list_attempts: how often a list that came out short is read.
+    :raises pydantic.ValidationError: names the field and what is accepted, never the token.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    base_url: str
+    token: SecretStr
+    user_agent: str
+    market: str = "fr-fr"
+    connect_timeout: timedelta = timedelta(seconds=10)
+    read_timeout: timedelta = timedelta(seconds=60)
+    concurrency: int = Field(default=8, ge=1, le=64)
+    attempts: int = Field(default=5, ge=1)
+    retry_for: timedelta = timedelta(minutes=2)
+    backoff: timedelta = timedelta(seconds=0.5)
+    backoff_limit: timedelta = timedelta(seconds=20)
+    throttle_pause: timedelta = timedelta(seconds=10)
+    list_attempts: int = Field(default=3, ge=1)
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, text: str) -> str:
+        url = urlsplit(text.strip())
+        host = url.hostname or ""
+        if url.scheme not in {"http", "https"} or not host or url.path not in {"", "/"}:
+            raise ValueError("must be a scheme and a host without a path, such as https://www.backmarket.fr")
+        if url.query or url.fragment or url.username is not None:
+            raise ValueError("must not carry a user, a query or a fragment")
+        if not is_loopback(host):
+            if url.scheme == "http":
+                raise ValueError("must use https: plain http would show the token to the network")
+            if host not in PLATFORM_HOSTS:
+                raise ValueError(f"is no platform of Back Market's; known are {', '.join(PLATFORM_HOSTS)}")
+        return f"{url.scheme}://{url.netloc.lower()}"
+
+    @field_validator("token", mode="before")
+    @classmethod
+    def _check_token(cls, value: object) -> str:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        token = re.sub(r"^basic(\s+|$)", "", text.strip(), flags=re.IGNORECASE)
+        if not re.fullmatch(r"[!-~]+", token):
+            raise ValueError("must be one word of printable ASCII characters, as the Back Office shows it")
+        return token
+
+    @field_validator("user_agent")
+    @classmethod
+    def _check_user_agent(cls, text: str) -> str:
+        if not _USER_AGENT.fullmatch(text.strip()) or not text.isascii() or not text.isprintable():
+            raise ValueError("must read BM-{Company}-{Integration};{email}, in ASCII")
+        return text.strip()
+
+    @model_validator(mode="after")
+    def _check_market(self) -> Self:
+        if self.market not in MARKETS:
+            raise ValueError(f"market {self.market!r} is unknown; known are {', '.join(MARKETS)}")
+        self.require_market(self.market)
+        return self
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that the host serves; a sandbox on this machine serves the market's."""
+        host = urlsplit(self.base_url).hostname or ""
+        return PLATFORM_HOSTS.get(host) or MARKETS[self.market].platform
+
+    def require_market(self, market: str) -> None:
+        """Check that a market is one of this platform's.
+
+        :raises ValueError: naming the markets that are.
+        """
+        known = [each.code for each in MARKETS.values() if each.platform == self.platform]
+        if market not in known:
+            raise ValueError(f"market {market!r} is not one of platform {self.platform}: {', '.join(known)}")

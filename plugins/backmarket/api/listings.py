@@ -1,0 +1,86 @@
+"""Calls about single listings and lists of them: ``/ws/listings``."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from backmarket.api.calls import Calls, as_document, as_written
+from backmarket.api.errors import NotFoundError
+from backmarket.api.markets import MARKETS
+from backmarket.api.models.document import read_each
+from backmarket.api.models.listing import Listing, ListingPage
+from backmarket.api.paging import read_list, read_page
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from uuid import UUID
+
+    from backmarket.api.paging import RawPage
+
+_PATH = "/ws/listings"
+_DETAIL_PATH = "/ws/listings/detail"
+
+
+class ListingCalls(Calls):
+    """Reads and changes listings, each as one market sees it."""
+
+    def listing_pages(self, market: str, publication_state: int | None = None) -> Generator[ListingPage, None, None]:
+        """Yield all listings, a page at a time, in no particular order; one may come twice.
+
+        :param publication_state: 0 incomplete, 1 pending, 2 online, 3 offline, 4 deactivated; None for all.
+        :raises ShortReadError: if the list stays shorter than it says.
+        """
+        filters = {} if publication_state is None else {"publication_state": publication_state}
+        with closing(read_list(self._transport, _PATH, filters=filters, market=market)) as pages:
+            for page in pages:
+                yield _listing_page(page, market)
+
+    def count_listings(self, market: str) -> int:
+        """Tell how many listings there are; one cheap read."""
+        return read_page(self._transport, _PATH, 1, size=1, market=market).count
+
+    def get_listing(self, listing_id: UUID | str | int, market: str) -> Listing:
+        """Read one listing.
+
+        :param listing_id: the UUID ``id``, or the deprecated integer.
+        :raises NotFoundError: if the account has no such listing.
+        :raises UnreadableDocumentError: carrying the document, if it does not fit the model.
+        """
+        path = _path_of(listing_id)
+        return as_document(Listing, self._transport.read(path, market=market), "GET", path)
+
+    def find_listing(self, sku: str, market: str) -> Listing | None:
+        """Read the listing of a SKU, which matches in any case; None if there is none.
+
+        :raises UnreadableDocumentError: carrying the document, if it does not fit the model.
+        """
+        try:
+            answer = self._transport.read(_DETAIL_PATH, params={"sku": sku}, market=market)
+        except NotFoundError:
+            return None
+        return as_document(Listing, answer, "GET", _DETAIL_PATH)
+
+    def update_listing(self, listing_id: UUID | str | int, market: str, **fields: object) -> Listing | None:
+        """Change some fields of a listing at once; the others stay as they are.
+
+        ``quantity`` changes everywhere, and 0 takes the listing offline; ``price``, ``min_price`` and ``comment``
+        change in this market alone. ``currency`` is added to a price: without it, some markets take it as euros.
+
+        :param fields: under the names of the spec; amounts as Decimal.
+        :return: the listing after the change, as far as the answer holds one.
+        :raises BackMarketError: where ``surely_not_applied`` is False, read the listing before writing again.
+        """
+        currency = {"currency": MARKETS[market].currency} if "price" in fields else {}
+        answer = self._transport.write("POST", _path_of(listing_id), {**currency, **fields}, market=market)
+        return as_written(Listing, answer)
+
+
+def _path_of(listing_id: UUID | str | int) -> str:
+    return f"{_PATH}/{quote(str(listing_id), safe='')}"
+
+
+def _listing_page(page: RawPage, market: str) -> ListingPage:
+    listings, unreadable = read_each(Listing, page.documents, key="id", context={})
+    return ListingPage(market, page.number, page.count, page.server_time, listings, unreadable)

@@ -1,0 +1,53 @@
+"""Back Market's markets: which platform serves each, and in which currency its prices are."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Literal
+
+Platform = Literal["EU", "NA", "AP"]
+
+
+@dataclass(frozen=True)
+class Market:
+    """One country and language of Back Market.
+
+    :param code: as ``Accept-Language`` and ``country_code`` carry it, such as ``fr-fr``.
+    :param platform: accounts, tokens and listings belong to exactly one.
+    :param currency: ISO 4217; the only one in which prices of this market are accepted.
+    """
+
+    code: str
+    platform: Platform
+    currency: str
+
+    @property
+    def decimals(self) -> int:
+        """How many digits a price of this market may have after the point."""
+        return 0 if self.currency == "JPY" else 2
+
+
+# Source: the spec's COUNTRY_CODES; GBP, SEK and USD seen in production, JPY and AUD assumed.
+_ROWS: tuple[tuple[Platform, str, str], ...] = (
+    ("EU", "EUR", "fr-fr fr-be es-es de-de de-at it-it nl-nl pt-pt en-ie el-gr sk-sk"),
+    ("EU", "GBP", "en-gb"),
+    ("EU", "SEK", "sv-se"),
+    ("NA", "USD", "en-us"),
+    ("AP", "JPY", "ja-jp"),
+    ("AP", "AUD", "en-au"),
+)
+MARKETS = {code: Market(code, platform, currency) for platform, currency, codes in _ROWS for code in codes.split()}
+
+_DOMAINS: dict[str, Platform] = {"backmarket.fr": "EU", "backmarket.com": "NA", "backmarket.co.jp": "AP"}
+PLATFORM_HOSTS: dict[str, Platform] = {
+    f"{site}.{domain}": platform for site in ("www", "preprod") for domain, platform in _DOMAINS.items()
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, where a sandbox may stand in for Back Market."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,170 @@
+"""Orders as ``GET /ws/orders`` serves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from backmarket.api.models.document import (
+    Blank,
+    Document,
+    OptionalAmount,
+    OptionalFlag,
+    OptionalInteger,
+    OptionalText,
+    Unreadable,
+)
+from backmarket.api.models.privacy import without_personal_data
+from backmarket.api.models.times import OptionalMoment, are_local, from_paris
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
+
+_PAST_TIMES = ("date_creation", "date_modification", "date_payment", "date_shipping")
+_ALL_TIMES = (*_PAST_TIMES, "expected_dispatch_date")
+
+
+def _either_spelling(name: str) -> AliasChoices:
+    return AliasChoices(name, to_camel(name))
+
+
+class Address(Document):
+    """Where an order goes, or who pays it: personal data, so its repr shows none.
+
+    The spec writes the fields in camelCase, production in snake_case; both are read. ``state`` comes from the
+    US, the ``*_pronunciation`` fields from Japan.
+    """
+
+    model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_either_spelling))
+
+    first_name: OptionalText = None
+    last_name: OptionalText = None
+    first_name_pronunciation: OptionalText = None
+    last_name_pronunciation: OptionalText = None
+    company: OptionalText = None
+    street: OptionalText = None
+    street2: OptionalText = None
+    postal_code: OptionalText = None
+    city: OptionalText = None
+    state: OptionalText = None
+    country: OptionalText = None
+    phone: OptionalText = Field(None, validation_alias=AliasChoices("phone", "phoneNumber", "phone_number"))
+    email: OptionalText = None
+    customer_id_number: OptionalText = None
+
+    def __repr__(self) -> str:
+        """Show nothing."""
+        return "Address(…)"
+
+    __str__ = __repr__
+
+
+OptionalAddress = Annotated[Address | None, Blank]
+
+
+class OrderLine(Document):
+    """One SKU of an order.
+
+    Back Market's names mislead in two places: ``listing`` is the SKU (here ``sku``), and ``backcare_price`` is in
+    cents. ``price`` is per unit in the spec and was once reported per line: compare with the order's own total.
+    ``state`` is an open set; 0 in ``return_reason`` does not mean that something was returned.
+    """
+
+    orderline_id: int = Field(validation_alias=AliasChoices("id", "orderline_id"))
+    state: int
+    quantity: int
+    sku: OptionalText = Field(None, validation_alias=AliasChoices("listing", "sku"))
+    listing_id: OptionalInteger = None
+    price: OptionalAmount = None
+    shipping_price: OptionalAmount = None
+    currency: OptionalText = None
+    orderline_fee: OptionalAmount = None
+    sales_taxes: OptionalAmount = None
+    return_reason: OptionalInteger = None
+    return_message: OptionalText = Field(None, repr=False)
+    imei: OptionalText = None
+    serial_number: OptionalText = None
+    product: OptionalText = None
+    product_id: OptionalInteger = None
+    brand: OptionalText = None
+    condition: OptionalInteger = None
+    backcare: OptionalFlag = None
+    backcare_price_cents: OptionalInteger = Field(
+        None, validation_alias=AliasChoices("backcare_price", "backcare_price_cents")
+    )
+    date_creation: OptionalMoment = None
+
+
+class Order(Document):
+    """A customer's order. Only the ids, states and lines are always there.
+
+    ``state`` 9 also covers wholly cancelled and refunded orders: the lines tell the truth. Amounts are in
+    ``currency``; times are in UTC. Pass the answer's ``Date`` as ``context={"server_time": ...}`` when validating:
+    without it, times that name no zone are taken as UTC.
+    """
+
+    order_id: int
+    state: int
+    orderlines: tuple[OrderLine, ...]
+    country_code: OptionalText = None
+    currency: OptionalText = None
+    price: OptionalAmount = None
+    shipping_price: OptionalAmount = None
+    sales_taxes: OptionalAmount = None
+    payment_method: OptionalText = None
+    tracking_number: OptionalText = None
+    tracking_url: OptionalText = None
+    shipper: OptionalText = None
+    shipper_display: OptionalText = None
+    is_backship: OptionalFlag = None
+    delivery_note: OptionalText = None
+    date_creation: OptionalMoment = None
+    date_modification: OptionalMoment = None
+    date_payment: OptionalMoment = None
+    date_shipping: OptionalMoment = None
+    expected_dispatch_date: OptionalMoment = None
+    shipping_address: OptionalAddress = None
+    billing_address: OptionalAddress = None
+
+    times_assumed_local: bool = False
+    """Whether its times named no zone and were taken as Paris time, since as UTC they were yet to come."""
+    document: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """The order as it came, ready to be stored as JSON: without addresses or other personal fields."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_own_fields(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, dict):
+            return data
+        server_time = (info.context or {}).get("server_time")
+        local = are_local((data.get(name) for name in _PAST_TIMES), server_time)
+        own = {"times_assumed_local": local, "document": without_personal_data(data)}
+        return {**(_with_paris_times(data) if local else data), **own}
+
+
+def _with_paris_times(data: dict[str, Any]) -> dict[str, Any]:
+    lines = data.get("orderlines")
+    if isinstance(lines, list):
+        read = [from_paris(line, ("date_creation",)) if isinstance(line, dict) else line for line in lines]
+        data = {**data, "orderlines": read}
+    return from_paris(data, _ALL_TIMES)
+
+
+@dataclass(frozen=True)
+class OrderPage:
+    """One page of a list of orders.
+
+    :param number: from 1.
+    :param count: how long the whole list was when this page was read.
+    :param server_time: Back Market's clock at that moment, in UTC.
+    """
+
+    number: int
+    count: int
+    server_time: datetime
+    orders: list[Order] = field(repr=False)
+    unreadable: list[Unreadable] = field(repr=False)

@@ -1,0 +1,31 @@
+"""Separates what may be stored as a plain document from what is personal."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+_PERSONAL = re.compile(
+    r"address|email|phone|mobile|customer|recipient|buyer|street|postal|zipcode|birth"
+    r"|(first|last|full|family|given|user)name"
+)
+
+
+def without_personal_data(value: Any) -> Any:
+    """Copy a JSON value, leaving out every field, at any depth, whose name says that it is about a person.
+
+    Addresses have a model and a table of their own; other personal fields are undocumented, so they are known by
+    their names in either spelling (``phone_number``, ``phoneNumber``).
+    """
+    if isinstance(value, dict):
+        return {name: without_personal_data(item) for name, item in value.items() if not is_personal(name)}
+    if isinstance(value, list):
+        return [without_personal_data(item) for item in value]
+    return value
+
+
+@lru_cache(maxsize=1024)
+def is_personal(name: str) -> bool:
+    """Tell whether a field of this name holds personal data."""
+    return _PERSONAL.search(name.replace("_", "").replace("-", "").lower()) is not None

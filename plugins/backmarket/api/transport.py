@@ -1,0 +1,177 @@
+"""The one place where requests leave: headers, timeouts, throttle, retries, and errors by what to do.
+
+Nothing else imports httpx: its last stable release is being forked, so it must be replaceable.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
+from decimal import Decimal
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from backmarket.api.answers import RawAnswer, read_document
+from backmarket.api.errors import BackMarketError, MalformedAnswerError, NetworkError, ThrottledError
+from backmarket.api.retry import retrying
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from backmarket.api.config import ClientConfig
+    from backmarket.api.throttle import Kind, Throttle
+
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer.
+
+    :param document: its JSON, with Decimal for every number that has a fraction; None without a body.
+    :param server_time: the server's clock when it answered, in UTC.
+    """
+
+    document: Any
+    server_time: datetime
+
+
+class Transport:
+    """Sends requests to one host, from as many threads as like.
+
+    :param config: the host, the token and how patient to be.
+    :param throttle: holds requests back until the rate limits allow them.
+    """
+
+    def __init__(self, config: ClientConfig, throttle: Throttle) -> None:
+        self.config = config
+        self._throttle = throttle
+        self._lock = Lock()
+        self._requests_made = 0
+        self._http = httpx.Client(
+            base_url=config.base_url,
+            headers={
+                "Authorization": f"Basic {config.token.get_secret_value()}",
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+                "User-Agent": config.user_agent,
+            },
+            timeout=httpx.Timeout(config.read_timeout.total_seconds(), connect=config.connect_timeout.total_seconds()),
+            limits=httpx.Limits(max_connections=config.concurrency, max_keepalive_connections=config.concurrency),
+            follow_redirects=False,
+            # A proxy of the environment would see the token of a request that is not encrypted.
+            trust_env=config.base_url.startswith("https"),
+        )
+
+    @property
+    def requests_made(self) -> int:
+        """How many HTTP requests were tried, repetitions included."""
+        return self._requests_made
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def read(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        market: str | None = None,
+        kind: Kind = "general",
+    ) -> Answer:
+        """GET a document; repeated after failures that may pass.
+
+        :param market: the market to answer for, instead of the client's own.
+        :raises BackMarketError: as :mod:`backmarket.api.errors` names it.
+        """
+        return self._request("GET", path, params=params, market=market, kind=kind)
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        market: str | None = None,
+        kind: Kind = "general",
+    ) -> Answer:
+        """Send a change; repeated only where it surely was not applied.
+
+        :param body: JSON in which Decimal stands for amounts: they are sent as strings.
+        :raises BackMarketError: as :mod:`backmarket.api.errors` names it; ``surely_not_applied`` tells whether
+            the change may have happened all the same.
+        """
+        text = json.dumps(body, default=_plain, ensure_ascii=False)
+        return self._request(method, path, content=text.encode(), market=market, kind=kind)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        market: str | None,
+        kind: Kind,
+        params: Mapping[str, str | int] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        market = market or self.config.market
+        self.config.require_market(market)
+        is_write = method != "GET"
+        request = self._http.build_request(
+            method, path, params=params, content=content, headers={"Accept-Language": market}
+        )
+        return retrying(self.config, is_write=is_write)(self._try_once, request, kind)
+
+    def _try_once(self, request: httpx.Request, kind: Kind) -> Answer:
+        self._throttle.acquire(kind)
+        with self._lock:
+            self._requests_made += 1
+        answer = self._exchange(request)
+        try:
+            document = read_document(answer)
+        except ThrottledError as error:
+            if error.retry_after is None:
+                error.retry_after = self.config.throttle_pause
+            # A longer wait is the caller's business: it would block every thread of this client.
+            if error.retry_after <= self.config.retry_for:
+                self._throttle.pause(error.retry_after)
+            raise
+        if document is None and request.method == "GET":
+            raise answer.error(MalformedAnswerError, "an empty body")
+        return Answer(document, answer.server_time)
+
+    def _exchange(self, request: httpx.Request) -> RawAnswer:
+        """Send one request and receive its whole answer."""
+        method, path = request.method, request.url.path
+        try:
+            response = self._http.send(request)
+        except httpx.RequestError as error:
+            failure = _network_failure(error, method, path)
+        else:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return RawAnswer(method, path, response.status_code, headers, self._without_token(response.text))
+        raise failure
+
+    def _without_token(self, text: str) -> str:
+        """Strike out the token should a server repeat it: answers are quoted in errors and stored."""
+        token = self.config.token.get_secret_value()
+        return text.replace(token, "[token]") if token in text else text
+
+
+def _network_failure(error: httpx.RequestError, method: str, path: str) -> BackMarketError:
+    if isinstance(error, httpx.DecodingError):
+        return MalformedAnswerError("a body that cannot be decompressed", method=method, path=path)
+    return NetworkError(
+        type(error).__name__, method=method, path=path, request_was_sent=not isinstance(error, _NEVER_LEFT)
+    )
+
+
+def _plain(value: object) -> str:
+    """Write an amount as the spec prefers it: as text, with every digit and no exponent."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"{type(value).__name__} cannot be sent")

@@ -1,0 +1,131 @@
+"""The ledger of all writes to Back Market: nothing is sent that is not written down here before.
+
+A change is planned, then marked sent (committed) before its request leaves, then settled by what Back Market
+shows: confirmed, refused, unknown where the answer was lost, or planned again where it surely was not applied. A
+killed run leaves ``sent`` rows; the next one reads back before it sends anything for the same subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from backmarket.warehouse import sql
+from backmarket.warehouse.jsonb import clean, dump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from backmarket.warehouse.connection import Connection
+
+Kind = Literal["accept", "tracking", "imei", "quantity", "price", "listing", "product"]
+PlannedStatus = Literal["planned", "awaiting_approval", "dry_run", "refused"]
+Settlement = Literal["confirmed", "refused", "unknown", "planned", "superseded"]
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """A change that a concern wants, or refuses to send.
+
+    :param subject: the SKU, order id or orderline id, by kind.
+    :param payload: what is to be sent: JSON, amounts as text; never personal data.
+    :param market: the market of a price; empty for what all markets share.
+    :param reason: why it waits or is refused, for a person.
+    """
+
+    subject: str
+    payload: Mapping[str, Any]
+    market: str = ""
+    status: PlannedStatus = "planned"
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedChange:
+    """A change as the ledger holds it.
+
+    :param attempts: how often it was sent.
+    :param sent_at: when it was sent last, in UTC.
+    :param batch_id: Back Market's task, where it went out in a batch.
+    """
+
+    change_id: int
+    subject: str
+    market: str
+    payload: dict[str, Any] = field(repr=False)
+    attempts: int
+    status: str = "planned"
+    sent_at: datetime | None = None
+    batch_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The changes of one kind of one account."""
+
+    connection: Connection
+    account: str
+    kind: Kind
+
+    def plan(self, changes: Iterable[PlannedChange], *, run_id: str) -> None:
+        """Replace what was planned and not sent by a new plan, in one transaction.
+
+        What waits already keeps its place in the queue; what the plan lacks is superseded; what is under way is
+        left alone. A refusal is recorded once, until it or its reason changes.
+        """
+        parameters = {"account": self.account, "kind": self.kind, "run_id": run_id}
+        with self.connection.transaction():
+            self.connection.execute(sql.statement("changes/stage_plan"))
+            self.connection.execute("truncate staged_plan")
+            with (
+                self.connection.cursor() as cursor,
+                cursor.copy(sql.statement("changes/copy_plan")) as copy,
+            ):
+                for position, change in enumerate(changes):
+                    row = (change.subject, change.market, dump(dict(change.payload)), change.status)
+                    copy.write_row((position, *row, clean(change.reason)))
+            for name in ("supersede_unsent", "upsert_plan", "insert_refusals"):
+                self.connection.execute(sql.statement(f"changes/{name}"), parameters)
+
+    def planned(self) -> list[RecordedChange]:
+        """Return what is to be sent, in the order of the queue."""
+        return [RecordedChange(*row) for row in self._select("select_planned")]
+
+    def unsettled(self) -> list[RecordedChange]:
+        """Return what may have been applied without our knowing; settle it before sending anything new."""
+        return [RecordedChange(*row) for row in self._select("select_unsettled")]
+
+    def mark_sent(self, change_ids: Iterable[int]) -> set[int]:
+        """Write down, durably, that these are about to be sent.
+
+        :return: those that may be sent; the others are under way elsewhere or planned no more.
+        """
+        parameters = {"account": self.account, "change_ids": list(change_ids)}
+        return {row[0] for row in self.connection.execute(sql.statement("changes/mark_sent"), parameters).fetchall()}
+
+    def settle(
+        self,
+        change_ids: Iterable[int],
+        status: Settlement,
+        reason: str | None = None,
+        *,
+        batch_id: int | None = None,
+    ) -> None:
+        """Write down how sent changes ended, or that this is not known yet.
+
+        :param status: ``planned`` puts a change that surely was not applied back into the queue.
+        :param reason: for a person: the API's words, or what differs.
+        """
+        parameters = {
+            "account": self.account,
+            "change_ids": list(change_ids),
+            "status": status,
+            "reason": clean(reason),
+            "batch_id": batch_id,
+        }
+        self.connection.execute(sql.statement("changes/settle"), parameters)
+
+    def _select(self, name: str) -> list[tuple[Any, ...]]:
+        parameters = {"account": self.account, "kind": self.kind}
+        return self.connection.execute(sql.statement(f"changes/{name}"), parameters).fetchall()

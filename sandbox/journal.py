@@ -1,0 +1,72 @@
+"""What reached the sandbox and how it was answered: the tests' witness."""
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+KEPT_ENTRIES = 20_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request; `status` None means the connection was closed without an answer.
+
+    `applied` tells whether a write took effect, whatever the caller was told.
+    """
+
+    at: int
+    method: str
+    path: str
+    query: bytes
+    raw_headers: list[tuple[bytes, bytes]]
+    body: bytearray = field(default_factory=bytearray)
+    status: int | None = None
+    applied: bool = False
+    fault: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the entry for the control API; the token itself is never shown."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.raw_headers}
+        authorized = headers.pop("authorization", None) is not None
+        return {
+            "at": self.at,
+            "method": self.method,
+            "path": self.path,
+            "query": dict(parse_qsl(self.query.decode("latin-1"), keep_blank_values=True)),
+            "headers": headers,
+            "authorized": authorized,
+            "body": _readable(bytes(self.body)),
+            "status": self.status,
+            "applied": self.applied,
+            "fault": self.fault,
+        }
+
+
+class Journal:
+    """The latest requests, oldest first."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
+
+    def add(self, entry: Entry) -> None:
+        """Note a request; its entry is completed while it is answered."""
+        self._entries.append(entry)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Give all entries for the control API."""
+        return [entry.as_json() for entry in self._entries]
+
+
+def _readable(body: bytes) -> object:
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")

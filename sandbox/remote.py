@@ -1,0 +1,111 @@
+"""The handle that tests, demos and benchmarks hold to a running sandbox: its control API as methods."""
+
+import json
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+Json = dict[str, Any]
+
+
+class ControlError(RuntimeError):
+    """The control API refused; the text says why."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """One running sandbox: where it is, its token, and everything a test does to it."""
+
+    base_url: str
+    token: str = "sandbox-token"  # noqa: S105 - a sandbox has no secret
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers with which the seller's endpoints let a request in."""
+        return {
+            "Authorization": f"Basic {self.token}",
+            "User-Agent": "BM-Example-Sandbox;owner@example.com",
+            "Accept": "application/json",
+            "Accept-Language": "fr-fr",
+        }
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Call the control API below /_sandbox/."""
+        connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=60)
+        try:
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, f"/_sandbox/{path}", payload, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ControlError(f"{method} {path}: {response.status} {answer.decode('utf-8', 'replace')}")
+        return json.loads(answer)
+
+    def fault(self, kind: str, **options: Any) -> Json:
+        """Switch a fault on, once unless `times` says otherwise."""
+        fault: Json = self.call("POST", "faults", {"kind": kind, **options})
+        return fault
+
+    def faults(self) -> list[Json]:
+        """List the faults that are on, with how often each struck."""
+        faults: list[Json] = self.call("GET", "faults")
+        return faults
+
+    def clear_faults(self) -> None:
+        """Switch all faults off."""
+        self.call("DELETE", "faults")
+
+    def journal(self, method: str | None = None, path_prefix: str = "/ws/") -> list[Json]:
+        """List the requests that came, oldest first."""
+        entries: list[Json] = self.call("GET", "journal")
+        return [e for e in entries if e["path"].startswith(path_prefix) and method in (None, e["method"])]
+
+    def clear_journal(self) -> None:
+        """Forget all requests so far."""
+        self.call("DELETE", "journal")
+
+    def orders(self) -> list[Json]:
+        """List every order there is, hidden ones too, oldest first."""
+        orders: list[Json] = self.call("GET", "orders")
+        return orders
+
+    def order(self, order_id: int) -> Json:
+        """Give the true document of one order."""
+        order: Json = self.call("GET", f"orders/{order_id}")
+        return order
+
+    def create_order(self, **wish: Any) -> Json:
+        """Let a customer order now; see `sandbox.marketplace.Wish` for what can be asked."""
+        order: Json = self.call("POST", "orders", wish)["orders"][0]
+        return order
+
+    def patch_order(self, order_id: int, **fields: Any) -> Json:
+        """Set fields of an order as they are given, or `raw`, a text served in its place."""
+        order: Json = self.call("POST", f"orders/{order_id}", fields)
+        return order
+
+    def advance_order(self, order_id: int, to: str) -> Json:
+        """Have it paid (`pay`), left `unpaid`, taken off hold (`release`) or delivered (`confirm`)."""
+        order: Json = self.call("POST", f"orders/{order_id}/advance", {"to": to})
+        return order
+
+    def listings(self) -> list[Json]:
+        """List every listing with its offers and publication states per market."""
+        listings: list[Json] = self.call("GET", "listings")
+        return listings
+
+    def patch_listing(self, key: str | int, **fields: Any) -> Json:
+        """Set fields of a listing, found by id, integer or SKU; `offers` holds fields per market."""
+        listing: Json = self.call("POST", f"listings/{key}", fields)
+        return listing
+
+    def advance_clock(self, seconds: float) -> None:
+        """Move the sandbox's clock."""
+        self.call("POST", "clock", {"advance_seconds": seconds})
+
+    def reset(self) -> None:
+        """Go back to the seeded start."""
+        self.call("POST", "reset")

@@ -1,0 +1,99 @@
+"""Everything one running sandbox holds."""
+
+import gc
+
+from starlette.requests import Request
+
+from sandbox.batches import BatchStore
+from sandbox.clock import Clock
+from sandbox.config import SandboxConfig
+from sandbox.dice import dice
+from sandbox.faults import Faults
+from sandbox.journal import Journal
+from sandbox.limits import (
+    BACKBOX_REQUESTS_PER_SECOND,
+    CATEGORY_REQUESTS_PER_TEN_SECONDS,
+    REQUESTS_PER_TEN_SECONDS,
+    SkuLineLimit,
+    TrafficLimit,
+)
+from sandbox.listing_model import Listing
+from sandbox.listing_seed import seed_listings
+from sandbox.listing_store import ListingStore
+from sandbox.marketplace import Marketplace
+from sandbox.markets import PLATFORMS
+from sandbox.order_seed import Trade
+from sandbox.order_store import OrderStore
+from sandbox.storage import Storage
+
+_MANY_OBJECTS = 10_000
+
+
+class World:
+    """The stores, the clock, the faults and the limits, made from one configuration."""
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self.config = config
+        self.platform = PLATFORMS[config.platform]
+        self.storage = Storage(config.state_file)
+        self.clock = Clock(config.now)
+        self.faults = Faults(dice(config.seed, 0))
+        self.journal = Journal()
+        self._start_afresh()
+        if self.storage.is_new:
+            self._seed()
+        else:
+            self._resume()
+
+    def _start_afresh(self) -> None:
+        config = self.config
+        self.listings = ListingStore(self.storage.keep_listing)
+        self.orders = OrderStore(self.storage.keep_order)
+        self.marketplace = Marketplace(config.seed, self.platform, self.clock, self.listings, self.orders)
+        self.traffic = TrafficLimit(REQUESTS_PER_TEN_SECONDS)
+        self.category_traffic = TrafficLimit(CATEGORY_REQUESTS_PER_TEN_SECONDS)
+        self.backbox_traffic = TrafficLimit(BACKBOX_REQUESTS_PER_SECOND, seconds=1.0)
+        self.sku_lines = SkuLineLimit()
+        self.batches = BatchStore(self.storage.keep_batch)
+
+    def _seed(self) -> None:
+        config = self.config
+        listings = seed_listings(config.seed, self.platform, config.listings, config.stock)
+        trade = Trade(config.seed, self.platform, listings)
+        gc.disable()
+        self.storage.begin()
+        for listing in listings:
+            self.listings.save(listing)
+        if listings:
+            for document in trade.history(config.orders, self.clock.started):
+                self.orders.save(document)
+        self.storage.commit()
+        gc.enable()
+        self._settle_memory()
+
+    def _resume(self) -> None:
+        self.listings.load(Listing.from_document(each) for each in self.storage.documents("listing"))
+        for document, raw in self.storage.orders():
+            self.orders.load(document, raw)
+        self.batches.resume(self.storage.documents("batch"))
+        self._settle_memory()
+
+    def _settle_memory(self) -> None:
+        """Spare the collector from walking over a hundred thousand orders again and again."""
+        if len(self.orders) > _MANY_OBJECTS:
+            gc.freeze()
+
+    def reset(self) -> None:
+        """Go back to the seeded start: documents, faults, journal and limits."""
+        self.storage.clear()
+        self.clock = Clock(self.config.now)
+        self.faults.clear()
+        self.journal.clear()
+        self._start_afresh()
+        self._seed()
+
+
+def world_of(request: Request) -> World:
+    """Give the world a request's application serves."""
+    world: World = request.app.state.world
+    return world

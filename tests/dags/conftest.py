@@ -1,0 +1,92 @@
+"""Runs the real DAG files inside Airflow, against a sandbox and a PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.dag_processing.dagbag import DagBag
+
+    from sandbox.remote import Sandbox
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished DAG run.
+
+    :param state: of the run: success or failed.
+    :param tasks: the state of each task by its id.
+    :param xcoms: what each task returned by its id; None where it returned nothing.
+    :param reasons: why gates skipped, by task id.
+    """
+
+    state: str
+    tasks: dict[str, str | None]
+    xcoms: dict[str, Any]
+    reasons: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's own tables."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, env=os.environ)
+
+
+@pytest.fixture(scope="session")
+def dag_bag(airflow_database: None) -> DagBag:
+    """All DAG files of this project, as the DAG processor reads them."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    assert bag.import_errors == {}
+    return bag
+
+
+@pytest.fixture
+def run_dag(dag_bag: DagBag) -> Callable[..., Run]:
+    """Run one DAG to its end, as ``airflow dags test`` does."""
+
+    def run(dag_id: str, **conf: Any) -> Run:
+        dag_run = dag_bag.dags[dag_id].test(run_conf=conf or None)
+        instances = dag_run.get_task_instances()
+        return Run(
+            state=str(dag_run.state),
+            tasks={ti.task_id: ti.state and str(ti.state) for ti in instances},
+            xcoms={ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in instances},
+            reasons={ti.task_id: ti.xcom_pull(task_ids=ti.task_id, key="reason") for ti in instances},
+        )
+
+    return run
+
+
+@pytest.fixture
+def connected(sandbox: Sandbox, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A sandbox that ``backmarket_default`` points at, with an empty operational database and all toggles off."""
+    connection = {
+        "conn_type": "backmarket",
+        "host": sandbox.base_url,
+        "password": sandbox.token,
+        "extra": {"market": "fr-fr", "user_agent": "BM-Example-Tests;tests@example.com"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(connection))
+    return sandbox
+
+
+@pytest.fixture
+def switch_on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set Variables, ``enabled`` among them."""
+
+    def switch(*toggles: str, **values: object) -> None:
+        for name, value in {"enabled": True, **dict.fromkeys(toggles, True), **values}.items():
+            monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", str(value))
+
+    return switch

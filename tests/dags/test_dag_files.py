@@ -1,0 +1,84 @@
+"""What every DAG file of this project keeps to."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+DAGS = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
+PARSE_LIMIT_SECONDS = 1.5
+
+
+def test_every_file_holds_the_dag_it_is_named_after(dag_bag: DagBag) -> None:
+    """A person who sees a DAG in the UI finds its file by name."""
+    assert {"backmarket_account", "backmarket_orders"} <= set(dag_bag.dags)
+    assert sorted(dag_bag.dags) == [path.stem for path in DAGS]
+
+
+@pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
+def test_a_dag_keeps_house_policy(dag_bag: DagBag, path: Path) -> None:
+    """Documented, tagged, one run at a time, no catching up, and every task has an owner and our retry policy."""
+    dag = dag_bag.dags[path.stem]
+    assert dag.doc_md
+    assert "backmarket" in dag.tags
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.tasks
+    for task in dag.tasks:
+        assert task.owner == "backmarket"
+        assert type(task.retry_policy).__name__ == "BackMarketRetryPolicy"
+        assert task.execution_timeout is not None
+
+
+@pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
+def test_a_dag_file_reads_like_a_table_of_contents(path: Path) -> None:
+    """At most 80 lines of code besides its documentation, and no SQL."""
+    source = path.read_text(encoding="utf-8")
+    documentation = ast.get_docstring(ast.parse(source), clean=False) or ""
+    assert len(source.splitlines()) - len(documentation.splitlines()) <= 80
+    assert "select " not in source.replace(documentation, "").lower()
+
+
+def test_parsing_is_cheap_and_touches_nothing() -> None:
+    """All files parse in under 1.5 s of CPU beyond ``import airflow.sdk``, with no socket opened.
+
+    Neither pandas nor the API client may be loaded, and no Variable or connection read, while parsing.
+    """
+    program = """
+import socket, sys, time
+import airflow.sdk
+from airflow.sdk import BaseHook, Variable, conf, dag
+from airflow.sdk.bases.operator import BaseOperator
+
+def refuse(*args, **kwargs):
+    raise AssertionError("touched the outside while parsing")
+
+socket.socket.connect = refuse
+Variable.get = BaseHook.get_connection = refuse
+began = time.process_time()
+import runpy
+for path in sys.argv[1:]:
+    runpy.run_path(path)
+seconds = time.process_time() - began
+heavy = [name for name in ("pandas", "psycopg", "backmarket.api", "backmarket.settings") if name in sys.modules]
+print(f"parsed {len(sys.argv) - 1} DAG files in {seconds:.2f} s of CPU")
+assert not heavy, heavy
+assert len(sys.argv) > 1
+print(seconds)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program, *map(str, DAGS)], capture_output=True, text=True, check=False, env=os.environ
+    )
+    assert result.returncode == 0, result.stderr
+    *_, message, seconds = result.stdout.splitlines()
+    print(message)
+    assert float(seconds) < PARSE_LIMIT_SECONDS
