@@ -40,7 +40,7 @@ class BackMarketOrderAnnouncementOperator(BaseOperator):
         changed = totals["new"] + totals["changed"] + totals["gone"]
         if not changed:
             raise AirflowSkipException("No order is new or changed: nothing to tell.")
-        context["outlet_events"][ORDERS].extra = totals
+        context["outlet_events"][ORDERS].extra = dict(totals)
         self.log.info("%d orders changed: asset %s updated.", changed, ORDERS.name)
         return totals
 
