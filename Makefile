@@ -7,6 +7,8 @@ PYTHON ?=
 PORT ?=
 SANDBOX_PORT ?=
 export PORT SANDBOX_PORT
+export RUFF_CACHE_DIR := .state/ruff
+export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
 BIN := .state/venv/bin
 BOOTSTRAP = python="$$(sh local/find_python.sh "$(PYTHON)")" && "$$python" -m local.bootstrap
@@ -36,6 +38,7 @@ test: lint types imports
 	@$(BIN)/python -m pytest -n 2
 
 bench: install
+	@test -f benchmarks/__main__.py || { echo "There are no benchmarks here yet." >&2; exit 1; }
 	@$(BOOTSTRAP) bench
 	@BENCH_PYTHON="$(CURDIR)/.state/bench-venv/bin/python" $(BIN)/python -m benchmarks
 
