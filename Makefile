@@ -12,7 +12,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
 BIN := .state/venv/bin
 BOOTSTRAP = python="$$(sh local/find_python.sh "$(PYTHON)")" && "$$python" -m local.bootstrap
-TYPED := $(wildcard plugins/backmarket plugins/backmarket_plugin.py sandbox local dags tests benchmarks)
+TYPED := plugins/backmarket sandbox local dags tests $(wildcard plugins/*.py) $(if $(wildcard benchmarks/*.py),benchmarks)
 
 help:
 	@echo "make demo     run the whole job in Airflow against a local Back Market, and say what came of it"

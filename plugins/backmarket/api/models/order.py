@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from backmarket.api.models.document import (
-    Blank,
     Document,
     OptionalAmount,
     OptionalFlag,
@@ -63,7 +62,7 @@ class Address(Document):
     __str__ = __repr__
 
 
-OptionalAddress = Annotated[Address | None, Blank]
+OptionalAddress = Address | None
 
 
 class OrderLine(Document):
