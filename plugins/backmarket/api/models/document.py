@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,10 +31,16 @@ class Document(BaseModel):
 
 EmptyIfNull = BeforeValidator(lambda value: () if value is None else value)
 
+# A number that no column can hold is a fault of its document alone: found here, it costs no other.
+Identifier = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Amount = Annotated[Decimal, Field(max_digits=28, allow_inf_nan=False)]
+
 OptionalText = str | None
-OptionalInteger = int | None
+OptionalIdentifier = Identifier | None
+OptionalInteger = Integer | None
 OptionalFlag = bool | None
-OptionalAmount = Decimal | None
+OptionalAmount = Amount | None
 """Money in the currency beside it, exact."""
 
 Read = TypeVar("Read", bound=Document)

@@ -11,8 +11,11 @@ from pydantic.alias_generators import to_camel
 
 from backmarket.api.models.document import (
     Document,
+    Identifier,
+    Integer,
     OptionalAmount,
     OptionalFlag,
+    OptionalIdentifier,
     OptionalInteger,
     OptionalText,
     Unreadable,
@@ -73,11 +76,11 @@ class OrderLine(Document):
     ``state`` is an open set; 0 in ``return_reason`` does not mean that something was returned.
     """
 
-    orderline_id: int = Field(validation_alias=AliasChoices("id", "orderline_id"))
-    state: int
-    quantity: int
+    orderline_id: Identifier = Field(validation_alias=AliasChoices("id", "orderline_id"))
+    state: Integer
+    quantity: Integer
     sku: OptionalText = Field(None, validation_alias=AliasChoices("listing", "sku"))
-    listing_id: OptionalInteger = None
+    listing_id: OptionalIdentifier = None
     price: OptionalAmount = None
     shipping_price: OptionalAmount = None
     currency: OptionalText = None
@@ -88,11 +91,11 @@ class OrderLine(Document):
     imei: OptionalText = None
     serial_number: OptionalText = None
     product: OptionalText = None
-    product_id: OptionalInteger = None
+    product_id: OptionalIdentifier = None
     brand: OptionalText = None
     condition: OptionalInteger = None
     backcare: OptionalFlag = None
-    backcare_price_cents: OptionalInteger = Field(
+    backcare_price_cents: OptionalIdentifier = Field(
         None, validation_alias=AliasChoices("backcare_price", "backcare_price_cents")
     )
     date_creation: OptionalMoment = None
@@ -106,8 +109,8 @@ class Order(Document):
     without it, times that name no zone are taken as UTC.
     """
 
-    order_id: int
-    state: int
+    order_id: Identifier
+    state: Integer
     orderlines: tuple[OrderLine, ...]
     country_code: OptionalText = None
     currency: OptionalText = None
