@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.warehouse import sql
+from backmarket.warehouse.connection import without_values
 from backmarket.warehouse.jsonb import clean, dump
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class OrderStaging:
 
     def _copy(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         with (
+            without_values(f"staged_{table}"),
             self.connection.cursor() as cursor,
             cursor.copy(sql.statement(f"orders/copy_{table}")) as copy,
         ):
