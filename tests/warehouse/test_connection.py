@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +31,4 @@ def test_a_refused_value_is_not_repeated(warehouse: psycopg.Connection[Any]) -> 
     """PostgreSQL quotes the value it refuses; the log must not."""
     with pytest.raises(UnstorableValueError, match="22P02") as error, without_values("somewhere"):
         warehouse.execute("select 'Victor Hugo'::integer")
-    assert "Victor" not in repr(error.value)
-    assert error.value.__cause__ is None
-    assert error.value.__context__ is None
+    assert "Victor" not in "".join(traceback.format_exception(error.value))

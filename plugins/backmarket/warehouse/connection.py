@@ -68,13 +68,10 @@ def without_values(table: str) -> Iterator[None]:
     try:
         yield
     except psycopg.DataError as error:
-        code = error.sqlstate
-    else:
-        return
-    raise UnstorableValueError(
-        f"PostgreSQL refused a value for {table} (SQLSTATE {code}); nothing of this read was stored. "
-        "Report it to the maintainers: such a value should have been set aside on reading."
-    )
+        raise UnstorableValueError(
+            f"PostgreSQL refused a value for {table} (SQLSTATE {error.sqlstate}); nothing of this read was stored. "
+            "Report it to the maintainers: such a value should have been set aside on reading."
+        ) from None
 
 
 def _first_line(error: Exception) -> str:
