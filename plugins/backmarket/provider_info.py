@@ -6,6 +6,7 @@ from typing import Any
 
 SCHEDULES = {
     "orders_schedule": ("*/10 * * * *", "orders: how often new and changed orders are downloaded"),
+    "alerts_schedule": ("*/15 * * * *", "alerts: how often people are told of what needs them"),
     "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
 }
 

@@ -42,7 +42,7 @@ def _stored(key: str) -> str | None:
 
     with create_session() as session:
         found = session.scalar(select(Variable).where(Variable.key == key))
-        return found.get_val() if found else None
+        return found.val if found else None
 
 
 def _add_orders(warehouse: psycopg.Connection[Any], count: int) -> None:
@@ -54,7 +54,8 @@ def _add_orders(warehouse: psycopg.Connection[Any], count: int) -> None:
             expected_dispatch_date, date_modification, document, first_seen_at, read_at
         )
         select
-            'default', n, case when n %% 50 = 0 then 3 else 9 end, (array['fr-fr', 'de-de', 'es-es'])[1 + n %% 3], 'EUR',
+            'default', n, case when n %% 50 = 0 then 3 else 9 end,
+            (array['fr-fr', 'de-de', 'es-es'])[1 + n %% 3], 'EUR',
             199.90, now() - (n %% 90) * interval '1 day', now(), now() + (n %% 3 - 1) * interval '1 day', now(), '{}',
             now(), now()
         from generate_series(1, %(count)s) as n
@@ -67,7 +68,9 @@ def _add_orders(warehouse: psycopg.Connection[Any], count: int) -> None:
             account, orderline_id, order_id, sku, quantity, price, currency, state, date_creation, first_seen_at,
             first_seen_state
         )
-        select 'default', n + 1000000, n, 'SKU-' || n %% 500, 1, 199.90, 'EUR', 3, now() - (n %% 90) * interval '1 day', now(), 1
+        select
+            'default', n + 1000000, n, 'SKU-' || n %% 500, 1, 199.90, 'EUR', 3, now() - (n %% 90) * interval '1 day',
+            now(), 1
         from generate_series(1, %(count)s) as n
         """,
         {"count": count},
@@ -87,7 +90,9 @@ def _add_orders(warehouse: psycopg.Connection[Any], count: int) -> None:
     warehouse.execute("vacuum analyze backmarket.orders, backmarket.order_lines, backmarket.changes")
 
 
-@pytest.mark.parametrize("path", ["/backmarket/", "/backmarket/orders/1", "/backmarket/skus/A", "/backmarket/orders?q=1"])
+@pytest.mark.parametrize(
+    "path", ["/backmarket/", "/backmarket/orders/1", "/backmarket/skus/A", "/backmarket/orders?q=1"]
+)
 def test_nobody_gets_in_without_signing_in(api_server: FastAPI, path: str) -> None:
     """Airflow does not guard a plugin's application, so each address guards itself."""
     from starlette.testclient import TestClient
@@ -227,7 +232,7 @@ def test_a_description_survives_a_switch(signed_in: SignIn, warehouse_uri: str) 
     op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "csrf": token})
     with create_session() as session:
         found = session.scalars(select(Variable).where(Variable.key == "backmarket_enabled")).one()
-        assert (found.get_val(), found.description) == ("true", "ask Ada first")
+        assert (found.val, found.description) == ("true", "ask Ada first")
 
 
 @pytest.mark.parametrize("token", ["", "forged", "someone else's", "another secret's"])
@@ -250,9 +255,7 @@ def test_a_viewer_sees_switches_and_cannot_use_them(signed_in: SignIn, warehouse
     viewer = signed_in("viewer")
     page = viewer.get("/backmarket/").text
     assert "disabled" in _switch(page, "backmarket_enabled")
-    answer = viewer.post(
-        "/backmarket/variables/backmarket_enabled", data={"value": "true", "csrf": _form_token(page)}
-    )
+    answer = viewer.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "csrf": _form_token(page)})
     assert answer.status_code == 403
     assert "right to edit" in answer.text
     assert _stored("backmarket_enabled") is None

@@ -55,9 +55,7 @@ def dag_states(session: Session, dag_ids: Iterable[str]) -> dict[str, DagState]:
 
     found: dict[str, DagState] = {}
     for dag in session.scalars(select(DagModel).where(DagModel.dag_id.in_(list(dag_ids)), ~DagModel.is_stale)):
-        run = session.scalar(
-            select(DagRun).where(DagRun.dag_id == dag.dag_id).order_by(DagRun.id.desc()).limit(1)
-        )
+        run = session.scalar(select(DagRun).where(DagRun.dag_id == dag.dag_id).order_by(DagRun.id.desc()).limit(1))
         tasks: dict[str, str] = {}
         if run is not None:
             rows = session.execute(
@@ -89,7 +87,9 @@ def open_approvals(session: Session, dag_ids: Iterable[str]) -> list[Approval]:
     from sqlalchemy import select
 
     rows = session.execute(
-        select(HITLDetail.subject, HITLDetail.created_at, TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id)
+        select(
+            HITLDetail.subject, HITLDetail.created_at, TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id
+        )
         .join(TaskInstance, TaskInstance.id == HITLDetail.ti_id)
         .where(
             TaskInstance.dag_id.in_(list(dag_ids)),

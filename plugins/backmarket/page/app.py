@@ -15,12 +15,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from sqlalchemy.orm import Session  # noqa: TC002 - FastAPI reads the annotation at run time
+from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from backmarket.page import access, words
 from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, dag_ids
-from backmarket.page.reading import DatabaseDownError, reader
+from backmarket.warehouse.reading import DatabaseDownError, reader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -83,7 +83,13 @@ def create_page() -> FastAPI:
     app.add_api_route("/orders", find_order, response_class=RedirectResponse)
     app.add_api_route("/orders/{order_id}", show_order, response_class=HTMLResponse)
     app.add_api_route("/skus/{sku:path}", show_sku, response_class=HTMLResponse)
-    app.add_api_route("/variables/{key}", change_variable, methods=["POST"], response_class=RedirectResponse)
+    app.add_api_route(
+        "/variables/{key}",
+        change_variable,
+        methods=["POST"],
+        response_class=RedirectResponse,
+        dependencies=[Depends(_readable)],
+    )
     app.add_exception_handler(StarletteHTTPException, _tell_refusal)
     app.add_exception_handler(RequestValidationError, _tell_refusal)
     app.add_exception_handler(DatabaseDownError, _tell_database_down)
@@ -122,7 +128,9 @@ def find_order(request: Request, q: str = "", account: str = "default") -> Redir
     if not wanted:
         return RedirectResponse(f"{root}/{query}", status_code=303)
     is_order = re.fullmatch(r"[0-9]{1,18}", wanted) is not None
-    return RedirectResponse(f"{root}/{'orders' if is_order else 'skus'}/{quote(wanted, safe='')}{query}", status_code=303)
+    return RedirectResponse(
+        f"{root}/{'orders' if is_order else 'skus'}/{quote(wanted, safe='')}{query}", status_code=303
+    )
 
 
 def show_order(request: Request, order_id: int, readable: Readable, account: str = "default") -> HTMLResponse:
@@ -152,7 +160,6 @@ def change_variable(
     request: Request,
     user: User,
     session: Airflow,
-    readable: Readable,
     key: str,
     value: Annotated[str, Form()] = "",
     csrf: Annotated[str, Form()] = "",

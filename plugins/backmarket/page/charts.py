@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import tostring
 
 from markupsafe import Markup
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from backmarket.page.reading import Row
+    from backmarket.warehouse.reading import Row
 
 _MOST_SERIES = 6
 OTHERS = "others"
@@ -85,8 +86,14 @@ def _svg(kind: str, title: str, series: tuple[tuple[str, tuple[Any, ...]], ...],
     chart.x_labels_major = [f"{bucket:%-d %b}" for bucket in buckets[::-1][::step]]
     for name, values in series:
         chart.add(name, [None if value is None else float(value) for value in values])
-    drawing: str = chart.render(is_unicode=True)
-    return drawing.replace("<svg ", f'<svg role="img" aria-label="{Markup.escape(title)}" ', 1)
+    tree = chart.render_tree()
+    # Styles and scripts of its own, and hover texts that need them: the page allows neither.
+    for part in [*tree.iter("defs"), *(g for g in tree.iter("g") if "overlay" in g.get("class", ""))]:
+        parent = next(node for node in tree.iter() if part in list(node))
+        parent.remove(part)
+    tree.set("role", "img")
+    tree.set("aria-label", title)
+    return tostring(tree, encoding="unicode")
 
 
 def _largest(values: dict[str, dict[date, Any]]) -> list[tuple[str, dict[date, Any]]]:

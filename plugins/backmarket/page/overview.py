@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from backmarket.page import charts
 from backmarket.page.airflow_state import dag_states, open_approvals
-from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, SETTLEMENTS_DAG, concerns, dag_ids, kinds_of
-from backmarket.page.reading import DatabaseDownError, reader
+from backmarket.page.concerns import ORDERS_DAG, SETTLEMENTS_DAG, concerns, dag_ids, kinds_of
 from backmarket.page.variables import read_all
+from backmarket.warehouse.needs import read_needs
+from backmarket.warehouse.reading import DatabaseDownError, reader
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -18,38 +19,15 @@ if TYPE_CHECKING:
     from backmarket.page.airflow_state import Approval, DagState
     from backmarket.page.charts import Chart
     from backmarket.page.concerns import Concern
-    from backmarket.page.reading import Reader, Row
     from backmarket.page.variables import VariableState
+    from backmarket.warehouse.needs import Need
+    from backmarket.warehouse.reading import Reader, Row
 
 REQUESTS_LIMIT = 200
 SKU_LINES_LIMIT = 10_000
 # A little longer than the limit's ten seconds, as the limiter itself is.
 _REQUESTS_WINDOW_SECONDS = 10.2
 _MOST_ITEMS = 8
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-# Title, statement, the DAG whose readers may see it, what to do.
-NEEDS = (
-    ("Approve a price", "needs_approvals", INVENTORY_DAG, "Answer under Browse → Required Actions."),
-    ("Orders overdue", "needs_late_orders", ORDERS_DAG, "Accept or ship them, or tell the customer."),
-    ("Changes refused", "needs_refused", "", "Correct what the reason names; the next run plans anew."),
-    ("Settlement differences", "needs_findings", SETTLEMENTS_DAG, "Check the order's story, then ask Back Market."),
-    ("Stock and prices", "needs_stock_and_prices", INVENTORY_DAG, "Correct seller.stock or seller.prices."),
-    ("Not understood", "needs_quarantine", ORDERS_DAG, "Kept whole in backmarket.quarantine and tried again."),
-)
-
-
-@dataclass(frozen=True)
-class Need:
-    """A kind of thing that waits for a person.
-
-    :param total: how many there are; ``items`` are the first of them.
-    """
-
-    title: str
-    advice: str
-    total: int
-    items: list[Row]
 
 
 @dataclass(frozen=True)
@@ -133,7 +111,7 @@ def _add_warehouse(overview: Overview, database: Reader, readable: frozenset[str
     overview.requests = database.units_since("general", _REQUESTS_WINDOW_SECONDS)
     overview.sku_lines = database.units_since("sku_lines", 3600)
     overview.rows = _with_results(overview.rows, database, kinds)
-    overview.needs = _needs(database, kinds, readable)
+    overview.needs = read_needs(database, kinds, most=_MOST_ITEMS, readable=readable)
     overview.charts = _charts(database, kinds, readable, overview.now)
 
 
@@ -150,17 +128,6 @@ def _with_results(rows: list[ConcernRow], database: Reader, kinds: list[str]) ->
             newest = newest or changes[concern.kind]["confirmed_at"]
             counts = counts or changes[concern.kind]["counts"] or {}
         found.append(ConcernRow(concern, row.switch, row.dag, newest, counts))
-    return found
-
-
-def _needs(database: Reader, kinds: list[str], readable: frozenset[str]) -> list[Need]:
-    found = []
-    for title, statement, dag_id, advice in NEEDS:
-        if dag_id and dag_id not in readable:
-            continue
-        items = database.rows(statement, kinds=kinds, since=_LONG_AGO, most=_MOST_ITEMS)
-        if items:
-            found.append(Need(title, advice, items[0]["total"], items))
     return found
 
 

@@ -10,7 +10,7 @@ from backmarket.page.concerns import INVENTORY_DAG, SETTLEMENTS_DAG
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from backmarket.page.reading import Reader, Row
+    from backmarket.warehouse.reading import Reader, Row
 
 LARGEST_BIGINT = 2**63 - 1
 

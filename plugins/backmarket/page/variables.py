@@ -38,12 +38,7 @@ class VariableState:
 def editable() -> dict[str, type[Settings]]:
     """Return each field that the page may change, with the settings class that checks it."""
     wanted = [*_SHARED, *(concern.toggle for concern in concerns())]
-    return {
-        field: settings
-        for field in wanted
-        for settings in reversed(CONCERNS)
-        if field in settings.model_fields
-    }
+    return {field: settings for field in wanted for settings in reversed(CONCERNS) if field in settings.model_fields}
 
 
 def read_all(session: Session) -> dict[str, VariableState]:
@@ -53,7 +48,7 @@ def read_all(session: Session) -> dict[str, VariableState]:
 
     fields = editable()
     stored = {
-        variable.key: variable.get_val() or ""
+        variable.key: variable.val or ""
         for variable in session.scalars(select(Variable).where(Variable.key.in_([PREFIX + f for f in fields])))
     }
     return {field: _state(field, settings, stored) for field, settings in fields.items()}

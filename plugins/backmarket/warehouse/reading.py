@@ -1,4 +1,4 @@
-"""Reads the operational database for the page: in one snapshot, read only, and never waiting long."""
+"""Reads the operational database for people, in one snapshot: what is not there yet is nothing, not an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONNECT_SECONDS = 3
 
 
 class DatabaseDownError(Exception):
-    """The page has no database to read; the text says why and what to do, for a person."""
+    """There is no database to read; the text says why and what to do, for a person."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def reader(account: str, conn_id: str = DEFAULT_CONN_ID) -> Iterator[Reader]:
             yield Reader(connection, account, _present(connection))
     except psycopg.Error as error:
         # The server's words could quote data; its log has them.
-        log.warning("The page could not read the database: %s", type(error).__name__)
+        log.warning("The database could not be read: %s", type(error).__name__)
         raise DatabaseDownError(
             f"The database of connection {conn_id} refused or broke off: {type(error).__name__}. If this stays after "
             "a reload, run any Back Market DAG, which brings the schema up to date, or ask who runs the database."
