@@ -6,6 +6,7 @@ from typing import Any
 
 SCHEDULES = {
     "orders_schedule": ("*/10 * * * *", "orders: how often new and changed orders are downloaded"),
+    "settlements_schedule": ("0 6 * * *", "settlements: how often statement files are loaded and compared"),
     "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
 }
 

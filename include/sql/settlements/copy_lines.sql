@@ -1,0 +1,4 @@
+-- One row per row of a statement file.
+copy staged_settlement_lines (
+    line_no, invoice_key, category, role, value_date, sku, number, tracking_number, designation, amount, currency
+) from stdin
