@@ -56,10 +56,10 @@ create table backmarket.settlement_lines (
     designation text not null,
     amount numeric not null,
     vanished boolean not null default false,
-    primary key (account, invoice_ref, currency, content_hash, occurrence)
+    primary key (account, content_hash, occurrence)
 );
 
-comment on column backmarket.settlement_lines.content_hash is 'MD5 of the row''s normalised content: part of its identity.';
+comment on column backmarket.settlement_lines.content_hash is 'MD5 of invoice_ref, currency and the row''s normalised content: with occurrence, the row''s identity.';
 comment on column backmarket.settlement_lines.occurrence is 'Of identical rows of a statement, the first, the second …';
 comment on column backmarket.settlement_lines.line_no is 'Where the row stood when it was first read; for information.';
 comment on column backmarket.settlement_lines.number is 'The order id, or orderline id, that the row names.';
@@ -68,8 +68,9 @@ comment on column backmarket.settlement_lines.order_id is
 comment on column backmarket.settlement_lines.vanished is
 'An older export of the statement has this row, the newest does not: kept, reported, left out of totals.';
 
-create index settlement_lines_by_order on backmarket.settlement_lines (account, order_id);
-create index settlement_lines_by_day on backmarket.settlement_lines (account, value_date);
+create index settlement_lines_by_order on backmarket.settlement_lines (order_id, account);
+-- A statement is about a week: its rows lie together, so the coarse index that costs nothing to keep is enough.
+create index settlement_lines_by_day on backmarket.settlement_lines using brin (value_date);
 create index settlement_lines_untied on backmarket.settlement_lines (account, number)
 where tied_by is null and (number is not null or tracking_number is not null);
 

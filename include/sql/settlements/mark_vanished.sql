@@ -9,10 +9,9 @@ with vanished as (
         and not stored.vanished
         and not exists (
             select 1
-            from identified_settlement_lines as line
+            from staged_settlement_lines as line
             where
-                line.currency = stored.currency
-                and line.content_hash = stored.content_hash
+                line.content_hash = stored.content_hash
                 and line.occurrence = stored.occurrence
         )
     returning stored.value_date

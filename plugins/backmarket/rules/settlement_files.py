@@ -6,6 +6,7 @@ import csv
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from backmarket.rules.settlement_keys import LOGISTICS, meaning_of
@@ -32,6 +33,7 @@ class StatementLine(NamedTuple):
     :param number: the order id, or orderline id, that the row names.
     :param tracking_number: what a shipping row without an order names.
     :param amount: signed decimal text with a dot, in ``currency``; what the seller pays is negative.
+    :param occurrence: of identical rows of the file, the first, the second …: both can be true.
     """
 
     line_no: int
@@ -45,6 +47,7 @@ class StatementLine(NamedTuple):
     designation: str
     amount: str
     currency: str
+    occurrence: int
 
 
 @dataclass
@@ -96,14 +99,23 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLine]:
     :raises StatementError: where an order id or currency cannot be understood.
     """
     _read_header(text)
-    places, dates, read_amount = found.places, found.dates, found.read_amount
+    occurrences: dict[int, int] = {}
+    places, dates, totals, counts = found.places, found.dates, found.totals, found.counts
+    order_numbers = lru_cache(maxsize=1024)(order_number)
+
+    @lru_cache(maxsize=65536)
+    def read_exactly(amount: str) -> tuple[str, Decimal]:
+        """Read an amount once for all rows that have it: 12.50 and 12.5 are one."""
+        exact = Decimal(found.read_amount(amount))
+        return f"{exact.normalize() + 0:f}", exact
+
     for line_no, row in enumerate(_rows(text, found.delimiter, found.width), start=1):
         key, day, sku, order_id, designation, amount, currency = [row[place] for place in places]
         key, currency, designation = key.strip().lower(), currency.strip().upper(), designation.strip()
         if len(currency) != _CURRENCY_LENGTH or not currency.isalpha() or not key:
             raise StatementError(f"row {line_no} has {'no invoice_key' if not key else 'no currency of three letters'}")
         try:
-            number = order_number(order_id)
+            number = order_numbers(order_id)
         except ValueError as error:
             raise StatementError(f"row {line_no}: {error}") from None
         meaning = meaning_of(key)
@@ -112,21 +124,26 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLine]:
             number = number_in_designation(designation)
             if number is None and meaning.category == LOGISTICS:
                 tracking = tracking_in_designation(designation)
-        value = read_amount(amount)
-        found.totals[currency] += Decimal(value)
-        found.counts[currency] += 1
+        value, exact = read_exactly(amount)
+        totals[currency] += exact
+        counts[currency] += 1
+        sku = sku.strip()
+        # The hash alone, since rows themselves would fill the memory.
+        content = hash((currency, key, dates[day], sku, number, designation, value))
+        occurrences[content] = occurrence = occurrences.get(content, 0) + 1
         yield StatementLine(
             line_no,
             key,
             meaning.category,
             meaning.role,
             dates[day],
-            sku.strip() or None,
+            sku or None,
             number,
             tracking,
             designation,
             value,
             currency,
+            occurrence,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.rules.settlement_files import StatementLine, Survey, read_lines, survey
@@ -12,7 +13,7 @@ from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from backmarket.warehouse.connection import Connection
 
@@ -67,8 +68,6 @@ def load_file(connection: Connection, account: str, file: StatementFile) -> int:
             return 0
         connection.execute("set local work_mem = '64MB'")
         found = _stage(connection, file, invoice_ref)
-        connection.execute(sql.statement("settlements/stage_identified_lines"))
-        connection.execute(sql.statement("settlements/identify_lines"), {"account": account})
         new = _merge(connection, account, file, invoice_ref, found)
         _remember(connection, account, file, invoice_ref, sum(found.counts.values()))
     return new
@@ -93,23 +92,48 @@ def _stage(connection: Connection, file: StatementFile, invoice_ref: str) -> Sur
             cursor.copy(sql.statement("settlements/copy_lines")) as copy,
         ):
             for line in read_lines(text, found):
-                copy.write_row(_row(line))
+                copy.write_row((invoice_ref, *_row(line)))
     finally:
         text.detach()
+    connection.execute("analyze staged_settlement_lines")
     return found
 
 
 def _row(line: StatementLine) -> tuple[Any, ...]:
-    return line._replace(sku=clean(line.sku), designation=clean(line.designation) or "")
+    return (
+        line.line_no,
+        line.invoice_key,
+        line.category,
+        line.role,
+        _day(line.value_date),
+        clean(line.sku),
+        line.number,
+        line.tracking_number,
+        clean(line.designation),
+        line.amount,
+        line.currency,
+        line.occurrence,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date) -> str:
+    """Write a date once for all rows that have it: psycopg would do it a million times."""
+    return day.isoformat()
 
 
 def _merge(connection: Connection, account: str, file: StatementFile, invoice_ref: str, found: Survey) -> int:
     key = {"account": account, "invoice_ref": invoice_ref}
     stored = connection.execute(sql.statement("settlements/select_newest_export"), key).fetchone()
     is_newest = stored is None or (file.modified_at, file.sha256) > stored
-    if stored is not None and is_newest:
-        connection.execute(sql.statement("settlements/mark_vanished"), key)
-    row = connection.execute(sql.statement("settlements/merge_lines"), key | {"is_newest": is_newest}).fetchone()
+    if stored is None:
+        new = connection.execute(sql.statement("settlements/insert_lines"), key).rowcount
+        connection.execute(sql.statement("settlements/insert_stale_days"), {"account": account})
+    else:
+        if is_newest:
+            connection.execute(sql.statement("settlements/mark_vanished"), key)
+        row = connection.execute(sql.statement("settlements/merge_lines"), key | {"is_newest": is_newest}).fetchone()
+        new = int(row[0]) if row else 0
     if is_newest:
         connection.execute(sql.statement("settlements/drop_statements"), key | {"currencies": list(found.counts)})
         for currency, line_count in found.counts.items():
@@ -123,7 +147,7 @@ def _merge(connection: Connection, account: str, file: StatementFile, invoice_re
                 "total": found.totals[currency],
             }
             connection.execute(sql.statement("settlements/upsert_statement"), key | statement)
-    return int(row[0]) if row else 0
+    return new
 
 
 def _remember(connection: Connection, account: str, file: StatementFile, invoice_ref: str, line_count: int) -> None:
