@@ -52,24 +52,24 @@ def row(**fields: str) -> Row:
 @pytest.mark.parametrize("bom", [False, True])
 def test_dialects_read_alike(delimiter: str, bom: bool) -> None:
     """Delimiter, byte order mark, CRLF and a newline in quotes change nothing of what is read."""
-    rows = [PLAIN, row(designation='Phone\n128 GB, "black"; new|\t')]
+    rows = [PLAIN, row(designation='Phone\n128 GB, "black"; new|')]
     lines = read(write(*rows, delimiter=delimiter, line_end="\r\n", bom=bom))
-    assert [line.designation for line in lines] == ["Phone", 'Phone\n128 GB, "black"; new|\t']
+    assert [line.designation for line in lines] == ["Phone", 'Phone\n128 GB, "black"; new|']
     assert {line.value_date for line in lines} == {date(2026, 9, 14)}
 
 
 @pytest.mark.parametrize(
     ("texts", "amounts"),
     [
-        (["1,234.50", "-0.35"], ["1234.5", "-0.35"]),
-        (["1.234,50", "-0,35"], ["1234.5", "-0.35"]),
-        (["1 234,50", "-12"], ["1234.5", "-12"]),
-        (["1\u202f234,50", "\u22120,35"], ["1234.5", "-0.35"]),
-        (["1'234.50", "0.35-"], ["1234.5", "-0.35"]),
-        (["1,234,567.00"], ["1234567"]),
+        (["1,234.50", "-0.35"], ["1234.50", "-0.35"]),
+        (["1.234,50", "-0,35"], ["1234.50", "-0.35"]),
+        (["1 234,50", "-12"], ["1234.50", "-12"]),
+        (["1\u202f234,50", "\u22120,35"], ["1234.50", "-0.35"]),
+        (["1'234.50", "0.35-"], ["1234.50", "-0.35"]),
+        (["1,234,567.00"], ["1234567.00"]),
         (["100", "-7"], ["100", "-7"]),
-        (["1,234", "0.50"], ["1234", "0.5"]),
-        (["1.234", "0,50"], ["1234", "0.5"]),
+        (["1,234", "0.50"], ["1234", "0.50"]),
+        (["1.234", "0,50"], ["1234", "0.50"]),
     ],
 )
 def test_amounts_are_read_by_the_style_of_the_whole_file(texts: list[str], amounts: list[str]) -> None:
@@ -204,7 +204,7 @@ def test_what_is_written_is_read(
     cents: list[int], days: list[int], decimal_comma: bool, grouped: bool, style: str
 ) -> None:
     """Any amounts, in any style, within a statement's week come back exactly."""
-    issued_on = date(2026, 10, 12)
+    issued_on = date(2026, 10, 26)
 
     def amount(value: int) -> str:
         text = f"{Decimal(value) / 100:{',' if grouped else ''}.2f}"

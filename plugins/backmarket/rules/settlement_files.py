@@ -104,10 +104,11 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLine]:
     order_numbers = lru_cache(maxsize=1024)(order_number)
 
     @lru_cache(maxsize=65536)
-    def read_exactly(amount: str) -> tuple[str, Decimal]:
-        """Read an amount once for all rows that have it: 12.50 and 12.5 are one."""
-        exact = Decimal(found.read_amount(amount))
-        return f"{exact.normalize() + 0:f}", exact
+    def read_exactly(amount: str) -> tuple[str, Decimal, str]:
+        """Read an amount once for all rows that have it; the last text is the same for 12.50 and 12.5."""
+        text = found.read_amount(amount)
+        exact = Decimal(text)
+        return text, exact, f"{exact.normalize() + 0:f}"
 
     for line_no, row in enumerate(_rows(text, found.delimiter, found.width), start=1):
         key, day, sku, order_id, designation, amount, currency = [row[place] for place in places]
@@ -124,12 +125,12 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLine]:
             number = number_in_designation(designation)
             if number is None and meaning.category == LOGISTICS:
                 tracking = tracking_in_designation(designation)
-        value, exact = read_exactly(amount)
+        value, exact, canonical = read_exactly(amount)
         totals[currency] += exact
         counts[currency] += 1
         sku = sku.strip()
         # The hash alone, since rows themselves would fill the memory.
-        content = hash((currency, key, dates[day], sku, number, designation, value))
+        content = hash((currency, key, dates[day], sku, number, designation, canonical))
         occurrences[content] = occurrence = occurrences.get(content, 0) + 1
         yield StatementLine(
             line_no,
@@ -148,7 +149,10 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLine]:
 
 
 def _read_header(text: TextIO) -> tuple[str, tuple[int, ...], int]:
-    header = text.readline()
+    try:
+        header = text.readline()
+    except UnicodeDecodeError as error:
+        raise StatementError(f"it is not UTF-8 text: {error.reason}. Save the file as UTF-8") from None
     for delimiter in _DELIMITERS:
         try:
             names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter, strict=True), [])]
