@@ -371,8 +371,7 @@ def test_a_difference_after_creation_is_reported(
 ) -> None:
     """A listing that came out otherwise than sent is confirmed with what differs."""
     from backmarket.operators import batch_looking
-
-    honest = batch_looking.look_up
+    from backmarket.operators.listing_lookup import look_up as honest
 
     def sold_meanwhile(client: Any, change: Any) -> Any:
         connected.patch_listing(change.subject, quantity=2, grade="GOOD")

@@ -7,7 +7,6 @@ import io
 import json
 from decimal import Decimal
 
-import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from backmarket.rules.catalog_csv import columns_of, write_catalog
 from sandbox.catalog_batch import read_catalog
 
 # What PostgreSQL can hold: no NUL, no lone surrogates.
-TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1) | st.sampled_from(
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1) | st.sampled_from(
     ['"', '""', ",", ";", "\n", "\r\n", "\r", "📱", '"a";"b",\n"c"', "=1+1", "é\u2028x"]
 )
 ROWS = st.lists(
@@ -33,20 +32,6 @@ def test_every_text_survives_the_journey(rows: list[dict[str, str]]) -> None:
     expected = [{name: row.get(name, "") for name in header} for row in rows]
     assert [dict(sorted(row.items())) for row in csv.DictReader(io.StringIO(text, newline=""))] == expected
     assert [dict(sorted(row.items())) for row in read_catalog(text, ",", '"')] == expected
-
-
-@given(ROWS)
-def test_another_library_reads_the_same(rows: list[dict[str, str]]) -> None:
-    """A parser that is not Python's own agrees, line breaks aside, which it may write its own way."""
-    frame = pd.read_csv(
-        io.BytesIO(write_catalog(rows).encode("utf-8")), dtype=str, keep_default_na=False, encoding="utf-8"
-    )
-    assert len(frame) == len(rows)
-    assert [_flat(value) for value in frame["title"]] == [_flat(row["title"]) for row in rows]
-
-
-def _flat(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def test_a_listing_sends_no_product_column() -> None:
