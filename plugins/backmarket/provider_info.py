@@ -10,6 +10,11 @@ SCHEDULES = {
     "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
 }
 
+WAITS = {
+    "batch_deadline_seconds": ("2700", "how long a run waits for a batch of new listings, and a lost one may show"),
+    "batch_poll_seconds": ("30", "how long to wait between two looks at a batch"),
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Answer Airflow's provider discovery (entry point group ``apache_airflow_provider``)."""
@@ -56,7 +61,10 @@ _CONNECTION_TYPE: dict[str, Any] = {
 }
 
 _CONFIG_SECTION: dict[str, Any] = {
-    "description": "Back Market: when each DAG runs. A cron expression in UTC; restart the DAG processor after.",
+    "description": (
+        "Back Market: when each DAG runs (a cron expression in UTC; restart the DAG processor after), and how long "
+        "it waits."
+    ),
     "options": {
         option: {
             "description": description,
@@ -65,6 +73,6 @@ _CONFIG_SECTION: dict[str, Any] = {
             "example": default,
             "default": default,
         }
-        for option, (default, description) in SCHEDULES.items()
+        for option, (default, description) in {**SCHEDULES, **WAITS}.items()
     },
 }
