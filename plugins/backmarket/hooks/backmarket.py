@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,8 @@ class BackMarketHook(BaseHook):
         from backmarket.api.client import BackMarketClient
 
         if self._client is None:
+            # A line for each of a thousand pages would bury what a person looks for in a task's log.
+            logging.getLogger("httpx").setLevel(logging.WARNING)
             self._client = BackMarketClient(self.config, self._throttle())
         return self._client
 
