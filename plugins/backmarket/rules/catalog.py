@@ -9,14 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the dataclass
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
-from uuid import UUID
 
 from stdnum import ean as ean_code
 
 from backmarket.rules.listing_review import GRADES
+from backmarket.rules.values import decimals, is_number, is_uuid, is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -158,7 +157,7 @@ def _identity(row: CatalogRow, kind: Kind) -> Iterator[str]:
         yield f"ean {ean} is not 8, 12 or 13 digits"
     elif ean and not ean_code.is_valid(ean):
         yield f"ean {ean} has a wrong check digit"
-    if product_id and not product_id.isdecimal() and not _is_uuid(product_id):
+    if product_id and not product_id.isdecimal() and not is_uuid(product_id):
         yield f"product_id {product_id} is neither a UUID nor a number"
 
 
@@ -174,7 +173,7 @@ def _price(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
         yield "price is missing"
     elif not row.price.is_finite() or row.price <= 0:
         yield f"price {row.price} is not above 0"
-    elif market and _decimals(row.price) > market.decimals:
+    elif market and decimals(row.price) > market.decimals:
         yield f"price {row.price} has more than {market.decimals} digits after the point"
     if market is None:
         yield f"market {row.market} is no market of this account's platform"
@@ -207,7 +206,7 @@ def _product_numbers(row: CatalogRow, market: MarketRules | None) -> Iterator[st
         yield "price_new is missing: a new product needs it"
     elif not row.price_new.is_finite() or row.price_new <= 0:
         yield f"price_new {row.price_new} is not above 0"
-    elif market and _decimals(row.price_new) > market.decimals:
+    elif market and decimals(row.price_new) > market.decimals:
         yield f"price_new {row.price_new} has more than {market.decimals} digits after the point"
     if row.weight is None:
         yield "weight is missing: a new product needs it"
@@ -225,7 +224,7 @@ def _images(row: CatalogRow) -> Iterator[str]:
     if len(images) > MOST_IMAGES:
         yield f"images holds {len(images)} URLs, at most {MOST_IMAGES} are taken"
     for number, image in enumerate(images, start=1):
-        if not isinstance(image, str) or not _is_web_address(image):
+        if not isinstance(image, str) or not is_web_address(image):
             yield f"image {number} is not an http or https URL"
         elif len(image) > _LONGEST_URL:
             yield f"image {number} is longer than {_LONGEST_URL} characters"
@@ -266,7 +265,7 @@ def _attribute_value(attribute: Attribute, value: str) -> Iterator[str]:
         yield f"attribute {attribute.field} {value} is none of {', '.join(attribute.choices)}"
     elif attribute.kind == _INTEGER and not re.fullmatch(r"[+-]?\d+", value):
         yield f"attribute {attribute.field} {value} is not a whole number"
-    elif attribute.kind == _DECIMAL and not _is_number(value):
+    elif attribute.kind == _DECIMAL and not is_number(value):
         yield f"attribute {attribute.field} {value} is not a number"
 
 
@@ -286,34 +285,3 @@ def _text(value: str | None) -> str | None:
 
 def _key(sku: str) -> str:
     return sku.strip().lower()
-
-
-def _decimals(amount: Decimal) -> int:
-    """Count the digits after the point that mean something: 9.90 has one."""
-    exponent = amount.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return Decimal(text).is_finite()
-    except InvalidOperation:
-        return False
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_web_address(text: str) -> bool:
-    if text != text.strip() or any(character.isspace() for character in text):
-        return False
-    try:
-        address = urlsplit(text)
-        return address.scheme in {"http", "https"} and bool(address.hostname)
-    except ValueError:
-        return False
