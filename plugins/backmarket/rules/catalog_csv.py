@@ -1,4 +1,4 @@
-"""Writes rows of ``seller.catalog`` as the CSV that Back Market takes: UTF-8, commas, every field quoted."""
+"""Writes rows of ``seller.catalog`` as the CSV that Back Market asks for: quotes, semicolons, line feeds (spec)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def write_catalog(rows: Iterable[Mapping[str, str]]) -> str:
     used = {name for row in rows for name in row}
     header = [*(name for name in known if name in used), *sorted(used.difference(known))]
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=header, restval="", quoting=csv.QUOTE_ALL)
+    writer = csv.DictWriter(
+        text, fieldnames=header, restval="", delimiter=";", lineterminator="\n", quoting=csv.QUOTE_ALL
+    )
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
