@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backmarket.rules.batch_end import MOST_SENDINGS, BatchState, Line, end_of, next_look
@@ -51,6 +51,7 @@ def test_a_sku_that_sounds_like_an_error_is_none() -> None:
         ),
     )
 )
+@example({"product_errors": {"SKU": []}})
 def test_no_report_is_stumbled_over(report: Any) -> None:
     """Whatever JSON comes, texts by text come out."""
     for key, text in errors_by_key(report).items():

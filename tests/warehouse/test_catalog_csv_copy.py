@@ -24,7 +24,8 @@ def test_postgresql_reads_the_same(warehouse: psycopg.Connection[Any], rows: lis
     warehouse.execute("create temporary table if not exists arrived (n serial, comment text, sku text, title text)")
     warehouse.execute("truncate arrived")
     with warehouse.cursor() as cursor:
-        copying = "copy arrived (sku, comment, title) from stdin (format csv, header, delimiter ';', force_not_null (sku, comment, title))"
+        options = "format csv, header, delimiter ';', force_not_null (sku, comment, title)"
+        copying = f"copy arrived (sku, comment, title) from stdin ({options})"
         with cursor.copy(copying) as copy:
             copy.write(write_catalog(rows).encode())
         arrived = cursor.execute("select sku, title, comment from arrived order by n").fetchall()

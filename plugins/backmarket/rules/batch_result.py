@@ -84,10 +84,12 @@ def _is_error_name(name: object) -> bool:
 def _told(value: Any) -> str:
     """Flatten whatever stands for an error into one line for a person."""
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {_told(inner)}" for name, inner in value.items())
-    if isinstance(value, list):
-        return "; ".join(_told(inner) for inner in value)
-    return " ".join(str(value).split()) or "no reason given"
+        text = "; ".join(f"{name}: {_told(inner)}" for name, inner in value.items())
+    elif isinstance(value, list):
+        text = "; ".join(_told(inner) for inner in value)
+    else:
+        text = str(value)
+    return " ".join(text.split()) or "no reason given"
 
 
 @dataclass(frozen=True)
