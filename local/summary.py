@@ -30,6 +30,18 @@ _CONTENT = """
     union all select 'addresses', count(*) from backmarket.order_addresses
     union all select 'quarantined documents', count(*) from backmarket.quarantine
 """
+_OFFERS = """
+    select market, count(*), count(*) filter (where publication_state = 2)
+    from backmarket.listing_offers
+    where gone_at is null
+    group by market
+    order by market
+"""
+_CATALOG = """
+    select sku, verdict, coalesce(last_status, ''), array_to_string(reasons, '; ')
+    from backmarket.catalog_readiness
+    order by sku
+"""
 _WATERMARKS = """
     select concern, market, watermark
     from backmarket.sync_state
@@ -48,12 +60,23 @@ def print_summary(warehouse_uri: str) -> None:
         orders = connection.execute(_ORDERS).fetchall()
         content = connection.execute(_CONTENT).fetchall()
         watermarks = connection.execute(_WATERMARKS).fetchall()
+        offers = connection.execute(_OFFERS).fetchall()
+        catalog = connection.execute(_CATALOG).fetchall()
     if not orders:
         raise LocalError("All runs succeeded, but no order arrived: see what order_download says in its log.")
     console = Console()
     console.print()
     console.print(_orders_table(orders))
     console.print(_content_table(content, watermarks))
+    console.print(_table("Listings by market", ("market", "listings", "online"), offers))
+    console.print(_table("What seller.catalog became", ("SKU", "verdict", "last change", "why not"), catalog))
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Table:
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    return table
 
 
 def _orders_table(counts: Iterable[Row]) -> Table:
