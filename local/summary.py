@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Back Market's states of an order; sorted as an order goes through them.
 _ORDER_STATES = {0: "new", 10: "payment pending", 1: "to accept", 3: "to ship", 9: "processed", 8: "not paid"}
 
+# What Back Market calls an order's country_code is a market, such as fr-fr.
 _ORDERS = """
     select coalesce(country_code, '?'), state, count(*)
     from backmarket.orders
@@ -58,7 +59,7 @@ def print_summary(warehouse_uri: str) -> None:
 def _orders_table(counts: Iterable[Row]) -> Table:
     by_market: dict[str, dict[int, int]] = defaultdict(dict)
     for market, state, count in counts:
-        by_market[country][state] = count
+        by_market[market][state] = count
     met = {state for of_market in by_market.values() for state in of_market}
     states = [state for state in _ORDER_STATES if state in met] + sorted(met - set(_ORDER_STATES))
 

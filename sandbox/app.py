@@ -11,6 +11,8 @@ from starlette.middleware import Middleware
 from sandbox import catalog_api, control, listings_api, order_writes_api, orders_api
 from sandbox.config import SandboxConfig
 from sandbox.gate import Gate
+from sandbox.order_store import parse
+from sandbox.statements import write_statements
 from sandbox.world import World
 
 _BEAT_SECONDS = 1.0
@@ -19,6 +21,9 @@ _BEAT_SECONDS = 1.0
 def create_app(config: SandboxConfig) -> Starlette:
     """Build one sandbox with a world of its own."""
     world = World(config)
+    if config.statements is not None:
+        documents = [parse(record) for record in world.orders]
+        write_statements(documents, config.statements, world.clock.now(), platform=config.platform)
     routes = [*orders_api.routes, *order_writes_api.routes, *listings_api.routes, *catalog_api.routes]
     if _is_loopback(config.host):
         routes += control.routes

@@ -28,6 +28,7 @@ def read_arguments(arguments: Sequence[str]) -> SandboxConfig:
     parser.add_argument("--state", dest="state_file", type=Path, help="SQLite file; a restart goes on from it")
     parser.add_argument("--arrivals-per-minute", type=float, default=0.0, help="orders that keep coming")
     parser.add_argument("--batch-seconds", type=float, default=defaults.batch_seconds, help="length of a batch")
+    parser.add_argument("--statements", type=Path, help="folder that gets settlement files at the start")
     parser.add_argument("--now", type=datetime.fromisoformat, help="where the sandbox's clock starts")
     return SandboxConfig(**vars(parser.parse_args(arguments)))
 
@@ -46,6 +47,11 @@ def as_arguments(config: SandboxConfig) -> list[str]:
         f"--arrivals-per-minute={config.arrivals_per_minute}",
         f"--batch-seconds={config.batch_seconds}",
     ]
-    optional = {"--state": config.state_file, "--now": config.now, "--stock": config.stock}
+    optional = {
+        "--state": config.state_file,
+        "--statements": config.statements,
+        "--now": config.now,
+        "--stock": config.stock,
+    }
     arguments += [f"{name}={value}" for name, value in optional.items() if value is not None]
     return arguments if config.rate_limit else [*arguments, "--no-rate-limit"]

@@ -6,6 +6,7 @@ It needs no token and is left out unless the sandbox listens on a loopback addre
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from sandbox.errors import json_response
 from sandbox.marketplace import Marketplace, RefusalError, Wish
 from sandbox.order_model import Document
 from sandbox.order_store import parse
+from sandbox.statements import write_statements
 from sandbox.world import world_of
 
 Handler = Callable[[Request], Awaitable[object]]
@@ -143,6 +145,20 @@ async def _move_clock(request: Request) -> object:
     return {"now": world.clock.now()}
 
 
+async def _statements(request: Request) -> object:
+    """Write the settlement files of the orders as they are now into the folder `out`."""
+    world, fields = world_of(request), await _body(request)
+    documents = [parse(record) for record in world.orders]
+    paths = write_statements(
+        documents,
+        Path(str(fields["out"])),
+        world.clock.now(),
+        platform=world.platform.name,
+        planted=bool(fields.get("planted", False)),
+    )
+    return {"files": [str(path) for path in paths]}
+
+
 async def _reset(request: Request) -> object:
     world_of(request).reset()
     return {"ok": True}
@@ -171,5 +187,6 @@ routes = [
     _route("/_sandbox/listings", "GET", _listings),
     _route("/_sandbox/listings/{key:path}", "POST", _patch_listing),
     _route("/_sandbox/clock", "POST", _move_clock),
+    _route("/_sandbox/statements", "POST", _statements),
     _route("/_sandbox/reset", "POST", _reset),
 ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sandbox.clock import read_date
 from sandbox.order_model import HIDDEN_STATES, Document
 
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _CACHED_SELECTIONS = 64
 _SMALL_SHARE = 10
 

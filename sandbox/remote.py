@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -105,6 +106,11 @@ class Sandbox:
     def advance_clock(self, seconds: float) -> None:
         """Move the sandbox's clock."""
         self.call("POST", "clock", {"advance_seconds": seconds})
+
+    def write_statements(self, out: Path, *, planted: bool = False) -> list[str]:
+        """Write settlement files of the orders as they are now; `OUT.planted.json` lists planted differences."""
+        files: list[str] = self.call("POST", "statements", {"out": str(out), "planted": planted})["files"]
+        return files
 
     def reset(self) -> None:
         """Go back to the seeded start."""

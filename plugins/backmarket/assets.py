@@ -5,3 +5,4 @@ from __future__ import annotations
 from airflow.sdk import Asset
 
 ORDERS = Asset(name="backmarket/orders", uri="backmarket://orders", group="backmarket")
+LISTINGS = Asset(name="backmarket/listings", uri="backmarket://listings", group="backmarket")

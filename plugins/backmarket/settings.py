@@ -96,7 +96,20 @@ class OrderSettings(Settings):
     )
 
 
-CONCERNS: tuple[type[Settings], ...] = (OrderSettings,)
+class ListingSettings(Settings):
+    """The Variables of ``backmarket_listings``.
+
+    :param active_listing_download: listings in.
+    :param listing_creation: new listings of products that Back Market knows.
+    :param product_creation: new products, each with its listing.
+    """
+
+    active_listing_download: Toggle = False
+    listing_creation: Toggle = False
+    product_creation: Toggle = False
+
+
+CONCERNS: tuple[type[Settings], ...] = (OrderSettings, ListingSettings)
 
 
 def settings_with(toggle: str) -> type[Settings]:

@@ -290,3 +290,67 @@ def test_old_addresses_are_forgotten_where_asked(
     assert before > 0
     assert {state for (state,) in left} <= {1, 3, 10}
     assert left
+
+
+def test_a_crash_at_the_last_moment_loses_and_repeats_nothing(
+    orders: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Failing between the merge and the watermark stores neither; the next run stores both."""
+    from backmarket.warehouse import sync_state
+
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sync_state, "record_success", crash)
+        assert orders().state == "failed"
+    assert _all(database, "select count(*) from backmarket.orders") == [(0,)]
+    run = orders()
+    assert run.state == "success"
+    assert run.xcoms["order_download"]["new"] == len(_listed(connected))
+
+
+def test_a_backfill_run_loads_its_interval(
+    connected: Sandbox, orders: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """Run type backfill takes the orders created in the run's data interval, and leaves the watermark alone."""
+    from types import SimpleNamespace
+
+    from backmarket.operators.order_download import BackMarketOrderDownloadOperator
+
+    orders(**{"from": "2001-01-01T00:00:00Z", "to": "2001-01-02T00:00:00Z"})
+    assert _all(database, "select count(*) from backmarket.orders") == [(0,)]
+    created = sorted(_created(order) for order in _listed(connected).values())
+    begin, end = created[10], created[30]
+    dag_run = SimpleNamespace(run_type="backfill", data_interval_start=begin, data_interval_end=end)
+    context: Any = {"params": {}, "dag_run": dag_run}
+    BackMarketOrderDownloadOperator(task_id="order_download").execute(context)
+    stored = {order_id for (order_id,) in _all(database, "select order_id from backmarket.orders")}
+    assert stored == {key for key, order in _listed(connected).items() if begin <= _created(order) < end}
+    assert _all(database, "select * from backmarket.sync_state where concern = 'orders'") == []
+
+
+def test_a_newer_document_never_gives_way_to_an_older_one(
+    orders: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """A stale answer, as caches give them, changes nothing; a blank address wipes none that is known."""
+    order = connected.create_order(state=1)
+    order_id = order["order_id"]
+    orders()
+    query = f"select state, date_modification from backmarket.orders where order_id = {order_id}"
+    before = _all(database, query)
+    addresses = f"select * from backmarket.order_addresses where order_id = {order_id} order by kind"
+    known = _all(database, addresses)
+    assert known
+    older = (before[0][1] - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    connected.patch_order(order_id, state=9, date_modification=older)
+    assert orders().state == "success"
+    assert _all(database, query) == before
+    newer = (before[0][1] + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    connected.patch_order(order_id, state=3, date_modification=newer, shipping_address=None, billing_address={})
+    assert orders().state == "success"
+    assert _all(database, query)[0][0] == 3
+    assert _all(database, addresses) == known

@@ -6,8 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import namedtuple
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -19,7 +18,11 @@ from local.lock import held
 if TYPE_CHECKING:
     from pathlib import Path
 
-DISK = namedtuple("DISK", "total used free")
+
+class Disk(NamedTuple):
+    """What `shutil.disk_usage` answers, as far as it is looked at."""
+
+    free: int
 
 
 @pytest.fixture
@@ -44,9 +47,8 @@ def test_make_alone_prints_help() -> None:
     answer = make()
 
     assert answer.returncode == 0
-    assert {"make demo", "make up", "make test", "make bench"} <= {
-        line[:9].strip() for line in answer.stdout.split("\n")
-    } | {line[:10].strip() for line in answer.stdout.split("\n")}
+    for command in ("make demo", "make up", "make test", "make bench", "make lock", "make clean"):
+        assert command in answer.stdout
 
 
 def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_a_missing_python_is_named() -> None:
 
 def test_a_missing_venv_module_is_named(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Debian packs venv apart from Python; the message names the package."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
     with pytest.raises(LocalError, match=rf"apt install python3\.{sys.version_info.minor}-venv"):
         bootstrap.install(environment)
@@ -83,7 +85,7 @@ def test_a_missing_venv_module_is_named(environment: Environment, monkeypatch: p
 
 def test_a_full_disk_is_noticed_before_the_install(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little disk is said before anything is downloaded."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: DISK(10**12, 10**12, 10**8))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(free=10**8))
 
     with pytest.raises(LocalError, match=r"0\.1 GiB of disk are free"):
         bootstrap.install(environment)
@@ -101,7 +103,7 @@ def test_a_second_install_at_the_same_time_is_refused(environment: Environment) 
 def test_an_index_out_of_reach_is_one_line_and_the_next_try_starts_over(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A broken download names its cause; the half-made environment is thrown away by the next install, which is kept."""
+    """A broken download names its cause; the next install starts over, and is then kept."""
     wanted = environment.lock.read_text()
     environment.lock.write_text(f"no-such-package-at-all==1.0 --hash=sha256:{'0' * 64}\n")
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ import psutil
 import psycopg
 import pytest
 
+from local import postgres
 from local.bootstrap import PROJECT
 from local.failure import LocalError
 from local.postgres import embedded_postgres, ensure_database
@@ -40,6 +43,21 @@ def test_data_survive_a_restart_in_a_deep_private_folder(tmp_path: Path) -> None
 
     with embedded_postgres(folder) as uri, psycopg.connect(ensure_database(uri, "shop")) as connection:
         assert connection.execute("select answer from kept").fetchone() == (42,)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as somebody else")
+def test_root_may_keep_the_environment_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user that root's server runs as may not enter the environment: it comes up all the same."""
+    installed = postgres._package()
+    for part in (installed, installed.with_name(f"{installed.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, tmp_path / "private" / part.name)
+    (tmp_path / "private").chmod(0o700)
+    monkeypatch.setattr(postgres, "_package", lambda: tmp_path / "private" / installed.name)
+
+    with embedded_postgres(tmp_path / "postgres") as uri, psycopg.connect(uri) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o700
 
 
 def test_strangers_are_refused(tmp_path: Path) -> None:
@@ -74,7 +92,7 @@ def test_the_server_of_a_killed_process_is_replaced(tmp_path: Path) -> None:
     left = servers_on(folder)
     assert len(left) == 1
 
-    with embedded_postgres(folder) as uri:
-        assert psycopg.connect(uri).execute("select 1").fetchone() == (1,)
-        assert not left[0].is_running()
+    with embedded_postgres(folder) as uri, psycopg.connect(uri) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+        assert left[0] not in servers_on(folder)
     assert servers_on(folder) == []

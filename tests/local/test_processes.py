@@ -65,10 +65,9 @@ def test_the_death_of_a_part_is_told_with_its_last_words(tmp_path: Path) -> None
     """A part that ends by itself is a failure that names it, its exit code, its last line and its log."""
     with supervised(tmp_path) as processes:
         processes.start("scheduler", [sys.executable, "-c", "import sys; sys.exit('no disk')"], os.environ)
+        processes._running["scheduler"].wait()
         with pytest.raises(LocalError, match=r"scheduler ended \(exit code 1\).*no disk.*scheduler\.log"):
-            for _ in range(200):
-                processes.check()
-                time.sleep(0.05)
+            processes.check()
 
 
 def test_a_command_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from backmarket.warehouse.jsonb import dump
 
 if TYPE_CHECKING:
-    from logging import Logger
-
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Order, Unreadable
     from backmarket.warehouse.orders import OrderStaging
@@ -85,7 +83,7 @@ class OrderReading:
                 sync_state.record_success(connection, account, concern, counts, watermark=watermark)
         return counts
 
-    def tell(self, log: Logger, counts: dict[str, Any]) -> None:
+    def tell(self, log: Any, counts: dict[str, Any]) -> None:
         """Write what a person wants to know at the end of the task's log."""
         if self.assumed_local:
             log.warning(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,8 @@ def open_connection(conn_id: str = DEFAULT_CONN_ID) -> Connection:
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     try:
-        connection: Connection = PostgresHook(postgres_conn_id=conn_id).get_conn()
+        # psycopg 3 as soon as it is installed, which our requirements see to.
+        connection = cast("Connection", PostgresHook(postgres_conn_id=conn_id).get_conn())
     except psycopg.OperationalError as error:
         raise WarehouseUnavailableError(
             f"The database of connection {conn_id} does not answer: {_first_line(error)}. Check that it runs and "

@@ -31,11 +31,19 @@ def migrate(connection: Connection) -> list[str]:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     connection.execute("select pg_advisory_lock(%s)", [_MIGRATION_LOCK])
     try:
-        connection.execute("create schema if not exists backmarket")
-        connection.execute("create schema if not exists seller")
+        ensure_schemas(connection)
         return _upgrade(connection)
     finally:
         connection.execute("select pg_advisory_unlock(%s)", [_MIGRATION_LOCK])
+
+
+def ensure_schemas(connection: Connection) -> None:
+    """Create the schemas, unless an administrator has: ``if not exists`` alone would ask for the right to."""
+    from psycopg.sql import SQL, Identifier
+
+    for name in ("backmarket", "seller"):
+        if connection.execute("select to_regnamespace(%s)", [name]).fetchone() == (None,):
+            connection.execute(SQL("create schema if not exists {}").format(Identifier(name)))
 
 
 def _upgrade(connection: Connection) -> list[str]:

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backmarket.warehouse import connection as warehouse
+from backmarket.warehouse.connection import connect
+from backmarket.warehouse.migrations import ensure_schemas
 
 if TYPE_CHECKING:
-    import psycopg
     from psycopg_pool import ConnectionPool
     from pyrate_limiter import AbstractBucket, Rate
+
+    from backmarket.warehouse.connection import Connection
 
 
 def open_pool(conn_id: str) -> ConnectionPool:
     """Open a pool of one connection for rate limiting alone: its short transactions mix with no others."""
-    import psycopg
+    from psycopg.conninfo import make_conninfo
     from psycopg_pool import ConnectionPool
 
-    class WarehouseConnection(psycopg.Connection):  # type: ignore[type-arg]
-        """Connects as Airflow's connection says, whatever conninfo the pool passes."""
-
-        @classmethod
-        def connect(cls, *_: object, **__: object) -> psycopg.Connection:  # type: ignore[override,type-arg]
-            opened = warehouse.open_connection(conn_id)
-            opened.execute("create schema if not exists backmarket")
-            opened.execute("set search_path to backmarket")
-            opened.autocommit = False
-            return opened
-
-    return ConnectionPool(connection_class=WarehouseConnection, min_size=1, max_size=1, open=True, timeout=60)
+    with connect(conn_id) as connection:
+        ensure_schemas(connection)
+        conninfo = make_conninfo(connection.info.dsn, password=connection.info.password)
+    return ConnectionPool(conninfo, min_size=1, max_size=1, open=True, timeout=60, configure=_settle_in)
 
 
 def shared_bucket(pool: ConnectionPool, account: str, kind: str, rates: list[Rate]) -> AbstractBucket:
@@ -36,3 +30,10 @@ def shared_bucket(pool: ConnectionPool, account: str, kind: str, rates: list[Rat
     from pyrate_limiter import PostgresBucket
 
     return PostgresBucket(pool, f"{account}_{kind}", rates)
+
+
+def _settle_in(connection: Connection) -> None:
+    """Point pyrate-limiter's unqualified table names at our schema, and its zoneless times at UTC."""
+    connection.execute("set search_path to backmarket")
+    connection.execute("set timezone to 'UTC'")
+    connection.commit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Mounted beside plugins/ as in this repository, or packed into an installed wheel.
@@ -28,4 +28,5 @@ def folder() -> Path:
 @cache
 def statement(name: str) -> LiteralString:
     """Return one statement by its path without ending, such as ``orders/merge_orders``."""
-    return cast("LiteralString", (folder() / f"{name}.sql").read_text(encoding="utf-8"))
+    text: LiteralString = (folder() / f"{name}.sql").read_text(encoding="utf-8")
+    return text

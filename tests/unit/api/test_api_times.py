@@ -105,7 +105,7 @@ def test_paris_time_around_clock_changes(written: str, server_time: str, expecte
 
 
 @given(
-    moment=st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
+    moment=st.integers(1_700_000_000, 1_900_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
     lag=st.timedeltas(timedelta(0), timedelta(minutes=57)),
 )
 def test_recent_local_times_are_found_out(moment: datetime, lag: timedelta) -> None:
@@ -113,7 +113,6 @@ def test_recent_local_times_are_found_out(moment: datetime, lag: timedelta) -> N
 
     In the hour that occurs twice, the reading may be one hour early, never late.
     """
-    moment = moment.replace(microsecond=0)
     written = moment.astimezone(PARIS).replace(tzinfo=None).isoformat()
     read = order(moment + lag, date_modification=written).date_modification
     assert read in {moment, moment - timedelta(hours=1)}

@@ -1,0 +1,108 @@
+"""`python -m sandbox.statements --out DIR`: settlement files that match a sandbox's orders.
+
+One file per week and currency, as sellers export them from the Back Office; no endpoint serves them. With
+`--planted` some of them contain differences and unusual styles, listed in `DIR.planted.json` beside the folder.
+"""
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from sandbox.command_line import read_arguments
+from sandbox.order_model import Document
+from sandbox.order_store import parse
+from sandbox.remote import Sandbox
+from sandbox.statement_files import NORMAL, STYLES, write_statement
+from sandbox.statement_planting import Planted, plant
+from sandbox.statement_rows import Row, account_rows, order_rows
+from sandbox.world import World
+
+FIRST_INVOICE = 10_047_001
+
+
+def write_statements(
+    documents: Sequence[Document], out: Path, now: int, *, platform: str = "EU", planted: bool = False
+) -> list[Path]:
+    """Write all statements issued by `now` (microseconds) into a folder, and give their paths."""
+    today = datetime.fromtimestamp(now / 1_000_000, UTC).date()
+    rows = list(order_rows(documents))
+    issued = sorted({row.invoiced_on for row in rows if row.invoiced_on <= today})
+    if not issued:
+        return []
+    mondays = [issued[0] + timedelta(weeks=n) for n in range((issued[-1] - issued[0]).days // 7 + 1)]
+    rows += account_rows(mondays, "EUR" if platform == "EU" else rows[0].currency)
+    differences: list[Planted] = []
+    if planted:
+        rows, differences = plant(rows, documents, issued[-1])
+    references = _references([row for row in rows if row.invoiced_on <= today], platform)
+    out.mkdir(parents=True, exist_ok=True)
+    paths, styles = [], {}
+    for number, ((monday, currency), reference) in enumerate(references.items()):
+        style = STYLES[number % len(STYLES)] if planted else NORMAL
+        path = out / f"invoice_{reference}.csv"
+        of_file = [row for row in rows if (row.invoiced_on, row.currency) == (monday, currency)]
+        path.write_bytes(write_statement(of_file, style))
+        paths.append(path)
+        styles[path.name] = style.name
+    if planted:
+        twice = paths[0].with_name(f"{paths[0].stem} (1).csv")
+        twice.write_bytes(paths[0].read_bytes())
+        paths.append(twice)
+        _write_record(out, differences, references, styles, twice)
+    return paths
+
+
+def _references(rows: Sequence[Row], platform: str) -> dict[tuple[date, str], str]:
+    """Number the statements in the order of their dates."""
+    keys = sorted({(row.invoiced_on, row.currency) for row in rows})
+    return {key: f"{key[0]:%Y%m%d}-{platform}-H-{FIRST_INVOICE + n}" for n, key in enumerate(keys)}
+
+
+def _write_record(
+    out: Path,
+    differences: Sequence[Planted],
+    references: dict[tuple[date, str], str],
+    styles: dict[str, str],
+    twice: Path,
+) -> None:
+    found = [
+        {**asdict(each), "row_date": each.row_date.isoformat(), "invoice_ref": _reference(each, references)}
+        for each in differences
+    ]
+    counts: dict[str, int] = defaultdict(int)
+    for each in differences:
+        counts[each.kind] += 1
+    document = {"differences": found, "counts": counts, "file_twice": twice.name, "styles": styles}
+    out.with_name(f"{out.name}.planted.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+def _reference(planted: Planted, references: dict[tuple[date, str], str]) -> str | None:
+    monday = planted.row_date + timedelta(days=7 - planted.row_date.weekday())
+    return references.get((monday, planted.currency))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the statements of a running sandbox (`--url`), or of a seeded one that does not run."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.statements", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--planted", action="store_true", help="plant differences and unusual styles")
+    parser.add_argument("--url", help="base URL of a running sandbox")
+    options, rest = parser.parse_known_args(arguments)
+    config = read_arguments(rest)
+    if options.url:
+        sandbox = Sandbox(options.url)
+        documents, now = sandbox.orders(), int(sandbox.call("GET", "health")["now"])
+    else:
+        world = World(config)
+        documents, now = [parse(record) for record in world.orders], world.clock.now()
+    paths = write_statements(documents, options.out, now, platform=config.platform, planted=options.planted)
+    print(f"{len(paths)} statements in {options.out}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,60 @@
+"""``backmarket_account``: what a new user runs first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.remote import Sandbox
+    from tests.dags.conftest import Run
+
+
+def _check(uri: str) -> tuple[object, ...] | None:
+    with psycopg.connect(uri) as database:
+        return database.execute("select platform, token_valid, check_details from backmarket.accounts").fetchone()
+
+
+def test_it_tells_what_is_visible_with_every_toggle_off(
+    connected: Sandbox, run_dag: Callable[..., Run], warehouse_uri: str
+) -> None:
+    """Orders, listings of each of the platform's markets, and the time a call takes; nothing is written."""
+    run = run_dag("backmarket_account")
+    assert run.state == "success"
+    found = run.xcoms["account_check"]
+    listed = [order for order in connected.orders() if order["state"] not in {0, 8}]
+    assert found["platform"] == "EU"
+    assert found["orders"] == len(listed)
+    assert set(found["listings"]) | set(found["refused"]) >= {"fr-fr", "de-de", "en-gb", "sv-se"}
+    assert found["milliseconds_a_call"] >= 0
+    assert [request for request in connected.journal() if request["method"] != "GET"] == []
+    row = _check(warehouse_uri)
+    assert row is not None
+    assert row[:2] == ("EU", True)
+
+
+def test_a_revoked_token_fails_at_once_and_is_noted(
+    connected: Sandbox, run_dag: Callable[..., Run], warehouse_uri: str
+) -> None:
+    """No retry; the account is known to need a new token."""
+    connected.fault("401", times=None)
+    run = run_dag("backmarket_account")
+    assert run.tasks["account_check"] == "failed"
+    assert len(connected.journal()) == 1
+    row = _check(warehouse_uri)
+    assert row is not None
+    assert row[1] is False
+
+
+def test_back_market_being_away_is_no_verdict_on_the_token(
+    connected: Sandbox, run_dag: Callable[..., Run], warehouse_uri: str
+) -> None:
+    """A firewall page fails the run but does not mark the token invalid."""
+    connected.fault("firewall_403", times=None)
+    assert run_dag("backmarket_account").tasks["account_check"] == "failed"
+    row = _check(warehouse_uri)
+    assert row is not None
+    assert row[1] is None

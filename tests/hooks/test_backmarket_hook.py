@@ -1,0 +1,119 @@
+"""A connection, as a person makes it, becomes a client, and says what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.hooks.backmarket import BackMarketHook, ConnectionFormError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.remote import Sandbox
+
+TOKEN = "bm-secret-token-123"
+AGENT = "BM-Example-Tests;tests@example.com"
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., BackMarketHook]:
+    """Make ``backmarket_default`` of some fields, as JSON in the environment, and return its hook."""
+
+    def make(**fields: Any) -> BackMarketHook:
+        whole = {
+            "conn_type": "backmarket",
+            "host": "https://www.backmarket.fr",
+            "password": TOKEN,
+            "extra": {"market": "fr-fr", "user_agent": AGENT},
+            **fields,
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(whole))
+        return BackMarketHook(warehouse_conn_id=None)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("host", "base_url", "platform"),
+    [
+        ("https://www.backmarket.fr", "https://www.backmarket.fr", "EU"),
+        ("https://www.backmarket.fr/", "https://www.backmarket.fr", "EU"),
+        ("www.backmarket.fr", "https://www.backmarket.fr", "EU"),
+        ("https://preprod.backmarket.fr", "https://preprod.backmarket.fr", "EU"),
+        ("http://127.0.0.1:8901", "http://127.0.0.1:8901", "EU"),
+    ],
+)
+def test_the_host_is_the_platform(
+    connection: Callable[..., BackMarketHook], host: str, base_url: str, platform: str
+) -> None:
+    """People write the address with and without scheme; a port in its own field is ignored beside a URL."""
+    config = connection(host=host, port=443).config
+    assert (config.base_url, config.platform) == (base_url, platform)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"host": None}, "base_url"),
+        ({"host": "https://www.example.com"}, "base_url"),
+        ({"host": "http://www.backmarket.fr"}, "https"),
+        ({"password": None}, "token"),
+        ({"extra": {"market": "xx-xx", "user_agent": AGENT}}, "market"),
+        ({"extra": {"market": "en-us", "user_agent": AGENT}}, "market"),
+        ({"extra": {"market": "fr-fr"}}, "user_agent"),
+        ({"extra": {"market": "fr-fr", "user_agent": "curl"}}, "BM-{Company}-{Integration};{email}"),
+    ],
+)
+def test_a_wrong_field_is_named_and_the_token_is_not(
+    connection: Callable[..., BackMarketHook], fields: dict[str, Any], named: str
+) -> None:
+    """The message is enough to correct the form, and never repeats what was typed as token."""
+    with pytest.raises(ConnectionFormError) as error:
+        _ = connection(**fields).config
+    assert named in str(error.value)
+    assert "backmarket_default" in str(error.value)
+    assert TOKEN not in repr(error.value)
+
+
+def test_the_test_button_says_what_is_visible(sandbox: Sandbox, connection: Callable[..., BackMarketHook]) -> None:
+    """One cheap read; the answer counts the orders."""
+    hook = connection(host=sandbox.base_url, password=sandbox.token)
+    valid, message = hook.test_connection()
+    assert valid
+    assert "orders are visible" in message
+    (request,) = sandbox.journal()
+    assert request["query"]["page-size"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"password": TOKEN}, "Create a new token"),
+        ({"password": None}, "token"),
+        ({"host": "http://127.0.0.1:9"}, "could not be reached"),
+    ],
+    ids=["revoked", "missing", "nobody there"],
+)
+def test_the_test_button_never_raises_and_never_shows_the_token(
+    sandbox: Sandbox, connection: Callable[..., BackMarketHook], fields: dict[str, Any], words: str
+) -> None:
+    """Whatever is wrong, the button answers with a sentence."""
+    valid, message = connection(**{"host": sandbox.base_url, **fields}).test_connection()
+    assert not valid
+    assert words in message
+    assert TOKEN not in message
+
+
+def test_airflow_knows_the_connection_type_and_its_form() -> None:
+    """The installed package registers type ``backmarket`` with its own fields."""
+    from airflow.providers_manager import ProvidersManager
+
+    manager = ProvidersManager()
+    hooks = manager.hooks
+    assert hooks["backmarket"] is not None
+    assert hooks["backmarket"].hook_name == "Back Market"
+    fields = manager.connection_form_widgets
+    assert {"extra__backmarket__market", "extra__backmarket__user_agent"} <= set(fields)
