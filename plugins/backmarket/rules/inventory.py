@@ -192,3 +192,13 @@ def plan_quantity(
 
 def _is_after(moment: datetime | None, known_until: datetime) -> bool:
     return moment is None or moment > known_until
+
+
+def is_explained_by_orders(plan: QuantityPlan) -> bool:
+    """Tell whether a listing goes to zero because of orders: the count alone would still show something."""
+    return quantity_to_show(plan.stock, plan.safety_qty, plan.max_qty) > 0
+
+
+def is_mass_zero(zeroings: int, live: int, guard_pct: int) -> bool:
+    """Tell whether a feed that zeroes so many of the live SKUs looks broken; a single one never does."""
+    return zeroings > 1 and zeroings * 100 > live * guard_pct
