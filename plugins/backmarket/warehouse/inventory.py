@@ -76,14 +76,24 @@ def shown_stock(connection: Connection, account: str) -> list[ShownStock]:
 
 
 def lines_by_sku(
-    connection: Connection, account: str, *, now: datetime, hold: timedelta, intake_lag: timedelta
+    connection: Connection,
+    account: str,
+    *,
+    now: datetime,
+    hold: timedelta,
+    intake_lag: timedelta,
+    sku: str | None = None,
 ) -> LinesBySku:
-    """Return the order lines that may matter, by SKU in lower case."""
+    """Return the order lines that may matter, by SKU in lower case.
+
+    :param sku: the only one that is wanted, in any case of letters; None for all.
+    """
     row = connection.execute(sql.statement("inventory/select_oldest_known"), {"account": account}).fetchone()
     oldest = row[0] if row and row[0] else now
     since = min(oldest - intake_lag, now - 2 * hold)
     found: LinesBySku = defaultdict(list)
-    for line in connection.execute(sql.statement("inventory/select_lines"), {"account": account, "since": since}):
+    parameters = {"account": account, "since": since, "sku": sku}
+    for line in connection.execute(sql.statement("inventory/select_lines"), parameters):
         found[line[2].lower()].append(OrderLineRow(*line))
     return found
 
@@ -112,8 +122,9 @@ def note_readings(
     :return: quantities that somebody else raised.
     """
     findings = []
+    readings = list(readings)
     with connection.transaction():
-        parameters = {"account": account}
+        parameters = {"account": account, "ids": [reading.id for reading in readings]}
         rows = connection.execute(sql.statement("inventory/select_baselines"), parameters)
         baselines = {row[0]: Baseline(*row[1:]) for row in rows}
         drops = drops_by_listing(connection, account, since=since)
