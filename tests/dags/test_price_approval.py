@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from backmarket.operators.price_approval import NONE_OF_THEM, BackMarketPriceApprovalOperator
@@ -15,6 +14,8 @@ from tests.dags.test_inventory_prices import all_of, database, offered, price, p
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import psycopg
 
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run

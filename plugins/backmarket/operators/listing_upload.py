@@ -184,7 +184,7 @@ class ListingUpload:
             lines = inventory.lines_by_sku(
                 self.connection, self.account, now=read_at, hold=self.hold, intake_lag=timedelta(0), sku=listing.sku
             )
-            reading = Reading(listing.id, listing.sku.lower(), listing.quantity, read_at)
+            reading = Reading(listing.id, listing.sku, listing.quantity, read_at)
             since = read_at - self.hold
             found = inventory.note_readings(self.connection, self.account, [reading], lines, since=since)
             inventory.record_findings(self.connection, self.account, found)
