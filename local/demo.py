@@ -35,6 +35,7 @@ STEPS = (
     Step("backmarket_account"),
     Step("backmarket_listings", before=seller.propose_catalog),
     Step("backmarket_orders"),
+    Step("backmarket_inventory_prices", before=seller.count_stock_and_set_prices),
 )
 
 _PARSE_SECONDS = 90.0

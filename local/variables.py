@@ -9,6 +9,8 @@ TOGGLES = (
     "backmarket_active_listing_download",
     "backmarket_listing_creation",
     "backmarket_product_creation",
+    "backmarket_inventory_upload",
+    "backmarket_prices_upload",
 )
 
 VARIABLES = {**dict.fromkeys(TOGGLES, "true"), "backmarket_markets": '["fr-fr", "de-de", "en-gb"]'}
