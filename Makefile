@@ -7,10 +7,12 @@ PYTHON ?=
 PORT ?=
 SANDBOX_PORT ?=
 export PORT SANDBOX_PORT
+export RUFF_CACHE_DIR := .state/ruff
+export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
 BIN := .state/venv/bin
 BOOTSTRAP = python="$$(sh local/find_python.sh "$(PYTHON)")" && "$$python" -m local.bootstrap
-TYPED := $(wildcard plugins/backmarket plugins/backmarket_plugin.py sandbox local dags tests benchmarks)
+TYPED := plugins/backmarket sandbox local dags tests $(wildcard plugins/*.py) $(if $(wildcard benchmarks/*.py),benchmarks)
 
 help:
 	@echo "make demo     run the whole job in Airflow against a local Back Market, and say what came of it"
@@ -36,6 +38,7 @@ test: lint types imports
 	@$(BIN)/python -m pytest -n 2
 
 bench: install
+	@test -f benchmarks/__main__.py || { echo "There are no benchmarks here yet." >&2; exit 1; }
 	@$(BOOTSTRAP) bench
 	@BENCH_PYTHON="$(CURDIR)/.state/bench-venv/bin/python" $(BIN)/python -m benchmarks
 

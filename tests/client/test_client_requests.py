@@ -15,7 +15,7 @@ import pytest
 
 from backmarket.api import errors
 from tests.client.conftest import TOKEN, MakeClient
-from tests.client.hostile_server import HostileServer, Reply, list_of, order
+from tests.client.hostile_server import HostileServer, Reply, Seen, list_of, order
 
 if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
@@ -153,6 +153,7 @@ def test_a_server_that_is_not_there(make_client: MakeClient) -> None:
         client.update_order(7, 2, sku="A")
     assert caught.value.surely_not_applied
     assert not caught.value.request_was_sent
+    assert "refused" in str(caught.value)
     assert client.requests_made == 3
 
 
@@ -162,6 +163,23 @@ def test_retry_after_is_waited_for(client: BackMarketClient, server: HostileServ
     started = time.monotonic()
     client.get_order(7)
     assert time.monotonic() - started >= 1
+
+
+def test_a_429_stops_all_threads(make_client: MakeClient, server: HostileServer) -> None:
+    """While Back Market blocks, each thread runs into it once at most, and then nobody insists."""
+    honest = list_of(1000)
+    blocked_until = 0.0
+
+    def play(request: Seen) -> Reply:
+        nonlocal blocked_until
+        if request.page == 6 and not blocked_until:
+            blocked_until = time.monotonic() + 0.3
+        return Reply(HTML, 429) if time.monotonic() < blocked_until else honest(request)
+
+    server.play = play
+    client = make_client(server.base_url, concurrency=8, throttle_pause=0.4)
+    assert sum(len(page.orders) for page in client.order_pages()) == 1000
+    assert len(server.seen) - 20 <= 8
 
 
 def test_a_long_retry_after_is_handed_on(client: BackMarketClient, server: HostileServer) -> None:

@@ -56,7 +56,9 @@ def run_dag(dag_bag: DagBag) -> Callable[..., Run]:
     """Run one DAG to its end, as ``airflow dags test`` does."""
 
     def run(dag_id: str, **conf: Any) -> Run:
-        dag_run = dag_bag.dags[dag_id].test(run_conf=conf or None)
+        # Read anew: running a DAG object with params leaves them in it.
+        dag = type(dag_bag)(dag_bag.dags[dag_id].fileloc).dags[dag_id]
+        dag_run = dag.test(run_conf=conf or None)
         instances = dag_run.get_task_instances()
         return Run(
             state=str(dag_run.state),

@@ -176,6 +176,17 @@ def test_passing_troubles_pass(orders: Callable[..., Run], connected: Sandbox, k
     assert run.xcoms["order_download"]["new"] == len(_listed(connected))
 
 
+def test_one_absurd_number_costs_no_other_order(
+    orders: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """A number that no column can hold puts its document into quarantine; the others are stored."""
+    order = connected.create_order(state=1)
+    connected.patch_order(order["order_id"], orderlines=[{**order["orderlines"][0], "quantity": 10**12}])
+    assert orders().tasks["quarantine_check"] == "failed"
+    assert _all(database, "select count(*) from backmarket.orders") == [(len(_listed(connected)) - 1,)]
+    assert _all(database, "select count(*) from backmarket.quarantine") == [(1,)]
+
+
 def test_a_document_nobody_understands_is_kept_and_noticed(
     orders: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:

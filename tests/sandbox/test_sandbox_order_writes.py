@@ -152,7 +152,7 @@ def test_a_new_order_takes_stock_and_an_unpaid_one_gives_it_back(sandbox: Sandbo
     sandbox.patch_listing(PHONE, quantity=2)
 
     def quantity() -> int:
-        return next(x["quantity"] for x in sandbox.listings() if x["sku"] == PHONE)
+        return int(next(x["quantity"] for x in sandbox.listings() if x["sku"] == PHONE))
 
     order = sandbox.create_order(sku=PHONE, state=0)
     assert quantity() == 1

@@ -29,7 +29,6 @@ class ClientConfig(BaseModel):
     :param backoff: the wait after the first failure; it doubles from try to try.
     :param backoff_limit: the longest wait that no server asked for.
     :param throttle_pause: the wait after a 429 that names none.
-    :param list_attempts: how often a list that came out short is read.
     :raises pydantic.ValidationError: names the field and what is accepted, never the token.
     """
 
@@ -47,7 +46,6 @@ class ClientConfig(BaseModel):
     backoff: timedelta = timedelta(seconds=0.5)
     backoff_limit: timedelta = timedelta(seconds=20)
     throttle_pause: timedelta = timedelta(seconds=10)
-    list_attempts: int = Field(default=3, ge=1)
 
     @field_validator("base_url")
     @classmethod

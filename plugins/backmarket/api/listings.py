@@ -30,7 +30,6 @@ class ListingCalls(Calls):
         """Yield all listings, a page at a time, in no particular order; one may come twice.
 
         :param publication_state: 0 incomplete, 1 pending, 2 online, 3 offline, 4 deactivated; None for all.
-        :raises ShortReadError: if the list stays shorter than it says.
         """
         filters = {} if publication_state is None else {"publication_state": publication_state}
         with closing(read_list(self._transport, _PATH, filters=filters, market=market)) as pages:

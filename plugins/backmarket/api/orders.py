@@ -44,11 +44,10 @@ class OrderCalls(Calls):
 
         Orders in states 0 and 8 are never listed (spec). An order may come twice, since the list moves while it
         is read: of two readings, the later ``server_time`` holds. At most ``config.concurrency`` pages wait in
-        memory.
+        memory. The caller judges by their ids whether as many came as the first page counted.
 
         :param date_modification: modified at this moment or later; aware.
         :param date_creation: made at this moment or later; aware.
-        :raises ShortReadError: if the list stays shorter than it says.
         """
         dates = {"date_modification": date_modification, "date_creation": date_creation}
         moments = {name: _require_aware(moment) for name, moment in dates.items() if moment is not None}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from backmarket.api.errors import MalformedAnswerError, NotFoundError, ShortReadError
+from backmarket.api.errors import MalformedAnswerError, NotFoundError
 from backmarket.api.models.document import reason_of
 
 if TYPE_CHECKING:
@@ -82,15 +82,13 @@ def read_list(
     filters: Mapping[str, str | int] | None = None,
     market: str | None = None,
 ) -> Generator[RawPage, None, None]:
-    """Yield all pages of a list, the first one first, the others as they arrive.
+    """Yield all pages of a list once, the first one first, the others as they arrive.
 
-    Documents may come twice: a list moves while it is read. When it came out shorter than its first page said,
-    something may have slipped across a border between two pages, and the whole list is read again.
+    A list moves while it is read: documents may come twice, or slip across a border between two pages. Whether
+    enough came is for the caller to judge, who knows their ids.
 
     Pages that nobody has taken yet number at most the client's concurrency; closing the iterator waits for the
     requests under way and starts no others.
-
-    :raises ShortReadError: if the last reading, too, held less than each of its pages said.
     """
 
     def read(number: int) -> RawPage | None:
@@ -101,41 +99,13 @@ def read_list(
                 raise
             return None
 
-    for _ in range(transport.config.list_attempts):
-        tally = _Tally()
-        with closing(_read_once(read, transport.config.concurrency, path)) as pages:
-            for page in pages:
-                tally.add(page)
-                yield page
-        if tally.documents >= tally.first_count:
-            return
-    # Orders do leave lists, when their payment fails: a list that shrank as it was read is only as long as it says
-    # at its shortest.
-    if tally.documents < tally.smallest_count:
-        raise ShortReadError(
-            f"{tally.documents} of {tally.smallest_count} documents in each of {transport.config.list_attempts} "
-            "readings",
-            method="GET",
-            path=path,
-        )
+    with closing(_read_concurrently(read, transport.config.concurrency, path)) as pages:
+        yield from pages
 
 
-@dataclass
-class _Tally:
-    """What the pages of one reading held, and what they said the list holds."""
-
-    documents: int = 0
-    first_count: int = 0
-    smallest_count: int = 0
-
-    def add(self, page: RawPage) -> None:
-        if page.number == 1:
-            self.first_count = self.smallest_count = page.count
-        self.documents += len(page.documents)
-        self.smallest_count = min(self.smallest_count, page.count)
-
-
-def _read_once(read: Callable[[int], RawPage | None], concurrency: int, path: str) -> Generator[RawPage, None, None]:
+def _read_concurrently(
+    read: Callable[[int], RawPage | None], concurrency: int, path: str
+) -> Generator[RawPage, None, None]:
     """Yield each page once; the count tells how many to read at the same time, ``next`` when to stop."""
     first = read(1)
     if first is None:

@@ -165,8 +165,13 @@ class Transport:
 def _network_failure(error: httpx.RequestError, method: str, path: str) -> BackMarketError:
     if isinstance(error, httpx.DecodingError):
         return MalformedAnswerError("a body that cannot be decompressed", method=method, path=path)
+    # The system's words on a refused connection, a name or a certificate; other texts could hold an address.
+    words = f": {error}" if isinstance(error, httpx.ConnectError) else ""
     return NetworkError(
-        type(error).__name__, method=method, path=path, request_was_sent=not isinstance(error, _NEVER_LEFT)
+        f"{type(error).__name__}{words}",
+        method=method,
+        path=path,
+        request_was_sent=not isinstance(error, _NEVER_LEFT),
     )
 
 

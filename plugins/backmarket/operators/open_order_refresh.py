@@ -39,7 +39,10 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
 
         began = monotonic()
         with connect(self.warehouse_conn_id) as connection:
-            self._skip_unless_due(connection)
+            if reason := self._reason_to_wait(connection):
+                # Those who add up counts find nothing instead of an error about a missing XCom.
+                context["ti"].xcom_push(key="return_value", value={})
+                raise AirflowSkipException(reason)
             with self.hook as client:
                 reading = OrderReading(client, OrderStaging(connection, self.account))
                 complete = [reading.read_list(state=state) for state in OPEN_STATES]
@@ -58,15 +61,16 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
             raise ShortReadError(path="/ws/orders")
         return counts
 
-    def _skip_unless_due(self, connection: Connection) -> None:
+    def _reason_to_wait(self, connection: Connection) -> str | None:
         from backmarket.warehouse import sync_state
 
         last = sync_state.read(connection, self.account, CONCERN).succeeded_at
         if last is None:
             sync_state.record_success(connection, self.account, CONCERN, {})
-            raise AirflowSkipException("The first download has just read everything: due in a day.")
+            return "The first download has just read everything: due in a day."
         if datetime.now(UTC) < last + EVERY:
-            raise AirflowSkipException(f"Done {last:%Y-%m-%d %H:%M} UTC, due a day later.")
+            return f"Done {last:%Y-%m-%d %H:%M} UTC, due a day later."
+        return None
 
     def _read_absent(self, connection: Connection, reading: OrderReading) -> list[int]:
         """Read by id what is open here but was in no list; answer the orders that are gone."""

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.warehouse import sql
+from backmarket.warehouse.connection import without_values
 from backmarket.warehouse.jsonb import clean, dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
-    from backmarket.api.models import Address, Order, OrderLine
+    from backmarket.api.models import Order
     from backmarket.warehouse.connection import Connection
 
 # The columns of the copy_*.sql files, in their order, under the names the models give them.
-_ORDER_FIELDS = (
-    "order_id state country_code currency price shipping_price sales_taxes payment_method tracking_number tracking_url"
-    " shipper is_backship delivery_note date_creation date_modification date_payment date_shipping"
-    " expected_dispatch_date"
-).split()
-_LINE_FIELDS = (
-    "orderline_id sku listing_id quantity price shipping_price currency state orderline_fee sales_taxes return_reason"
-    " return_message imei serial_number product product_id brand condition backcare backcare_price_cents date_creation"
-).split()
-_ADDRESS_FIELDS = (
-    "first_name last_name first_name_pronunciation last_name_pronunciation company street street2 postal_code city"
-    " state country phone email customer_id_number"
-).split()
+_order_values = attrgetter(
+    *"order_id state country_code currency price shipping_price sales_taxes payment_method tracking_number"
+    " tracking_url shipper is_backship delivery_note date_creation date_modification date_payment date_shipping"
+    " expected_dispatch_date".split()
+)
+_line_values = attrgetter(
+    *"orderline_id sku listing_id quantity price shipping_price currency state orderline_fee sales_taxes return_reason"
+    " return_message imei serial_number product product_id brand condition backcare backcare_price_cents"
+    " date_creation".split()
+)
+_address_values = attrgetter(
+    *"first_name last_name first_name_pronunciation last_name_pronunciation company street street2 postal_code city"
+    " state country phone email customer_id_number".split()
+)
+
+
+# How many orders are copied at once: page by page, round trips would cost more than the copying itself.
+_COPY_SIZE = 500
 
 
 class MergeCounts(NamedTuple):
@@ -52,6 +59,7 @@ class OrderStaging:
     connection: Connection
     account: str
     _read_numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _waiting: list[tuple[int, datetime, Order]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for table in ("orders", "order_lines", "order_addresses"):
@@ -62,14 +70,13 @@ class OrderStaging:
 
         :param read_at: Back Market's own time of the reading.
         """
-        numbered = [(next(self._read_numbers), order) for order in orders]
-        with self.connection.transaction():
-            self._copy("orders", ((no, read_at, *_order_row(order)) for no, order in numbered))
-            self._copy("order_lines", ((no, *row) for no, order in numbered for row in _line_rows(order)))
-            self._copy("order_addresses", ((no, *row) for no, order in numbered for row in _address_rows(order)))
+        self._waiting += [(next(self._read_numbers), read_at, order) for order in orders]
+        if len(self._waiting) >= _COPY_SIZE:
+            self._copy_waiting()
 
     def merge(self) -> MergeCounts:
         """Store what was staged; to be called in the transaction that also moves the watermark."""
+        self._copy_waiting()
         parameters = {"account": self.account}
         # Merges of one account take turns: two that meet in the same orders would block each other.
         self.connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"orders/{self.account}"])
@@ -77,8 +84,16 @@ class OrderStaging:
         row = self.connection.execute(sql.statement("orders/merge_orders"), parameters).fetchone()
         return MergeCounts(*row or ())
 
+    def _copy_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        with self.connection.transaction():
+            self._copy("orders", ((no, read_at, *_order_row(order)) for no, read_at, order in waiting))
+            self._copy("order_lines", ((no, *row) for no, _, order in waiting for row in _line_rows(order)))
+            self._copy("order_addresses", ((no, *row) for no, _, order in waiting for row in _address_rows(order)))
+
     def _copy(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         with (
+            without_values(f"staged_{table}"),
             self.connection.cursor() as cursor,
             cursor.copy(sql.statement(f"orders/copy_{table}")) as copy,
         ):
@@ -110,22 +125,21 @@ def purge_personal_data(connection: Connection, account: str, *, days: int) -> t
 
 
 def _order_row(order: Order) -> tuple[Any, ...]:
-    return (*_values(order, _ORDER_FIELDS), dump(order.document))
+    return (*_cleaned(_order_values(order)), dump(order.document))
 
 
 def _line_rows(order: Order) -> Iterator[tuple[Any, ...]]:
     for line in order.orderlines:
-        yield order.order_id, *_values(line, _LINE_FIELDS)
+        yield order.order_id, *_cleaned(_line_values(line))
 
 
 def _address_rows(order: Order) -> Iterator[tuple[Any, ...]]:
     for kind, address in (("shipping", order.shipping_address), ("billing", order.billing_address)):
         if address is not None:
-            values = _values(address, _ADDRESS_FIELDS)
+            values = _cleaned(_address_values(address))
             if any(value is not None for value in values):
                 yield order.order_id, kind, *values
 
 
-def _values(source: Order | OrderLine | Address, fields: Iterable[str]) -> list[Any]:
-    values = (getattr(source, name) for name in fields)
+def _cleaned(values: tuple[Any, ...]) -> list[Any]:
     return [clean(value) if isinstance(value, str) else value for value in values]

@@ -316,3 +316,22 @@ def _seconds_to_read(page: list[dict[str, Any]]) -> float:
     started = time.perf_counter()
     read_each(Order, page, key="order_id", context={"server_time": datetime.now(UTC)})
     return time.perf_counter() - started
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"order_id": 10**30},
+        {"state": 2**31},
+        {"price": "1E+999999"},
+        {"price": "NaN"},
+        {"orderlines": [{**LINE, "id": -(2**64)}]},
+        {"orderlines": [{**LINE, "quantity": 10**10}]},
+    ],
+)
+def test_a_number_that_no_column_can_hold_costs_its_own_document_only(fields: dict[str, Any]) -> None:
+    """It is found on reading; found on storing, it would stop all the others."""
+    sound = {"order_id": 1, "state": 1, "orderlines": [LINE]}
+    read, unreadable = read_each(Order, [sound, {**sound, **fields}], key="order_id", context={})
+    assert [order.order_id for order in read] == [1]
+    assert len(unreadable) == 1

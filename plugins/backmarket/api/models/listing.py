@@ -12,8 +12,10 @@ from pydantic import Field, model_validator
 from backmarket.api.models.document import (
     Document,
     EmptyIfNull,
+    Integer,
     OptionalAmount,
     OptionalFlag,
+    OptionalIdentifier,
     OptionalInteger,
     OptionalText,
     Unreadable,
@@ -40,10 +42,10 @@ class Listing(Document):
 
     id: UUID
     sku: OptionalText = None
-    quantity: int
-    listing_id: OptionalInteger = None
+    quantity: Integer
+    listing_id: OptionalIdentifier = None
     product_id: UUID | None = None
-    backmarket_id: OptionalInteger = None
+    backmarket_id: OptionalIdentifier = None
     title: OptionalText = None
     grade: OptionalText = None
     state: OptionalInteger = None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from backmarket.api.models.document import (
-    Blank,
     Document,
+    Identifier,
+    Integer,
     OptionalAmount,
     OptionalFlag,
+    OptionalIdentifier,
     OptionalInteger,
     OptionalText,
     Unreadable,
@@ -63,7 +65,7 @@ class Address(Document):
     __str__ = __repr__
 
 
-OptionalAddress = Annotated[Address | None, Blank]
+OptionalAddress = Address | None
 
 
 class OrderLine(Document):
@@ -74,11 +76,11 @@ class OrderLine(Document):
     ``state`` is an open set; 0 in ``return_reason`` does not mean that something was returned.
     """
 
-    orderline_id: int = Field(validation_alias=AliasChoices("id", "orderline_id"))
-    state: int
-    quantity: int
+    orderline_id: Identifier = Field(validation_alias=AliasChoices("id", "orderline_id"))
+    state: Integer
+    quantity: Integer
     sku: OptionalText = Field(None, validation_alias=AliasChoices("listing", "sku"))
-    listing_id: OptionalInteger = None
+    listing_id: OptionalIdentifier = None
     price: OptionalAmount = None
     shipping_price: OptionalAmount = None
     currency: OptionalText = None
@@ -89,11 +91,11 @@ class OrderLine(Document):
     imei: OptionalText = None
     serial_number: OptionalText = None
     product: OptionalText = None
-    product_id: OptionalInteger = None
+    product_id: OptionalIdentifier = None
     brand: OptionalText = None
     condition: OptionalInteger = None
     backcare: OptionalFlag = None
-    backcare_price_cents: OptionalInteger = Field(
+    backcare_price_cents: OptionalIdentifier = Field(
         None, validation_alias=AliasChoices("backcare_price", "backcare_price_cents")
     )
     date_creation: OptionalMoment = None
@@ -107,8 +109,8 @@ class Order(Document):
     without it, times that name no zone are taken as UTC.
     """
 
-    order_id: int
-    state: int
+    order_id: Identifier
+    state: Integer
     orderlines: tuple[OrderLine, ...]
     country_code: OptionalText = None
     currency: OptionalText = None

@@ -19,7 +19,11 @@ def without_personal_data(value: Any) -> Any:
     their names in either spelling (``phone_number``, ``phoneNumber``).
     """
     if isinstance(value, dict):
-        return {name: without_personal_data(item) for name, item in value.items() if not is_personal(name)}
+        return {
+            name: without_personal_data(item) if isinstance(item, dict | list) else item
+            for name, item in value.items()
+            if not is_personal(name)
+        }
     if isinstance(value, list):
         return [without_personal_data(item) for item in value]
     return value

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from backmarket.api.models.document import Blank
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -24,7 +22,7 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-OptionalMoment = Annotated[datetime | None, Blank, AfterValidator(lambda moment: moment and _in_utc(moment))]
+OptionalMoment = Annotated[datetime | None, AfterValidator(lambda moment: moment and _in_utc(moment))]
 """An aware datetime in UTC; without a zone it counts as UTC, which :func:`are_local` has to confirm first."""
 
 

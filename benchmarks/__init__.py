@@ -1,0 +1,1 @@
+"""How fast orders come in, beside a peer, in one run: ``make bench``."""

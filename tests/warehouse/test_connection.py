@@ -1,0 +1,34 @@
+"""What goes wrong with the database is told in a sentence, and tells nobody's data."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.warehouse.connection import (
+    UnstorableValueError,
+    WarehouseUnavailableError,
+    connect,
+    without_values,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def test_a_database_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the connection and what to check, and not the password."""
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://user:secret-word@127.0.0.1:9/db")
+    with pytest.raises(WarehouseUnavailableError) as error, connect():
+        pass
+    assert "backmarket_warehouse" in str(error.value)
+    assert "secret-word" not in str(error.value)
+
+
+def test_a_refused_value_is_not_repeated(warehouse: psycopg.Connection[Any]) -> None:
+    """PostgreSQL quotes the value it refuses; the log must not."""
+    with pytest.raises(UnstorableValueError, match="22P02") as error, without_values("somewhere"):
+        warehouse.execute("select 'Victor Hugo'::integer")
+    assert "Victor" not in "".join(traceback.format_exception(error.value))
