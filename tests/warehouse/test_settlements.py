@@ -184,7 +184,7 @@ def test_missing_is_judged_only_where_statements_cover_the_due_period(warehouse:
     ],
 )
 def test_the_orders_own_total_says_how_prices_are_meant(
-    warehouse: Database, quantity: int, totals: dict[str, str], paid: str
+    warehouse: Database, quantity: int, totals: dict[str, Any], paid: str
 ) -> None:
     """Per unit, unless only the other reading fits the order's total."""
     order(warehouse, 1, quantity=quantity, **totals)
