@@ -6,4 +6,11 @@ from __future__ import annotations
 TOGGLES = (
     "backmarket_enabled",
     "backmarket_order_download",
+    "backmarket_active_listing_download",
+    "backmarket_listing_creation",
+    "backmarket_product_creation",
+    "backmarket_inventory_upload",
+    "backmarket_prices_upload",
 )
+
+VARIABLES = {**dict.fromkeys(TOGGLES, "true"), "backmarket_markets": '["fr-fr", "de-de", "en-gb"]'}

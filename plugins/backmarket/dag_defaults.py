@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, conf
+from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, conf
 
 from backmarket.failure_alert import BackMarketFailureAlert
 from backmarket.provider_info import SCHEDULES
@@ -34,3 +34,9 @@ def schedule(option: str) -> CronDataIntervalTimetable | None:
     """
     cron = conf.get("backmarket", option, fallback=SCHEDULES[option][0]).strip()
     return None if cron.lower() == "none" else CronDataIntervalTimetable(cron, timezone="UTC")
+
+
+def schedule_or_assets(option: str, assets: Any) -> Any:
+    """Return a schedule that fires at ``[backmarket] option``, and besides whenever one of the assets is updated."""
+    timetable = schedule(option)
+    return assets if timetable is None else AssetOrTimeSchedule(timetable=timetable, assets=assets)

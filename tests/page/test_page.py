@@ -371,6 +371,48 @@ def test_a_sku_tells_its_story(signed_in: SignIn, warehouse: psycopg.Connection[
     assert "39 units" in story
 
 
+def test_settlements_and_stock_are_told(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Open differences and stock findings, the order's lines of statements, and the net by week."""
+    _add_orders(warehouse, 10)
+    warehouse.execute(
+        """
+        insert into backmarket.settlement_lines (
+            account, invoice_ref, currency, content_hash, occurrence, line_no, invoice_key, category, role, value_date,
+            order_id, tied_by, designation, amount
+        ) values (
+            'default', '20261120-EU-H-1', 'EUR', gen_random_uuid(), 1, 1, 'sales', 'revenue', 'sale', current_date, 7,
+            'order', 'sale of an iPhone', 189.90
+        )
+        """
+    )
+    warehouse.execute(
+        """
+        insert into backmarket.settlement_findings (
+            account, kind, subject, order_id, day, expected, actual, currency, detail, documents, status
+        ) values (
+            'default', 'sale_amount_difference', 'order 7', 7, current_date, 199.90, 189.90, 'EUR', 'ten less', '[]',
+            'open'
+        )
+        """
+    )
+    warehouse.execute(
+        "insert into backmarket.inventory_findings (account, kind, sku, detail) "
+        "values ('default', 'stock_stale', 'SKU-9', 'counted three days ago')"
+    )
+    warehouse.execute(
+        "insert into backmarket.settlement_reports (account, run_id, first_day, last_day, html) "
+        "values ('default', 'run', current_date, current_date, '')"
+    )
+    viewer = signed_in("viewer")
+    page = viewer.get("/backmarket/").text
+    assert "sale amount difference · expected 199.90 EUR · found 189.90 EUR" in page
+    assert "counted three days ago" in page
+    assert "EUR <b>189.90</b>" in page
+    story = viewer.get("/backmarket/orders/7").text
+    assert "sale of an iPhone" in story
+    assert "ten less" in story
+
+
 @pytest.mark.parametrize("wanted", ["999999999999999999999999999", "-1", "1e3", "abc", "%00"])
 def test_an_address_that_leads_nowhere_is_a_page(signed_in: SignIn, warehouse_uri: str, wanted: str) -> None:
     """Whatever is typed as an order's number."""

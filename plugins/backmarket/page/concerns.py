@@ -38,7 +38,7 @@ _ALL = (
     Concern("prices_upload", "Prices out", "backmarket_inventory_prices", kind="price"),
     Concern("tracking_upload", "Tracking out", "backmarket_tracking_imei", kind="tracking"),
     Concern("imei_update", "IMEI and serial numbers out", "backmarket_tracking_imei", kind="imei"),
-    Concern("settlement_download", "Settlements in", "backmarket_settlements", ("settlements",)),
+    Concern("settlement_download", "Settlements in", "backmarket_settlements"),
 )
 
 ORDERS_DAG = "backmarket_orders"
