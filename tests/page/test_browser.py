@@ -65,7 +65,7 @@ def airflow(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             executable_path=CHROMIUM,
             headless=True,
             args=FLAGS,
-            viewport={"width": 1360, "height": 900},
+            viewport={"width": 1240, "height": 860},
             locale="en-GB",
             color_scheme="light",
         )
