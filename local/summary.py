@@ -67,6 +67,18 @@ _PRICES = """
     order by change.status, change.change_id desc
     limit 10
 """
+_STATEMENTS = """
+    select invoice_ref, currency, line_count, total
+    from backmarket.settlement_statements
+    order by invoice_ref, currency
+"""
+_FINDINGS = """
+    select kind, currency, count(*), coalesce(sum(expected)::text, '-'), coalesce(sum(actual)::text, '-')
+    from backmarket.settlement_findings
+    where status = 'open'
+    group by kind, currency
+    order by kind, currency
+"""
 _WATERMARKS = """
     select concern, market, watermark
     from backmarket.sync_state
@@ -89,6 +101,8 @@ def print_summary(warehouse_uri: str) -> None:
         catalog = connection.execute(_CATALOG).fetchall()
         quantities = connection.execute(_QUANTITIES).fetchall()
         prices = connection.execute(_PRICES).fetchall()
+        statements = connection.execute(_STATEMENTS).fetchall()
+        findings = connection.execute(_FINDINGS).fetchall()
     if not orders:
         raise LocalError("All runs succeeded, but no order arrived: see what order_download says in its log.")
     console = Console()
@@ -100,6 +114,14 @@ def print_summary(warehouse_uri: str) -> None:
     columns = ("SKU", "stock", "reserved", "held", "safety", "max", "was shown", "sent")
     console.print(_table("Quantities that changed", columns, quantities))
     console.print(_table("Prices that changed", ("SKU", "market", "old", "new", "status"), prices))
+    console.print(_table("Settlement statements", ("invoice", "currency", "rows", "total"), statements))
+    console.print(
+        _table(
+            "What the statements do not explain (planted by the sandbox)",
+            ("finding", "currency", "how many", "expected", "actual"),
+            findings,
+        )
+    )
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Table:
