@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, conf
 
+from backmarket.failure_alert import BackMarketFailureAlert
 from backmarket.provider_info import SCHEDULES
 from backmarket.retry_policy import BackMarketRetryPolicy
 
@@ -15,13 +16,14 @@ TAGS = ["backmarket"]
 
 
 def default_args() -> dict[str, Any]:
-    """Return the arguments of every task: who owns it, and how failures are met."""
+    """Return the arguments of every task: who owns it, how failures are met, and who is told."""
     return {
         "owner": "backmarket",
         "retries": 2,
         "retry_delay": timedelta(seconds=conf.getint("backmarket", "retry_delay_seconds", fallback=30)),
         "retry_policy": BackMarketRetryPolicy(),
         "execution_timeout": timedelta(hours=2),
+        "on_failure_callback": BackMarketFailureAlert(),
     }
 
 

@@ -9,6 +9,7 @@ SCHEDULES = {
     "listings_schedule": ("25 * * * *", "listings: how often listings are downloaded and new ones are created"),
     "inventory_schedule": ("*/15 * * * *", "inventory and prices: how often, besides after each change of orders"),
     "settlements_schedule": ("0 6 * * *", "settlements: how often statement files are loaded and compared"),
+    "alerts_schedule": ("*/15 * * * *", "alerts: how often people are told of what needs them"),
     "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
 }
 

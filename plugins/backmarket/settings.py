@@ -191,7 +191,24 @@ class InventorySettings(Settings):
         )
 
 
-CONCERNS: tuple[type[Settings], ...] = (OrderSettings, ListingSettings, InventorySettings, SettlementSettings)
+class AlertSettings(Settings):
+    """The Variables of ``backmarket_alerts`` and of the alerts that failing tasks send.
+
+    :param alert_conn_id: the Airflow connection to tell people by; None: nobody is told.
+    """
+
+    alert_conn_id: str | None = Field(
+        default=None, description="the id of an Airflow connection of type http, slackwebhook or smtp, or empty"
+    )
+
+
+CONCERNS: tuple[type[Settings], ...] = (
+    OrderSettings,
+    ListingSettings,
+    InventorySettings,
+    SettlementSettings,
+    AlertSettings,
+)
 
 
 def settings_with(toggle: str) -> type[Settings]:
