@@ -6,6 +6,8 @@ from typing import Any
 
 SCHEDULES = {
     "orders_schedule": ("*/10 * * * *", "orders: how often new and changed orders are downloaded"),
+    "listings_schedule": ("25 * * * *", "listings: how often listings are downloaded and new ones are created"),
+    "inventory_schedule": ("*/15 * * * *", "inventory and prices: how often, besides after each change of orders"),
     "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
 }
 

@@ -7,9 +7,14 @@ Variable never stops another. A field ``order_download`` is the Variable ``backm
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Self
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    from backmarket.rules.inventory import StockPolicy
 
 PREFIX = "backmarket_"
 
@@ -22,6 +27,7 @@ def _decode_markets(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
 
 
+Units = Annotated[int, Field(ge=0, description="a whole number of units, 0 or more")]
 Markets = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z]{2}$")], ...],
     BeforeValidator(_decode_markets),
@@ -42,6 +48,8 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True)
+    empty_means_none: ClassVar[frozenset[str]] = frozenset()
+    """Fields for which an empty Variable says "no limit" although a missing one has a default."""
 
     enabled: Toggle = False
     markets: Markets = ()
@@ -60,6 +68,8 @@ class Settings(BaseModel):
             value = Variable.get(PREFIX + field, default=None)
             if value is not None and str(value).strip() != "":
                 values[field] = value.strip() if isinstance(value, str) else value
+            elif value is not None and field in cls.empty_means_none:
+                values[field] = None
         return cls.checked(values)
 
     @classmethod
@@ -96,7 +106,67 @@ class OrderSettings(Settings):
     )
 
 
-CONCERNS: tuple[type[Settings], ...] = (OrderSettings,)
+class ListingSettings(Settings):
+    """The Variables of ``backmarket_listings``.
+
+    :param active_listing_download: listings in.
+    :param listing_creation: new listings of products that Back Market knows.
+    :param product_creation: new products, each with its listing.
+    """
+
+    active_listing_download: Toggle = False
+    listing_creation: Toggle = False
+    product_creation: Toggle = False
+
+
+class InventorySettings(Settings):
+    """The Variables of ``backmarket_inventory_prices``.
+
+    :param inventory_upload: quantities out.
+    :param prices_upload: prices out.
+    :param safety_qty: units held back per SKU.
+    :param max_qty: most units shown per SKU; None: no limit.
+    :param price_change_limit_pct: a larger move of a price waits for a person.
+    :param stock_known_from: from which state on the seller's count knows of an order.
+    :param stock_intake_lag_minutes: how long the seller's system takes to take an order off its count.
+    :param stock_max_age_hours: an older count raises nothing; None: any age is trusted.
+    :param pending_hold_hours: how long units gone from a listing stay reserved without an order.
+    :param zero_guard_pct: a run that would zero more of the live SKUs, without orders to explain it, zeroes none.
+    :param price_approval_hours: how long a person may take over a large move of a price.
+    """
+
+    empty_means_none: ClassVar[frozenset[str]] = frozenset({"stock_max_age_hours"})
+
+    inventory_upload: Toggle = False
+    prices_upload: Toggle = False
+    safety_qty: Units = 0
+    max_qty: Units | None = Field(default=None, description="a whole number of units, 0 or more, or empty for no limit")
+    price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
+    stock_known_from: Literal["accepted", "paid"] = Field(default="accepted", description="accepted or paid")
+    stock_intake_lag_minutes: int = Field(default=0, ge=0, description="a whole number of minutes, 0 or more")
+    stock_max_age_hours: int | None = Field(
+        default=24, ge=0, description="a whole number of hours, 0 or more, or empty for no limit"
+    )
+    pending_hold_hours: int = Field(default=48, ge=0, description="a whole number of hours, 0 or more")
+    zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
+    price_approval_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
+
+    @property
+    def stock_policy(self) -> StockPolicy:
+        """How the seller's counts are to be read."""
+        from backmarket.rules.inventory import StockPolicy
+
+        hours = self.stock_max_age_hours
+        return StockPolicy(
+            known_from=self.stock_known_from,
+            intake_lag=timedelta(minutes=self.stock_intake_lag_minutes),
+            max_age=None if hours is None else timedelta(hours=hours),
+            safety_qty=self.safety_qty,
+            max_qty=self.max_qty,
+        )
+
+
+CONCERNS: tuple[type[Settings], ...] = (OrderSettings, ListingSettings, InventorySettings)
 
 
 def settings_with(toggle: str) -> type[Settings]:

@@ -17,7 +17,7 @@ class BackMarketOperator(BaseOperator):
     :param warehouse_conn_id: the operational database.
     """
 
-    template_fields = ("backmarket_conn_id", "warehouse_conn_id")
+    template_fields: tuple[str, ...] = ("backmarket_conn_id", "warehouse_conn_id")
 
     def __init__(
         self,

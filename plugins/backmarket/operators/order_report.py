@@ -46,25 +46,27 @@ class BackMarketOrderAnnouncementOperator(BaseOperator):
 
 
 class BackMarketQuarantineCheckOperator(BaseOperator):
-    """Fails, visibly and once, where this run put orders into quarantine.
+    """Fails, visibly and once, where this run put documents into quarantine.
 
-    :param counts: the counts of the tasks that read orders; None for one that was skipped.
+    :param counts: the counts of the tasks that read documents; None for one that was skipped.
+    :param documents: what they are, for the message.
     :raises UnreadableDocumentsError: saying how many, and where to look.
     """
 
     template_fields = ("counts",)
     ui_color = "#f8d7da"
 
-    def __init__(self, *, counts: Iterable[Any], **kwargs: Any) -> None:
+    def __init__(self, *, counts: Any, documents: str = "orders", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.counts = counts
+        self.documents = documents
 
     def execute(self, context: Context) -> None:
         """Pass where every document was understood."""
         quarantined = total(self.counts)["quarantined"]
         if quarantined:
             raise UnreadableDocumentsError(
-                f"{quarantined} orders could not be understood. All other orders are stored; these are kept whole "
+                f"{quarantined} {self.documents} could not be understood. All others are stored; these are kept whole "
                 "in backmarket.quarantine with the reason, and are tried again whenever Back Market sends them. "
                 "If the reason names a field that Back Market has changed, report it to the maintainers."
             )

@@ -1,0 +1,5 @@
+-- From here until its answer a listing may show what is being sent.
+-- :account, :id, :maybe
+update backmarket.listing_baselines
+set maybe = %(maybe)s
+where account = %(account)s and id = %(id)s

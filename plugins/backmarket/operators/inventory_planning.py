@@ -1,0 +1,127 @@
+"""Makes and records the plan of all quantities: what is shown, what should be, and why."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from backmarket.rules.hidden_sales import held_units
+from backmarket.rules.inventory import is_explained_by_orders, is_mass_zero, plan_quantity
+from backmarket.warehouse import inventory
+from backmarket.warehouse.inventory import Finding
+from backmarket.warehouse.ledger import Ledger, PlannedChange
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from backmarket.rules.inventory import QuantityPlan
+    from backmarket.settings import InventorySettings
+    from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.inventory import ShownStock
+
+# A reading older than this is not fresh: it may lower a quantity, not raise it.
+FRESH = timedelta(minutes=30)
+SAME_REFUSAL_AGAIN = timedelta(days=1)
+
+Plans = list[tuple["ShownStock", "QuantityPlan"]]
+
+
+def plan_quantities(
+    connection: Connection,
+    account: str,
+    settings: InventorySettings,
+    *,
+    now: datetime,
+    run_id: str,
+    allow_mass_zero: bool,
+) -> dict[str, int]:
+    """Plan all quantities from what is stored, and record plan, arithmetic and findings in one transaction.
+
+    :return: SKUs planned, to be sent, held by the zero guard, and findings by kind.
+    """
+    plans, findings = _all_plans(connection, account, settings, now=now)
+    held = _held_by_guard(plans, settings, allow_mass_zero=allow_mass_zero)
+    findings += [Finding("held_by_zero_guard", sku, "the feed zeroes too many SKUs at once") for sku in sorted(held)]
+    refused = inventory.refused_lately(connection, account, "quantity", since=now - SAME_REFUSAL_AGAIN)
+    changes: list[PlannedChange] = []
+    rows = []
+    for each, plan in plans:
+        payload = {"id": str(each.id), "quantity": plan.wanted}
+        reason = None
+        if plan.wanted != each.shown:
+            if each.stock.sku in held:
+                reason = "held: the feed zeroes too many SKUs at once"
+                changes.append(PlannedChange(each.stock.sku, payload, status="refused", reason=reason))
+            elif refused.get((each.stock.sku, "")) == payload:
+                reason = "Back Market refused exactly this less than a day ago"
+            else:
+                status = "dry_run" if settings.dry_run else "planned"
+                changes.append(PlannedChange(each.stock.sku, payload, status=status))  # type: ignore[arg-type]
+        rows.append((each, plan, reason))
+    changes.sort(key=lambda change: (change.payload["quantity"] > 0, change.payload["quantity"]))
+    with connection.transaction():
+        Ledger(connection, account, "quantity").plan(changes, run_id=run_id)
+        inventory.keep_plan(connection, account, rows, now=now)
+        inventory.record_findings(connection, account, findings)
+        inventory.end_states(connection, account, findings)
+    to_send = sum(change.status != "refused" for change in changes)
+    return {"skus": len(plans), "to_send": to_send, **Counter(finding.kind for finding in findings)}
+
+
+def _all_plans(
+    connection: Connection, account: str, settings: InventorySettings, *, now: datetime
+) -> tuple[Plans, list[Finding]]:
+    policy, hold = settings.stock_policy, timedelta(hours=settings.pending_hold_hours)
+    lines = inventory.lines_by_sku(connection, account, now=now, hold=hold, intake_lag=policy.intake_lag)
+    drops = inventory.drops_by_listing(connection, account, since=now - hold)
+    shown: dict[str, list[ShownStock]] = defaultdict(list)
+    for each in inventory.shown_stock(connection, account):
+        shown[each.stock.sku.lower()].append(each)
+    missing = inventory.skus_without_stock(connection, account)
+    findings = [Finding("stock_missing", sku, "seller.stock has no row: the listing is left alone") for sku in missing]
+    plans: Plans = []
+    for sku, candidates in shown.items():
+        if len(candidates) > 1:
+            detail = f"{len(candidates)} pairs of stock row and listing share this SKU: none is changed"
+            findings.append(Finding("sku_ambiguous", sku, detail))
+            continue
+        (each,) = candidates
+        own = lines.get(sku, [])
+        gone = drops.get(each.id)
+        plan = plan_quantity(
+            each.stock,
+            own,
+            policy,
+            held=held_units(gone, own, now=now, hold=hold) if gone else 0,
+            shown_now=each.shown,
+            may_raise=now - each.read_at <= FRESH,
+            now=now,
+        )
+        plans.append((each, plan))
+        findings += _remarks(each, plan)
+    return plans, findings
+
+
+def _remarks(each: ShownStock, plan: QuantityPlan) -> list[Finding]:
+    found = []
+    if plan.is_stale:
+        detail = f"counted at {each.stock.counted_at:%Y-%m-%d %H:%M} UTC: too old to raise what is shown"
+        found.append(Finding("stock_stale", each.stock.sku, detail))
+    if plan.reserved + plan.held > max(0, plan.stock):
+        detail = f"{plan.reserved + plan.held} units are promised, {plan.stock} were counted"
+        found.append(Finding("promised_too_much", each.stock.sku, detail))
+    return found
+
+
+def _held_by_guard(plans: Plans, settings: InventorySettings, *, allow_mass_zero: bool) -> set[str]:
+    """Return the SKUs that the guard keeps from going to zero; those that orders explain go."""
+    live = sum(each.shown > 0 for each, _ in plans)
+    zeroings = {
+        each.stock.sku
+        for each, plan in plans
+        if each.shown > 0 and plan.wanted == 0 and not is_explained_by_orders(plan)
+    }
+    if allow_mass_zero or not is_mass_zero(len(zeroings), live, settings.zero_guard_pct):
+        return set()
+    return zeroings

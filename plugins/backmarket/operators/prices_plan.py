@@ -1,0 +1,38 @@
+"""Plans all prices."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from backmarket.operators.base import BackMarketOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class BackMarketPricesPlanOperator(BackMarketOperator):
+    """Writes to the ledger which prices are to be sent, which are refused, and which a person must see first."""
+
+    ui_color = "#cfe2ff"
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return how many prices were looked at, and what becomes of them."""
+        from backmarket.operators.markets import chosen_markets
+        from backmarket.operators.price_planning import plan_prices
+        from backmarket.settings import InventorySettings
+        from backmarket.warehouse.connection import connect
+
+        settings = InventorySettings.load()
+        markets = chosen_markets(settings, self.hook.config)
+        with connect(self.warehouse_conn_id) as connection:
+            counts = plan_prices(
+                connection, self.account, settings, markets=markets, now=datetime.now(UTC), run_id=context["run_id"]
+            )
+        self.log.info("Prices: %s.", ", ".join(f"{name} {number}" for name, number in counts.items()))
+        if counts["price_changed_outside"]:
+            self.log.warning(
+                "%d prices were changed outside since they were sent: see backmarket.inventory_findings.",
+                counts["price_changed_outside"],
+            )
+        return counts

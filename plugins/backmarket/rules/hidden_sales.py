@@ -1,0 +1,132 @@
+"""Finds sales that nobody can see yet: Back Market lowers a quantity at once, but serves no order in state 0.
+
+Each reading of a listing is compared with the one before it, or with what was sent since. Units that went are a
+:class:`Drop`; those that no visible order explains stay reserved until their order appears, they come back, or the
+hold runs out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from backmarket.rules.inventory import OrderLineRow
+
+# Back Market's `Date` header has whole seconds, and its clock is not this machine's.
+CLOCK_TOLERANCE = timedelta(seconds=5)
+_UNPAID = 7
+_WAITING = frozenset({0, 1, 8, 9})
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a listing was last known to show.
+
+    :param quantity: units, as read, or as sent and confirmed.
+    :param at: when.
+    :param maybe: units that were sent meanwhile without an answer: it shows these or ``quantity``.
+    """
+
+    quantity: int
+    at: datetime
+    maybe: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Units that went from a listing between two moments.
+
+    :param units: how many, less those that came back.
+    """
+
+    seen_from: datetime
+    seen_at: datetime
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a reading tells.
+
+    :param drops: all drops after it, those from before included; empty ones are left out.
+    :param raised_outside: units more than anything known explains: somebody else writes to the listing.
+    """
+
+    drops: tuple[Drop, ...]
+    raised_outside: int = 0
+
+
+def observe(
+    baseline: Baseline | None,
+    quantity: int,
+    at: datetime,
+    drops: Sequence[Drop],
+    lines: Iterable[OrderLineRow],
+) -> Observation:
+    """Compare a reading with what was known before it.
+
+    Units that came back are those of orders that were never paid: first of drops that nothing explains, then of
+    drops whose order is not accepted yet.
+
+    :param baseline: None at the first reading, which has nothing to be compared with.
+    :param quantity: what the listing shows now.
+    :param lines: of this SKU.
+    """
+    if baseline is None or quantity == baseline.maybe:
+        return Observation(tuple(drops))
+    before = max(baseline.quantity, baseline.quantity if baseline.maybe is None else baseline.maybe)
+    if quantity <= before:
+        gone = before - quantity
+        fresh = (Drop(baseline.at, at, gone),) if gone else ()
+        return Observation((*drops, *fresh))
+    return _take_back(drops, list(lines), quantity - before)
+
+
+def held_units(drops: Iterable[Drop], lines: Iterable[OrderLineRow], *, now: datetime, hold: timedelta) -> int:
+    """Add up the units gone within the hold that no visible order explains.
+
+    :param drops: of one SKU.
+    :param lines: of that SKU, in any state.
+    """
+    recent = [drop for drop in drops if now - drop.seen_at <= hold]
+    return sum(unexplained(recent, lines))
+
+
+def unexplained(drops: Sequence[Drop], lines: Iterable[OrderLineRow]) -> list[int]:
+    """Return, for each drop, the units that no line made meanwhile explains; a line explains its units once."""
+    left = [drop.units for drop in drops]
+    if not left:
+        return left
+    by_time = sorted(range(len(drops)), key=lambda place: drops[place].seen_at)
+    made = [(line.created_at, line.quantity) for line in lines if line.created_at and _took_units(line)]
+    for created_at, units in sorted(made):
+        to_explain = units
+        for place in by_time:
+            drop = drops[place]
+            if drop.seen_from - CLOCK_TOLERANCE <= created_at <= drop.seen_at + CLOCK_TOLERANCE:
+                explained = min(left[place], to_explain)
+                left[place] -= explained
+                to_explain -= explained
+    return left
+
+
+def _took_units(line: OrderLineRow) -> bool:
+    """Units of a line that was not paid, or went before it was accepted, are back in the listing."""
+    return line.state != _UNPAID and not (line.is_gone and line.state in _WAITING)
+
+
+def _take_back(drops: Sequence[Drop], lines: list[OrderLineRow], returned: int) -> Observation:
+    left = list(drops)
+    # Once those of hidden orders, once those of orders that are visible and may have gone unpaid meanwhile.
+    accepted = [line for line in lines if line.state not in _WAITING]
+    for explaining in (lines, accepted):
+        open_units = unexplained(left, explaining)
+        for place, drop in enumerate(left):
+            back = min(open_units[place], returned)
+            left[place] = replace(drop, units=drop.units - back)
+            returned -= back
+    return Observation(tuple(drop for drop in left if drop.units), raised_outside=returned)

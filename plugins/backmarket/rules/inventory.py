@@ -1,0 +1,204 @@
+"""Decides how many units of a SKU are free, and how many of them Back Market may show.
+
+A count of the shelf knows of some orders and cannot know of others. Whatever it cannot know of is taken off here,
+so that no unit is promised twice. The arithmetic, with an example, stands in
+``docs/operations/inventory-and-prices.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+KnownFrom = Literal["accepted", "paid"]
+
+# Line states (source: spec). Accepted lines, and those refunded from there: the unit may have left the shelf, and
+# whether it came back is for the next count to say.
+_NOT_PAID_YET = frozenset({0, 8, 9})
+_PAID = 1
+_WAITING = _NOT_PAID_YET | {_PAID}
+_ACCEPTED = frozenset({2, 3, 5, 6})
+
+
+@dataclass(frozen=True, slots=True)
+class StockRow:
+    """A SKU's row of ``seller.stock``.
+
+    :param quantity: units on the shelf and promised to nobody at ``counted_at``.
+    :param safety_qty: units held back for this SKU; None: as the Variable says.
+    :param max_qty: most units shown of this SKU; None: as the Variable says.
+    :param orders_known_until: up to when the count knows of orders; None: ``counted_at`` less the intake lag.
+    """
+
+    sku: str
+    quantity: int
+    counted_at: datetime
+    safety_qty: int | None = None
+    max_qty: int | None = None
+    orders_known_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLineRow:
+    """What an order line means for the stock.
+
+    :param state: 0 new, 8 pending, 9 on hold, 1 paid, 2 accepted, 3 shipped, 4 cancelled, 5 refunded before and 6
+        after shipping, 7 not paid.
+    :param created_at: when Back Market took the order.
+    :param paid_at: when it was paid; None before that, or where Back Market does not say.
+    :param accepted_at: by the ledger, else the earliest moment known; None before that.
+    :param is_gone: Back Market serves the order, or the order lists the line, no more.
+    """
+
+    orderline_id: int
+    order_id: int
+    sku: str
+    quantity: int
+    state: int
+    created_at: datetime | None = None
+    paid_at: datetime | None = None
+    accepted_at: datetime | None = None
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StockPolicy:
+    """How the seller's counts are to be read.
+
+    :param known_from: from which state on the seller's system takes an order off its count.
+    :param intake_lag: how long that takes.
+    :param max_age: a count older than this is not trusted upwards; None: any age is trusted.
+    :param safety_qty: units held back per SKU.
+    :param max_qty: most units shown per SKU; None: no limit.
+    """
+
+    known_from: KnownFrom = "accepted"
+    intake_lag: timedelta = timedelta(0)
+    max_age: timedelta | None = timedelta(hours=24)
+    safety_qty: int = 0
+    max_qty: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityPlan:
+    """What a SKU is to show, and how that came about.
+
+    :param reserved: units of orders that the count does not know of.
+    :param held: units gone from the listing that no visible order explains.
+    :param sellable: what is left of the count; never below 0.
+    :param wanted: what Back Market is to show.
+    :param is_stale: the count was too old to raise anything.
+    """
+
+    stock: int
+    reserved: int
+    held: int
+    safety_qty: int
+    max_qty: int | None
+    sellable: int
+    wanted: int
+    is_stale: bool
+
+
+def orders_known_until(stock: StockRow, policy: StockPolicy) -> datetime:
+    """Return up to when a count knows of orders."""
+    return stock.orders_known_until or stock.counted_at - policy.intake_lag
+
+
+def is_stale(stock: StockRow, policy: StockPolicy, *, now: datetime) -> bool:
+    """Tell whether a count is too old to be trusted upwards."""
+    return policy.max_age is not None and now - stock.counted_at > policy.max_age
+
+
+def is_reserved(line: OrderLineRow, known_until: datetime, known_from: KnownFrom) -> bool:
+    """Tell whether a line takes units that a count cannot know of.
+
+    That is every line that the seller's system has not taken in yet, and every one that it took in after the
+    count. Cancelled and unpaid lines take nothing; neither do lines that went before they were accepted.
+    """
+    if line.state in _WAITING:
+        if line.is_gone:
+            return False
+        if known_from == "paid" and line.state == _PAID:
+            return _is_after(line.paid_at, known_until)
+        return True
+    if line.state not in _ACCEPTED:
+        return False
+    taken_in_at = line.accepted_at
+    if known_from == "paid" and line.paid_at is not None:
+        taken_in_at = line.paid_at
+    return _is_after(taken_in_at, known_until)
+
+
+def reserved_units(lines: Iterable[OrderLineRow], known_until: datetime, known_from: KnownFrom) -> int:
+    """Add up the units of one SKU's lines that a count cannot know of."""
+    return sum(line.quantity for line in lines if is_reserved(line, known_until, known_from))
+
+
+def units_left(stock: StockRow, lines: Iterable[OrderLineRow], policy: StockPolicy) -> int:
+    """Return the count less the given lines' units, before safety; below 0 where more was promised than is there.
+
+    :param lines: of this SKU: all of them, or those promised before the one that is to be accepted.
+    """
+    return stock.quantity - reserved_units(lines, orders_known_until(stock, policy), policy.known_from)
+
+
+def quantity_to_show(sellable: int, safety_qty: int, max_qty: int | None) -> int:
+    """Return min(max, max(0, sellable - safety))."""
+    shown = max(0, sellable - safety_qty)
+    return shown if max_qty is None else min(max_qty, shown)
+
+
+def plan_quantity(
+    stock: StockRow,
+    lines: Iterable[OrderLineRow],
+    policy: StockPolicy,
+    *,
+    held: int,
+    shown_now: int,
+    may_raise: bool,
+    now: datetime,
+) -> QuantityPlan:
+    """Decide what a listing is to show.
+
+    :param lines: all lines of this SKU.
+    :param held: units gone from the listing that no visible order explains.
+    :param shown_now: what Back Market shows, by the last reading.
+    :param may_raise: whether that reading is fresh.
+    """
+    free = units_left(stock, lines, policy)
+    sellable = max(0, free - held)
+    safety_qty = policy.safety_qty if stock.safety_qty is None else max(0, stock.safety_qty)
+    max_qty = policy.max_qty if stock.max_qty is None else max(0, stock.max_qty)
+    wanted = quantity_to_show(sellable, safety_qty, max_qty)
+    stale = is_stale(stock, policy, now=now)
+    if stale or not may_raise:
+        wanted = min(wanted, shown_now)
+    return QuantityPlan(
+        stock=stock.quantity,
+        reserved=stock.quantity - free,
+        held=held,
+        safety_qty=safety_qty,
+        max_qty=max_qty,
+        sellable=sellable,
+        wanted=wanted,
+        is_stale=stale,
+    )
+
+
+def _is_after(moment: datetime | None, known_until: datetime) -> bool:
+    return moment is None or moment > known_until
+
+
+def is_explained_by_orders(plan: QuantityPlan) -> bool:
+    """Tell whether a listing goes to zero because of orders: the count alone would still show something."""
+    return quantity_to_show(plan.stock, plan.safety_qty, plan.max_qty) > 0
+
+
+def is_mass_zero(zeroings: int, live: int, guard_pct: int) -> bool:
+    """Tell whether a feed that zeroes so many of the live SKUs looks broken; a single one never does."""
+    return zeroings > 1 and zeroings * 100 > live * guard_pct

@@ -1,0 +1,94 @@
+"""Decides what becomes of a price that the seller wants: sent, refused, or shown to a person first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+Verdict = Literal["unchanged", "send", "ask", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPrice:
+    """A row of ``seller.prices``.
+
+    :param min_price: a floor kept here; it is never sent.
+    """
+
+    sku: str
+    market: str
+    price: Decimal
+    currency: str
+    min_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """What a market shows now.
+
+    :param price: None where there is none yet.
+    :param max_price: above it, Back Market takes the offer offline; None: not known.
+    """
+
+    price: Decimal | None
+    max_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceDecision:
+    """What is to be done with a price.
+
+    :param price: as it is to be sent: with the market's number of decimals.
+    :param reason: why it is refused or waits; empty otherwise.
+    """
+
+    verdict: Verdict
+    price: Decimal
+    reason: str = ""
+
+
+def decide_price(
+    wanted: WantedPrice, offer: OfferRow, *, currency: str, decimals: int, change_limit_pct: Decimal
+) -> PriceDecision:
+    """Decide on one price in one market.
+
+    :param currency: the market's.
+    :param decimals: how many the market's prices have.
+    :param change_limit_pct: a move larger than this, up or down, needs a person.
+    """
+    refusal = _refusal(wanted, offer, currency=currency, decimals=decimals)
+    if refusal:
+        return PriceDecision("refuse", wanted.price, refusal)
+    price = wanted.price.quantize(Decimal(1).scaleb(-decimals))
+    if offer.price is not None and offer.price == price:
+        return PriceDecision("unchanged", price)
+    change = change_pct(offer.price, price)
+    if change is not None and abs(change) > change_limit_pct:
+        reason = f"a move of {change:+.1f} % from {offer.price} to {price} {currency} needs approval"
+        return PriceDecision("ask", price, f"{reason} (limit {change_limit_pct.normalize():f} %)")
+    return PriceDecision("send", price)
+
+
+def change_pct(old: Decimal | None, new: Decimal) -> Decimal | None:
+    """Return by how many per cent a price moves; None where there was none (Back Market shows 0)."""
+    return (new - old) / old * 100 if old else None
+
+
+def _refusal(wanted: WantedPrice, offer: OfferRow, *, currency: str, decimals: int) -> str:
+    """Say what is wrong with a price, all of it; empty where nothing is."""
+    price = wanted.price
+    if not price.is_finite():
+        return f"price {price} is not a number"
+    reasons = []
+    if wanted.currency.strip().upper() != currency:
+        reasons.append(f"currency {wanted.currency} is not {currency}, which {wanted.market} takes")
+    if price <= 0:
+        reasons.append(f"price {price} is not above zero")
+    if price != round(price, decimals):
+        reasons.append(f"price {price} has more than {decimals} decimals")
+    if offer.max_price and price > offer.max_price:
+        reasons.append(f"price {price} is above the listing's max_price {offer.max_price}: it would go offline")
+    if wanted.min_price is not None and price < wanted.min_price:
+        reasons.append(f"price {price} is below your min_price {wanted.min_price}")
+    return "; ".join(reasons)

@@ -1,0 +1,211 @@
+"""What inventory and prices read and keep: stock, order lines, what listings showed, findings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
+
+from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
+from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
+from backmarket.warehouse import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
+
+    from backmarket.warehouse.connection import Connection
+
+FindingKind = Literal[
+    "stock_missing",
+    "stock_stale",
+    "promised_too_much",
+    "sku_ambiguous",
+    "held_by_zero_guard",
+    "quantity_changed_outside",
+    "price_changed_outside",
+]
+STATES: tuple[FindingKind, ...] = (
+    "stock_missing",
+    "stock_stale",
+    "promised_too_much",
+    "sku_ambiguous",
+    "held_by_zero_guard",
+)
+
+LinesBySku = dict[str, list[OrderLineRow]]
+
+
+class ShownStock(NamedTuple):
+    """A SKU with stock, and the listing that shows it."""
+
+    stock: StockRow
+    id: UUID
+    shown: int
+    read_at: datetime
+
+
+class Finding(NamedTuple):
+    """What a person should know."""
+
+    kind: FindingKind
+    sku: str
+    detail: str
+    market: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a listing showed.
+
+    :param sku: in lower case, as all SKUs are compared.
+    """
+
+    id: UUID
+    sku: str
+    quantity: int
+    read_at: datetime
+
+
+def shown_stock(connection: Connection, account: str) -> list[ShownStock]:
+    """Return every SKU with stock, once for each of its listings."""
+    rows = connection.execute(sql.statement("inventory/select_skus"), {"account": account})
+    return [ShownStock(StockRow(*row[:6]), *row[6:]) for row in rows]
+
+
+def lines_by_sku(
+    connection: Connection, account: str, *, now: datetime, hold: timedelta, intake_lag: timedelta
+) -> LinesBySku:
+    """Return the order lines that may matter, by SKU in lower case."""
+    row = connection.execute(sql.statement("inventory/select_oldest_known"), {"account": account}).fetchone()
+    oldest = row[0] if row and row[0] else now
+    since = min(oldest - intake_lag, now - 2 * hold)
+    found: LinesBySku = defaultdict(list)
+    for line in connection.execute(sql.statement("inventory/select_lines"), {"account": account, "since": since}):
+        found[line[2].lower()].append(OrderLineRow(*line))
+    return found
+
+
+def stored_readings(connection: Connection, account: str) -> list[Reading]:
+    """Return what all listings show by their newest readings."""
+    return [
+        Reading(*row) for row in connection.execute(sql.statement("inventory/select_readings"), {"account": account})
+    ]
+
+
+def drops_by_listing(connection: Connection, account: str, *, since: datetime) -> dict[UUID, list[Drop]]:
+    """Return the units that went from listings since a moment."""
+    found: dict[UUID, list[Drop]] = defaultdict(list)
+    for row in connection.execute(sql.statement("inventory/select_drops"), {"account": account, "since": since}):
+        found[row[0]].append(Drop(*row[1:]))
+    return found
+
+
+def note_readings(
+    connection: Connection, account: str, readings: Iterable[Reading], lines: LinesBySku, *, since: datetime
+) -> list[Finding]:
+    """Compare readings with what was known before them, and keep what they tell, in one transaction.
+
+    :param since: drops before this are forgotten.
+    :return: quantities that somebody else raised.
+    """
+    findings = []
+    with connection.transaction():
+        parameters = {"account": account}
+        rows = connection.execute(sql.statement("inventory/select_baselines"), parameters)
+        baselines = {row[0]: Baseline(*row[1:]) for row in rows}
+        drops = drops_by_listing(connection, account, since=since)
+        for reading in readings:
+            baseline = baselines.get(reading.id)
+            if baseline is not None and reading.read_at <= baseline.at:
+                continue
+            before = drops.get(reading.id, [])
+            seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(reading.sku, []))
+            _keep(connection, account, reading, before, seen)
+            if seen.raised_outside:
+                findings.append(
+                    Finding(
+                        "quantity_changed_outside",
+                        reading.sku,
+                        f"shows {reading.quantity}, {seen.raised_outside} more than was sent or came back: changed in "
+                        "the Back Office or by another integration",
+                    )
+                )
+    return findings
+
+
+def begin_sending(connection: Connection, account: str, listing_id: UUID, quantity: int) -> None:
+    """Note that a listing may show this from now on; to be called in the transaction that marks the change sent."""
+    connection.execute(sql.statement("inventory/set_maybe"), {"account": account, "id": listing_id, "maybe": quantity})
+
+
+def not_applied(connection: Connection, account: str, listing_id: UUID) -> None:
+    """Note that what was being sent surely had no effect."""
+    connection.execute(sql.statement("inventory/set_maybe"), {"account": account, "id": listing_id, "maybe": None})
+
+
+def know(connection: Connection, account: str, listing_id: UUID, quantity: int, *, at: datetime) -> None:
+    """Note what a listing shows because Back Market confirmed it."""
+    connection.execute(
+        sql.statement("inventory/upsert_baseline"),
+        {"account": account, "id": listing_id, "quantity": quantity, "known_at": at},
+    )
+
+
+def keep_plan(
+    connection: Connection,
+    account: str,
+    plans: Iterable[tuple[ShownStock, QuantityPlan, str | None]],
+    *,
+    now: datetime,
+) -> None:
+    """Replace the arithmetic of all SKUs."""
+    connection.execute(sql.statement("inventory/delete_inventory"), {"account": account})
+    with connection.cursor() as cursor, cursor.copy(sql.statement("inventory/copy_inventory")) as copy:
+        for each, plan, reason in plans:
+            limits = (plan.safety_qty, plan.max_qty, plan.sellable, each.shown, plan.wanted)
+            copy.write_row(
+                (account, each.stock.sku, each.id, plan.stock, plan.reserved, plan.held, *limits, reason, now)
+            )
+
+
+def record_findings(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
+    """Keep what was found; to be called with all findings of a plan where states should end too."""
+    for finding in findings:
+        connection.execute(sql.statement("inventory/upsert_finding"), {"account": account, **finding._asdict()})
+
+
+def end_states(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
+    """Forget the states that the newest plan did not find any more."""
+    keys = [f"{finding.kind}/{finding.sku}" for finding in findings]
+    parameters = {"account": account, "kinds": list(STATES), "keys": keys}
+    connection.execute(sql.statement("inventory/delete_ended_findings"), parameters)
+
+
+def skus_without_stock(connection: Connection, account: str) -> list[str]:
+    """Return the SKUs of listings that ``seller.stock`` lacks."""
+    rows = connection.execute(sql.statement("inventory/select_missing_stock"), {"account": account})
+    return [sku for (sku,) in rows]
+
+
+def refused_lately(
+    connection: Connection, account: str, kind: str, *, since: datetime
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return what Back Market refused, by subject and market: sending the same again would not help."""
+    parameters = {"account": account, "kind": kind, "since": since}
+    rows = connection.execute(sql.statement("changes/select_refused"), parameters)
+    return {(subject, market): payload for subject, market, payload in rows}
+
+
+def _keep(connection: Connection, account: str, reading: Reading, before: list[Drop], seen: Observation) -> None:
+    key = {"account": account, "id": reading.id}
+    if list(seen.drops) != before:
+        connection.execute(sql.statement("inventory/delete_drops"), key)
+        for drop in seen.drops:
+            connection.execute(
+                sql.statement("inventory/insert_drop"),
+                {**key, "seen_from": drop.seen_from, "seen_at": drop.seen_at, "units": drop.units},
+            )
+    know(connection, account, reading.id, reading.quantity, at=reading.read_at)

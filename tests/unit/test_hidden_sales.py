@@ -1,0 +1,106 @@
+"""Sales that nobody can see yet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backmarket.rules.hidden_sales import Baseline, Drop, Observation, held_units, observe, unexplained
+from backmarket.rules.inventory import OrderLineRow
+
+NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HOLD = timedelta(hours=48)
+EARLIER = NOON - HOUR
+BASELINE = Baseline(5, EARLIER)
+
+
+def line(made: datetime, *, quantity: int = 1, state: int = 1, is_gone: bool = False) -> OrderLineRow:
+    """An order line of one SKU."""
+    return OrderLineRow(1, 1, "A", quantity, state, created_at=made, is_gone=is_gone)
+
+
+def test_the_first_reading_tells_nothing() -> None:
+    """There is nothing to compare it with."""
+    assert observe(None, 5, NOON, [], []) == Observation(())
+
+
+def test_units_that_go_are_held_until_their_order_appears() -> None:
+    """A drop without an order holds its units; the order, once visible, takes its own units over."""
+    drops = observe(BASELINE, 3, NOON, [], []).drops
+    assert drops == (Drop(EARLIER, NOON, 2),)
+    assert held_units(drops, [], now=NOON, hold=HOLD) == 2
+    assert held_units(drops, [line(NOON - HOUR / 2)], now=NOON, hold=HOLD) == 1
+    assert held_units(drops, [line(NOON - HOUR / 2, quantity=2, state=2)], now=NOON, hold=HOLD) == 0
+
+
+def test_an_order_explains_only_the_time_it_was_made_in() -> None:
+    """One made before the span, or after it, says nothing about it; nor does one that was not paid."""
+    drops = [Drop(EARLIER, NOON, 1)]
+    for other in (line(EARLIER - HOUR), line(NOON + HOUR), line(NOON - HOUR / 2, state=7)):
+        assert held_units(drops, [other], now=NOON, hold=HOLD) == 1
+    assert held_units(drops, [line(NOON - HOUR / 2, state=8, is_gone=True)], now=NOON, hold=HOLD) == 1
+
+
+def test_a_hold_runs_out() -> None:
+    """After the hold the units are free: their order was never paid, or was taken by hand."""
+    drops = [Drop(EARLIER, NOON, 1)]
+    assert held_units(drops, [], now=NOON + HOLD, hold=HOLD) == 1
+    assert held_units(drops, [], now=NOON + HOLD + HOUR, hold=HOLD) == 0
+
+
+def test_units_that_come_back_free_the_hold() -> None:
+    """An order that was never paid gives its units back: that is no foreign change."""
+    seen = observe(Baseline(3, NOON), 4, NOON + HOUR, [Drop(EARLIER, NOON, 2)], [])
+    assert seen == Observation((Drop(EARLIER, NOON, 1),))
+
+
+def test_units_of_a_visible_unpaid_order_may_come_back_too() -> None:
+    """Back Market gives them back before the order is read again; units of accepted orders cannot come back."""
+    drops = [Drop(EARLIER, NOON, 1)]
+    pending, accepted = line(NOON - HOUR / 2, state=8), line(NOON - HOUR / 2, state=2)
+    assert observe(Baseline(4, NOON), 5, NOON + HOUR, drops, [pending]).raised_outside == 0
+    assert observe(Baseline(4, NOON), 5, NOON + HOUR, drops, [accepted]).raised_outside == 1
+
+
+def test_more_than_was_known_of_was_raised_outside() -> None:
+    """Beyond the units held, somebody else has written to the listing."""
+    assert observe(BASELINE, 9, NOON, [], []).raised_outside == 4
+    assert observe(BASELINE, 9, NOON, [Drop(EARLIER - HOUR, EARLIER, 1)], []) == Observation((), 3)
+
+
+def test_a_write_without_an_answer_explains_both_outcomes() -> None:
+    """It was applied, or it was not; units that went besides are held either way."""
+    lowered, raised = Baseline(5, EARLIER, maybe=2), Baseline(5, EARLIER, maybe=7)
+    assert observe(lowered, 2, NOON, [], []) == Observation(())
+    assert observe(lowered, 5, NOON, [], []) == Observation(())
+    assert observe(lowered, 1, NOON, [], []).drops == (Drop(EARLIER, NOON, 4),)
+    assert observe(raised, 7, NOON, [], []) == Observation(())
+    assert observe(raised, 6, NOON, [], []).drops == (Drop(EARLIER, NOON, 1),)
+
+
+moments = st.integers(-300, 300).map(lambda minutes: NOON + timedelta(minutes=minutes))
+lines_of_a_sku = st.lists(st.builds(line, moments, quantity=st.integers(1, 3), state=st.integers(0, 9)), max_size=6)
+spans = st.tuples(moments, moments).map(sorted)
+drop_lists = st.lists(st.builds(lambda span, units: Drop(*span, units), spans, st.integers(1, 4)), max_size=5)
+
+
+@given(drop_lists, lines_of_a_sku)
+def test_a_line_explains_its_units_once(drops: list[Drop], lines: list[OrderLineRow]) -> None:
+    """What is left lies between none and all of each drop, and no more is explained than was ordered."""
+    left = unexplained(drops, lines)
+    assert all(0 <= units <= drop.units for units, drop in zip(left, drops, strict=True))
+    assert sum(drop.units for drop in drops) - sum(left) <= sum(each.quantity for each in lines)
+
+
+@given(drop_lists, lines_of_a_sku, st.integers(0, 9), st.integers(0, 9))
+def test_no_unit_is_lost_between_readings(
+    drops: list[Drop], lines: list[OrderLineRow], before: int, after: int
+) -> None:
+    """Drops grow by what went, shrink by what came back, and the rest was raised outside."""
+    seen = observe(Baseline(before, NOON), after, NOON + HOUR, drops, lines)
+    change = sum(drop.units for drop in seen.drops) - sum(drop.units for drop in drops)
+    assert change == before - after + seen.raised_outside
+    assert seen.raised_outside >= 0

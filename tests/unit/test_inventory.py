@@ -1,0 +1,194 @@
+"""How many units are free, and how many of them are shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backmarket.rules.inventory import (
+    OrderLineRow,
+    QuantityPlan,
+    StockPolicy,
+    StockRow,
+    is_reserved,
+    is_stale,
+    orders_known_until,
+    plan_quantity,
+    quantity_to_show,
+    reserved_units,
+    units_left,
+)
+
+NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+COUNTED = NOON - HOUR
+BEFORE, AFTER = COUNTED - HOUR, COUNTED + HOUR / 2
+
+
+def line(state: int, **fields: object) -> OrderLineRow:
+    """An order line of one unit."""
+    return OrderLineRow(**{"orderline_id": 1, "order_id": 1, "sku": "A", "quantity": 1, "state": state, **fields})  # type: ignore[arg-type]
+
+
+moments = st.none() | st.integers(-600, 600).map(lambda minutes: NOON + timedelta(minutes=minutes))
+lines_of_a_sku = st.lists(
+    st.builds(
+        line,
+        state=st.integers(0, 9),
+        quantity=st.integers(1, 3),
+        created_at=moments,
+        paid_at=moments,
+        accepted_at=moments,
+        is_gone=st.booleans(),
+    ),
+    max_size=6,
+)
+limits = st.none() | st.integers(0, 8)
+stocks = st.builds(
+    StockRow,
+    sku=st.just("A"),
+    quantity=st.integers(-2, 20),
+    counted_at=moments.map(lambda moment: moment or NOON),
+    safety_qty=limits,
+    max_qty=limits,
+    orders_known_until=moments,
+)
+policies = st.builds(
+    StockPolicy,
+    known_from=st.sampled_from(["accepted", "paid"]),
+    intake_lag=st.integers(0, 120).map(lambda minutes: timedelta(minutes=minutes)),
+    max_age=st.none() | st.just(timedelta(hours=3)),
+    safety_qty=st.integers(0, 5),
+    max_qty=limits,
+)
+
+
+@pytest.mark.parametrize(
+    ("known_from", "what", "reserved"),
+    [
+        ("accepted", line(0), True),
+        ("accepted", line(8), True),
+        ("accepted", line(9), True),
+        ("accepted", line(1, paid_at=BEFORE), True),
+        ("accepted", line(2, accepted_at=BEFORE), False),
+        ("accepted", line(2, accepted_at=AFTER), True),
+        ("accepted", line(2), True),
+        ("accepted", line(3, accepted_at=BEFORE), False),
+        ("accepted", line(3, accepted_at=AFTER), True),
+        ("accepted", line(4), False),
+        ("accepted", line(5, accepted_at=AFTER), True),
+        ("accepted", line(6, accepted_at=BEFORE), False),
+        ("accepted", line(7), False),
+        ("accepted", line(8, is_gone=True), False),
+        ("accepted", line(2, accepted_at=AFTER, is_gone=True), True),
+        ("paid", line(8), True),
+        ("paid", line(9, paid_at=BEFORE), True),
+        ("paid", line(1, paid_at=BEFORE), False),
+        ("paid", line(1, paid_at=AFTER), True),
+        ("paid", line(1), True),
+        ("paid", line(2, paid_at=BEFORE, accepted_at=AFTER), False),
+        ("paid", line(2, paid_at=AFTER, accepted_at=AFTER), True),
+        ("paid", line(3, accepted_at=BEFORE), False),
+    ],
+)
+def test_a_line_is_reserved_where_the_count_cannot_know_of_it(
+    known_from: str, what: OrderLineRow, reserved: bool
+) -> None:
+    """Not taken in by the seller's system yet, or taken in after the count."""
+    assert is_reserved(what, COUNTED, known_from) is reserved  # type: ignore[arg-type]
+
+
+def test_the_count_knows_orders_up_to_its_own_word_else_up_to_the_lag() -> None:
+    """``orders_known_until`` wins; without it the count is as much behind as the Variable says."""
+    policy = StockPolicy(intake_lag=2 * HOUR)
+    assert orders_known_until(StockRow("A", 1, NOON), policy) == NOON - 2 * HOUR
+    assert orders_known_until(StockRow("A", 1, NOON, orders_known_until=BEFORE), policy) == BEFORE
+
+
+def test_a_count_gets_stale() -> None:
+    """Older than the limit; without a limit never."""
+    old = StockRow("A", 1, NOON - 25 * HOUR)
+    assert is_stale(old, StockPolicy(), now=NOON)
+    assert not is_stale(replace(old, counted_at=NOON - 24 * HOUR), StockPolicy(), now=NOON)
+    assert not is_stale(old, StockPolicy(max_age=None), now=NOON)
+
+
+def test_what_is_left_may_fall_below_zero() -> None:
+    """More was promised than is there: acceptance wants to know by how much."""
+    assert units_left(StockRow("A", 1, COUNTED), [line(1), line(1), line(0)], StockPolicy()) == -2
+
+
+def test_the_example_of_the_documentation() -> None:
+    """10 counted, 3 reserved, 1 held, 2 safety: 4 are shown; a maximum of 3 shows 3."""
+    lines = [line(1), line(8), line(2, accepted_at=AFTER), line(2, accepted_at=BEFORE), line(4)]
+    stock = StockRow("A", 10, COUNTED, safety_qty=2)
+    plan = plan_quantity(stock, lines, StockPolicy(), held=1, shown_now=0, may_raise=True, now=NOON)
+    assert plan == QuantityPlan(
+        stock=10, reserved=3, held=1, safety_qty=2, max_qty=None, sellable=6, wanted=4, is_stale=False
+    )
+    capped = plan_quantity(
+        replace(stock, max_qty=3), lines, StockPolicy(max_qty=9), held=1, shown_now=0, may_raise=True, now=NOON
+    )
+    assert capped.wanted == 3
+
+
+@pytest.mark.parametrize(("shown_now", "wanted"), [(0, 0), (2, 2), (5, 5), (9, 5)])
+def test_without_trust_a_quantity_is_lowered_and_never_raised(shown_now: int, wanted: int) -> None:
+    """A stale count, or a stale reading of the listing, may only lower what is shown."""
+    stale = StockRow("A", 5, NOON - 25 * HOUR)
+    for stock, may_raise in ((stale, True), (replace(stale, counted_at=NOON), False)):
+        plan = plan_quantity(stock, [], StockPolicy(), held=0, shown_now=shown_now, may_raise=may_raise, now=NOON)
+        assert plan.wanted == wanted
+
+
+@given(stocks, lines_of_a_sku, policies, st.integers(0, 5), st.integers(0, 30), st.booleans())
+def test_what_is_shown_stays_within_all_limits(
+    stock: StockRow, lines: list[OrderLineRow], policy: StockPolicy, held: int, shown_now: int, may_raise: bool
+) -> None:
+    """Never negative, above the maximum, above sellable less safety, or above the count."""
+    plan = plan_quantity(stock, lines, policy, held=held, shown_now=shown_now, may_raise=may_raise, now=NOON)
+    assert 0 <= plan.wanted <= max(0, plan.sellable - plan.safety_qty)
+    assert plan.max_qty is None or plan.wanted <= plan.max_qty
+    assert plan.sellable <= max(0, stock.quantity)
+    assert plan.sellable == max(0, stock.quantity - plan.reserved - held)
+
+
+@given(stocks, lines_of_a_sku, policies, st.integers(0, 5), st.integers(0, 30), st.booleans(), st.integers(1, 5))
+def test_more_stock_never_shows_less(
+    stock: StockRow,
+    lines: list[OrderLineRow],
+    policy: StockPolicy,
+    held: int,
+    shown_now: int,
+    may_raise: bool,
+    more: int,
+) -> None:
+    """Monotone in the stock; and a further promise never shows more."""
+
+    def wanted(of: StockRow, reserving: list[OrderLineRow]) -> int:
+        return plan_quantity(
+            of, reserving, policy, held=held, shown_now=shown_now, may_raise=may_raise, now=NOON
+        ).wanted
+
+    assert wanted(stock, lines) <= wanted(replace(stock, quantity=stock.quantity + more), lines)
+    assert wanted(stock, [*lines, line(8, quantity=more)]) <= wanted(stock, lines)
+
+
+@given(lines_of_a_sku, moments.filter(bool), moments.filter(bool), st.sampled_from(["accepted", "paid"]))
+def test_a_later_count_never_reserves_more(
+    lines: list[OrderLineRow], one: datetime, other: datetime, known_from: str
+) -> None:
+    """What a count knows, later counts know as well."""
+    earlier, later = sorted([one, other])
+    assert reserved_units(lines, later, known_from) <= reserved_units(lines, earlier, known_from)  # type: ignore[arg-type]
+
+
+@given(st.integers(-5, 20), st.integers(0, 5), limits)
+def test_the_formula(sellable: int, safety: int, most: int | None) -> None:
+    """min(max, max(0, sellable - safety))."""
+    expected = max(0, sellable - safety) if most is None else min(most, max(0, sellable - safety))
+    assert quantity_to_show(sellable, safety, most) == expected

@@ -1,0 +1,103 @@
+"""Prices: what is sent, what is refused, what a person is asked."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backmarket.rules import prices
+from backmarket.rules.prices import OfferRow, PriceDecision, WantedPrice, decide_price
+
+WANTED = WantedPrice("A", "fr-fr", Decimal("110.00"), "EUR")
+OFFER = OfferRow(Decimal("100.00"), Decimal("500.00"))
+LIMIT = Decimal(30)
+
+
+def decide(wanted: WantedPrice = WANTED, offer: OfferRow = OFFER, **options: object) -> PriceDecision:
+    """Decide with the French market's rules unless others are given."""
+    rules = {"currency": "EUR", "decimals": 2, "change_limit_pct": LIMIT, **options}
+    return decide_price(wanted, offer, **rules)  # type: ignore[arg-type]
+
+
+def test_a_price_within_all_limits_is_sent() -> None:
+    """It is written with the market's number of decimals."""
+    assert decide() == PriceDecision("send", Decimal("110.00"))
+    assert str(decide(replace(WANTED, price=Decimal("110.5"))).price) == "110.50"
+    assert str(decide(replace(WANTED, price=Decimal("1.1E2")), decimals=0).price) == "110"
+
+
+def test_the_same_price_is_not_sent_again() -> None:
+    """However it is written."""
+    assert decide(replace(WANTED, price=Decimal(100))).verdict == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "reason"),
+    [
+        ({"currency": "GBP"}, {}, "currency GBP is not EUR"),
+        ({"price": Decimal(0)}, {}, "not above zero"),
+        ({"price": Decimal(-5)}, {}, "not above zero"),
+        ({"price": Decimal("NaN")}, {}, "not a number"),
+        ({"price": Decimal("100.001")}, {}, "more than 2 decimals"),
+        ({"price": Decimal("100.5"), "currency": "JPY"}, {"currency": "JPY", "decimals": 0}, "more than 0 decimals"),
+        ({"price": Decimal("500.01")}, {}, "above the listing's max_price 500.00"),
+        ({"min_price": Decimal("110.01")}, {}, "below your min_price 110.01"),
+    ],
+)
+def test_a_price_that_cannot_be_right_is_refused(
+    fields: dict[str, object], options: dict[str, object], reason: str
+) -> None:
+    """The reason names the price and the limit; an unchanged price is refused no less."""
+    decision = decide(replace(WANTED, **fields), **options)  # type: ignore[arg-type]
+    assert decision.verdict == "refuse"
+    assert reason in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("price", "verdict"), [("130.00", "send"), ("130.01", "ask"), ("70.00", "send"), ("69.99", "ask")]
+)
+def test_a_large_move_waits_for_a_person(price: str, verdict: str) -> None:
+    """Up or down, beyond the limit and not at it."""
+    decision = decide(replace(WANTED, price=Decimal(price)))
+    assert decision.verdict == verdict
+    assert ("needs approval" in decision.reason) == (verdict == "ask")
+
+
+@pytest.mark.parametrize("old", [None, Decimal("0.00")])
+def test_a_first_price_is_no_move(old: Decimal | None) -> None:
+    """There is nothing to compare it with."""
+    assert decide(offer=OfferRow(old, None)).verdict == "send"
+
+
+amounts = st.decimals("-10", "1000", places=3) | st.decimals("0.01", "1000", places=2)
+
+
+@given(amounts, st.none() | amounts, st.none() | amounts, st.none() | amounts, st.sampled_from([0, 2]))
+def test_what_is_sent_keeps_every_limit(
+    price: Decimal, old: Decimal | None, most: Decimal | None, least: Decimal | None, decimals: int
+) -> None:
+    """Whatever stands in the tables, a price that goes out is exact, positive and within its bounds."""
+    decision = decide(replace(WANTED, price=price, min_price=least), OfferRow(old, most), decimals=decimals)
+    assert isinstance(decision.price, Decimal)
+    assert decision.price == price
+    if decision.verdict in {"send", "ask"}:
+        assert decision.price > 0
+        assert -int(decision.price.as_tuple().exponent) == decimals
+        assert not most or decision.price <= most
+        assert least is None or decision.price >= least
+    if decision.verdict == "send" and old and old > 0:
+        assert abs(decision.price - old) * 100 <= LIMIT * old
+
+
+def test_no_float_comes_near_a_price() -> None:
+    """The module has no float literal, and calls no float()."""
+    tree = ast.parse(Path(prices.__file__).read_text(encoding="utf-8"))
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    assert not [value for value in constants if isinstance(value, float)]
+    assert "float" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
