@@ -8,6 +8,7 @@ SCHEDULES = {
     "orders_schedule": ("*/10 * * * *", "orders: how often new and changed orders are downloaded"),
     "listings_schedule": ("25 * * * *", "listings: how often listings are downloaded and new ones are created"),
     "inventory_schedule": ("*/15 * * * *", "inventory and prices: how often, besides after each change of orders"),
+    "tracking_schedule": ("*/15 * * * *", "tracking and IMEIs: how often shipments and identifiers are sent"),
     "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
 }
 

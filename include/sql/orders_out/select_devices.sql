@@ -26,7 +26,10 @@ where
         or not exists (
             select 1
             from backmarket.order_lines as line
-            where line.account = device.account and line.orderline_id = device.orderline_id
+            where
+                line.account = device.account
+                and line.order_id = device.order_id
+                and (device.orderline_id is null or line.orderline_id = device.orderline_id)
         )
     )
 order by orders.expected_dispatch_date asc nulls last, device.order_id asc

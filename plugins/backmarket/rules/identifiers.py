@@ -138,7 +138,7 @@ def judge_device(
     if wanted.imei and set(lines_with_imei) - {line.orderline_id}:
         others = ", ".join(map(str, sorted(set(lines_with_imei) - {line.orderline_id})))
         return refuse(f"this IMEI also belongs to order line {others}")
-    if ships_with_order and order.is_single_unit and line.state == ACCEPTED:
+    if ships_with_order and order.is_single_unit and not order.is_backship and line.state == ACCEPTED:
         return wait("it goes out with the order's shipment")
     return SEND
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,8 +54,8 @@ def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> d
     """Return counts by SKU in lower case; a SKU with several rows has none that could be trusted."""
     parameters = {"account": account, "skus": list(skus)}
     rows = [StockRow(*row) for row in connection.execute(sql.statement("orders_out/select_stock"), parameters)]
-    keys = [row.sku.lower() for row in rows]
-    return {key: row for key, row in zip(keys, rows, strict=True) if keys.count(key) == 1}
+    met = Counter(row.sku.lower() for row in rows)
+    return {row.sku.lower(): row for row in rows if met[row.sku.lower()] == 1}
 
 
 def shipments(connection: Connection, account: str) -> dict[int, list[Shipment]]:
