@@ -9,7 +9,7 @@ Every ten minutes, brings new and changed orders of the seller account into Post
 **A run** reads everything modified since the last one, less ten minutes. Pausing the DAG, a crash, or running it
 twice loses and repeats nothing. Once a day the open orders are read again, whatever their modification date says.
 
-**Acceptance** reads all orders that wait for it, and accepts, oldest first, what `seller.stock` covers. What it does
+**Acceptance** follows a download that is on, so that all promises are known. It reads all orders that wait for it, and accepts, oldest first, what `seller.stock` covers. What it does
 not cover is neither accepted nor cancelled: `order_acceptance` reports it with its ship-by time.
 
 **The past:** trigger it with `from` and `to` (dates of creation, in UTC, `to` not included). Or start a backfill;
@@ -72,7 +72,7 @@ def backmarket_orders() -> None:
     )
     download = BackMarketOrderDownloadOperator(task_id="order_download")
     refresh = BackMarketOpenOrderRefreshOperator(task_id="open_order_refresh")
-    download_is_over = EmptyOperator(task_id="download_is_over", trigger_rule="all_done_min_one_success")
+    download_is_over = EmptyOperator(task_id="download_is_over", trigger_rule="none_failed_min_one_success")
     paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
     acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
     counts = [download.output, refresh.output, paid.output]

@@ -16,7 +16,6 @@ lines what happened and what to do. Clear a task to repeat it; nothing is ever s
 
 from __future__ import annotations
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag
 
 from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
@@ -45,15 +44,13 @@ def backmarket_tracking_imei() -> None:
     )
     refresh = BackMarketShipmentOrderRefreshOperator(task_id="shipment_order_refresh")
     tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
-    tracking_is_over = EmptyOperator(task_id="tracking_is_over", trigger_rule="all_done_min_one_success")
     imei = BackMarketImeiUpdateOperator(task_id="imei_update")
-    alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done_min_one_success", retries=0)
+    alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done", retries=0)
 
     [tracking_gate, imei_gate] >> prepare >> refresh
     [tracking_gate, refresh] >> tracking
-    [refresh, tracking] >> tracking_is_over
-    [imei_gate, tracking_is_over] >> imei
-    [prepare, tracking, imei] >> alert
+    [imei_gate, refresh] >> imei
+    [tracking, imei] >> alert
 
 
 backmarket_tracking_imei()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from backmarket.operators.base import BackMarketOperator
 
 if TYPE_CHECKING:
@@ -30,7 +32,11 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.orders_out import desk_counts, late_orders
 
-        hours = ShippingSettings.load().ship_by_alert_hours
+        settings = ShippingSettings.load()
+        # It runs whatever became of the other tasks, so it looks at the switches itself.
+        if not (settings.enabled and (settings.tracking_upload or settings.imei_update)):
+            raise AirflowSkipException("Neither backmarket_tracking_upload nor backmarket_imei_update is on.")
+        hours = settings.ship_by_alert_hours
         with connect(self.warehouse_conn_id) as connection:
             desk = desk_counts(connection, self.account)
             late = late_orders(connection, self.account, hours=hours)
