@@ -9,8 +9,9 @@ Every ten minutes, brings new and changed orders of the seller account into Post
 **A run** reads everything modified since the last one, less ten minutes. Pausing the DAG, a crash, or running it
 twice loses and repeats nothing. Once a day the open orders are read again, whatever their modification date says.
 
-**Acceptance** follows a download that is on, so that all promises are known. It reads all orders that wait for it, and accepts, oldest first, what `seller.stock` covers. What it does
-not cover is neither accepted nor cancelled: `order_acceptance` reports it with its ship-by time.
+**Acceptance** follows a download that is on, so that all promises are known. It reads all orders that wait for it,
+and accepts, oldest first, what `seller.stock` covers. What it does not cover is neither accepted nor cancelled:
+`order_acceptance` reports it with its ship-by time.
 
 **The past:** trigger it with `from` and `to` (dates of creation, in UTC, `to` not included). Or start a backfill;
 one run with `from` and `to` is faster for a long span, as Back Market has no upper bound to ask for.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.dags.conftest import Run
 
 # Not among the seeded listings, so that no seeded order was promised any.
-SKU, OTHER_SKU, THIRD_SKU = "Phone/1 – blue", "phone-2", "TABLET 3"
+SKU, OTHER_SKU, THIRD_SKU = "Phone/1 é blue", "phone-2", "TABLET 3"
 
 
 @pytest.fixture

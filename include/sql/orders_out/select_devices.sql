@@ -21,6 +21,12 @@ where
                         nullif(btrim(device.serial_number), '') is not null
                         and device.serial_number is distinct from line.serial_number
                     )
+                    or (
+                        line.imei is null
+                        and line.serial_number is null
+                        and coalesce(btrim(device.imei), '') = ''
+                        and coalesce(btrim(device.serial_number), '') = ''
+                    )
                 )
         )
         or not exists (
