@@ -36,7 +36,10 @@ STEPS = (
     Step("backmarket_account"),
     Step("backmarket_listings", before=seller.propose_catalog),
     Step("backmarket_orders"),
-    Step("backmarket_inventory_prices", before=seller.count_stock_and_set_prices),
+    # Again: with the stock counted, paid orders can be accepted.
+    Step("backmarket_orders", before=seller.count_stock_and_set_prices),
+    Step("backmarket_tracking_imei", before=seller.ship_accepted_orders),
+    Step("backmarket_inventory_prices"),
     Step("backmarket_settlements", before=seller.export_statements),
 )
 

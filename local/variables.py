@@ -8,11 +8,14 @@ from local.bootstrap import STATE
 TOGGLES = (
     "backmarket_enabled",
     "backmarket_order_download",
+    "backmarket_order_acceptance",
     "backmarket_active_listing_download",
     "backmarket_listing_creation",
     "backmarket_product_creation",
     "backmarket_inventory_upload",
     "backmarket_prices_upload",
+    "backmarket_tracking_upload",
+    "backmarket_imei_update",
     "backmarket_settlement_download",
 )
 

@@ -118,8 +118,7 @@ def _add_warehouse(overview: Overview, database: Reader, readable: frozenset[str
 def _with_results(rows: list[ConcernRow], database: Reader, kinds: list[str]) -> list[ConcernRow]:
     states = {row["concern"]: row for row in database.rows("select_successes")}
     # Settlements keep no watermark: their newest report is their newest success.
-    for row in database.rows("select_settlement_success"):
-        states["settlement_download"] = row
+    states.update(("settlement_download", row) for row in database.rows("select_settlement_success"))
     changes = {row["kind"]: row for row in database.rows("select_last_changes", kinds=kinds)}
     found = []
     for row in rows:
