@@ -1,12 +1,17 @@
 """
-### Orders in
+### Orders in, and accepted
 
-Every ten minutes, brings new and changed orders of the seller account into PostgreSQL.
+Every ten minutes, brings new and changed orders of the seller account into PostgreSQL, and accepts paid ones.
 
-**Switches** (Admin → Variables): `backmarket_enabled` and `backmarket_order_download`.
+**Switches** (Admin → Variables): `backmarket_enabled`, and separately `backmarket_order_download` and
+`backmarket_order_acceptance`.
 
 **A run** reads everything modified since the last one, less ten minutes. Pausing the DAG, a crash, or running it
 twice loses and repeats nothing. Once a day the open orders are read again, whatever their modification date says.
+
+**Acceptance** follows a download that is on, so that all promises are known. It reads all orders that wait for it,
+and accepts, oldest first, what `seller.stock` covers. What it does not cover is neither accepted nor cancelled:
+`order_acceptance` reports it with its ship-by time.
 
 **The past:** trigger it with `from` and `to` (dates of creation, in UTC, `to` not included). Or start a backfill;
 one run with `from` and `to` is faster for a long span, as Back Market has no upper bound to ask for.
@@ -18,16 +23,19 @@ stored.
 
 from __future__ import annotations
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, dag
 
 from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
 from backmarket.operators.gate import BackMarketGateOperator
 from backmarket.operators.open_order_refresh import BackMarketOpenOrderRefreshOperator
+from backmarket.operators.order_acceptance import BackMarketOrderAcceptanceOperator
 from backmarket.operators.order_download import BackMarketOrderDownloadOperator
 from backmarket.operators.order_report import (
     BackMarketOrderAnnouncementOperator,
     BackMarketQuarantineCheckOperator,
 )
+from backmarket.operators.paid_order_refresh import BackMarketPaidOrderRefreshOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 from backmarket.operators.purge_personal_data import BackMarketPurgePersonalDataOperator
 
@@ -58,11 +66,17 @@ from backmarket.operators.purge_personal_data import BackMarketPurgePersonalData
     },
 )
 def backmarket_orders() -> None:
-    gate = BackMarketGateOperator(task_id="order_download_gate", toggle="order_download")
-    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+    download_gate = BackMarketGateOperator(task_id="order_download_gate", toggle="order_download")
+    acceptance_gate = BackMarketGateOperator(task_id="order_acceptance_gate", toggle="order_acceptance")
+    prepare = BackMarketPrepareWarehouseOperator(
+        task_id="prepare_warehouse", trigger_rule="none_failed_min_one_success"
+    )
     download = BackMarketOrderDownloadOperator(task_id="order_download")
     refresh = BackMarketOpenOrderRefreshOperator(task_id="open_order_refresh")
-    counts = [download.output, refresh.output]
+    download_is_over = EmptyOperator(task_id="download_is_over", trigger_rule="none_failed_min_one_success")
+    paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
+    acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
+    counts = [download.output, refresh.output, paid.output]
     BackMarketOrderAnnouncementOperator(
         task_id="announce_orders", counts=counts, trigger_rule="none_failed_min_one_success"
     )
@@ -73,7 +87,10 @@ def backmarket_orders() -> None:
         task_id="purge_personal_data", trigger_rule="none_failed_min_one_success"
     )
 
-    gate >> prepare >> download >> refresh
+    [download_gate, acceptance_gate] >> prepare
+    [download_gate, prepare] >> download >> refresh
+    [prepare, download] >> download_is_over
+    [acceptance_gate, download_is_over] >> paid >> acceptance
     [download, refresh] >> purge
 
 

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.processes import Processes
+    from local.stack import Stack
 
 
 @dataclass(frozen=True)
 class Step:
-    """A DAG to run, and what a seller's own systems do before it, given the operational database."""
+    """A DAG to run, and what a seller's own systems do before it."""
 
     dag_id: str
-    before: Callable[[str], None] | None = None
+    before: Callable[[Stack], None] | None = None
 
 
 # In this order: a later one builds on what an earlier one brought.
@@ -35,7 +36,11 @@ STEPS = (
     Step("backmarket_account"),
     Step("backmarket_listings", before=seller.propose_catalog),
     Step("backmarket_orders"),
-    Step("backmarket_inventory_prices", before=seller.count_stock_and_set_prices),
+    # Again: with the stock counted, paid orders can be accepted.
+    Step("backmarket_orders", before=seller.count_stock_and_set_prices),
+    Step("backmarket_tracking_imei", before=seller.ship_accepted_orders),
+    Step("backmarket_inventory_prices"),
+    Step("backmarket_settlements", before=seller.export_statements),
 )
 
 _PARSE_SECONDS = 90.0
@@ -58,7 +63,7 @@ def demo() -> int:
                     print(f"{name} was off: switched on")
             for step in STEPS:
                 if step.before:
-                    step.before(stack.warehouse_uri)
+                    step.before(stack)
                 run_step(api, stack.processes, step.dag_id, started)
         finally:
             api.close()

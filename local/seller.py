@@ -1,4 +1,4 @@
-"""What a seller's own systems do, so that the demo has something to send: catalogue, stock, prices, parcels."""
+"""What a seller's own systems and people do, so that the demo has work: from catalogue to statements."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import psycopg
 from psycopg.types.json import Jsonb
 from stdnum import luhn
 
+from local.variables import SETTLEMENT_INBOX
+from sandbox.remote import Sandbox
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from local.stack import Stack
 
 # One that is fit to be listed, one that needs a new product, and one in which every rule is broken.
 _CATALOG: tuple[dict[str, Any], ...] = (
@@ -131,9 +136,9 @@ _LINES = """
 """
 
 
-def propose_catalog(warehouse_uri: str) -> None:
+def propose_catalog(stack: Stack) -> None:
     """Fill ``seller.catalog``: three articles that are not on sale yet."""
-    with psycopg.connect(warehouse_uri) as connection:
+    with psycopg.connect(stack.warehouse_uri) as connection:
         for article in _CATALOG:
             columns = ", ".join(article)
             values = ", ".join(f"%({name})s" for name in article)
@@ -141,16 +146,16 @@ def propose_catalog(warehouse_uri: str) -> None:
             connection.execute(statement.encode(), article)
 
 
-def count_stock_and_set_prices(warehouse_uri: str) -> None:
+def count_stock_and_set_prices(stack: Stack) -> None:
     """Fill ``seller.stock`` and ``seller.prices`` from what is on sale, with some changes."""
-    with psycopg.connect(warehouse_uri) as connection:
+    with psycopg.connect(stack.warehouse_uri) as connection:
         connection.execute(_COUNT_STOCK)
         connection.execute(_SET_PRICES)
 
 
-def ship_accepted_orders(warehouse_uri: str) -> None:
+def ship_accepted_orders(stack: Stack) -> None:
     """Fill ``seller.shipments`` and ``seller.devices`` for every order that waits for its parcel."""
-    with psycopg.connect(warehouse_uri) as connection:
+    with psycopg.connect(stack.warehouse_uri) as connection:
         order_ids = [order_id for (order_id,) in connection.execute(_SHIP).fetchall()]
         lines = connection.execute(_LINES, [order_ids]).fetchall()
         with connection.cursor() as cursor:
@@ -158,6 +163,12 @@ def ship_accepted_orders(warehouse_uri: str) -> None:
                 "insert into seller.devices (account, order_id, orderline_id, sku, imei) values (%s, %s, %s, %s, %s)",
                 [(*line, imei) for line, imei in zip(lines, _imeis(first=lines[0][2] if lines else 0), strict=False)],
             )
+
+
+def export_statements(stack: Stack) -> None:
+    """Put the settlement statements of all completed weeks into the inbox, with a difference of every kind."""
+    SETTLEMENT_INBOX.mkdir(parents=True, exist_ok=True)
+    Sandbox(stack.sandbox_url).write_statements(SETTLEMENT_INBOX, planted=True)
 
 
 def _imeis(first: int) -> Iterator[str]:

@@ -50,6 +50,7 @@ class Stack:
     :param user: Airflow's administrator.
     :param password: of that user.
     :param warehouse_uri: the operational database.
+    :param sandbox_url: the local Back Market.
     :param processes: what runs.
     """
 
@@ -57,6 +58,7 @@ class Stack:
     user: str
     password: str
     warehouse_uri: str
+    sandbox_url: str
     processes: Processes
 
 
@@ -88,7 +90,7 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
             processes.start(name, [program("airflow"), *arguments], environment)
         _wait_until_healthy(settings.url, processes)
         try:
-            yield Stack(settings.url, ADMIN, secrets["admin_password"], warehouse_uri, processes)
+            yield Stack(settings.url, ADMIN, secrets["admin_password"], warehouse_uri, settings.sandbox_url, processes)
         finally:
             # Before the database, which they use to the last.
             processes.end()

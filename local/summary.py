@@ -67,6 +67,31 @@ _PRICES = """
     order by change.status, change.change_id desc
     limit 10
 """
+_ORDERS_OUT = """
+    select kind, replace(status, '_', ' '), count(*)
+    from backmarket.changes
+    where kind in ('accept', 'tracking', 'imei') and status <> 'superseded'
+    group by kind, status
+    order by kind, status
+"""
+_DESK = """
+    select waits_for, count(*), count(*) filter (where hours_left < 0)
+    from backmarket.order_desk
+    group by waits_for
+    order by count(*) desc
+"""
+_STATEMENTS = """
+    select invoice_ref, currency, line_count, total
+    from backmarket.settlement_statements
+    order by invoice_ref, currency
+"""
+_FINDINGS = """
+    select kind, currency, count(*), coalesce(sum(expected)::text, '-'), coalesce(sum(actual)::text, '-')
+    from backmarket.settlement_findings
+    where status = 'open'
+    group by kind, currency
+    order by kind, currency
+"""
 _WATERMARKS = """
     select concern, market, watermark
     from backmarket.sync_state
@@ -89,6 +114,10 @@ def print_summary(warehouse_uri: str) -> None:
         catalog = connection.execute(_CATALOG).fetchall()
         quantities = connection.execute(_QUANTITIES).fetchall()
         prices = connection.execute(_PRICES).fetchall()
+        orders_out = connection.execute(_ORDERS_OUT).fetchall()
+        desk = connection.execute(_DESK).fetchall()
+        statements = connection.execute(_STATEMENTS).fetchall()
+        findings = connection.execute(_FINDINGS).fetchall()
     if not orders:
         raise LocalError("All runs succeeded, but no order arrived: see what order_download says in its log.")
     console = Console()
@@ -100,6 +129,16 @@ def print_summary(warehouse_uri: str) -> None:
     columns = ("SKU", "stock", "reserved", "held", "safety", "max", "was shown", "sent")
     console.print(_table("Quantities that changed", columns, quantities))
     console.print(_table("Prices that changed", ("SKU", "market", "old", "new", "status"), prices))
+    console.print(_table("Orders accepted, shipped and identified", ("change", "status", "how many"), orders_out))
+    console.print(_table("What open orders wait for", ("waits for", "orders", "past their ship-by time"), desk))
+    console.print(_table("Settlement statements", ("invoice", "currency", "rows", "total"), statements))
+    console.print(
+        _table(
+            "What the statements do not explain (planted by the sandbox)",
+            ("finding", "currency", "how many", "expected", "actual"),
+            findings,
+        )
+    )
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Table:

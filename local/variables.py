@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from local.bootstrap import STATE
+
 # Switched on for the sandbox; `make demo` needs them on. Everything else takes the package's defaults.
 TOGGLES = (
     "backmarket_enabled",
     "backmarket_order_download",
+    "backmarket_order_acceptance",
     "backmarket_active_listing_download",
     "backmarket_listing_creation",
     "backmarket_product_creation",
     "backmarket_inventory_upload",
     "backmarket_prices_upload",
+    "backmarket_tracking_upload",
+    "backmarket_imei_update",
+    "backmarket_settlement_download",
 )
 
-VARIABLES = {**dict.fromkeys(TOGGLES, "true"), "backmarket_markets": '["fr-fr", "de-de", "en-gb"]'}
+SETTLEMENT_INBOX = STATE / "inbox" / "settlements"
+
+VARIABLES = {
+    **dict.fromkeys(TOGGLES, "true"),
+    "backmarket_markets": '["fr-fr", "de-de", "en-gb"]',
+    "backmarket_settlement_inbox": SETTLEMENT_INBOX.as_uri(),
+}

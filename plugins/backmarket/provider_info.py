@@ -10,6 +10,7 @@ SCHEDULES = {
     "inventory_schedule": ("*/15 * * * *", "inventory and prices: how often, besides after each change of orders"),
     "settlements_schedule": ("0 6 * * *", "settlements: how often statement files are loaded and compared"),
     "alerts_schedule": ("*/15 * * * *", "alerts: how often people are told of what needs them"),
+    "tracking_schedule": ("*/15 * * * *", "tracking and IMEIs: how often shipments and identifiers are sent"),
     "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
 }
 

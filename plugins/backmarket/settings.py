@@ -7,6 +7,8 @@ Variable never stops another. A field ``order_download`` is the Variable ``backm
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
     from backmarket.rules.inventory import StockPolicy
 
 PREFIX = "backmarket_"
+
+# An order line says what it is by its title alone. Cases, tablets and watches of the same families are no phones.
+SMARTPHONES = (
+    r"(?i)^(?!.*\b(case|cover|charger|cable|tab|watch|buds)\b).*(iphone|smartphone|\bgalaxy (s|a|m|z|note|xcover)|"
+    r"\bpixel \d|\bredmi|\bxiaomi \d|\bpoco\b|\boneplus|\bhuawei (p|mate|nova)|\bhonor \d|\boppo (find|reno|a)|"
+    r"\bxperia|\bmoto\b|\bfairphone|\bnothing phone|\brealme|\bnokia)"
+)
 
 Toggle = Annotated[bool, Field(description="true, false, yes, no, on, off, 1 or 0")]
 Days = Annotated[int, Field(ge=0, description="a whole number of days, 0 or more")]
@@ -144,37 +153,21 @@ class ListingSettings(Settings):
     product_creation: Toggle = False
 
 
-class InventorySettings(Settings):
-    """The Variables of ``backmarket_inventory_prices``.
+class StockCountSettings(Settings):
+    """The Variables that say how ``seller.stock`` is to be read.
 
-    :param inventory_upload: quantities out.
-    :param prices_upload: prices out.
-    :param safety_qty: units held back per SKU.
-    :param max_qty: most units shown per SKU; None: no limit.
-    :param price_change_limit_pct: a larger move of a price waits for a person.
     :param stock_known_from: from which state on the seller's count knows of an order.
     :param stock_intake_lag_minutes: how long the seller's system takes to take an order off its count.
-    :param stock_max_age_hours: an older count raises nothing; None: any age is trusted.
-    :param pending_hold_hours: how long units gone from a listing stay reserved without an order.
-    :param zero_guard_pct: a run that would zero more of the live SKUs, without orders to explain it, zeroes none.
-    :param price_approval_hours: how long a person may take over a large move of a price.
+    :param stock_max_age_hours: an older count raises and promises nothing; None: any age is trusted.
     """
 
     empty_means_none: ClassVar[frozenset[str]] = frozenset({"stock_max_age_hours"})
 
-    inventory_upload: Toggle = False
-    prices_upload: Toggle = False
-    safety_qty: Units = 0
-    max_qty: Units | None = Field(default=None, description="a whole number of units, 0 or more, or empty for no limit")
-    price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
     stock_known_from: Literal["accepted", "paid"] = Field(default="accepted", description="accepted or paid")
     stock_intake_lag_minutes: int = Field(default=0, ge=0, description="a whole number of minutes, 0 or more")
     stock_max_age_hours: int | None = Field(
         default=24, ge=0, description="a whole number of hours, 0 or more, or empty for no limit"
     )
-    pending_hold_hours: int = Field(default=48, ge=0, description="a whole number of hours, 0 or more")
-    zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
-    price_approval_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
 
     @property
     def stock_policy(self) -> StockPolicy:
@@ -186,8 +179,6 @@ class InventorySettings(Settings):
             known_from=self.stock_known_from,
             intake_lag=timedelta(minutes=self.stock_intake_lag_minutes),
             max_age=None if hours is None else timedelta(hours=hours),
-            safety_qty=self.safety_qty,
-            max_qty=self.max_qty,
         )
 
 
@@ -202,10 +193,71 @@ class AlertSettings(Settings):
     )
 
 
+class AcceptanceSettings(StockCountSettings):
+    """The Variables of accepting orders, in ``backmarket_orders``.
+
+    :param order_acceptance: accepting paid order lines.
+    :param acceptance_requires_stock: off, and every paid line is accepted, whether or not its units are there.
+    """
+
+    order_acceptance: Toggle = False
+    acceptance_requires_stock: Toggle = True
+
+
+class InventorySettings(StockCountSettings):
+    """The Variables of ``backmarket_inventory_prices``.
+
+    :param inventory_upload: quantities out.
+    :param prices_upload: prices out.
+    :param safety_qty: units held back per SKU.
+    :param max_qty: most units shown per SKU; None: no limit.
+    :param price_change_limit_pct: a larger move of a price waits for a person.
+    :param pending_hold_hours: how long units gone from a listing stay reserved without an order.
+    :param zero_guard_pct: a run that would zero more of the live SKUs, without orders to explain it, zeroes none.
+    :param price_approval_hours: how long a person may take over a large move of a price.
+    """
+
+    inventory_upload: Toggle = False
+    prices_upload: Toggle = False
+    safety_qty: Units = 0
+    max_qty: Units | None = Field(default=None, description="a whole number of units, 0 or more, or empty for no limit")
+    price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
+    pending_hold_hours: int = Field(default=48, ge=0, description="a whole number of hours, 0 or more")
+    zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
+    price_approval_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
+
+    @property
+    def stock_policy(self) -> StockPolicy:
+        """How the seller's counts are to be read, and how much of them is shown."""
+        return replace(super().stock_policy, safety_qty=self.safety_qty, max_qty=self.max_qty)
+
+
+class ShippingSettings(Settings):
+    """The Variables of ``backmarket_tracking_imei``.
+
+    :param tracking_upload: tracking out.
+    :param imei_update: IMEIs and serial numbers out.
+    :param require_imei: no shipment of a smartphone goes out without its IMEI.
+    :param phone_titles: what the title of a smartphone looks like: a regular expression, for ``require_imei`` alone.
+    :param ship_by_alert_hours: an order that has less time left than this raises an alarm; below 0: only once it is
+        so many hours late.
+    """
+
+    tracking_upload: Toggle = False
+    imei_update: Toggle = False
+    require_imei: Toggle = False
+    phone_titles: re.Pattern[str] = Field(
+        default=re.compile(SMARTPHONES), description="a regular expression over product titles"
+    )
+    ship_by_alert_hours: int = Field(default=4, description="a whole number of hours, also below 0")
+
+
 CONCERNS: tuple[type[Settings], ...] = (
     OrderSettings,
+    AcceptanceSettings,
     ListingSettings,
     InventorySettings,
+    ShippingSettings,
     SettlementSettings,
     AlertSettings,
 )

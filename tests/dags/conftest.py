@@ -7,10 +7,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow.dag_processing.dagbag import DagBag
 
@@ -84,3 +85,14 @@ def switch_on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", str(value))
 
     return switch
+
+
+@pytest.fixture
+def database(warehouse_uri: str) -> Iterator[psycopg.Connection[Any]]:
+    """A look into the operational database, whose tables are there."""
+    from backmarket.warehouse.migrations import migrate
+
+    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+        connection.execute("set timezone to 'UTC'")
+        migrate(connection)
+        yield connection

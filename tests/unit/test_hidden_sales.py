@@ -86,7 +86,9 @@ def test_a_write_without_an_answer_explains_both_outcomes() -> None:
 moments = st.integers(-300, 300).map(lambda minutes: NOON + timedelta(minutes=minutes))
 lines_of_a_sku = st.lists(st.builds(line, moments, quantity=st.integers(1, 3), state=st.integers(0, 9)), max_size=6)
 spans = st.tuples(moments, moments).map(sorted)
-drop_lists = st.lists(st.builds(lambda span, units: Drop(span[0], span[1], units), spans, st.integers(1, 4)), max_size=5)
+drop_lists = st.lists(
+    st.builds(lambda span, units: Drop(span[0], span[1], units), spans, st.integers(1, 4)), max_size=5
+)
 
 
 @given(drop_lists, lines_of_a_sku)

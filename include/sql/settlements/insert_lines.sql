@@ -1,4 +1,4 @@
--- Store the rows of a statement that is new here: nothing to compare with, which is five times as fast as merging.
+-- Store the rows of a statement that is new here: nothing to compare with, so no merge.
 -- :account, :invoice_ref
 --
 -- A row names an order by its id, an orderline by its id, or a parcel by its tracking number.

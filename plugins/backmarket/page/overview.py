@@ -118,19 +118,18 @@ def _add_warehouse(overview: Overview, database: Reader, readable: frozenset[str
 def _with_results(rows: list[ConcernRow], database: Reader, kinds: list[str]) -> list[ConcernRow]:
     states = {row["concern"]: row for row in database.rows("select_successes")}
     # Settlements keep no watermark: their newest report is their newest success.
-    for row in database.rows("select_settlement_success"):
-        states["settlement_download"] = row
+    states.update(("settlement_download", row) for row in database.rows("select_settlement_success"))
     changes = {row["kind"]: row for row in database.rows("select_last_changes", kinds=kinds)}
     found = []
-    for each in rows:
-        concern = each.concern
+    for row in rows:
+        concern = row.concern
         of_concern = [states[name] for name in (*concern.sync_names, concern.toggle) if name in states]
         newest = max((state["succeeded_at"] for state in of_concern if state["succeeded_at"]), default=None)
         counts = (of_concern[0]["counts"] if of_concern else None) or {}
         if concern.kind in changes:
             newest = newest or changes[concern.kind]["confirmed_at"]
             counts = counts or changes[concern.kind]["counts"] or {}
-        found.append(ConcernRow(concern, each.switch, each.dag, newest, counts))
+        found.append(ConcernRow(concern, row.switch, row.dag, newest, counts))
     return found
 
 

@@ -84,6 +84,11 @@ class OrderStaging:
         row = self.connection.execute(sql.statement("orders/merge_orders"), parameters).fetchone()
         return MergeCounts(*row or ())
 
+    def clear(self) -> None:
+        """Forget what was staged, so that the next merge stores only what is added from now on."""
+        self._waiting = []
+        self.connection.execute(sql.statement("orders/clear_staging"))
+
     def _copy_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         with self.connection.transaction():

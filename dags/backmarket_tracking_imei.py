@@ -1,0 +1,56 @@
+"""
+### Tracking, IMEIs and serial numbers out
+
+Every fifteen minutes, ships the orders that have a row in `seller.shipments` and registers what `seller.devices` says.
+
+**Switches** (Admin → Variables): `backmarket_enabled`, and separately `backmarket_tracking_upload` and
+`backmarket_imei_update`. `backmarket_dry_run` plans and records everything and sends nothing.
+
+**A run** first finds out what became of changes whose answer was lost, then plans anew from the tables. Each change is
+written to `backmarket.changes`, sent once and read back. A tracking number never waits for an identifier, unless
+`backmarket_require_imei` says so.
+
+**When it fails:** `ship_by_alert` fails while orders are late: its log lists them. Any other task says in its last
+lines what happened and what to do. Clear a task to repeat it; nothing is ever sent twice.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag
+
+from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
+from backmarket.operators.gate import BackMarketGateOperator
+from backmarket.operators.imei_update import BackMarketImeiUpdateOperator
+from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+from backmarket.operators.ship_by_alert import BackMarketShipByAlertOperator
+from backmarket.operators.shipment_order_refresh import BackMarketShipmentOrderRefreshOperator
+from backmarket.operators.tracking_upload import BackMarketTrackingUploadOperator
+
+
+@dag(
+    schedule=schedule("tracking_schedule"),
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    tags=[*TAGS, "orders", "tracking"],
+    doc_md=__doc__,
+)
+def backmarket_tracking_imei() -> None:
+    tracking_gate = BackMarketGateOperator(task_id="tracking_upload_gate", toggle="tracking_upload")
+    imei_gate = BackMarketGateOperator(task_id="imei_update_gate", toggle="imei_update")
+    prepare = BackMarketPrepareWarehouseOperator(
+        task_id="prepare_warehouse", trigger_rule="none_failed_min_one_success"
+    )
+    refresh = BackMarketShipmentOrderRefreshOperator(task_id="shipment_order_refresh")
+    tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
+    imei = BackMarketImeiUpdateOperator(task_id="imei_update")
+    alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done", retries=0)
+
+    [tracking_gate, imei_gate] >> prepare >> refresh
+    [tracking_gate, refresh] >> tracking
+    [imei_gate, refresh] >> imei
+    [tracking, imei] >> alert
+
+
+backmarket_tracking_imei()

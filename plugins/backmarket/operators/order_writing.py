@@ -1,0 +1,206 @@
+"""Makes each change of an order exactly once: written down, sent, and settled by what the order then shows.
+
+No idempotency key exists, and nothing can be taken back. So a change is marked sent before anything else; then the
+order is read by id, the change is sent only if that very document still allows it, and the order is read again. Three
+requests a change, one of them the write: at Back Market's limit that is six changes a second, more than any seller
+needs. Whatever stops this half-way leaves a row marked sent, and the next run begins by reading that order back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping
+
+    from backmarket.api.client import BackMarketClient
+    from backmarket.api.models import Order
+    from backmarket.warehouse.ledger import Ledger, RecordedChange, Settlement
+    from backmarket.warehouse.orders import OrderStaging
+
+    Payload = dict[str, Any]
+
+# A change that surely was not applied is sent again at once so often; then the next run, or the retry, goes on.
+MOST_TRIES = 3
+
+
+class ChangesWaitingError(Exception):
+    """Changes could not be sent now; they stay in the queue."""
+
+
+class OrderAction(Protocol):
+    """What one concern does to an order."""
+
+    unshown_is_final: bool
+    """Whether a change that was answered 200 and is not shown is over: sending it again would not help."""
+
+    def group(self, change: RecordedChange) -> Hashable:
+        """Return what changes that go out in one request have in common."""
+
+    def judge(self, order: OrderFacts, payloads: list[Payload]) -> Decision:
+        """Decide from the order as it is whether to send, and whether it was applied."""
+
+    def send(self, client: BackMarketClient, order: OrderFacts, payloads: list[Payload]) -> str | None:
+        """Make the one write; answer what a person should know of it."""
+
+
+@dataclass
+class OrderWriting:
+    """Sends one kind of change, and keeps ``backmarket.orders`` as current as the last reading."""
+
+    client: BackMarketClient
+    ledger: Ledger
+    staging: OrderStaging
+    action: OrderAction
+    log: Any
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def settle_unsettled(self) -> None:
+        """Find out, before anything new is sent, what became of changes whose end is not known."""
+        for changes in self._grouped(self.ledger.unsettled()):
+            order = self._read(changes)
+            if order is None:
+                continue
+            decision = self.action.judge(facts_of(order), _payloads(changes))
+            if decision.verdict == "done":
+                self._store(order, changes, "confirmed", "read back: applied")
+            else:
+                self._store(order, changes, "planned", "read back: not applied, safe to send")
+
+    def send_planned(self) -> None:
+        """Send the queue, each change in a cycle of its own.
+
+        :raises ChangesWaitingError: where some could not be sent now.
+        """
+        for changes in self._grouped(self.ledger.planned()):
+            for _ in range(MOST_TRIES):
+                if self._send(changes) != "planned":
+                    break
+            else:
+                self.counts["waiting"] += len(changes)
+        if waiting := self.counts["waiting"]:
+            raise ChangesWaitingError(
+                f"{waiting} changes could not be sent, or their orders not be read; backmarket.changes says why. All "
+                "others are done. They stay in the queue: the next run, or clearing this task, goes on with them."
+            )
+
+    def _send(self, changes: list[RecordedChange]) -> str:
+        """Go once through the cycle; return how it ended."""
+        ids = [change.change_id for change in changes]
+        taken = self.ledger.mark_sent(ids)
+        if taken != set(ids):
+            self.ledger.settle(taken, "planned", "another run is sending a part of this")
+            return "elsewhere"
+        order = self._read(changes, was_sent=False)
+        if order is None:
+            return "unread"
+        decision = self.action.judge(facts_of(order), _payloads(changes))
+        if decision.verdict == "done":
+            return self._store(order, changes, "confirmed", "was so already")
+        if decision.verdict != "send":
+            return self._store(order, changes, "superseded", f"Back Market shows: {decision.reason}")
+        return self._write(order, changes)
+
+    def _write(self, order: Order, changes: list[RecordedChange]) -> str:
+        from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError
+
+        try:
+            remark = self.action.send(self.client, facts_of(order), _payloads(changes))
+        except (RefusedError, NotFoundError) as error:
+            return self._read_back(changes, "refused", error.api_message or str(error))
+        except BackMarketError as error:
+            if error.surely_not_applied:
+                self._settle(changes, "planned", str(error))
+                raise
+            self._settle(changes, "unknown", str(error))
+            return self._read_back(changes, "planned", f"read back: not applied, safe to send. Before: {error}")
+        self.log.info("Sent: order %d, %s.", order.order_id, self.ledger.kind)
+        if self.action.unshown_is_final:
+            return self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
+        return self._read_back(changes, "unknown", "Back Market answered 200, but the order does not show it", remark)
+
+    def _read_back(
+        self, changes: list[RecordedChange], otherwise: Settlement, reason: str, remark: str | None = None
+    ) -> str:
+        """Settle a change by what the order shows now: confirmed where it is applied, whoever did that."""
+        order = self._read(changes)
+        if order is None:
+            return "unread"
+        decision = self.action.judge(facts_of(order), _payloads(changes))
+        if decision.verdict == "done":
+            return self._store(order, changes, "confirmed", remark)
+        return self._store(order, changes, otherwise, reason)
+
+    def _read(self, changes: list[RecordedChange], *, was_sent: bool = True) -> Order | None:
+        """Read the order of some changes; None where that concerns this order alone, after settling them.
+
+        :param was_sent: whether the change may have been applied.
+        :raises BackMarketError: where it concerns them all, after settling these.
+        """
+        from backmarket.api.errors import BackMarketError, NotFoundError, UnreadableDocumentError
+
+        order_id = int(changes[0].payload["order_id"])
+        try:
+            return self.client.get_order(order_id)
+        except NotFoundError:
+            self._settle(changes, "refused", f"Back Market has no order {order_id}")
+        except UnreadableDocumentError as error:
+            self._settle(changes, "unknown" if was_sent else "planned", f"the order cannot be understood: {error}")
+            self.counts["waiting"] += len(changes)
+        except BackMarketError as error:
+            self._settle(changes, "unknown" if was_sent else "planned", str(error))
+            raise
+        return None
+
+    def _store(self, order: Order, changes: list[RecordedChange], status: Settlement, reason: str | None) -> str:
+        """Settle changes and store the order they were judged by, in one transaction."""
+        with self.staging.connection.transaction():
+            self.staging.add([order], read_at=datetime.now(UTC))
+            self.staging.merge()
+            self.staging.clear()
+            self._settle(changes, status, reason)
+        return status
+
+    def _settle(self, changes: list[RecordedChange], status: Settlement, reason: str | None) -> None:
+        self.ledger.settle([change.change_id for change in changes], status, reason)
+        self.counts[status] += len(changes)
+        if status not in {"confirmed", "planned"}:
+            subjects = ", ".join(change.subject for change in changes)
+            self.log.warning("%s %s: %s. %s", self.ledger.kind, subjects, status, reason)
+
+    def _grouped(self, changes: Iterable[RecordedChange]) -> list[list[RecordedChange]]:
+        groups: dict[Hashable, list[RecordedChange]] = {}
+        for change in changes:
+            groups.setdefault(self.action.group(change), []).append(change)
+        return list(groups.values())
+
+
+def facts_of(order: Order) -> OrderFacts:
+    """Return what the rules know of an order, from the document just read."""
+    lines = tuple(
+        LineFacts(line.orderline_id, line.state, line.quantity, line.sku, line.imei, line.serial_number, line.product)
+        for line in order.orderlines
+    )
+    return OrderFacts(
+        order_id=order.order_id,
+        lines=lines,
+        state=order.state,
+        is_backship=bool(order.is_backship),
+        tracking_number=order.tracking_number,
+        paid_at=order.date_payment,
+        ship_by=order.expected_dispatch_date,
+    )
+
+
+def refused_already(refused: Mapping[tuple[str, str], Mapping[str, Any]], subject: str, payload: Payload) -> bool:
+    """Tell whether Back Market itself lately refused exactly this."""
+    return refused.get((subject, "")) == payload
+
+
+def _payloads(changes: list[RecordedChange]) -> list[Payload]:
+    return [change.payload for change in changes]

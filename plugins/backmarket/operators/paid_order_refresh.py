@@ -1,0 +1,39 @@
+"""Reads all orders that wait to be accepted, right before they are judged."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from backmarket.operators.base import BackMarketOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class BackMarketPaidOrderRefreshOperator(BackMarketOperator):
+    """Stores every order in state 1, whatever its modification date says, and whether or not downloads are on.
+
+    :raises ShortReadError: where the list stayed shorter than its own count; what was read is stored.
+    """
+
+    ui_color = "#d4edda"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the counts: orders new, changed, unchanged and quarantined, requests made, seconds taken."""
+        from backmarket.api.errors import ShortReadError
+        from backmarket.operators.order_reading import OrderReading
+        from backmarket.rules.order_facts import PAID
+        from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.orders import OrderStaging
+
+        began = monotonic()
+        with connect(self.warehouse_conn_id) as connection, self.hook as client:
+            reading = OrderReading(client, OrderStaging(connection, self.account))
+            complete = reading.read_list(state=PAID)
+            counts = reading.store("paid_orders", succeeded=complete)
+            counts |= {"requests": client.requests_made, "seconds": round(monotonic() - began, 1)}
+        reading.tell(self.log, counts)
+        if not complete:
+            raise ShortReadError(method="GET", path="/ws/orders")
+        return counts

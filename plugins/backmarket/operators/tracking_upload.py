@@ -1,0 +1,186 @@
+"""Ships orders: sends their tracking numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from backmarket.operators.base import BackMarketOperator
+from backmarket.rules.carriers import OTHER, find_carrier
+from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing
+from backmarket.rules.order_facts import ACCEPTED, Decision, wait
+from backmarket.rules.shipping import judge_shipments, judge_tracking, sendable_url
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from airflow.sdk import Context
+
+    from backmarket.api.client import BackMarketClient
+    from backmarket.rules.order_facts import OrderFacts
+    from backmarket.rules.shipping import Shipment
+    from backmarket.settings import ShippingSettings
+    from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.ledger import PlannedChange, RecordedChange
+
+SHIP = 3
+SAME_REFUSAL_AGAIN = timedelta(hours=1)
+
+
+class BackMarketTrackingUploadOperator(BackMarketOperator):
+    """Moves accepted orders that have a row in ``seller.shipments`` to state 3, each once.
+
+    Where ``backmarket_imei_update`` is on, an order of a single unit takes its identifier along. Should Back Market
+    refuse that, the order is shipped without it, unless ``backmarket_require_imei`` forbids.
+
+    :raises ChangesWaitingError: where some could not be sent now; the others are.
+    """
+
+    ui_color = "#f9d8b4"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many orders were planned, confirmed, refused and so on, and which shipments wait."""
+        from backmarket.operators.order_writing import OrderWriting
+        from backmarket.settings import ShippingSettings
+        from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.ledger import Ledger
+        from backmarket.warehouse.orders import OrderStaging
+
+        settings = ShippingSettings.load()
+        with connect(self.warehouse_conn_id) as connection, self.hook as client:
+            ledger, staging = Ledger(connection, self.account, "tracking"), OrderStaging(connection, self.account)
+            action = Shipping(identifiers_required=settings.require_imei)
+            writing = OrderWriting(client, ledger, staging, action, self.log)
+            writing.settle_unsettled()
+            changes = self._changes(connection, settings)
+            ledger.plan(changes, run_id=context["run_id"])
+            writing.send_planned()
+        held = [change.subject for change in changes if change.status == "refused"]
+        wanted = len(changes) - len(held)
+        self.log.info("Orders to ship: %d; ended: %s; rows held: %d.", wanted, dict(writing.counts), len(held))
+        return {"wanted": wanted, **writing.counts, "held": held}
+
+    def _changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
+        from backmarket.operators.order_writing import refused_already
+        from backmarket.warehouse.inventory import refused_lately
+        from backmarket.warehouse.ledger import PlannedChange
+        from backmarket.warehouse.orders_out import order_facts, shipments, shipper_aliases
+
+        now = datetime.now(UTC)
+        rows = shipments(connection, self.account)
+        orders = order_facts(connection, self.account, rows)
+        carried = self._carried(connection) if settings.imei_update else {}
+        aliases = shipper_aliases(connection, self.account)
+        refused = refused_lately(connection, self.account, "tracking", since=now - SAME_REFUSAL_AGAIN)
+        changes = []
+        for order_id, of_order in rows.items():
+            order = orders.get(order_id)
+            decision = judge_shipments(of_order, order, now=now)
+            if decision.verdict == "send" and order and settings.require_imei:
+                decision = _judge_phones(order, settings, carried.get(order_id))
+            if decision.verdict == "send":
+                payload = self._payload(of_order[0], aliases, carried.get(order_id))
+                if not refused_already(refused, str(order_id), payload):
+                    status = "dry_run" if settings.dry_run else "planned"
+                    changes.append(PlannedChange(str(order_id), payload, status=status))  # type: ignore[arg-type]
+            elif decision.verdict != "done":
+                self.log.warning("Shipment of order %d: %s", order_id, decision.reason)
+                changes.append(
+                    PlannedChange(str(order_id), {"order_id": order_id}, status="refused", reason=decision.reason)
+                )
+        return changes
+
+    def _carried(self, connection: Connection) -> dict[int, Identifiers]:
+        """Return what travels with the shipment, by order: only an order of a single unit may carry it."""
+        from backmarket.operators.device_planning import judge_devices
+
+        return {
+            each.order_id: each.identifiers
+            for each in judge_devices(connection, self.account, ships_with_order=False).values()
+            if each.decision.verdict == "send"
+            and each.order
+            and each.order.is_single_unit
+            and each.line
+            and each.line.state == ACCEPTED
+            and each.identifiers
+        }
+
+    def _payload(self, row: Shipment, aliases: Mapping[str, str], identifiers: Identifiers | None) -> dict[str, Any]:
+        carrier = find_carrier(row.shipper, aliases) if row.shipper else None
+        payload = {
+            "order_id": row.order_id,
+            "tracking_number": row.tracking_number,
+            "tracking_url": sendable_url(row.tracking_url),
+            "date_shipping": row.shipped_at.astimezone(UTC).isoformat() if row.shipped_at else None,
+            "shipper": carrier or (OTHER if row.shipper else None),
+            "imei": identifiers.imei if identifiers else None,
+            "serial_number": identifiers.serial_number if identifiers else None,
+        }
+        if row.shipper and carrier is None:
+            payload["unknown_shipper"] = row.shipper
+            self.log.warning(
+                "Order %d: Back Market knows no carrier %r; it goes as %s. A row in seller.shipper_aliases ties it to "
+                "one of theirs.",
+                row.order_id,
+                row.shipper,
+                OTHER,
+            )
+        if row.tracking_url and not payload["tracking_url"]:
+            self.log.warning("Order %d: its tracking URL cannot be sent and is left out.", row.order_id)
+        return {name: value for name, value in payload.items() if value is not None}
+
+
+class Shipping:
+    """Ships one order.
+
+    :param identifiers_required: whether an identifier that Back Market refuses keeps the shipment back.
+    """
+
+    unshown_is_final = False
+
+    def __init__(self, *, identifiers_required: bool) -> None:
+        self.identifiers_required = identifiers_required
+
+    def group(self, change: RecordedChange) -> Hashable:
+        """Each order by itself."""
+        return change.change_id
+
+    def judge(self, order: OrderFacts, payloads: list[dict[str, Any]]) -> Decision:
+        """Judge the order."""
+        return judge_tracking(order, payloads[0]["tracking_number"])
+
+    def send(self, client: BackMarketClient, order: OrderFacts, payloads: list[dict[str, Any]]) -> str | None:
+        """Ship it, with its identifier if it has one, and without where Back Market refuses only that."""
+        from backmarket.api.errors import RefusedError
+
+        (payload,) = payloads
+        shipped_at = payload.get("date_shipping")
+        shipment = {
+            "tracking_number": payload["tracking_number"],
+            "tracking_url": payload.get("tracking_url"),
+            "date_shipping": datetime.fromisoformat(shipped_at) if shipped_at else None,
+            "shipper": payload.get("shipper"),
+        }
+        unknown = payload.get("unknown_shipper")
+        remark = f"went as {OTHER}: Back Market knows no carrier {unknown!r}" if unknown else None
+        wanted = Identifiers(payload.get("imei"), payload.get("serial_number"))
+        missing = still_missing(order.lines[0], wanted) if order.is_single_unit else Identifiers()
+        try:
+            client.update_order(
+                order.order_id, SHIP, **shipment, imei=missing.imei, serial_number=missing.serial_number
+            )
+        except RefusedError as error:
+            if missing == Identifiers() or self.identifiers_required:
+                raise
+            client.update_order(order.order_id, SHIP, **shipment)
+            refusal = f"shipped without its identifier, which Back Market refused: {error.api_message}"
+            return "; ".join(filter(None, (remark, refusal)))
+        return remark
+
+
+def _judge_phones(order: OrderFacts, settings: ShippingSettings, carried: Identifiers | None) -> Decision:
+    phones = phones_without_imei(order, settings.phone_titles, carried)
+    if phones:
+        named = ", ".join(map(str, phones))
+        return wait(f"backmarket_require_imei is on, and there is no valid IMEI for line {named}")
+    return Decision("send")

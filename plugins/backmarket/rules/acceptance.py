@@ -1,0 +1,120 @@
+"""Decides which paid order lines are accepted: those whose units the seller has, oldest order first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backmarket.rules.inventory import is_reserved, is_stale, orders_known_until, units_left
+from backmarket.rules.order_facts import (
+    ACCEPTED_OR_LATER,
+    DONE,
+    NOT_PAYABLE_YET,
+    PAID,
+    SEND,
+    Decision,
+    LineFacts,
+    OrderFacts,
+    refuse,
+    wait,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from backmarket.rules.inventory import OrderLineRow, StockPolicy, StockRow
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The paid lines of one SKU of one order: Back Market accepts them in one call.
+
+    :param sku: Back Market's ``listing``, to the letter.
+    """
+
+    order: OrderFacts
+    sku: str
+    lines: tuple[LineFacts, ...]
+
+    @property
+    def orderline_ids(self) -> tuple[int, ...]:
+        """Its lines."""
+        return tuple(line.orderline_id for line in self.lines)
+
+
+def requests(orders: Iterable[OrderFacts]) -> list[Request]:
+    """Return what could be accepted, in the order in which it was promised: by payment, then by order id."""
+    found = []
+    for order in orders:
+        paid: dict[str, list[LineFacts]] = {}
+        for line in order.lines:
+            if line.state == PAID:
+                paid.setdefault(line.sku or "", []).append(line)
+        found += [Request(order, sku, tuple(lines)) for sku, lines in paid.items()]
+    return sorted(found, key=lambda each: (each.order.paid_at is None, each.order.paid_at, each.order.order_id))
+
+
+def judge_acceptance(order: OrderFacts, sku: str, orderline_ids: Collection[int]) -> Decision:
+    """Decide, from an order as it is, whether lines are to be accepted, and whether they were."""
+    if not sku:
+        return refuse("the line has no SKU, without which Back Market accepts nothing: accept it in the Back Office")
+    states = {line.state for line in order.lines if line.orderline_id in orderline_ids}
+    if PAID not in states:
+        if states & ACCEPTED_OR_LATER:
+            return DONE
+        return wait("not paid, or on hold") if states & NOT_PAYABLE_YET else refuse("cancelled or never paid")
+    beside = {line.state for line in order.lines if line.sku == sku} & NOT_PAYABLE_YET
+    if beside:
+        return wait("another line of this SKU is on hold or not paid, and one call accepts every line of a SKU")
+    return SEND
+
+
+def judge_stock(
+    queue: Sequence[Request],
+    stock: Mapping[str, StockRow],
+    lines: Mapping[str, Sequence[OrderLineRow]],
+    policy: StockPolicy,
+    *,
+    now: datetime,
+) -> list[Decision]:
+    """Decide for each request, in the order of the queue, whether the seller has its units.
+
+    What is left of the count after all accepted lines, and after the paid lines of older orders whether or not they
+    could be accepted, must cover it. Safety quantity plays no part: it was sold already.
+
+    :param stock: by SKU in lower case.
+    :param lines: the lines that matter to the stock, by SKU in lower case.
+    """
+    promised: dict[str, list[OrderLineRow]] = {
+        sku: [line for line in own if line.state in ACCEPTED_OR_LATER] for sku, own in lines.items()
+    }
+    decisions = []
+    for request in queue:
+        key = request.sku.lower()
+        row = stock.get(key)
+        asked = [line for line in lines.get(key, ()) if line.orderline_id in request.orderline_ids]
+        decisions.append(_judge_units(request, asked, row, promised.get(key, []), policy, now=now))
+        promised.setdefault(key, []).extend(asked)
+    return decisions
+
+
+def _judge_units(
+    request: Request,
+    asked: Sequence[OrderLineRow],
+    row: StockRow | None,
+    promised: Sequence[OrderLineRow],
+    policy: StockPolicy,
+    *,
+    now: datetime,
+) -> Decision:
+    if row is None:
+        return refuse(f"stock: seller.stock has no row, or several, for SKU {request.sku}")
+    if is_stale(row, policy, now=now):
+        return refuse(f"stock: the count of {row.counted_at:%Y-%m-%d %H:%M} UTC is too old to promise anything on it")
+    known_until = orders_known_until(row, policy)
+    needed = sum(line.quantity for line in asked if is_reserved(line, known_until, policy.known_from))
+    left = units_left(row, promised, policy)
+    if needed > max(left, 0):
+        return refuse(f"stock: {needed} needed, {max(left, 0)} of {row.quantity} left after older promises")
+    return SEND

@@ -1,0 +1,105 @@
+"""What accepting, shipping and identifying read: orders as rules see them, and the seller's tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from backmarket.rules.identifiers import Device
+from backmarket.rules.inventory import StockRow
+from backmarket.rules.order_facts import SOLD, LineFacts, OrderFacts
+from backmarket.rules.shipping import Shipment
+from backmarket.warehouse import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from backmarket.warehouse.connection import Connection
+
+
+class LateOrder(NamedTuple):
+    """An order that the seller has to ship soon, or had to.
+
+    :param waits_for: stock, acceptance, shipment or tracking.
+    :param hours_left: to its ship-by time; negative once that has passed.
+    """
+
+    order_id: int
+    waits_for: str
+    reason: str | None
+    ship_by: datetime
+    hours_left: float
+
+
+def order_facts(connection: Connection, account: str, order_ids: Iterable[int]) -> dict[int, OrderFacts]:
+    """Return orders as they were last read; those unknown, or served no more, are absent."""
+    parameters = {"account": account, "order_ids": list(order_ids)}
+    rows = connection.execute(sql.statement("orders_out/select_order_facts"), parameters).fetchall()
+    found = {}
+    for (order_id, state, is_backship, number, paid_at, ship_by), own in groupby(rows, key=lambda row: row[:6]):
+        lines = tuple(LineFacts(*row[6:]) for row in own)
+        found[order_id] = OrderFacts(order_id, lines, state, is_backship, number, paid_at, ship_by)
+    return found
+
+
+def paid_orders(connection: Connection, account: str) -> list[OrderFacts]:
+    """Return the orders with a line that is paid and not accepted."""
+    rows = connection.execute(sql.statement("orders_out/select_paid_orders"), {"account": account})
+    return list(order_facts(connection, account, [order_id for (order_id,) in rows]).values())
+
+
+def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> dict[str, StockRow]:
+    """Return counts by SKU in lower case; a SKU with several rows has none that could be trusted."""
+    parameters = {"account": account, "skus": list(skus)}
+    rows = [StockRow(*row) for row in connection.execute(sql.statement("orders_out/select_stock"), parameters)]
+    met = Counter(row.sku.lower() for row in rows)
+    return {row.sku.lower(): row for row in rows if met[row.sku.lower()] == 1}
+
+
+def shipments(connection: Connection, account: str) -> dict[int, list[Shipment]]:
+    """Return the rows of ``seller.shipments`` that may matter, by order, the most urgent order first."""
+    found: dict[int, list[Shipment]] = {}
+    for row in connection.execute(sql.statement("orders_out/select_shipments"), {"account": account}):
+        found.setdefault(row[0], []).append(Shipment(*row))
+    return found
+
+
+def devices(connection: Connection, account: str) -> list[Device]:
+    """Return the rows of ``seller.devices`` that may matter, the most urgent order first."""
+    return [
+        Device(*row) for row in connection.execute(sql.statement("orders_out/select_devices"), {"account": account})
+    ]
+
+
+def lines_by_imei(connection: Connection, account: str, imeis: Iterable[str]) -> dict[str, set[int]]:
+    """Return which lines, sold and not taken back, have some IMEIs."""
+    parameters = {"account": account, "imeis": list(imeis), "states": list(SOLD)}
+    found: dict[str, set[int]] = {}
+    for imei, orderline_id in connection.execute(sql.statement("orders_out/select_imei_lines"), parameters):
+        found.setdefault(imei, set()).add(orderline_id)
+    return found
+
+
+def orders_to_read(connection: Connection, account: str, *, most: int) -> list[int]:
+    """Return orders that the seller's tables name and of which too little is known here, newest first."""
+    parameters = {"account": account, "most": most}
+    rows = connection.execute(sql.statement("orders_out/select_orders_to_read"), parameters)
+    return [order_id for (order_id,) in rows]
+
+
+def shipper_aliases(connection: Connection, account: str) -> dict[str, str]:
+    """Return the seller's names of carriers with Back Market's name for each."""
+    return dict(connection.execute(sql.statement("orders_out/select_aliases"), {"account": account}).fetchall())
+
+
+def desk_counts(connection: Connection, account: str) -> dict[str, int]:
+    """Return how many open orders wait for what."""
+    return dict(connection.execute(sql.statement("orders_out/select_desk"), {"account": account}).fetchall())
+
+
+def late_orders(connection: Connection, account: str, *, hours: int) -> list[LateOrder]:
+    """Return the orders that the seller has to ship within so many hours, or had to; the latest first."""
+    parameters = {"account": account, "hours": hours}
+    return [LateOrder(*row) for row in connection.execute(sql.statement("orders_out/select_late"), parameters)]

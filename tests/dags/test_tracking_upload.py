@@ -1,0 +1,311 @@
+"""Rows of ``seller.shipments`` ship their orders, once each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.api.client import BackMarketClient
+from backmarket.api.errors import RefusedError
+from sandbox.dice import luhn_digit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+    from sandbox.remote import Sandbox
+    from tests.dags.conftest import Run
+
+PHONE, TABLET = "IP13-128-MID-C", "IPAD9-64-SIL-C"
+
+
+@pytest.fixture
+def ship(connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run]) -> Callable[..., Run]:
+    """Run ``backmarket_tracking_imei`` with tracking alone switched on, and no alarm for what is late."""
+    switch_on("tracking_upload", ship_by_alert_hours=-1_000_000)
+    return lambda: run_dag("backmarket_tracking_imei")
+
+
+def _imei(number: int) -> str:
+    body = f"35{number:012d}"
+    return f"{body}{luhn_digit(body)}"
+
+
+def _order(sandbox: Sandbox, *lines: tuple[str, int, int], **wish: Any) -> int:
+    """Make an order of lines (SKU, quantity, state)."""
+    wishes = [{"sku": sku, "quantity": quantity, "state": state} for sku, quantity, state in lines]
+    return int(sandbox.create_order(lines=wishes, force=True, **wish)["order_id"])
+
+
+def _row(database: psycopg.Connection[Any], order_id: int, number: str | None = "6X1", **more: Any) -> None:
+    row = {"order_id": order_id, "tracking_number": number, **more}
+    query = f"insert into seller.shipments ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})"
+    database.execute(query.encode(), list(row.values()))
+
+
+def _device(database: psycopg.Connection[Any], order_id: int, **more: Any) -> None:
+    row = {"order_id": order_id, **more}
+    query = f"insert into seller.devices ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})"
+    database.execute(query.encode(), list(row.values()))
+
+
+def _states(sandbox: Sandbox, order_id: int) -> list[int]:
+    return [line["state"] for line in sandbox.order(order_id)["orderlines"]]
+
+
+def _shipped(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The bodies of all writes that were applied."""
+    return [entry["body"] for entry in sandbox.journal("POST") if entry["applied"]]
+
+
+def _ledger(database: psycopg.Connection[Any], order_id: int) -> list[tuple[Any, ...]]:
+    query = b"select status, reason from backmarket.changes where kind = 'tracking' and subject = %s order by change_id"
+    return database.execute(query, [str(order_id)]).fetchall()
+
+
+def test_an_accepted_order_is_shipped_once_with_all_it_needs(
+    ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """State 3 with number, URL, date and Back Market's name of the carrier, also where downloads are off."""
+    order_id = _order(connected, (PHONE, 1, 2), (TABLET, 2, 2), ("GONE", 1, 4))
+    url = "https://track.example/6X1"
+    _row(database, order_id, " 6X1 ", shipper="DHL_EXPRESS", tracking_url=url, shipped_at="2026-01-02T03:04:05Z")
+    run = ship()
+    assert run.state == "success"
+    assert run.tasks["imei_update"] == "skipped"
+    assert _states(connected, order_id) == [3, 3, 4]
+    (body,) = _shipped(connected)
+    assert body == {
+        "order_id": order_id,
+        "new_state": 3,
+        "tracking_number": "6X1",
+        "tracking_url": url,
+        "date_shipping": "2026-01-02T03:04:05Z",
+        "shipper": "DHL Express",
+    }
+    stored = database.execute(
+        b"select tracking_number, shipper from backmarket.orders where order_id = %s", [order_id]
+    ).fetchall()
+    assert stored == [("6X1", "DHL Express")]
+    assert _ledger(database, order_id) == [("confirmed", None)]
+    connected.clear_journal()
+    assert ship().xcoms["tracking_upload"]["wanted"] == 0
+    assert connected.journal("POST") == []
+
+
+def test_a_carrier_is_tied_by_the_sellers_own_table_or_goes_as_other(
+    ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """An unknown name does not hold a parcel up; the ledger says what it was."""
+    tied, unknown = _order(connected, (PHONE, 1, 2)), _order(connected, (PHONE, 1, 2))
+    database.execute(b"insert into seller.shipper_aliases (alias, shipper) values ('Brown vans', 'ups ground')")
+    _row(database, tied, shipper="BROWN-VANS")
+    _row(database, unknown, shipper="Pigeon & Sons")
+    ship()
+    assert connected.order(tied)["shipper"] == "UPS Ground"
+    assert connected.order(unknown)["shipper"] == "Other"
+    ((status, reason),) = _ledger(database, unknown)
+    assert status == "confirmed"
+    assert "Pigeon & Sons" in reason
+
+
+def test_what_cannot_be_shipped_says_why_and_goes_when_that_changes(
+    ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """No number, two shipments, not accepted, unknown, Back Market's own shipping, cancelled."""
+    no_number = _order(connected, (PHONE, 1, 2))
+    twice = _order(connected, (PHONE, 1, 2))
+    paid = _order(connected, (PHONE, 1, 1), (TABLET, 1, 2))
+    backship = _order(connected, (PHONE, 1, 2), is_backship=True)
+    cancelled = _order(connected, (PHONE, 1, 4))
+    unknown = 999
+    _row(database, no_number, "  ")
+    _row(database, twice, "A")
+    _row(database, twice, "B")
+    for order_id in (paid, backship, cancelled, unknown):
+        _row(database, order_id)
+    run = ship()
+    assert run.state == "success"
+    assert _shipped(connected) == []
+    reasons = {
+        order_id: _ledger(database, order_id) for order_id in (no_number, twice, paid, backship, cancelled, unknown)
+    }
+    for order_id, words in {
+        no_number: "tracking number is missing",
+        twice: "2 different shipments",
+        paid: "waits: not all lines are accepted",
+        backship: "Back Market ships this order itself",
+        cancelled: "cancelled or refunded",
+        unknown: "not known here",
+    }.items():
+        ((status, reason),) = reasons[order_id]
+        assert status == "refused"
+        assert words in reason
+    ship()
+    assert {order_id: _ledger(database, order_id) for order_id in reasons} == reasons
+
+    database.execute(b"update seller.shipments set tracking_number = 'N' where order_id = %s", [no_number])
+    database.execute(b"delete from seller.shipments where tracking_number = 'B'")
+    connected.patch_order(paid, orderlines=[{**line, "state": 2} for line in connected.order(paid)["orderlines"]])
+    ship()
+    assert {body["order_id"]: body["tracking_number"] for body in _shipped(connected)} == {
+        no_number: "N",
+        twice: "A",
+        paid: "6X1",
+    }
+
+
+def test_a_second_number_for_a_shipped_order_is_refused(
+    ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """What is shipped stays as it is."""
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id, "A")
+    ship()
+    database.execute(b"update seller.shipments set tracking_number = 'B'")
+    ship()
+    assert connected.order(order_id)["tracking_number"] == "A"
+    (first, second) = _ledger(database, order_id)
+    assert first == ("confirmed", None)
+    assert "second shipment" in second[1]
+
+
+def test_a_single_unit_takes_its_identifier_along(
+    ship: Callable[..., Run], connected: Sandbox, switch_on: Callable[..., None], database: psycopg.Connection[Any]
+) -> None:
+    """One write for both, where identifiers are switched on; an invalid one stays here and the parcel goes."""
+    switch_on("tracking_upload", "imei_update")
+    fine, invalid = _order(connected, (PHONE, 1, 2)), _order(connected, (PHONE, 1, 2))
+    for order_id in (fine, invalid):
+        _row(database, order_id)
+    _device(database, fine, imei=_imei(1))
+    _device(database, invalid, imei=_imei(2)[:-1])
+    run = ship()
+    assert run.state == "success"
+    assert {body["order_id"]: body.get("imei") for body in _shipped(connected)} == {fine: _imei(1), invalid: None}
+    assert connected.order(fine)["orderlines"][0]["imei"] == _imei(1)
+    assert connected.order(invalid)["orderlines"][0]["imei"] == ""
+    ship()
+    assert connected.journal("PATCH") == []
+    query = b"select status, reason from backmarket.changes where kind = 'imei'"
+    ((status, reason),) = database.execute(query).fetchall()[-1:]
+    assert status == "refused"
+    assert "14 digits" in reason
+
+
+def test_an_identifier_that_back_market_refuses_does_not_hold_the_parcel_up(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The order is shipped without it, by one write, and the ledger says why."""
+    switch_on("tracking_upload", "imei_update")
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(3))
+    update = BackMarketClient.update_order
+
+    def refuse_imeis(self: BackMarketClient, *args: Any, **fields: Any) -> Any:
+        if fields.get("imei"):
+            raise RefusedError(api_message="this IMEI is blocked")
+        return update(self, *args, **fields)
+
+    monkeypatch.setattr(BackMarketClient, "update_order", refuse_imeis)
+    assert ship().state == "success"
+    assert _states(connected, order_id) == [3]
+    assert len(_shipped(connected)) == 1
+    ((status, reason),) = _ledger(database, order_id)
+    assert status == "confirmed"
+    assert "this IMEI is blocked" in reason
+
+
+def test_required_imeis_hold_phones_back_and_nothing_else(
+    ship: Callable[..., Run], connected: Sandbox, switch_on: Callable[..., None], database: psycopg.Connection[Any]
+) -> None:
+    """With ``backmarket_require_imei`` a phone ships once its IMEI is there; a tablet ships anyway."""
+    switch_on("tracking_upload", "imei_update", require_imei=True)
+    phone, tablet = _order(connected, (PHONE, 1, 2)), _order(connected, (TABLET, 1, 2))
+    pair = _order(connected, (PHONE, 1, 2), (TABLET, 1, 2))
+    for order_id in (phone, tablet, pair):
+        _row(database, order_id)
+    ship()
+    assert [body["order_id"] for body in _shipped(connected)] == [tablet]
+    assert "backmarket_require_imei" in _ledger(database, phone)[0][1]
+    _device(database, phone, imei=_imei(5))
+    _device(database, pair, sku=PHONE, imei=_imei(6))
+    ship()
+    ship()
+    assert _states(connected, phone) == [3]
+    assert _states(connected, pair) == [3, 3]
+    assert connected.order(pair)["orderlines"][0]["imei"] == _imei(6)
+
+
+@pytest.mark.parametrize(("on", "off"), [("tracking_upload", "imei_update"), ("imei_update", "tracking_upload")])
+def test_the_toggles_work_separately(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    on: str,
+    off: str,
+) -> None:
+    """With one off, the other does all of its work and none of the other's."""
+    switch_on(on, ship_by_alert_hours=-1_000_000)
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(7))
+    run = run_dag("backmarket_tracking_imei")
+    assert run.state == "success"
+    assert run.tasks[off] == "skipped"
+    (line,) = connected.order(order_id)["orderlines"]
+    assert (line["state"], line["imei"]) == ((3, "") if on == "tracking_upload" else (2, _imei(7)))
+
+
+def test_everything_off_touches_nothing(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run]
+) -> None:
+    """All tasks are skipped, no request is made."""
+    switch_on()
+    run = run_dag("backmarket_tracking_imei")
+    assert set(run.tasks.values()) == {"skipped"}
+    assert connected.journal() == []
+
+
+def test_a_dry_run_sends_nothing(
+    ship: Callable[..., Run], connected: Sandbox, switch_on: Callable[..., None], database: psycopg.Connection[Any]
+) -> None:
+    """The ledger holds what would be sent."""
+    switch_on("tracking_upload", "imei_update", dry_run=True)
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(8))
+    ship()
+    assert connected.journal("POST") + connected.journal("PATCH") == []
+    assert _ledger(database, order_id) == [("dry_run", None)]
+
+
+def test_late_orders_fail_a_task_of_their_own(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """Below the limit of hours the alarm rings, although all that could be shipped is shipped; above, it is quiet."""
+    switch_on("tracking_upload")
+    shipped, waiting = _order(connected, (PHONE, 1, 2)), _order(connected, (PHONE, 1, 2))
+    unpaid = _order(connected, (PHONE, 1, 8))
+    for order_id in (shipped, waiting, unpaid):
+        connected.patch_order(order_id, expected_dispatch_date="2026-01-01T00:00:00Z")
+        _row(database, order_id, None if order_id == waiting else "6X1")
+    run = run_dag("backmarket_tracking_imei")
+    assert run.state == "failed"
+    assert run.tasks["tracking_upload"] == "success"
+    assert run.tasks["ship_by_alert"] == "failed"
+    assert _states(connected, shipped) == [3]
+    rows = database.execute(
+        b"select order_id, waits_for, hours_left < 0 from backmarket.order_desk order by 1"
+    ).fetchall()
+    assert rows == [(shipped, "carrier", None), (waiting, "tracking", True), (unpaid, "payment", True)]
+    database.execute(b"update seller.shipments set tracking_number = '6X2' where order_id = %s", [waiting])
+    assert run_dag("backmarket_tracking_imei").state == "success"
