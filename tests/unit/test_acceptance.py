@@ -1,0 +1,108 @@
+"""Units are promised once, to the oldest order first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
+from backmarket.rules.inventory import OrderLineRow, StockPolicy, StockRow
+from backmarket.rules.order_facts import LineFacts, OrderFacts
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+POLICY = StockPolicy()
+
+
+def _order(order_id: int, *lines: tuple[str, int, int], age_hours: int = 1) -> OrderFacts:
+    """An order of lines (SKU, quantity, state), paid so many hours ago."""
+    facts = tuple(
+        LineFacts(order_id * 10 + number, state, quantity, sku) for number, (sku, quantity, state) in enumerate(lines)
+    )
+    return OrderFacts(order_id, facts, paid_at=NOW - timedelta(hours=age_hours))
+
+
+def _rows(*orders: OrderFacts, accepted_at: datetime | None = None) -> dict[str, list[OrderLineRow]]:
+    found: dict[str, list[OrderLineRow]] = {}
+    for order in orders:
+        for line in order.lines:
+            row = OrderLineRow(
+                line.orderline_id,
+                order.order_id,
+                line.sku or "",
+                line.quantity,
+                line.state,
+                None,
+                order.paid_at,
+                accepted_at,
+            )
+            found.setdefault((line.sku or "").lower(), []).append(row)
+    return found
+
+
+def _accepted(stock: int, *orders: OrderFacts, policy: StockPolicy = POLICY, counted: datetime = NOW) -> list[int]:
+    """Which orders' requests are covered."""
+    queue = requests(orders)
+    row = StockRow("a", stock, counted)
+    decisions = judge_stock(queue, {"a": row}, _rows(*orders, accepted_at=NOW), policy, now=NOW)
+    return [each.order.order_id for each, decision in zip(queue, decisions, strict=True) if decision.verdict == "send"]
+
+
+def test_the_queue_goes_by_payment_then_by_id() -> None:
+    """Lines of one SKU of one order are one request; lines that are not paid are none."""
+    first, second = _order(2, ("A", 1, 1), ("A", 1, 1), ("B", 1, 9)), _order(1, ("A", 1, 1))
+    unpaid = OrderFacts(0, (LineFacts(5, 1, 1, "A"),))
+    assert [(each.order.order_id, len(each.lines)) for each in requests([unpaid, first, second])] == [
+        (1, 1),
+        (2, 2),
+        (0, 1),
+    ]
+    assert [each.order.order_id for each in requests([second, _order(9, ("A", 1, 1), age_hours=5)])] == [9, 1]
+
+
+def test_older_promises_come_first() -> None:
+    """Three units, three orders of two: the oldest gets them, and those behind wait for a person, not for luck."""
+    orders = [_order(number, ("A", 2, 1), age_hours=9 - number) for number in (1, 2, 3)]
+    assert _accepted(3, *orders) == [1]
+    assert _accepted(3, _order(1, ("A", 4, 1), age_hours=5), _order(2, ("A", 1, 1))) == []
+
+
+def test_what_was_accepted_after_the_count_is_promised_already() -> None:
+    """An accepted line that the count cannot know of takes its units, however young its order."""
+    assert _accepted(1, _order(1, ("A", 1, 2)), _order(2, ("A", 1, 1)), counted=NOW - timedelta(hours=1)) == []
+    assert _accepted(1, _order(1, ("A", 1, 2)), _order(2, ("A", 1, 1)), counted=NOW) == [2]
+
+
+def test_a_count_that_knows_of_paid_orders_has_set_their_units_aside() -> None:
+    """With ``backmarket_stock_known_from`` = paid, an order paid before the count needs nothing more."""
+    policy = StockPolicy(known_from="paid")
+    assert _accepted(0, _order(1, ("A", 1, 1)), policy=policy) == [1]
+    assert _accepted(0, _order(1, ("A", 1, 1)), policy=policy, counted=NOW - timedelta(hours=2)) == []
+
+
+def test_safety_plays_no_part() -> None:
+    """What was sold already is not held back."""
+    assert _accepted(1, _order(1, ("A", 1, 1)), policy=StockPolicy(safety_qty=5)) == [1]
+
+
+@given(st.integers(-2, 9), st.lists(st.tuples(st.integers(1, 3), st.integers(0, 5)), max_size=8))
+def test_never_more_is_promised_than_is_there(stock: int, wanted: list[tuple[int, int]]) -> None:
+    """The sum of what is accepted fits the count, and who is accepted is older than who is not."""
+    orders = [_order(number, ("A", quantity, 1), age_hours=age) for number, (quantity, age) in enumerate(wanted, 1)]
+    accepted = _accepted(stock, *orders)
+    assert sum(order.lines[0].quantity for order in orders if order.order_id in accepted) <= max(stock, 0)
+    queue = [each.order.order_id for each in requests(orders)]
+    assert accepted == queue[: len(accepted)]
+
+
+def test_the_state_of_the_order_decides_first() -> None:
+    """Paid is sent, accepted is done, on hold waits, also beside a paid line of the same SKU."""
+    order = _order(1, ("A", 1, 1), ("A", 1, 2), ("B", 1, 9), ("C", 1, 4), ("D", 1, 1), ("D", 1, 9))
+    verdicts = {
+        sku: judge_acceptance(order, sku, [line.orderline_id for line in order.lines if line.sku == sku]).verdict
+        for sku in "ABCD"
+    }
+    assert verdicts == {"A": "send", "B": "wait", "C": "refuse", "D": "wait"}
+    assert judge_acceptance(order, "A", [11]).verdict == "done"
+    assert judge_acceptance(_order(1, ("", 1, 1)), "", [10]).verdict == "refuse"

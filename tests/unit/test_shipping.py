@@ -1,0 +1,84 @@
+"""Which shipment row ships which order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backmarket.rules.order_facts import LineFacts, OrderFacts
+from backmarket.rules.shipping import Shipment, judge_shipments, judge_tracking, sendable_url
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+STATES = st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), min_size=1, max_size=4)
+
+
+def _order(*states: int, **more: Any) -> OrderFacts:
+    return OrderFacts(1, tuple(LineFacts(number, state, 1, "A") for number, state in enumerate(states)), **more)
+
+
+@given(STATES)
+def test_an_order_is_shipped_when_all_its_lines_are_accepted_or_final(states: list[int]) -> None:
+    """One line that is not accepted yet holds it; without an accepted line there is nothing to ship."""
+    verdict = judge_tracking(_order(*states), "T").verdict
+    assert (verdict == "wait") == bool({0, 1, 8, 9} & set(states))
+    assert (verdict == "send") == (not {0, 1, 8, 9} & set(states) and 2 in states)
+
+
+@given(STATES)
+def test_after_the_shipment_it_is_done(states: list[int]) -> None:
+    """Whatever was sent is recognised once every accepted line is shipped under that number."""
+    if judge_tracking(_order(*states), "T 1").verdict == "send":
+        shipped = [3 if state == 2 else state for state in states]
+        assert judge_tracking(_order(*shipped, tracking_number="t1"), "T 1").verdict == "done"
+        assert judge_tracking(_order(*shipped, tracking_number="T2"), "T 1").verdict == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict", "words"),
+    [
+        ({"tracking_number": "T", "shipped_at": NOW - timedelta(days=1)}, "send", ""),
+        ({"tracking_number": None}, "refuse", "missing"),
+        ({"tracking_number": "T" * 201}, "refuse", "200"),
+        ({"tracking_number": "T\n"}, "refuse", "cannot be printed"),
+        ({"tracking_number": "T", "shipped_at": NOW + timedelta(hours=1)}, "wait", "future"),
+    ],
+)
+def test_a_row_must_be_right(row: dict[str, Any], verdict: str, words: str) -> None:
+    """What Back Market would refuse is refused here, in words."""
+    decision = judge_shipments([Shipment(1, **row)], _order(2), now=NOW)
+    assert decision.verdict == verdict
+    assert words in decision.reason
+
+
+def test_the_same_row_twice_is_one_shipment() -> None:
+    """Only rows that differ contradict each other."""
+    same, other = Shipment(1, "T"), Shipment(1, "U")
+    assert judge_shipments([same, same], _order(2), now=NOW).verdict == "send"
+    assert judge_shipments([same, other], _order(2), now=NOW).verdict == "refuse"
+
+
+def test_back_markets_own_shipping_gets_no_tracking() -> None:
+    """Neither from the table nor at the last look."""
+    assert judge_shipments([Shipment(1, "T")], _order(2, is_backship=True), now=NOW).verdict == "refuse"
+    assert judge_tracking(_order(2, is_backship=True), "T").verdict == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://t.example/1", True),
+        ("http://t.example/1", True),
+        ("t.example/1", False),
+        ("javascript:alert(1)", False),
+        ("https://[", False),
+        ("https://t.example/" + "x" * 300, False),
+        (None, False),
+    ],
+)
+def test_a_link_that_cannot_be_sent_is_left_out(url: str | None, *, sent: bool) -> None:
+    """A parcel is not held up for its link."""
+    assert sendable_url(url) == (url if sent else None)
