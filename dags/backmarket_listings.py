@@ -1,30 +1,49 @@
 """
-### Listings in
+### Listings in, new listings and products out
 
-Every hour, reads every listing in every market into PostgreSQL: prices and states per market, quantities once.
+Every hour, reads every listing in every market into PostgreSQL, and puts on sale what `seller.catalog` has more.
 
-**Switches** (Admin → Variables): `backmarket_enabled` and `backmarket_active_listing_download`.
+**Switches** (Admin → Variables): `backmarket_enabled`, and each on its own: `backmarket_active_listing_download`,
+`backmarket_listing_creation`, `backmarket_product_creation`. With `backmarket_dry_run` all is checked and planned,
+and nothing is sent.
 
-**A run** reads each market of `backmarket_markets` to its end, in a task of its own. A listing that a complete read
+**In:** each market of `backmarket_markets` is read to its end, in a task of its own. A listing that a complete read
 does not hold is marked as gone; a short read marks nothing. Each change of a price, quantity or state is kept in
 `backmarket.listing_offer_history`.
 
+**Out:** rows of `seller.catalog` that have no listing are checked, sent in batches within the 2,000 SKU lines an
+hour that Back Market allows, and read back. `backmarket.catalog_readiness` says of every SKU whether it is listed,
+ready or refused, with all reasons. What Back Market refused is sent again once its row changes, or by a run with
+`retry_refused`.
+
 **When it fails:** the last lines of the failed task's log say what happened and what to do. Clear the task to
-repeat it; that is always safe. `quarantine_check` fails when documents could not be understood: all others are
-stored.
+repeat it; that is always safe: nothing is sent twice, a lost answer is settled by reading back. `quarantine_check`
+fails when documents could not be understood: all others are stored.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import dag
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Param, dag
 
 from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
 from backmarket.operators.active_listing_download import BackMarketActiveListingDownloadOperator
+from backmarket.operators.category_download import BackMarketCategoryDownloadOperator
 from backmarket.operators.gate import BackMarketGateOperator
-from backmarket.operators.listing_report import BackMarketListingAnnouncementOperator
+from backmarket.operators.listing_creation import BackMarketListingCreationOperator
+from backmarket.operators.listing_creation_plan import BackMarketListingCreationPlanOperator
+from backmarket.operators.listing_creation_results import BackMarketListingCreationResultsOperator
+from backmarket.operators.listing_report import (
+    BackMarketListingAnnouncementOperator,
+    BackMarketListingCreationCheckOperator,
+)
 from backmarket.operators.markets import BackMarketMarketsOperator
 from backmarket.operators.order_report import BackMarketQuarantineCheckOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+
+if TYPE_CHECKING:
+    from backmarket.rules.catalog import Kind
 
 
 @dag(
@@ -35,10 +54,15 @@ from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOpe
     default_args=default_args(),
     tags=[*TAGS, "listings"],
     doc_md=__doc__,
+    params={"retry_refused": Param(False, type="boolean", title="Try again what Back Market refused")},
 )
 def backmarket_listings() -> None:
-    gate = BackMarketGateOperator(task_id="active_listing_download_gate", toggle="active_listing_download")
-    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+    download_gate = BackMarketGateOperator(task_id="active_listing_download_gate", toggle="active_listing_download")
+    listing_gate = BackMarketGateOperator(task_id="listing_creation_gate", toggle="listing_creation")
+    product_gate = BackMarketGateOperator(task_id="product_creation_gate", toggle="product_creation")
+    prepare = BackMarketPrepareWarehouseOperator(
+        task_id="prepare_warehouse", trigger_rule="none_failed_min_one_success"
+    )
     markets = BackMarketMarketsOperator(task_id="markets")
     download = BackMarketActiveListingDownloadOperator.partial(
         task_id="active_listing_download", map_index_template="{{ task.market }}"
@@ -47,8 +71,25 @@ def backmarket_listings() -> None:
         task_id="announce_listings", counts=download.output, trigger_rule="all_done_min_one_success"
     )
     BackMarketQuarantineCheckOperator(task_id="quarantine_check", counts=download.output, documents="listings")
+    categories = BackMarketCategoryDownloadOperator(task_id="category_download")
 
-    gate >> prepare >> markets
+    [download_gate, listing_gate, product_gate] >> prepare
+    [download_gate, prepare] >> markets
+    [listing_gate, prepare] >> creation("listing")
+    [product_gate, prepare] >> categories >> creation("product")
+
+
+def creation(kind: Kind) -> BackMarketListingCreationResultsOperator:
+    """Settle what an earlier run left, check and plan, send, find out how it ended; and return the first of these."""
+    stem = f"{kind}_creation"
+    leftovers = BackMarketListingCreationResultsOperator(task_id=f"{stem}_leftovers", kind=kind, wait=False)
+    plan = BackMarketListingCreationPlanOperator(task_id=f"{stem}_plan", kind=kind)
+    send = BackMarketListingCreationOperator(task_id=stem, kind=kind)
+    results = BackMarketListingCreationResultsOperator(task_id=f"{stem}_results", kind=kind)
+    BackMarketListingAnnouncementOperator(task_id=f"announce_{stem}", counts=[leftovers.output, results.output])
+    BackMarketListingCreationCheckOperator(task_id=f"{stem}_check", leftovers=leftovers.output, results=results.output)
+    leftovers >> plan >> send >> results
+    return leftovers
 
 
 backmarket_listings()

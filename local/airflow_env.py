@@ -84,6 +84,7 @@ def airflow_environment(
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # A person is waiting.
         "AIRFLOW__BACKMARKET__RETRY_DELAY_SECONDS": "2",
+        "AIRFLOW__BACKMARKET__BATCH_POLL_SECONDS": "1",
         "AIRFLOW_CONN_BACKMARKET_DEFAULT": _backmarket_connection(settings.sandbox_url, secrets_["sandbox_token"]),
         "AIRFLOW_CONN_BACKMARKET_WAREHOUSE": _postgres_connection(warehouse_uri),
     }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from local import seller
 from local.airflow_api import AirflowApi
 from local.failure import LocalError, run_command
 from local.settings import StackSettings, asked_port, free_port
@@ -15,12 +17,27 @@ from local.summary import print_summary
 from local.variables import TOGGLES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local.processes import Processes
+    from local.stack import Stack
+
+
+@dataclass(frozen=True)
+class Step:
+    """A DAG to run, and what a seller's own systems do before it."""
+
+    dag_id: str
+    before: Callable[[Stack], None] | None = None
+
 
 # In this order: a later one builds on what an earlier one brought.
 STEPS = (
-    "backmarket_account",
-    "backmarket_orders",
+    Step("backmarket_account"),
+    Step("backmarket_listings", before=seller.propose_catalog),
+    Step("backmarket_orders"),
+    Step("backmarket_inventory_prices", before=seller.count_stock_and_set_prices),
+    Step("backmarket_settlements", before=seller.export_statements),
 )
 
 _PARSE_SECONDS = 90.0
@@ -41,8 +58,10 @@ def demo() -> int:
             for name in TOGGLES:
                 if api.switch_on(name):
                     print(f"{name} was off: switched on")
-            for dag_id in STEPS:
-                run_step(api, stack.processes, dag_id, started)
+            for step in STEPS:
+                if step.before:
+                    step.before(stack)
+                run_step(api, stack.processes, step.dag_id, started)
         finally:
             api.close()
         print_summary(stack.warehouse_uri)

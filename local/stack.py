@@ -19,7 +19,7 @@ from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.settings import check_port
-from local.variables import TOGGLES
+from local.variables import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +50,7 @@ class Stack:
     :param user: Airflow's administrator.
     :param password: of that user.
     :param warehouse_uri: the operational database.
+    :param sandbox_url: the local Back Market.
     :param processes: what runs.
     """
 
@@ -57,6 +58,7 @@ class Stack:
     user: str
     password: str
     warehouse_uri: str
+    sandbox_url: str
     processes: Processes
 
 
@@ -88,7 +90,7 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
             processes.start(name, [program("airflow"), *arguments], environment)
         _wait_until_healthy(settings.url, processes)
         try:
-            yield Stack(settings.url, ADMIN, secrets["admin_password"], warehouse_uri, processes)
+            yield Stack(settings.url, ADMIN, secrets["admin_password"], warehouse_uri, settings.sandbox_url, processes)
         finally:
             # Before the database, which they use to the last.
             processes.end()
@@ -116,10 +118,10 @@ def _prepare_airflow(state: Path, processes: Processes, environment: Mapping[str
     if done["airflow"] != version:
         with _progress("Preparing Airflow's database"):
             processes.run("airflow db migrate", [program("airflow"), "db", "migrate"], environment)
-    missing = [name for name in TOGGLES if name not in done["variables"]]
+    missing = [name for name in VARIABLES if name not in done["variables"]]
     if missing:
         values = state / "airflow" / "variables.json"
-        values.write_text(json.dumps(dict.fromkeys(missing, "true")))
+        values.write_text(json.dumps({name: VARIABLES[name] for name in missing}))
         options = ("variables", "import", "--action-on-existing-key", "skip", str(values))
         with _progress("Setting Airflow's Variables"):
             processes.run("airflow variables import", [program("airflow"), *options], environment)

@@ -30,6 +30,55 @@ _CONTENT = """
     union all select 'addresses', count(*) from backmarket.order_addresses
     union all select 'quarantined documents', count(*) from backmarket.quarantine
 """
+_OFFERS = """
+    select market, count(*), count(*) filter (where publication_state = 2)
+    from backmarket.listing_offers
+    where gone_at is null
+    group by market
+    order by market
+"""
+_CATALOG = """
+    select sku, verdict, coalesce(last_status, ''), array_to_string(reasons, '; ')
+    from backmarket.catalog_readiness
+    order by sku
+"""
+_QUANTITIES = """
+    select sku, stock, reserved, held, safety_qty, coalesce(max_qty::text, '-'), shown, wanted
+    from backmarket.inventory
+    where shown <> wanted
+    order by wanted, sku
+    limit 12
+"""
+_PRICES = """
+    select change.subject, change.market, before.price, change.payload ->> 'price', replace(change.status, '_', ' ')
+    from backmarket.changes as change
+    left join lateral (
+        select offer.price
+        from backmarket.listing_offer_history as offer
+        where
+            offer.account = change.account
+            and offer.id = (change.payload ->> 'id')::uuid
+            and offer.market = change.market
+            and offer.changed_at < coalesce(change.sent_at, now())
+        order by offer.changed_at desc
+        limit 1
+    ) as before on true
+    where change.kind = 'price'
+    order by change.status, change.change_id desc
+    limit 10
+"""
+_STATEMENTS = """
+    select invoice_ref, currency, line_count, total
+    from backmarket.settlement_statements
+    order by invoice_ref, currency
+"""
+_FINDINGS = """
+    select kind, currency, count(*), coalesce(sum(expected)::text, '-'), coalesce(sum(actual)::text, '-')
+    from backmarket.settlement_findings
+    where status = 'open'
+    group by kind, currency
+    order by kind, currency
+"""
 _WATERMARKS = """
     select concern, market, watermark
     from backmarket.sync_state
@@ -48,12 +97,38 @@ def print_summary(warehouse_uri: str) -> None:
         orders = connection.execute(_ORDERS).fetchall()
         content = connection.execute(_CONTENT).fetchall()
         watermarks = connection.execute(_WATERMARKS).fetchall()
+        offers = connection.execute(_OFFERS).fetchall()
+        catalog = connection.execute(_CATALOG).fetchall()
+        quantities = connection.execute(_QUANTITIES).fetchall()
+        prices = connection.execute(_PRICES).fetchall()
+        statements = connection.execute(_STATEMENTS).fetchall()
+        findings = connection.execute(_FINDINGS).fetchall()
     if not orders:
         raise LocalError("All runs succeeded, but no order arrived: see what order_download says in its log.")
     console = Console()
     console.print()
     console.print(_orders_table(orders))
     console.print(_content_table(content, watermarks))
+    console.print(_table("Listings by market", ("market", "listings", "online"), offers))
+    console.print(_table("What seller.catalog became", ("SKU", "verdict", "last change", "why not"), catalog))
+    columns = ("SKU", "stock", "reserved", "held", "safety", "max", "was shown", "sent")
+    console.print(_table("Quantities that changed", columns, quantities))
+    console.print(_table("Prices that changed", ("SKU", "market", "old", "new", "status"), prices))
+    console.print(_table("Settlement statements", ("invoice", "currency", "rows", "total"), statements))
+    console.print(
+        _table(
+            "What the statements do not explain (planted by the sandbox)",
+            ("finding", "currency", "how many", "expected", "actual"),
+            findings,
+        )
+    )
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Table:
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    return table
 
 
 def _orders_table(counts: Iterable[Row]) -> Table:

@@ -25,6 +25,11 @@ def luhn_digit(digits: str) -> int:
     return -total % 10
 
 
+def ean_digit(digits: str) -> int:
+    """Compute the check digit of an EAN-13 that begins with these 12 digits."""
+    return -sum(int(char) * (3 if place % 2 else 1) for place, char in enumerate(digits)) % 10
+
+
 def random_imei(rng: Random) -> str:
     """Draw a valid 15-digit IMEI."""
     body = f"35{rng.randrange(10**12):012d}"

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from sandbox.dice import dice, luhn_digit, random_uuid
+from sandbox.dice import dice, ean_digit, random_uuid
 from sandbox.listing_model import Listing, Offer
 from sandbox.markets import Market, Platform, minor_units, money
 from sandbox.products import PRODUCTS, Product
@@ -37,7 +37,7 @@ def _listing(rng: Random, platform: Platform, number: int, stock: int | None) ->
         backmarket_id=FIRST_PRODUCT_ID + number % len(PRODUCTS),
         title=product.title,
         brand=product.brand,
-        ean=f"{ean_body}{luhn_digit(ean_body)}",
+        ean=f"{ean_body}{ean_digit(ean_body)}",
         category=product.category,
         fee_percent=product.fee_percent,
         sku=_sku(product, suffix, variant),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ os.environ.update(
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{STATE}/airflow.db",
     AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(STATE / "logs"),
+    AIRFLOW__API_AUTH__JWT_SECRET="a secret of the tests, long enough for the algorithm that signs sessions in Airflow",
     AIRFLOW__BACKMARKET__RETRY_DELAY_SECONDS="0",
 )
 
@@ -36,6 +39,12 @@ if TYPE_CHECKING:
 def pytest_sessionfinish() -> None:
     """Leave nothing behind."""
     shutil.rmtree(STATE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's own tables."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, env=os.environ)
 
 
 @pytest.fixture(scope="session")

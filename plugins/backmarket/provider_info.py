@@ -8,8 +8,15 @@ SCHEDULES = {
     "orders_schedule": ("*/10 * * * *", "orders: how often new and changed orders are downloaded"),
     "listings_schedule": ("25 * * * *", "listings: how often listings are downloaded and new ones are created"),
     "inventory_schedule": ("*/15 * * * *", "inventory and prices: how often, besides after each change of orders"),
+    "settlements_schedule": ("0 6 * * *", "settlements: how often statement files are loaded and compared"),
+    "alerts_schedule": ("*/15 * * * *", "alerts: how often people are told of what needs them"),
     "tracking_schedule": ("*/15 * * * *", "tracking and IMEIs: how often shipments and identifiers are sent"),
     "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
+}
+
+WAITS = {
+    "batch_deadline_seconds": ("2700", "how long a run waits for a batch of new listings, and a lost one may show"),
+    "batch_poll_seconds": ("30", "how long to wait between two looks at a batch"),
 }
 
 
@@ -58,7 +65,10 @@ _CONNECTION_TYPE: dict[str, Any] = {
 }
 
 _CONFIG_SECTION: dict[str, Any] = {
-    "description": "Back Market: when each DAG runs. A cron expression in UTC; restart the DAG processor after.",
+    "description": (
+        "Back Market: when each DAG runs (a cron expression in UTC; restart the DAG processor after), and how long "
+        "it waits."
+    ),
     "options": {
         option: {
             "description": description,
@@ -67,6 +77,6 @@ _CONFIG_SECTION: dict[str, Any] = {
             "example": default,
             "default": default,
         }
-        for option, (default, description) in SCHEDULES.items()
+        for option, (default, description) in {**SCHEDULES, **WAITS}.items()
     },
 }

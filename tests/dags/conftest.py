@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +32,6 @@ class Run:
     tasks: dict[str, str | None]
     xcoms: dict[str, Any]
     reasons: dict[str, Any]
-
-
-@pytest.fixture(scope="session")
-def airflow_database() -> None:
-    """Airflow's own tables."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, env=os.environ)
 
 
 @pytest.fixture(scope="session")

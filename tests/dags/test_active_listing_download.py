@@ -153,6 +153,44 @@ def test_a_short_read_stores_what_came_and_marks_nothing_as_gone(
     assert listings().state == "success"
 
 
+def test_unknown_values_are_kept_and_told_and_unreadable_documents_are_set_aside(
+    listings: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A new grade is stored and named in the log; a document without a quantity is kept whole, and is not gone."""
+    listings()
+    from backmarket.api import listings as calls
+    from backmarket.api.models.document import read_each as honest
+
+    odd, broken = (listing["id"] for listing in connected.listings()[:2])
+
+    def spoilt(model: Any, documents: list[dict[str, Any]], **options: Any) -> Any:
+        for document in documents:
+            if document["id"] == odd:
+                document |= {"grade": "PRISTINE", "shiny": True}
+            if document["id"] == broken:
+                document["quantity"] = None
+        return honest(model, documents, **options)
+
+    with monkeypatch.context() as spoiling:
+        spoiling.setattr(calls, "read_each", spoilt)
+        run = listings()
+    assert run.state == "failed"
+    assert run.tasks["quarantine_check"] == "failed"
+    logged = "".join(capfd.readouterr())
+    assert "grade PRISTINE" in logged
+    assert "field shiny" in logged
+    assert _all(database, f"select grade from backmarket.listings where id = '{odd}'") == [("PRISTINE",)]
+    keys = _all(database, "select key from backmarket.quarantine where entity = 'listing' order by key")
+    assert keys == [(f"{market}/{broken}",) for market in sorted(MARKETS)]
+    assert _all(database, "select 1 from backmarket.listing_offers where gone_at is not null") == []
+    assert listings().state == "success"
+    assert _all(database, "select 1 from backmarket.quarantine") == []
+
+
 def test_off_nothing_is_read_and_the_reason_is_shown(
     connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run]
 ) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 DAGS = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 PARSE_LIMIT_SECONDS = 1.5
+# Whose runs may overlap, since locks in the database keep them apart where they meet.
+RUNS_SIDE_BY_SIDE = {"backmarket_settlements": 4}
 
 
 def test_every_file_holds_the_dag_it_is_named_after(dag_bag: DagBag) -> None:
@@ -26,11 +28,11 @@ def test_every_file_holds_the_dag_it_is_named_after(dag_bag: DagBag) -> None:
 
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
 def test_a_dag_keeps_house_policy(dag_bag: DagBag, path: Path) -> None:
-    """Documented, tagged, one run at a time, no catching up, and every task has an owner and our retry policy."""
+    """Documented, tagged, no catching up, one run at a time but for backfills by day, every task with our policy."""
     dag = dag_bag.dags[path.stem]
     assert dag.doc_md
     assert "backmarket" in dag.tags
-    assert dag.max_active_runs == 1
+    assert dag.max_active_runs == RUNS_SIDE_BY_SIDE.get(path.stem, 1)
     assert dag.catchup is False
     assert dag.tasks
     for task in dag.tasks:

@@ -73,18 +73,22 @@ def test_more_than_was_known_of_was_raised_outside() -> None:
 
 def test_a_write_without_an_answer_explains_both_outcomes() -> None:
     """It was applied, or it was not; units that went besides are held either way."""
-    lowered, raised = Baseline(5, EARLIER, maybe=2), Baseline(5, EARLIER, maybe=7)
+    sent_at = NOON - timedelta(minutes=1)
+    lowered, raised = Baseline(5, EARLIER, 2, sent_at), Baseline(5, EARLIER, 7, sent_at)
     assert observe(lowered, 2, NOON, [], []) == Observation(())
     assert observe(lowered, 5, NOON, [], []) == Observation(())
     assert observe(lowered, 1, NOON, [], []).drops == (Drop(EARLIER, NOON, 4),)
     assert observe(raised, 7, NOON, [], []) == Observation(())
+    assert observe(raised, 5, NOON, [], []) == Observation(())
     assert observe(raised, 6, NOON, [], []).drops == (Drop(EARLIER, NOON, 1),)
 
 
 moments = st.integers(-300, 300).map(lambda minutes: NOON + timedelta(minutes=minutes))
 lines_of_a_sku = st.lists(st.builds(line, moments, quantity=st.integers(1, 3), state=st.integers(0, 9)), max_size=6)
 spans = st.tuples(moments, moments).map(sorted)
-drop_lists = st.lists(st.builds(lambda span, units: Drop(*span, units), spans, st.integers(1, 4)), max_size=5)
+drop_lists = st.lists(
+    st.builds(lambda span, units: Drop(span[0], span[1], units), spans, st.integers(1, 4)), max_size=5
+)
 
 
 @given(drop_lists, lines_of_a_sku)
@@ -104,3 +108,9 @@ def test_no_unit_is_lost_between_readings(
     change = sum(drop.units for drop in seen.drops) - sum(drop.units for drop in drops)
     assert change == before - after + seen.raised_outside
     assert seen.raised_outside >= 0
+
+
+def test_long_after_a_lost_answer_the_old_number_may_hide_sales() -> None:
+    """A raise that was applied and sold since looks like one that was not: the units are held."""
+    raised = Baseline(5, EARLIER, 7, EARLIER + timedelta(minutes=1))
+    assert observe(raised, 5, NOON, [], []).drops == (Drop(EARLIER, NOON, 2),)

@@ -233,7 +233,7 @@ class Shop:
         shelf.wakes = at + TICK / 2
         if self.rng.random() < 0.5:
             # No answer came: whether it was applied, only the next reading tells.
-            shelf.baseline = replace(shelf.baseline, maybe=quantity)
+            shelf.baseline = replace(shelf.baseline, maybe=quantity, maybe_at=at)
             if self.rng.random() < 0.5:
                 shelf.shown = quantity
 

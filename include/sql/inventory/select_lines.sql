@@ -1,5 +1,5 @@
 -- Order lines that may matter to a count or to a drop: not accepted yet, or made, paid or accepted since a moment.
--- :account, :since
+-- :account, :since, :sku (null for all)
 with accepted as (
     select subject, min(confirmed_at) as accepted_at
     from backmarket.changes
@@ -23,6 +23,7 @@ left join accepted on accepted.subject = line.orderline_id::text
 where
     line.account = %(account)s
     and line.sku is not null
+    and (%(sku)s::text is null or lower(line.sku) = lower(%(sku)s))
     and (
         line.state in (0, 1, 8, 9)
         or coalesce(accepted.accepted_at, line.accepted_seen_at, 'infinity') > %(since)s

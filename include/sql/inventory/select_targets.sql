@@ -1,5 +1,5 @@
--- The listing of each SKU, and by which arithmetic its planned quantity came about.
+-- What Back Market showed of these SKUs when their quantities were planned.
 -- :account, :skus
-select sku, id, shown, sellable, safety_qty, max_qty
+select sku, shown
 from backmarket.inventory
 where account = %(account)s and sku = any(%(skus)s)

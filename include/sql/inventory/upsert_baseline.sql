@@ -5,4 +5,5 @@ values (%(account)s, %(id)s, %(quantity)s, %(known_at)s)
 on conflict (account, id) do update set
     quantity = excluded.quantity,
     maybe = null,
+    maybe_at = null,
     known_at = excluded.known_at

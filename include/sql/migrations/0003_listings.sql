@@ -71,3 +71,70 @@ create table backmarket.listing_offer_history (
 comment on table backmarket.listing_offer_history is
 'One row per change of price, quantity or publication state of an offer, not per read.';
 comment on column backmarket.listing_offer_history.gone is 'From here on the market no longer showed the listing.';
+
+create table backmarket.categories (
+    account text not null,
+    market text not null,
+    category_id bigint not null,
+    tree_id bigint,
+    name text,
+    attributes jsonb not null,
+    read_at timestamptz not null,
+    primary key (account, market, category_id)
+);
+
+comment on table backmarket.categories is
+'The leaves of Back Market''s category tree, kept for a day: what a new product of each needs.';
+comment on column backmarket.categories.category_id is
+'What a product''s category_id means: the leaf''s marketplace_category_id, not its category_id in the tree.';
+comment on column backmarket.categories.tree_id is 'The leaf''s category_id in the tree.';
+
+create table backmarket.catalog_checks (
+    account text not null,
+    sku text not null,
+    kind text not null check (kind in ('listing', 'product')),
+    market text,
+    verdict text not null check (verdict in ('listed', 'under way', 'ready', 'refused')),
+    reasons text [] not null,
+    checked_at timestamptz not null default now(),
+    primary key (account, sku)
+);
+
+comment on table backmarket.catalog_checks is 'What the last run found of each row of seller.catalog.';
+
+-- Without seller.catalog in it, so that a view of the same name can take that table's place.
+create view backmarket.catalog_readiness as
+select
+    checked.account,
+    checked.sku,
+    checked.kind,
+    checked.market,
+    checked.verdict,
+    checked.reasons,
+    checked.checked_at,
+    change.status as last_status,
+    change.reason as last_reason,
+    change.attempts,
+    change.batch_id,
+    change.sent_at,
+    listing.id as listing_id
+from backmarket.catalog_checks as checked
+left join lateral (
+    select newest.status, newest.reason, newest.attempts, newest.batch_id, newest.sent_at
+    from backmarket.changes as newest
+    where
+        newest.account = checked.account and newest.kind = checked.kind
+        and newest.subject = checked.sku and newest.market = ''
+    order by newest.change_id desc
+    limit 1
+) as change on true
+left join lateral (
+    select present.id
+    from backmarket.listings as present
+    where present.account = checked.account and lower(present.sku) = lower(checked.sku) and present.gone_at is null
+    limit 1
+) as listing on true;
+
+comment on view backmarket.catalog_readiness is
+'Per SKU of seller.catalog: is it listed, ready to be sent, or refused, with all reasons; and how its last sending
+ended.';

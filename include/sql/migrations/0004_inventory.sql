@@ -27,6 +27,7 @@ create table backmarket.listing_baselines (
     id uuid not null,
     quantity integer not null,
     maybe integer,
+    maybe_at timestamptz,
     known_at timestamptz not null,
     primary key (account, id)
 );

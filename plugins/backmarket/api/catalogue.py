@@ -20,11 +20,11 @@ class CatalogueCalls(Calls):
     def submit_batch(self, catalog_csv: str, market: str) -> int:
         """Hand in a CSV that creates products and listings, or changes listings; SKUs match in any case.
 
-        :param catalog_csv: at most 15,000 lines under a header; comma, double quotes.
+        :param catalog_csv: at most 15,000 lines under a header; semicolons, double quotes.
         :return: the batch's id, for :meth:`get_task`. Accepted is not done.
         :raises BackMarketError: where ``surely_not_applied`` is False, look for the SKUs before sending again.
         """
-        body = {"catalog": catalog_csv, "quotechar": '"', "delimiter": ",", "encoding": "utf-8"}
+        body = {"catalog": catalog_csv, "quotechar": '"', "delimiter": ";", "encoding": "utf-8"}
         answer = self._transport.write("POST", _BATCH_PATH, body, market=market)
         try:
             return _BatchAccepted.model_validate(answer.document).bodymessage

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
     from psycopg_pool import ConnectionPool
 
     from backmarket.api.client import BackMarketClient
@@ -48,30 +49,14 @@ class BackMarketHook(BaseHook):
 
         :raises ConnectionFormError: where a field is missing or malformed, naming it and what is accepted.
         """
-        from airflow.sdk.log import mask_secret
+        return _checked(self.backmarket_conn_id, self.get_connection(self.backmarket_conn_id))
 
-        from backmarket.api.config import ClientConfig
+    async def fetch_config(self) -> ClientConfig:
+        """The connection, checked, as :attr:`config`; for triggers, which must not block.
 
-        connection = self.get_connection(self.backmarket_conn_id)
-        extra = connection.extra_dejson
-        token = connection.password or ""
-        if token:
-            mask_secret(token)
-            mask_secret(f"Basic {token}")
-        try:
-            return ClientConfig.model_validate(
-                {
-                    "base_url": _base_url(connection.host),
-                    "token": token,
-                    "market": extra.get("market") or "fr-fr",
-                    "user_agent": extra.get("user_agent") or "",
-                }
-            )
-        except ValueError as error:
-            raise ConnectionFormError(
-                f"Connection {self.backmarket_conn_id} cannot be used: {_reasons(error)}. "
-                "Correct it under Admin → Connections."
-            ) from None
+        :raises ConnectionFormError: where a field is missing or malformed, naming it and what is accepted.
+        """
+        return _checked(self.backmarket_conn_id, await self.aget_connection(self.backmarket_conn_id))
 
     def get_conn(self) -> BackMarketClient:
         """Return the client, opened at the first call; close it with :meth:`close`."""
@@ -129,6 +114,32 @@ class BackMarketHook(BaseHook):
 
 class ConnectionFormError(ValueError):
     """A field of the connection is missing or malformed; the message names it and what is accepted."""
+
+
+def _checked(conn_id: str, connection: Connection) -> ClientConfig:
+    """Read a client's configuration from a connection, and keep its token out of all logs."""
+    from airflow.sdk.log import mask_secret
+
+    from backmarket.api.config import ClientConfig
+
+    extra = connection.extra_dejson
+    token = connection.password or ""
+    if token:
+        mask_secret(token)
+        mask_secret(f"Basic {token}")
+    try:
+        return ClientConfig.model_validate(
+            {
+                "base_url": _base_url(connection.host),
+                "token": token,
+                "market": extra.get("market") or "fr-fr",
+                "user_agent": extra.get("user_agent") or "",
+            }
+        )
+    except ValueError as error:
+        raise ConnectionFormError(
+            f"Connection {conn_id} cannot be used: {_reasons(error)}. Correct it under Admin → Connections."
+        ) from None
 
 
 def _base_url(host: str | None) -> str:

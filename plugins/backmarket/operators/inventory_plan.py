@@ -29,7 +29,7 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
                 InventorySettings.load(),
                 now=datetime.now(UTC),
                 run_id=context["run_id"],
-                allow_mass_zero=bool(context["params"].get("allow_mass_zero")),
+                allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
             )
         self.log.info("Quantities: %s.", ", ".join(f"{name} {number}" for name, number in counts.items()))
         return counts

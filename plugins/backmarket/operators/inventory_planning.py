@@ -76,9 +76,9 @@ def _all_plans(
     lines = inventory.lines_by_sku(connection, account, now=now, hold=hold, intake_lag=policy.intake_lag)
     drops = inventory.drops_by_listing(connection, account, since=now - hold)
     shown: dict[str, list[ShownStock]] = defaultdict(list)
-    for each in inventory.shown_stock(connection, account):
+    with_stock, missing = inventory.shown_stock(connection, account)
+    for each in with_stock:
         shown[each.stock.sku.lower()].append(each)
-    missing = inventory.skus_without_stock(connection, account)
     findings = [Finding("stock_missing", sku, "seller.stock has no row: the listing is left alone") for sku in missing]
     plans: Plans = []
     for sku, candidates in shown.items():

@@ -96,19 +96,14 @@ class ListingReading:
 
         A listing that arrives or vanishes meanwhile moves others across the borders between pages.
         """
-        from backmarket.api.errors import ShortReadError
-
-        try:
-            for page in self.client.listing_pages(self.market):
-                if page.number == 1:
-                    self._begin_pass(page)
-                self._take(page)
-        except ShortReadError:
-            return False
+        for page in self.client.listing_pages(self.market):
+            if page.number == 1:
+                self._begin_pass(page)
+            self._take(page)
         return self._lengths == {len(self.seen) + len(self._nameless)}
 
     def _begin_pass(self, page: ListingPage) -> None:
-        """Forget the last pass: the client, too, begins anew where a list came out short."""
+        """Forget the last pass."""
         self.began_at = page.server_time
         self.seen.clear()
         self._nameless.clear()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # Back Market's `Date` header has whole seconds, and its clock is not this machine's.
 CLOCK_TOLERANCE = timedelta(seconds=5)
+# An answer was lost, and the listing is read back: within this time, showing the old number means "not applied".
+# Later it may as well have been applied and sold since.
+SOON = timedelta(minutes=5)
 _UNPAID = 7
 _WAITING = frozenset({0, 1, 8, 9})
 
@@ -29,11 +32,13 @@ class Baseline:
     :param quantity: units, as read, or as sent and confirmed.
     :param at: when.
     :param maybe: units that were sent meanwhile without an answer: it shows these or ``quantity``.
+    :param maybe_at: when they were sent.
     """
 
     quantity: int
     at: datetime
     maybe: int | None = None
+    maybe_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ def observe(
     :param lines: of this SKU.
     """
     if baseline is None or quantity == baseline.maybe:
+        return Observation(tuple(drops))
+    if baseline.maybe_at and at - baseline.maybe_at <= SOON and quantity == baseline.quantity:
         return Observation(tuple(drops))
     before = max(baseline.quantity, baseline.quantity if baseline.maybe is None else baseline.maybe)
     if quantity <= before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -16,31 +17,43 @@ DEFAULT_CONN_ID = "backmarket_warehouse"
 
 
 class WarehouseUnavailableError(Exception):
-    """The operational database cannot be reached; nothing was read or changed."""
+    """The operational database cannot be reached; nothing was read or changed.
+
+    :param conn_id: the connection that names it.
+    :param detail: the first line of what the driver said.
+    """
+
+    def __init__(self, conn_id: str, detail: str) -> None:
+        super().__init__(
+            f"The database of connection {conn_id} does not answer: {detail}. Check that it runs and that host, "
+            "port, database, login and password of the connection are right; then clear this task."
+        )
+        self.detail = detail
 
 
 class UnstorableValueError(Exception):
     """PostgreSQL refused a value; the message does not repeat it."""
 
 
-def open_connection(conn_id: str = DEFAULT_CONN_ID) -> Connection:
+def open_connection(conn_id: str = DEFAULT_CONN_ID, *, connect_seconds: int | None = None) -> Connection:
     """Open a psycopg connection in autocommit mode, with times in UTC.
 
     Statements that belong together go into ``with connection.transaction():``.
 
+    :param connect_seconds: how long to wait for the server, for who cannot wait as long as the system does.
     :raises WarehouseUnavailableError: where the server does not answer or refuses the login.
     """
     import psycopg
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
+    hook = PostgresHook(postgres_conn_id=conn_id)
+    if connect_seconds is not None:
+        hook.connection.extra = json.dumps({"connect_timeout": connect_seconds, **hook.connection.extra_dejson})
     try:
         # psycopg 3 as soon as it is installed, which our requirements see to.
-        connection = cast("Connection", PostgresHook(postgres_conn_id=conn_id).get_conn())
+        connection = cast("Connection", hook.get_conn())
     except psycopg.OperationalError as error:
-        raise WarehouseUnavailableError(
-            f"The database of connection {conn_id} does not answer: {_first_line(error)}. Check that it runs and "
-            "that host, port, database, login and password of the connection are right; then clear this task."
-        ) from None
+        raise WarehouseUnavailableError(conn_id, _first_line(error)) from None
     connection.autocommit = True
     # Not by start-up option: connection poolers refuse those.
     connection.execute("set timezone to 'UTC'")

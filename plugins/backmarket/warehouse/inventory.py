@@ -58,10 +58,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a listing showed.
-
-    :param sku: in lower case, as all SKUs are compared.
-    """
+    """What a listing showed; its SKU is compared in lower case."""
 
     id: UUID
     sku: str
@@ -69,21 +66,42 @@ class Reading:
     read_at: datetime
 
 
-def shown_stock(connection: Connection, account: str) -> list[ShownStock]:
-    """Return every SKU with stock, once for each of its listings."""
-    rows = connection.execute(sql.statement("inventory/select_skus"), {"account": account})
-    return [ShownStock(StockRow(*row[:6]), *row[6:]) for row in rows]
+def shown_stock(connection: Connection, account: str) -> tuple[list[ShownStock], list[str]]:
+    """Return every SKU with stock, once for each of its listings, and the SKUs of listings without stock.
+
+    Matched here, not in SQL: ``seller.stock`` may be a view, which no index on ``lower(sku)`` helps.
+    """
+    readings: dict[str, list[Reading]] = defaultdict(list)
+    for reading in stored_readings(connection, account):
+        readings[reading.sku.lower()].append(reading)
+    shown, stocked = [], set()
+    for row in connection.execute(sql.statement("inventory/select_stock"), {"account": account}):
+        stock = StockRow(*row)
+        stocked.add(stock.sku.lower())
+        own = readings.get(stock.sku.lower(), ())
+        shown += [ShownStock(stock, reading.id, reading.quantity, reading.read_at) for reading in own]
+    return shown, [each.sku for sku, found in readings.items() if sku not in stocked for each in found]
 
 
 def lines_by_sku(
-    connection: Connection, account: str, *, now: datetime, hold: timedelta, intake_lag: timedelta
+    connection: Connection,
+    account: str,
+    *,
+    now: datetime,
+    hold: timedelta,
+    intake_lag: timedelta,
+    sku: str | None = None,
 ) -> LinesBySku:
-    """Return the order lines that may matter, by SKU in lower case."""
+    """Return the order lines that may matter, by SKU in lower case.
+
+    :param sku: the only one that is wanted, in any case of letters; None for all.
+    """
     row = connection.execute(sql.statement("inventory/select_oldest_known"), {"account": account}).fetchone()
     oldest = row[0] if row and row[0] else now
     since = min(oldest - intake_lag, now - 2 * hold)
     found: LinesBySku = defaultdict(list)
-    for line in connection.execute(sql.statement("inventory/select_lines"), {"account": account, "since": since}):
+    parameters = {"account": account, "since": since, "sku": sku}
+    for line in connection.execute(sql.statement("inventory/select_lines"), parameters):
         found[line[2].lower()].append(OrderLineRow(*line))
     return found
 
@@ -112,8 +130,9 @@ def note_readings(
     :return: quantities that somebody else raised.
     """
     findings = []
+    readings = list(readings)
     with connection.transaction():
-        parameters = {"account": account}
+        parameters = {"account": account, "ids": [reading.id for reading in readings]}
         rows = connection.execute(sql.statement("inventory/select_baselines"), parameters)
         baselines = {row[0]: Baseline(*row[1:]) for row in rows}
         drops = drops_by_listing(connection, account, since=since)
@@ -122,7 +141,7 @@ def note_readings(
             if baseline is not None and reading.read_at <= baseline.at:
                 continue
             before = drops.get(reading.id, [])
-            seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(reading.sku, []))
+            seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(reading.sku.lower(), []))
             _keep(connection, account, reading, before, seen)
             if seen.raised_outside:
                 findings.append(
@@ -182,12 +201,6 @@ def end_states(connection: Connection, account: str, findings: Iterable[Finding]
     keys = [f"{finding.kind}/{finding.sku}" for finding in findings]
     parameters = {"account": account, "kinds": list(STATES), "keys": keys}
     connection.execute(sql.statement("inventory/delete_ended_findings"), parameters)
-
-
-def skus_without_stock(connection: Connection, account: str) -> list[str]:
-    """Return the SKUs of listings that ``seller.stock`` lacks."""
-    rows = connection.execute(sql.statement("inventory/select_missing_stock"), {"account": account})
-    return [sku for (sku,) in rows]
 
 
 def refused_lately(

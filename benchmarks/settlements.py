@@ -1,0 +1,162 @@
+"""Loads a million statement rows, beside psql's COPY of the same file, and compares them with 200,000 orders."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import resource
+import sys
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import psycopg
+
+from backmarket.warehouse.migrations import migrate
+from backmarket.warehouse.settlement_reconciliation import Limits, reconcile
+from backmarket.warehouse.settlements import StatementFile, load_file
+from local.postgres import embedded_postgres, ensure_database
+
+ORDERS = 200_000
+LINES_PER_ORDER = 5
+FIRST_DAY = date(2026, 1, 1)
+DAYS = 240
+SECONDS_TO_LOAD = 20
+SECONDS_TO_RECONCILE = 30
+MEGABYTES = 500
+
+
+def write_statement(path: Path) -> int:
+    """Write one statement of five rows an order; every thousandth sale is a euro short. Return the rows."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow("invoice_key value_date sku order_id designation amount currency".split())
+        for order_id in range(1, ORDERS + 1):
+            day = FIRST_DAY + timedelta(days=order_id % DAYS)
+            price = Decimal(10_000 + order_id % 5_000) / 100
+            sku, short = f"SKU-{order_id % 3000}", order_id % 1000 == 0
+            writer.writerow(["sales", day, sku, order_id, "Phone, 128 GB", price - short, "EUR"])
+            writer.writerow(["sales_fees", day, sku, order_id, "Commission", -price / 10, "EUR"])
+            writer.writerow(["payment_fees", day, sku, order_id, "Payment fee", "-0.35", "EUR"])
+            writer.writerow(["ccbm_fees", day, "", "", "Customer care", "-0.10", "EUR"])
+            writer.writerow(["bonus_marketing", day, "", "", f"accelerator_offer_order_id_{order_id}", "0.05", "EUR"])
+    return ORDERS * LINES_PER_ORDER
+
+
+def insert_orders(connection: psycopg.Connection[Any]) -> None:
+    """Store the orders that the statement settles."""
+    connection.execute(
+        """
+        insert into backmarket.orders
+            (account, order_id, state, currency, price, shipping_price, date_shipping, date_modification, document,
+             first_seen_at, read_at)
+        select 'default', n, 9, 'EUR', (10000 + n %% 5000) / 100.0, 0, shipped, shipped, '{}', now(), now()
+        from (select n, timestamptz '2026-01-01 12:00Z' + make_interval(days => n %% %s) as shipped
+              from generate_series(1, %s) as n) as made
+        """,
+        [DAYS, ORDERS],
+    )
+    connection.execute(
+        """
+        insert into backmarket.order_lines
+            (account, orderline_id, order_id, sku, quantity, price, shipping_price, currency, state, orderline_fee,
+             first_seen_at, first_seen_state)
+        select account, order_id * 10, order_id, 'SKU', 1, price, 0, currency, 3, price / 10, now(), 3
+        from backmarket.orders
+        """
+    )
+    connection.execute("analyze backmarket.orders, backmarket.order_lines")
+
+
+def plain_copy(connection: psycopg.Connection[Any], path: Path) -> float:
+    """COPY the file as it is into a table keyed by its line number, as psql would; return the seconds."""
+    connection.execute(
+        "create table public.plain (line_no bigint generated always as identity primary key, invoice_key text, "
+        "value_date date, sku text, order_id bigint, designation text, amount numeric, currency text)"
+    )
+    began = perf_counter()
+    statement = (
+        "copy public.plain (invoice_key, value_date, sku, order_id, designation, amount, currency) "
+        "from stdin with (format csv, header)"
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy, path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            copy.write(chunk)
+    return perf_counter() - began
+
+
+def load(connection: psycopg.Connection[Any], path: Path) -> tuple[float, int]:
+    """Load the file as the DAG does; return the seconds and the new rows."""
+    began = perf_counter()
+    with path.open("rb") as content:
+        modified_at = datetime(2026, 9, 1, tzinfo=UTC)
+        name = "invoice_20260901-EU-H-1.csv"
+        file = StatementFile(name, name, path.stat().st_size, modified_at, "0" * 64, content)
+        new = load_file(connection, "default", file)
+    return perf_counter() - began, new
+
+
+def measure() -> dict[str, float]:
+    """Run everything once in a fresh database."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        embedded_postgres(Path(folder) / "postgres") as server,
+        psycopg.connect(ensure_database(server, "bench"), autocommit=True) as connection,
+    ):
+        connection.execute("set timezone to 'UTC'")
+        migrate(connection)
+        path = Path(folder) / "statement.csv"
+        rows = write_statement(path)
+        insert_orders(connection)
+        copied = plain_copy(connection, path)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        loaded, new = load(connection, path)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        if new != rows:
+            raise AssertionError(f"{new} of {rows} rows were stored")
+        began = perf_counter()
+        done = reconcile(connection, "default", Limits(14, Decimal("0.01")))
+        reconciled = perf_counter() - began
+        if done.open_by_kind != {"sale_amount_difference": ORDERS // 1000}:
+            raise AssertionError(f"found {done.open_by_kind}")
+        began = perf_counter()
+        reconcile(connection, "default", Limits(14, Decimal("0.01")), frozenset({FIRST_DAY}))
+        one_day = perf_counter() - began
+    return {
+        "rows": rows,
+        "plain_copy_s": copied,
+        "load_s": loaded,
+        "peak_mb": peak,
+        "before_mb": before,
+        "reconcile_s": reconciled,
+        "reconcile_one_day_s": one_day,
+    }
+
+
+def main() -> int:
+    """Print the figures and answer whether they keep their limits."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    figures = measure()
+    out = io.StringIO()
+    out.write(f"{figures['rows']:,.0f} statement rows, {ORDERS:,} orders, {os.cpu_count()} cores\n")
+    out.write(f"  plain COPY into a keyed table   {figures['plain_copy_s']:6.1f} s\n")
+    out.write(f"  load, checked and tied          {figures['load_s']:6.1f} s   (limit {SECONDS_TO_LOAD} s)\n")
+    out.write(f"  peak memory of the process      {figures['peak_mb']:6.0f} MB  (limit {MEGABYTES} MB)\n")
+    out.write(f"  reconcile everything            {figures['reconcile_s']:6.1f} s   (limit {SECONDS_TO_RECONCILE} s)\n")
+    out.write(f"  reconcile one day               {figures['reconcile_one_day_s']:6.1f} s\n")
+    sys.stdout.write(out.getvalue())
+    kept = (
+        figures["load_s"] <= SECONDS_TO_LOAD
+        and figures["peak_mb"] <= MEGABYTES
+        and figures["reconcile_s"] <= SECONDS_TO_RECONCILE
+    )
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""
+### Who is told?
+
+Every fifteen minutes, tells people of what newly needs them: prices to approve, orders overdue, changes refused,
+settlement differences, documents that could not be understood. Each thing is told once, all new ones in one message.
+
+**Switch** (Admin → Variables): `backmarket_alert_conn_id` names the connection to tell people by: type *HTTP* (a
+webhook), *Slack Incoming Webhook* or *SMTP*. While it is empty, nobody is told. Failed tasks of all Back Market DAGs
+are told by the same connection, at once, by the tasks themselves.
+
+**When it fails:** the connection cannot be used; the message says why. The next run tells what this one could not.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag
+
+from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
+from backmarket.operators.attention_alert import BackMarketAttentionAlertOperator
+from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+
+
+@dag(
+    schedule=schedule("alerts_schedule"),
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    tags=[*TAGS, "alerts"],
+    doc_md=__doc__,
+)
+def backmarket_alerts() -> None:
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+    alert = BackMarketAttentionAlertOperator(task_id="attention_alert")
+
+    prepare >> alert
+
+
+backmarket_alerts()

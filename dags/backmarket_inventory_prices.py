@@ -1,0 +1,74 @@
+"""
+### Quantities and prices out
+
+Every 15 minutes, and as soon as orders changed, shows on Back Market what is sellable, at the prices you want.
+
+**Switches** (Admin → Variables): `backmarket_enabled`, then `backmarket_inventory_upload` and
+`backmarket_prices_upload`, each for itself. `backmarket_dry_run` plans and records, and sends nothing.
+
+**A run** reads all listings, takes off your count what it cannot know of (orders not taken in yet, and sales that
+nobody can see yet), and sends only what differs: stock-outs first. The arithmetic of each SKU stands in
+`backmarket.inventory`, each write in `backmarket.changes`, what you should know in `backmarket.inventory_findings`.
+
+**Large price moves** wait for a person (DAG `backmarket_price_approval`) and hold nothing else up.
+
+**When `upload_summary` fails**, the stock feed would take too many listings offline at once. They are left as they
+are. Repair the feed, or trigger the DAG with `allow_mass_zero` if it is right. Clearing or repeating any task is safe.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag
+
+from backmarket.assets import ORDERS, PRICE_ANSWERS
+from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule_or_assets
+from backmarket.operators.gate import BackMarketGateOperator
+from backmarket.operators.inventory_listing_refresh import BackMarketInventoryListingRefreshOperator
+from backmarket.operators.inventory_plan import BackMarketInventoryPlanOperator
+from backmarket.operators.inventory_upload import BackMarketInventoryUploadOperator
+from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+from backmarket.operators.prices_plan import BackMarketPricesPlanOperator
+from backmarket.operators.prices_upload import BackMarketPricesUploadOperator
+from backmarket.operators.upload_summary import BackMarketPriceQuestionOperator, BackMarketUploadSummaryOperator
+
+EITHER = "none_failed_min_one_success"
+
+
+@dag(
+    schedule=schedule_or_assets("inventory_schedule", ORDERS | PRICE_ANSWERS),
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    tags=[*TAGS, "inventory", "prices"],
+    doc_md=__doc__,
+    params={
+        "allow_mass_zero": Param(
+            False,
+            type="boolean",
+            title="Zero as many SKUs as the stock says",
+            description="Lets this run take any number of listings offline.",
+        )
+    },
+)
+def backmarket_inventory_prices() -> None:
+    inventory_gate = BackMarketGateOperator(task_id="inventory_upload_gate", toggle="inventory_upload")
+    prices_gate = BackMarketGateOperator(task_id="prices_upload_gate", toggle="prices_upload")
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule=EITHER)
+    refresh = BackMarketInventoryListingRefreshOperator(task_id="listing_refresh")
+    inventory_plan = BackMarketInventoryPlanOperator(task_id="inventory_plan")
+    prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan")
+    inventory_upload = BackMarketInventoryUploadOperator(task_id="inventory_upload", trigger_rule=EITHER)
+    prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload", trigger_rule=EITHER)
+    questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
+    summary = BackMarketUploadSummaryOperator(task_id="upload_summary", trigger_rule=EITHER)
+
+    [inventory_gate, prices_gate] >> prepare >> refresh
+    [inventory_gate, refresh] >> inventory_plan
+    [prices_gate, refresh] >> prices_plan >> questions
+    [inventory_plan, prices_plan] >> inventory_upload
+    [prices_plan, inventory_plan, inventory_upload] >> prices_upload
+    [inventory_plan, prices_plan, inventory_upload, prices_upload] >> summary
+
+
+backmarket_inventory_prices()

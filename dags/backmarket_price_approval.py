@@ -1,0 +1,43 @@
+"""
+### Large price moves: a person decides
+
+Runs when `backmarket_inventory_prices` finds moves larger than `backmarket_price_change_limit_pct`. The form stands
+under Browse → Required Actions: tick the moves that may go out, or `None of them`, and answer.
+
+**Ticked** moves are sent by the next run of `backmarket_inventory_prices`, which starts at once, if they still are
+what you want: a move whose old or new price has changed since is put to you again. **Others** are refused, and
+without an answer within `backmarket_price_approval_hours` all expire; both stand in `backmarket.changes`.
+
+Nothing waits for this DAG but the moves themselves. It is safe to clear, or to delete a run: its questions are put
+again.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag
+
+from backmarket.assets import PRICE_QUESTIONS
+from backmarket.dag_defaults import START_DATE, TAGS, default_args
+from backmarket.operators.gate import BackMarketGateOperator
+from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+from backmarket.operators.price_approval import BackMarketPriceApprovalOperator
+
+
+@dag(
+    schedule=[PRICE_QUESTIONS],
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    tags=[*TAGS, "prices"],
+    doc_md=__doc__,
+)
+def backmarket_price_approval() -> None:
+    gate = BackMarketGateOperator(task_id="prices_upload_gate", toggle="prices_upload")
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+    approval = BackMarketPriceApprovalOperator(task_id="price_approval")
+
+    gate >> prepare >> approval
+
+
+backmarket_price_approval()

@@ -1,0 +1,80 @@
+"""
+### Settlements in, and every cent explained
+
+Once a day, loads the statement files that have landed, compares them with the orders, and reports what differs.
+
+**Switches** (Admin → Variables): `backmarket_enabled` and `backmarket_settlement_download`. Statements come as files:
+export them from the Back Office and put them into `backmarket_settlement_inbox`. Files are never moved or changed.
+
+**A run** loads every file that is new or has changed and looks at all orders and rows again, whatever its date.
+Findings stand in `backmarket.settlement_findings`; one closes itself when later data explains it.
+
+**The past:** start a backfill: one run a day, in any order, several at once, beside the daily run. Or trigger it with
+`from` and `to` (days in UTC, `to` not included). Orders belong to the day they were shipped, rows to their value date.
+
+**When it fails:** `settlement_check` fails where statements do not add up, too many rows belong to no order, or a
+file cannot be read; everything else is loaded and compared. To repeat any task, clear it: that is always safe.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.sql.operators.sql import SQLTableCheckOperator
+from airflow.sdk import Param, dag
+
+from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
+from backmarket.operators.gate import BackMarketGateOperator
+from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+from backmarket.operators.reconciliation import BackMarketReconciliationOperator
+from backmarket.operators.settlement_download import BackMarketSettlementDownloadOperator
+from backmarket.operators.settlement_order_read import BackMarketSettlementOrderReadOperator
+from backmarket.operators.settlement_report import BackMarketSettlementReportOperator
+
+ORPHAN_LIMIT = "{{ ti.xcom_pull(task_ids='reconciliation')['orphan_limit_pct'] }}"
+
+
+@dag(
+    schedule=schedule("settlements_schedule"),
+    start_date=START_DATE,
+    catchup=False,
+    # Days of a backfill run side by side; locks in the database keep each file and the findings to one at a time.
+    max_active_runs=4,
+    default_args=default_args(),
+    tags=[*TAGS, "settlements"],
+    doc_md=__doc__,
+    params={
+        "from": Param(
+            None, title="From day", description="Leave empty for all.", type=["null", "string"], format="date"
+        ),
+        "to": Param(
+            None,
+            title="Up to day, not included",
+            description="Leave empty for all.",
+            type=["null", "string"],
+            format="date",
+        ),
+    },
+)
+def backmarket_settlements() -> None:
+    gate = BackMarketGateOperator(task_id="settlement_download_gate", toggle="settlement_download")
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+    download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
+    read_orders = BackMarketSettlementOrderReadOperator(task_id="settlement_order_read")
+    reconcile = BackMarketReconciliationOperator(task_id="reconciliation", trigger_rule="none_failed_min_one_success")
+    report = BackMarketSettlementReportOperator(task_id="settlement_report")
+    settlement_check = SQLTableCheckOperator(
+        task_id="settlement_check",
+        conn_id="backmarket_warehouse",
+        table="backmarket.settlement_quality",
+        partition_clause="account = 'default'",
+        checks={
+            "every_total_is_the_sum_of_its_lines": {"check_statement": "statements_off = 0"},
+            "few_lines_without_an_order": {"check_statement": f"orphan_pct <= {ORPHAN_LIMIT}"},
+            "every_file_is_understood": {"check_statement": "unreadable_files = 0"},
+        },
+    )
+
+    gate >> prepare >> download >> read_orders
+    [download, read_orders] >> reconcile >> [report, settlement_check]
+
+
+backmarket_settlements()

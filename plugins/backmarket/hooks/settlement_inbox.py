@@ -1,0 +1,135 @@
+"""Finds and opens statement files where they land: any object storage that Airflow reads, packed or not."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+from airflow.sdk import ObjectStoragePath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Beside plugins/, as this project is laid out.
+_DEFAULT_INBOX = Path(__file__).resolve().parents[3] / "inbox" / "settlements"
+_IN_MEMORY_BYTES = 16 * 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
+UNPACKING_ERRORS = (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, NotImplementedError, RuntimeError)
+
+
+class InboxError(Exception):
+    """The place where statement files land cannot be listed; nothing was read."""
+
+
+@dataclass(frozen=True)
+class InboxFile:
+    """One statement file, possibly inside a ``.zip``.
+
+    :param path: its URL; a member of an archive follows after ``!/``.
+    :param size: bytes as stored, of the archive where it lies in one.
+    :param modified_at: likewise.
+    """
+
+    path: str
+    size: int
+    modified_at: datetime
+    storage: ObjectStoragePath
+    member: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's own name, which may hold the invoice reference."""
+        return self.path.rpartition("/")[2]
+
+    @contextmanager
+    def content(self) -> Iterator[tuple[IO[bytes], str]]:
+        """Give a local, seekable copy of the unpacked content, and its SHA-256; the file itself is only read.
+
+        :raises OSError: where the storage fails. One of ``UNPACKING_ERRORS`` where an archive is broken.
+        """
+        with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
+            if self.member is not None:
+                with zipfile.ZipFile(stored) as archive, archive.open(self.member) as packed:
+                    _copy(packed, copy, self.member)
+            else:
+                _copy(stored, copy, self.name)
+            yield copy, _sha256(copy)
+
+
+def list_inbox(url: str | None) -> list[InboxFile]:
+    """List all ``.csv``, ``.csv.gz`` and ``.zip`` files below an inbox; those that name their invoice first.
+
+    :param url: the inbox; None for the project's own folder ``inbox/settlements``, which need not exist.
+    :raises InboxError: where a given inbox is not there or its storage cannot be used.
+    """
+    try:
+        inbox = ObjectStoragePath(url or _DEFAULT_INBOX.as_uri())
+        if not inbox.is_dir():
+            if url is None:
+                return []
+            raise InboxError(
+                f"The settlement inbox {url} is not a folder that can be read. Create it, or correct Variable "
+                "backmarket_settlement_inbox under Admin → Variables; then clear this task."
+            )
+        stored = sorted((path for path in inbox.rglob("*") if _is_statement(path)), key=str)
+    except (ImportError, ValueError, OSError) as error:
+        raise InboxError(
+            f"The settlement inbox {url} cannot be listed: {error}. For s3://, gs:// or abfs:// install the provider "
+            "of that storage and name its connection, as in s3://connection_id@bucket/folder."
+        ) from error
+    return [file for path in stored for file in _files_of(path)]
+
+
+def _is_statement(path: ObjectStoragePath) -> bool:
+    name = path.name.lower()
+    return name.endswith((".csv", ".gz", ".zip")) and not name.startswith(".") and path.is_file()
+
+
+def _files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
+    # fsspec knows each storage's own name for the time; ObjectStoragePath.stat() does so for some only.
+    modified_at = path.fs.modified(path.path).astimezone(UTC)
+    size = path.stat().st_size
+    whole = InboxFile(str(path), size, modified_at, path)
+    if not path.name.lower().endswith(".zip"):
+        yield whole
+        return
+    try:
+        with path.open("rb") as stored, zipfile.ZipFile(stored) as archive:  # type: ignore[no-untyped-call]
+            members = [name for name in sorted(archive.namelist()) if _is_member(name)]
+    except UNPACKING_ERRORS:
+        # Reading it will say what is wrong with it.
+        yield whole
+        return
+    for member in members:
+        yield InboxFile(f"{path}!/{member}", size, modified_at, path, member)
+
+
+def _is_member(name: str) -> bool:
+    return name.lower().endswith((".csv", ".gz")) and not name.startswith(("__MACOSX/", ".")) and "/." not in name
+
+
+def _copy(source: Any, target: Any, name: str) -> None:
+    if name.lower().endswith(".zip"):
+        raise zipfile.BadZipFile("this is not a zip archive")
+    if name.lower().endswith(".gz"):
+        with gzip.open(source) as unpacked:
+            shutil.copyfileobj(unpacked, target, _CHUNK_BYTES)
+    else:
+        shutil.copyfileobj(source, target, _CHUNK_BYTES)
+
+
+def _sha256(file: Any) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()

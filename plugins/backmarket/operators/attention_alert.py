@@ -1,0 +1,81 @@
+"""Tells people, once each, of what waits for them: approvals, refusals, late orders, differences, quarantine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import conf
+from airflow.sdk.exceptions import AirflowSkipException
+
+from backmarket.operators.base import BackMarketOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from backmarket.alert_channels import Message
+    from backmarket.warehouse.needs import Need
+
+_MOST_ITEMS = 200
+_MOST_TOLD = 5
+_KINDS = ("accept", "tracking", "imei", "quantity", "price", "listing", "product")
+
+
+class BackMarketAttentionAlertOperator(BackMarketOperator):
+    """Sends one message about all that is new since the last one; skips while nobody is to be told.
+
+    What was told is noted in the transaction of the sending: a failure to send is made good by the next run.
+
+    :raises AlertChannelError: where the message could not be sent.
+    """
+
+    ui_color = "#fff3cd"
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return how many things wait, and how many of them people were told of now."""
+        from backmarket.alert_channels import send
+        from backmarket.settings import AlertSettings
+        from backmarket.warehouse import sql
+        from backmarket.warehouse.connection import DEFAULT_CONN_ID, connect
+        from backmarket.warehouse.needs import read_needs
+        from backmarket.warehouse.reading import reader
+
+        settings = AlertSettings.load()
+        if not settings.enabled or not settings.alert_conn_id:
+            raise AirflowSkipException("backmarket_enabled is off, or backmarket_alert_conn_id names no connection.")
+        with reader(self.account, self.warehouse_conn_id or DEFAULT_CONN_ID) as database:
+            needs = read_needs(database, _KINDS, most=_MOST_ITEMS)
+        with connect(self.warehouse_conn_id) as connection, connection.transaction():
+            connection.execute(sql.statement("alerts/purge_told"), {"account": self.account})
+            parameters = {"account": self.account, "subjects": [key for need in needs for key in _keys(need)]}
+            new = {row[0] for row in connection.execute(sql.statement("alerts/insert_told"), parameters).fetchall()}
+            if new:
+                send(settings.alert_conn_id, attention_message(self.account, needs, new))
+        waiting = sum(need.total for need in needs)
+        self.log.info("%d things wait for a person; told of %d now.", waiting, len(new))
+        return {"waiting": waiting, "told": len(new)}
+
+
+def attention_message(account: str, needs: Sequence[Need], new: set[str]) -> Message:
+    """Say what is new, the first few by name, and where to see all of it."""
+    from backmarket.alert_channels import Message
+
+    url = f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/plugin/backmarket"
+    lines, told = [], {}
+    for need in needs:
+        fresh = [item for item, key in zip(need.items, _keys(need), strict=True) if key in new]
+        if fresh:
+            told[need.title] = len(fresh)
+            lines.append(f"{need.title}: {len(fresh)} new, {need.total} in all. {need.advice}")
+            lines += [f"- {item['subject']}: {item['detail']}" for item in fresh[:_MOST_TOLD]]
+    things = f"{len(new)} new {'thing needs' if len(new) == 1 else 'things need'} a person"
+    return Message(
+        title=f"Back Market ({account}): {things}",
+        text="\n".join([*lines, f"All of it: {url}"]),
+        facts={"kind": "attention", "account": account, "new": told, "url": url},
+    )
+
+
+def _keys(need: Need) -> list[str]:
+    return [f"{need.title}:{item['subject']}:{item['detail']}"[:500] for item in need.items]

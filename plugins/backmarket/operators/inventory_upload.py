@@ -1,0 +1,87 @@
+"""Sends planned quantities."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from backmarket.operators.base import BackMarketOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from backmarket.operators.listing_upload import ListingUpload
+    from backmarket.settings import InventorySettings
+
+# What moved between plan and write is planned anew and sent in the same run, so many times.
+ROUNDS = 3
+
+
+class BackMarketInventoryUploadOperator(BackMarketOperator):
+    """Sends quantities one by one: stock-outs first, then the lowest, then the rest.
+
+    A home price of the same SKU goes along in the same request. Running again sends nothing twice: what was
+    confirmed is planned no more, and what is uncertain is read back by the next run before anything else is sent.
+    """
+
+    ui_color = "#f5c6cb"
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return the outcomes, how many changes wait, and requests made."""
+        from backmarket.operators.listing_upload import ListingUpload
+        from backmarket.settings import InventorySettings
+        from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.sku_line_budget import open_sku_line_budget
+
+        settings = InventorySettings.load()
+        if not settings.inventory_upload:
+            raise AirflowSkipException("backmarket_inventory_upload is off.")
+        if settings.dry_run:
+            raise AirflowSkipException("backmarket_dry_run is on: the plan is recorded, nothing is sent.")
+        hook, hold = self.hook, timedelta(hours=settings.pending_hold_hours)
+        with (
+            connect(self.warehouse_conn_id) as connection,
+            hook as client,
+            open_sku_line_budget(self.warehouse_conn_id, self.account) as budget,
+        ):
+            upload = ListingUpload(connection, self.account, client, budget, hook.config.market, hold, self.log)
+            for _ in range(ROUNDS):
+                if not _send_all(upload, settings):
+                    break
+                _plan_anew(upload, settings, context)
+            waiting = upload.tell_what_waits(upload.quantities)
+            requests = client.requests_made
+        self.log.info("Quantities sent: %s; %d requests.", dict(upload.counts) or "none", requests)
+        return {**upload.counts, "waiting": waiting, "requests": requests}
+
+
+def _send_all(upload: ListingUpload, settings: InventorySettings) -> bool:
+    """Send what is planned, and tell whether some of it is to be planned anew."""
+    changes = upload.quantities.planned()
+    changes.sort(key=lambda change: (change.payload["quantity"] > 0, change.payload["quantity"]))
+    shown = upload.shown_in_plan(changes)
+    prices = {}
+    if settings.prices_upload:
+        prices = {change.subject: change for change in upload.prices.planned() if change.market == upload.home}
+    again = False
+    for change in changes:
+        outcome = upload.send_quantity(change, shown.get(change.subject), prices.get(change.subject))
+        if outcome == "waits":
+            return False
+        again |= outcome == "again"
+    return again
+
+
+def _plan_anew(upload: ListingUpload, settings: InventorySettings, context: Context) -> None:
+    from backmarket.operators.inventory_planning import plan_quantities
+
+    plan_quantities(
+        upload.connection,
+        upload.account,
+        settings,
+        now=datetime.now(UTC),
+        run_id=context["run_id"],
+        allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
+    )

@@ -1,0 +1,119 @@
+"""Puts large moves of prices to a person, several in one form, and records the answers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from backmarket.assets import PRICE_ANSWERS
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from backmarket.warehouse.price_approvals import Move
+
+NONE_OF_THEM = "None of them"
+
+
+class BackMarketPriceApprovalOperator(HITLOperator):
+    """Shows a table of old price, new price and reason under Browse → Required Actions, and waits for the answer.
+
+    Selected moves are approved, the others refused; without an answer in time all expire. Nothing is sent here: the
+    next run of ``backmarket_inventory_prices`` sends what was approved and still is the plan.
+
+    :param backmarket_conn_id: the seller account.
+    :param warehouse_conn_id: the operational database.
+    """
+
+    template_fields = ("subject", "body", "backmarket_conn_id", "warehouse_conn_id")
+    ui_color = "#fff3cd"
+
+    def __init__(
+        self,
+        *,
+        backmarket_conn_id: str = "backmarket_default",
+        warehouse_conn_id: str = "backmarket_warehouse",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            subject="Large price changes on Back Market: which may go out?",
+            options=[NONE_OF_THEM],
+            multiple=True,
+            # Set here too: the parent would take the limit on the task's own work for one on the person.
+            response_timeout=timedelta(days=1),
+            outlets=[PRICE_ANSWERS],
+            **kwargs,
+        )
+        self.backmarket_conn_id = backmarket_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        from backmarket.warehouse.accounts import account_of
+
+        return account_of(self.backmarket_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Ask, and wait; skip where nothing waits."""
+        from backmarket.settings import InventorySettings
+        from backmarket.warehouse import price_approvals
+        from backmarket.warehouse.connection import connect
+
+        with connect(self.warehouse_conn_id) as connection:
+            moves = price_approvals.ask(connection, self.account, run_id=context["run_id"])
+        if not moves:
+            raise AirflowSkipException("No large price change waits for approval.")
+        self.options = _options(moves)
+        self.body = _table(moves)
+        self.response_timeout = timedelta(hours=InventorySettings.load().price_approval_hours)
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, int]:
+        """Record the answer, or that none came in time; return how many moves were approved, refused, expired."""
+        from backmarket.warehouse import price_approvals
+        from backmarket.warehouse.connection import connect
+
+        expired = event.get("error_type") == "timeout"
+        if "error" in event and not expired:
+            self.process_trigger_event_error(event)
+        chosen = set() if expired else set(event["chosen_options"])
+        user = None if expired else (event.get("responded_by_user") or {}).get("name")
+        counts = {"approved": 0, "refused": 0, "expired": 0}
+        with connect(self.warehouse_conn_id) as connection:
+            moves = price_approvals.asked(connection, self.account, run_id=context["run_id"])
+            self.options = _options(moves)
+            self.validate_chosen_options(list(chosen))
+            with connection.transaction():
+                for move in moves:
+                    status = "expired" if expired else "approved" if move.option in chosen else "refused"
+                    price_approvals.decide(
+                        connection,
+                        self.account,
+                        move,
+                        status,  # type: ignore[arg-type]
+                        run_id=context["run_id"],
+                        decided_by=user,
+                    )
+                    counts[status] += 1
+        self.log.info("Moves approved: %(approved)d, refused: %(refused)d, expired: %(expired)d.", counts)
+        return counts
+
+
+def _options(moves: list[Move]) -> list[str]:
+    return [*(move.option for move in moves), NONE_OF_THEM]
+
+
+def _table(moves: list[Move]) -> str:
+    rows = [
+        "| SKU | Market | Old price | New price | Change | Reason |",
+        "|---|---|---|---|---|---|",
+    ]
+    for move in moves:
+        change = (move.new_price - move.old_price) / move.old_price * 100
+        prices = f"{move.old_price} | {move.new_price} {move.currency} | {change:+.1f} %"
+        rows.append(f"| {move.sku} | {move.market} | {prices} | {move.reason} |".replace("\n", " "))
+    return "\n".join(rows)

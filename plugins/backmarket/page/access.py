@@ -1,0 +1,77 @@
+"""Who may see the page, who may change a Variable on it, and how forms are held to those who were shown them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    DagAccessEntity,
+    DagDetails,
+    VariableDetails,
+)
+from fastapi import HTTPException
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+
+FORM_LIFETIME_SECONDS = 12 * 60 * 60
+
+
+def readable_dags(user: BaseUser, dag_ids: Iterable[str]) -> frozenset[str]:
+    """Return the DAGs whose runs a user may see.
+
+    :raises HTTPException: 403 where there is none: the page has nothing for this user.
+    """
+    from airflow.models.dag import DagModel
+
+    manager = get_auth_manager()
+    readable = frozenset(
+        dag_id
+        for dag_id in dag_ids
+        if manager.is_authorized_dag(
+            method="GET",
+            access_entity=DagAccessEntity.RUN,
+            details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
+            user=user,
+        )
+    )
+    if not readable:
+        raise HTTPException(403, "You may not see the runs of any Back Market DAG. Ask your Airflow administrator.")
+    return readable
+
+
+def may_edit(user: BaseUser, variable: str) -> bool:
+    """Tell whether a user may change a Variable, as under Admin → Variables."""
+    from airflow.models.variable import Variable
+
+    details = VariableDetails(key=variable, team_name=Variable.get_team_name(variable))
+    allowed: bool = get_auth_manager().is_authorized_variable(method="PUT", details=details, user=user)
+    return allowed
+
+
+def form_token(user: BaseUser) -> str:
+    """Return what a form of this user must bring back: signed, so that no other site can make one."""
+    return _serializer().dumps(user.get_id())
+
+
+def check_form_token(user: BaseUser, token: str) -> None:
+    """Accept a form only from a page that was shown to this very user.
+
+    :raises HTTPException: 403 where the token is missing, forged, another user's or older than 12 hours.
+    """
+    try:
+        shown_to = _serializer().loads(token, max_age=FORM_LIFETIME_SECONDS)
+    except BadSignature:
+        shown_to = None
+    if shown_to is None or shown_to != user.get_id():
+        raise HTTPException(403, "This form is no longer valid. Nothing was changed: load the page again and repeat.")
+
+
+def _serializer() -> URLSafeTimedSerializer:
+    from airflow.configuration import conf
+
+    return URLSafeTimedSerializer(conf.get_mandatory_value("api", "secret_key"), salt="backmarket-page")

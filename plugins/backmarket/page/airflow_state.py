@@ -1,0 +1,108 @@
+"""What Airflow knows of the Back Market DAGs: when they run next, how the last run ended, what waits for an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class DagState:
+    """One DAG.
+
+    :param next_run: when the scheduler starts it next; None where it is paused or runs by hand only.
+    :param run_state: of the newest run; empty before the first.
+    :param run_started: when that run began.
+    :param tasks: the state of each task of that run.
+    :param path: the newest run in Airflow's UI; the DAG before the first.
+    """
+
+    dag_id: str
+    is_paused: bool
+    next_run: datetime | None
+    run_state: str
+    run_started: datetime | None
+    tasks: dict[str, str]
+    path: str
+
+    def task_path(self, task_id: str) -> str:
+        """Return where the UI shows a task's log."""
+        return f"{self.path}/tasks/{quote(task_id)}"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A question that Airflow holds open under Required Actions."""
+
+    subject: str
+    since: datetime | None
+    path: str
+
+
+def dag_states(session: Session, dag_ids: Iterable[str]) -> dict[str, DagState]:
+    """Return the state of each DAG that Airflow has read."""
+    from airflow.models.dag import DagModel
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select
+
+    found: dict[str, DagState] = {}
+    for dag in session.scalars(select(DagModel).where(DagModel.dag_id.in_(list(dag_ids)), ~DagModel.is_stale)):
+        run = session.scalar(select(DagRun).where(DagRun.dag_id == dag.dag_id).order_by(DagRun.id.desc()).limit(1))
+        tasks: dict[str, str] = {}
+        if run is not None:
+            rows = session.execute(
+                select(TaskInstance.task_id, TaskInstance.state).where(
+                    TaskInstance.dag_id == dag.dag_id, TaskInstance.run_id == run.run_id
+                )
+            )
+            # Of a mapped task's instances a failed one is what a person has to see.
+            for task_id, state in rows:
+                tasks[task_id] = "failed" if "failed" in (state, tasks.get(task_id)) else str(state or "")
+        path = f"/dags/{quote(dag.dag_id)}"
+        found[dag.dag_id] = DagState(
+            dag.dag_id,
+            dag.is_paused,
+            None if dag.is_paused else dag.next_dagrun_create_after,
+            str(run.state) if run else "",
+            (run.start_date or run.run_after) if run else None,
+            tasks,
+            f"{path}/runs/{quote(run.run_id, safe='')}" if run else path,
+        )
+    return found
+
+
+def open_approvals(session: Session, dag_ids: Iterable[str]) -> list[Approval]:
+    """Return the questions of these DAGs that nobody has answered, oldest first."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.state import TaskInstanceState
+    from sqlalchemy import select
+
+    rows = session.execute(
+        select(
+            HITLDetail.subject, HITLDetail.created_at, TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id
+        )
+        .join(TaskInstance, TaskInstance.id == HITLDetail.ti_id)
+        .where(
+            TaskInstance.dag_id.in_(list(dag_ids)),
+            HITLDetail.responded_at.is_(None),
+            TaskInstance.state.in_([TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT]),
+        )
+        .order_by(HITLDetail.created_at)
+    )
+    return [
+        Approval(
+            subject,
+            created_at,
+            f"/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}/tasks/{quote(task_id)}/required_actions",
+        )
+        for subject, created_at, dag_id, run_id, task_id in rows
+    ]

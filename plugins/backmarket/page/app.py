@@ -1,0 +1,220 @@
+"""The page's web application: who asks what, and which template answers."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import get_user, requires_access_view
+from fastapi import Depends, FastAPI, Form, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from backmarket.page import access, words
+from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, dag_ids
+from backmarket.warehouse.reading import DatabaseDownError, reader
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+log = logging.getLogger(__name__)
+
+_HERE = Path(__file__).parent
+_PREFIX = "/backmarket"
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'self'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_TEMPLATES = Environment(
+    loader=PackageLoader("backmarket.page"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals.update(
+    ago=words.ago,
+    at=words.at,
+    counts=words.counts,
+    order_states=words.ORDER_STATES,
+    line_states=words.LINE_STATES,
+    publication_states=words.PUBLICATION_STATES,
+)
+
+
+def _session() -> Iterator[Session]:
+    from airflow.utils.session import create_session
+
+    with create_session(scoped=False) as session:
+        yield session
+
+
+def _readable(user: Annotated[BaseUser, Depends(get_user)]) -> frozenset[str]:
+    return access.readable_dags(user, dag_ids())
+
+
+User = Annotated[BaseUser, Depends(get_user)]
+Airflow = Annotated[Session, Depends(_session)]
+Readable = Annotated[frozenset[str], Depends(_readable)]
+
+
+def create_page() -> FastAPI:
+    """Build the application; Airflow mounts it below ``/backmarket`` and does not ask who comes in, so it does."""
+    app = FastAPI(
+        title="Back Market",
+        openapi_url=None,
+        dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
+    )
+    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    app.add_api_route("/", show_overview, response_class=HTMLResponse)
+    app.add_api_route("/orders", find_order, response_class=RedirectResponse)
+    app.add_api_route("/orders/{order_id}", show_order, response_class=HTMLResponse)
+    app.add_api_route("/skus/{sku:path}", show_sku, response_class=HTMLResponse)
+    app.add_api_route(
+        "/variables/{key}",
+        change_variable,
+        methods=["POST"],
+        response_class=RedirectResponse,
+        dependencies=[Depends(_readable)],
+    )
+    app.add_exception_handler(StarletteHTTPException, _tell_refusal)
+    app.add_exception_handler(RequestValidationError, _tell_refusal)
+    app.add_exception_handler(DatabaseDownError, _tell_database_down)
+    app.add_exception_handler(Exception, _tell_failure)
+    app.middleware("http")(_add_headers)
+    return app
+
+
+def show_overview(
+    request: Request, user: User, session: Airflow, readable: Readable, account: str = "default"
+) -> HTMLResponse:
+    """The page itself."""
+    from backmarket.page.overview import REQUESTS_LIMIT, SKU_LINES_LIMIT, gather
+    from backmarket.settings import PREFIX
+
+    overview = gather(session, account, readable)
+    may_edit = {field: access.may_edit(user, PREFIX + field) for field in overview.variables}
+    return _render(
+        request,
+        "overview.html",
+        status=503 if overview.problem else 200,
+        page=overview,
+        may_edit=may_edit,
+        csrf=access.form_token(user),
+        requests_limit=REQUESTS_LIMIT,
+        sku_lines_limit=SKU_LINES_LIMIT,
+    )
+
+
+def find_order(request: Request, q: str = "", account: str = "default") -> RedirectResponse:
+    """Lead from the search field to a story: a number is an order, anything else a SKU."""
+    from urllib.parse import quote, urlencode
+
+    root, wanted = request.scope["root_path"], q.strip()
+    query = f"?{urlencode({'account': account})}" if account != "default" else ""
+    if not wanted:
+        return RedirectResponse(f"{root}/{query}", status_code=303)
+    is_order = re.fullmatch(r"[0-9]{1,18}", wanted) is not None
+    return RedirectResponse(
+        f"{root}/{'orders' if is_order else 'skus'}/{quote(wanted, safe='')}{query}", status_code=303
+    )
+
+
+def show_order(request: Request, order_id: int, readable: Readable, account: str = "default") -> HTMLResponse:
+    """An order's story."""
+    from backmarket.page.stories import LARGEST_BIGINT, order_story
+
+    _require(readable, ORDERS_DAG)
+    if not 0 <= order_id <= LARGEST_BIGINT:
+        raise HTTPException(404, "This is no number of an order.")
+    with reader(account) as database:
+        story = order_story(database, order_id, readable)
+    return _render(request, "order.html", status=200 if story.head else 404, story=story, account=account)
+
+
+def show_sku(request: Request, sku: str, readable: Readable, account: str = "default") -> HTMLResponse:
+    """A SKU's story."""
+    from backmarket.page.stories import sku_story
+
+    if INVENTORY_DAG not in readable:
+        _require(readable, ORDERS_DAG)
+    with reader(account) as database:
+        story = sku_story(database, sku.replace("\0", ""), readable)
+    return _render(request, "sku.html", status=200 if story.known else 404, story=story, account=account)
+
+
+def change_variable(
+    request: Request,
+    user: User,
+    session: Airflow,
+    key: str,
+    value: Annotated[str, Form()] = "",
+    csrf: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Set a Variable from a switch or a field of the page, then show the page again."""
+    from backmarket.page import variables
+
+    access.check_form_token(user, csrf)
+    if not access.may_edit(user, key):
+        raise HTTPException(403, f"You may not change {key}: that needs the right to edit Airflow's Variables.")
+    variables.write(session, user, key, value)
+    # Before the answer, after which the page is read again.
+    session.commit()
+    return RedirectResponse(f"{request.scope['root_path']}/#{key}", status_code=303)
+
+
+def _require(readable: frozenset[str], dag_id: str) -> None:
+    if dag_id not in readable:
+        raise HTTPException(403, f"You may not see the runs of {dag_id}. Ask your Airflow administrator.")
+
+
+def _render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    root: str = request.scope.get("root_path", "")
+    html = _TEMPLATES.get_template(template).render(root=root, airflow=root.removesuffix(_PREFIX), **values)
+    return HTMLResponse(html, status_code=status)
+
+
+def _tell_refusal(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestValidationError):
+        return _render(request, "problem.html", status=404, title="Not found", text="There is no such page.")
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what this handler is registered for
+    titles = {401: "Sign in first", 403: "Not allowed", 404: "Not found", 409: "Set elsewhere", 400: "Not accepted"}
+    text = "Airflow does not know who you are, or your session is over." if error.status_code == 401 else error.detail
+    return _render(
+        request,
+        "problem.html",
+        status=error.status_code,
+        title=titles.get(error.status_code, "Not possible"),
+        text=text,
+        sign_in=error.status_code == 401,
+    )
+
+
+def _tell_database_down(request: Request, error: Exception) -> Response:
+    return _render(request, "problem.html", status=503, title="The database cannot be read", text=str(error))
+
+
+def _tell_failure(request: Request, error: Exception) -> Response:
+    log.error("The page failed: %s", type(error).__name__, exc_info=error)
+    text = f"{type(error).__name__}: the API server's log has the details. DAGs are not affected."
+    return _render(request, "problem.html", status=500, title="This page failed", text=text)
+
+
+async def _add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

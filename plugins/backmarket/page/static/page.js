@@ -1,0 +1,35 @@
+// Follows Airflow's theme, and lets links out of Airflow's frame, which does not let them out by itself.
+"use strict";
+
+const frame = (() => {
+  try {
+    return window.parent !== window && window.parent.document ? window.parent : null;
+  } catch {
+    return null; // framed by something that is not Airflow
+  }
+})();
+
+function followTheme() {
+  const airflow = frame.document.documentElement;
+  const dark = airflow.classList.contains("dark") || airflow.style.colorScheme === "dark";
+  const light = airflow.classList.contains("light") || airflow.style.colorScheme === "light";
+  if (dark || light) document.documentElement.dataset.theme = dark ? "dark" : "light";
+}
+
+if (frame) {
+  followTheme();
+  new MutationObserver(followTheme).observe(frame.document.documentElement, {
+    attributes: true,
+    attributeFilter: ["class", "style"],
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-airflow]");
+    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const outside = frame.document.createElement("a");
+    outside.href = link.href;
+    frame.document.body.append(outside);
+    outside.click();
+    outside.remove();
+  });
+}

@@ -1,0 +1,117 @@
+"""The Variables a person may change on the page, read and written as Airflow's own pages do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastapi import HTTPException
+
+from backmarket.page.concerns import concerns
+from backmarket.settings import CONCERNS, PREFIX, Settings, VariableError
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+    from sqlalchemy.orm import Session
+
+_SHARED = ("enabled", "dry_run", "safety_qty", "max_qty")
+
+
+@dataclass(frozen=True)
+class VariableState:
+    """What a Variable says now.
+
+    :param key: its full name.
+    :param text: as it is stored; empty where it is missing.
+    :param value: as tasks understand it; the default where it is missing or a problem.
+    :param kept_by: where it is set, if the page cannot change it there: ``environment``, or a secrets backend.
+    :param problem: why it cannot be used; empty where it can.
+    """
+
+    key: str
+    text: str
+    value: Any
+    kept_by: str = ""
+    problem: str = ""
+
+
+def editable() -> dict[str, type[Settings]]:
+    """Return each field that the page may change, with the settings class that checks it."""
+    wanted = [*_SHARED, *(concern.toggle for concern in concerns())]
+    return {field: settings for field in wanted for settings in reversed(CONCERNS) if field in settings.model_fields}
+
+
+def read_all(session: Session) -> dict[str, VariableState]:
+    """Return the state of every editable Variable by its field, from wherever a task would take it."""
+    from airflow.models.variable import Variable
+    from sqlalchemy import select
+
+    fields = editable()
+    stored = {
+        variable.key: variable.val or ""
+        for variable in session.scalars(select(Variable).where(Variable.key.in_([PREFIX + f for f in fields])))
+    }
+    return {field: _state(field, settings, stored) for field, settings in fields.items()}
+
+
+def write(session: Session, user: BaseUser, key: str, text: str) -> None:
+    """Set a Variable and note in Airflow's audit log who did.
+
+    :raises HTTPException: 404 for a Variable that is not on the page, 409 for one that is set elsewhere, 400 for a
+        value that a task would refuse.
+    """
+    from airflow.models.log import Log
+    from airflow.models.variable import Variable
+    from sqlalchemy import select
+
+    field = key.removeprefix(PREFIX)
+    settings = editable().get(field)
+    if settings is None or not key.startswith(PREFIX):
+        raise HTTPException(404, f"{key} cannot be changed here.")
+    if kept_by := _outside(key)[1]:
+        raise HTTPException(409, f"{key} is set by {kept_by}, which wins over Airflow's own: change it there.")
+    text = text.strip()
+    if text:
+        try:
+            settings.checked({field: text})
+        except VariableError:
+            accepted = settings.model_fields[field].description
+            raise HTTPException(400, f"{text[:40]!r} cannot be used for {key}. Accepted: {accepted}.") from None
+    known = session.scalar(select(Variable).where(Variable.key == key))
+    Variable.set(
+        key,
+        text,
+        description=known.description if known else None,
+        team_name=known.team_name if known else None,
+        session=session,
+    )
+    session.add(Log(event="backmarket_page_variable", owner=user.get_name(), extra=f"{key} set to {text!r}"))
+
+
+def _state(field: str, settings: type[Settings], stored: dict[str, str]) -> VariableState:
+    key = PREFIX + field
+    outside, kept_by = _outside(key)
+    text = (stored.get(key, "") if outside is None else outside).strip()
+    try:
+        value = getattr(settings.checked({field: text} if text else {}), field)
+    except VariableError:
+        accepted = settings.model_fields[field].description
+        default = settings.model_fields[field].get_default()
+        return VariableState(key, text, default, kept_by, f"holds {text[:40]!r}; accepted: {accepted}")
+    return VariableState(key, text, value, kept_by)
+
+
+def _outside(key: str) -> tuple[str | None, str]:
+    """Return what a secrets backend before Airflow's own database holds, and its name for a person."""
+    from airflow.configuration import ensure_secrets_loaded
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+    from airflow.secrets.metastore import MetastoreBackend
+
+    for backend in ensure_secrets_loaded():
+        if isinstance(backend, MetastoreBackend):
+            break
+        value = backend.get_variable(key)
+        if value is not None:
+            is_environment = isinstance(backend, EnvironmentVariablesBackend)
+            return value, "environment" if is_environment else type(backend).__name__
+    return None, ""

@@ -1,0 +1,67 @@
+"""How the page says times, states and numbers to a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pendulum
+from markupsafe import Markup
+
+ORDER_STATES = {
+    0: "new",
+    1: "paid, to accept",
+    3: "to ship",
+    8: "not paid",
+    9: "processed",
+    10: "payment pending",
+}
+LINE_STATES = {
+    0: "new",
+    1: "paid",
+    2: "accepted",
+    3: "shipped",
+    4: "cancelled",
+    5: "refunded before shipping",
+    6: "refunded after shipping",
+    7: "not paid",
+    8: "payment pending",
+    9: "on hold",
+}
+PUBLICATION_STATES = {
+    0: "price or comment missing",
+    1: "pending validation",
+    2: "online",
+    3: "offline",
+    4: "deactivated",
+}
+_TIMINGS = ("seconds", "pages", "calls")
+
+
+def ago(moment: datetime | None, now: datetime) -> Markup:
+    """Say how long ago, or in how long; the exact time, in UTC, stands in the title."""
+    if moment is None:
+        return Markup('<span class="quiet">never</span>')
+    moment = moment.astimezone(UTC)
+    words = pendulum.instance(moment).diff_for_humans(pendulum.instance(now))
+    words = words.replace(" before", " ago").replace(" after", " from now")
+    words = f"in {words.removesuffix(' from now')}" if words.endswith(" from now") else words
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", words
+    )
+
+
+def at(moment: datetime) -> Markup:
+    """Say a time exactly, in UTC."""
+    moment = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{moment:%Y-%m-%d %H:%M}")
+
+
+def counts(values: dict[str, Any] | None) -> str:
+    """Say what a run counted, without what is zero and without how it went about it."""
+    told = [
+        f"{value:,} {name.replace('_', ' ')}"
+        for name, value in (values or {}).items()
+        if isinstance(value, int) and value and name not in _TIMINGS and name != "requests"
+    ]
+    return ", ".join(told)

@@ -1,0 +1,125 @@
+"""Reads what Back Market reports of a finished batch, whose form is free, and compares what was created."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# Whole names, so that a SKU that has "error" in it is not taken for one.
+_ERROR_NAME = re.compile(r"([a-z]+_)*(errors?|failures?|failed|rejected|refused)", re.IGNORECASE)
+_NAMES = ("sku", "ean", "key", "id")
+_LONGEST_REASON = 500
+
+
+def errors_by_key(result: Any) -> dict[str, str]:
+    """Return the error texts by SKU or EAN, in lower case, wherever a report holds them.
+
+    Seen: ``{product_success: {key: ...}, product_errors: {key: ...}}``. Understood besides: lists of objects that
+    name their ``sku`` or ``ean``, and objects by SKU that hold an ``error``. A report of no known form has none.
+    """
+    found: dict[str, list[str]] = {}
+    for key, text in _errors(result):
+        texts = found.setdefault(key.strip().lower(), [])
+        if text not in texts:
+            texts.append(text)
+    return {key: "; ".join(texts)[:_LONGEST_REASON] for key, texts in found.items()}
+
+
+def _errors(report: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(report, list):
+        for item in report:
+            yield from _errors_of_item(None, item)
+    elif isinstance(report, dict):
+        for name, value in report.items():
+            if _is_error_name(name):
+                yield from _error_entries(value)
+            elif isinstance(value, dict):
+                yield from _errors_of_item(name, value)
+            elif isinstance(value, list):
+                yield from _errors(value)
+
+
+def _error_entries(entries: Any) -> Iterator[tuple[str, str]]:
+    """Read a container that holds nothing but errors."""
+    if isinstance(entries, dict):
+        for key, value in entries.items():
+            yield str(key), _told(value)
+    elif isinstance(entries, list):
+        for item in entries:
+            key = _key_of(item)
+            if key is not None:
+                yield key, _told({name: value for name, value in item.items() if name not in _NAMES} or item)
+
+
+def _errors_of_item(key: str | None, item: Any) -> Iterator[tuple[str, str]]:
+    """Read an object that may be about one SKU, or hold others."""
+    if not isinstance(item, dict):
+        return
+    faults = [value for name, value in item.items() if _is_error_name(name) and value]
+    name = _key_of(item) or key
+    if faults and name is not None:
+        yield name, _told(faults)
+        return
+    for inner, value in item.items():
+        yield from _errors_of_item(str(inner), value)
+
+
+def _key_of(item: Any) -> str | None:
+    if isinstance(item, dict):
+        for name in _NAMES:
+            if item.get(name):
+                return str(item[name])
+    return None
+
+
+def _is_error_name(name: object) -> bool:
+    return _ERROR_NAME.fullmatch(str(name)) is not None
+
+
+def _told(value: Any) -> str:
+    """Flatten whatever stands for an error into one line for a person."""
+    if isinstance(value, dict):
+        text = "; ".join(f"{name}: {_told(inner)}" for name, inner in value.items())
+    elif isinstance(value, list):
+        text = "; ".join(_told(inner) for inner in value)
+    else:
+        text = str(value)
+    return " ".join(text.split()) or "no reason given"
+
+
+@dataclass(frozen=True)
+class CreatedListing:
+    """A listing as it was read back, under the names of the CSV's columns."""
+
+    product_id: str | None
+    backmarket_id: int | None
+    price: Decimal | None
+    currency: str | None
+    quantity: int
+    grade: str | None
+
+
+def differences(columns: Mapping[str, str], created: CreatedListing) -> list[str]:
+    """Name what differs between what was sent and what was created.
+
+    Where only the EAN was sent, the product cannot be compared: listings do not show their EAN.
+    """
+    found = []
+    wanted = columns.get("product_id", "")
+    has = {str(created.product_id).lower(), str(created.backmarket_id)}
+    if wanted and wanted.lower() not in has:
+        found.append(f"product is {created.product_id} instead of {wanted}")
+    if created.price is None or created.price != Decimal(columns["price"]):
+        found.append(f"price is {created.price} instead of {columns['price']}")
+    if created.currency is not None and created.currency.upper() != columns["currency"]:
+        found.append(f"currency is {created.currency} instead of {columns['currency']}")
+    if created.quantity != int(columns["quantity"]):
+        found.append(f"quantity is {created.quantity} instead of {columns['quantity']}")
+    if (created.grade or "").upper() != columns["grade"]:
+        found.append(f"grade is {created.grade} instead of {columns['grade']}")
+    return found

@@ -1,0 +1,88 @@
+"""Waits, without holding a worker slot, for Back Market to finish batches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from backmarket.api.client import BackMarketClient
+
+
+class BackMarketBatchTrigger(BaseTrigger):
+    """Fires when none of the batches is running any more, or at a given time.
+
+    It only says that it is time to look; the task looks itself. So a failure to look here, or a restart of the
+    triggerer, changes nothing but the moment.
+
+    :param backmarket_conn_id: the seller account.
+    :param batch_ids: Back Market's tasks to wait for; none means to wait for the time alone.
+    :param look_at: when to fire at the latest, in seconds since the epoch.
+    :param poll_seconds: how long to wait between two looks at the batches.
+    """
+
+    def __init__(self, *, backmarket_conn_id: str, batch_ids: list[int], look_at: float, poll_seconds: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.backmarket_conn_id = backmarket_conn_id
+        self.batch_ids = batch_ids
+        self.look_at = look_at
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what another triggerer needs to go on."""
+        return (
+            "backmarket.triggers.batch.BackMarketBatchTrigger",
+            {
+                "backmarket_conn_id": self.backmarket_conn_id,
+                "batch_ids": self.batch_ids,
+                "look_at": self.look_at,
+                "poll_seconds": self.poll_seconds,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: ``ended``, or ``due`` when the time has come first."""
+        from backmarket.api.client import BackMarketClient
+        from backmarket.hooks.backmarket import BackMarketHook
+
+        if not self.batch_ids:
+            await asyncio.sleep(max(0.0, self.look_at - time.time()))
+            yield _event("due")
+            return
+        config = await BackMarketHook(self.backmarket_conn_id).fetch_config()
+        with BackMarketClient(config) as client:
+            while (left := self.look_at - time.time()) > 0:
+                await asyncio.sleep(min(self.poll_seconds, left))
+                if await asyncio.to_thread(have_ended, client, self.batch_ids):
+                    yield _event("ended")
+                    return
+        yield _event("due")
+
+
+def _event(status: str) -> TriggerEvent:
+    return TriggerEvent({"status": status})  # type: ignore[no-untyped-call]
+
+
+def have_ended(client: BackMarketClient, batch_ids: list[int]) -> bool:
+    """Tell whether none of the batches is running any more.
+
+    What keeps from asking and passes by itself counts as running; all else is for the task to meet: it looks again.
+    """
+    from backmarket.api import errors
+
+    try:
+        return not any(_goes_on(client, batch_id) for batch_id in batch_ids)
+    except (errors.ServerError, errors.ThrottledError, errors.NetworkError, errors.MalformedAnswerError):
+        return False
+    except errors.BackMarketError:
+        return True
+
+
+def _goes_on(client: BackMarketClient, batch_id: int) -> bool:
+    batch = client.get_task(batch_id)
+    return not (batch.is_done or batch.has_failed)

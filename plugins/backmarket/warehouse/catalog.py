@@ -1,0 +1,135 @@
+"""Reads ``seller.catalog`` and what is known about it, and keeps what the checks found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from backmarket.rules.catalog import Attribute, CatalogRow, LeafCategory
+from backmarket.warehouse import sql
+from backmarket.warehouse.jsonb import clean, dump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from backmarket.api.models import Category
+    from backmarket.rules.catalog import Kind
+    from backmarket.warehouse.connection import Connection
+
+Verdict = Literal["listed", "under way", "ready", "refused"]
+
+
+class Check(NamedTuple):
+    """What a run found of one row of ``seller.catalog``.
+
+    :param reasons: why it is refused; empty otherwise.
+    """
+
+    sku: str
+    market: str
+    verdict: Verdict
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The seller's catalog of one account, and what the database knows about its SKUs."""
+
+    connection: Connection
+    account: str
+
+    def rows(self) -> list[CatalogRow]:
+        """Return all rows, by SKU."""
+        return [CatalogRow(*row) for row in self._select("select_catalog")]
+
+    def listed(self) -> set[str]:
+        """Return the SKUs that have a listing, in lower case."""
+        return {row[0] for row in self._select("select_listed_skus")}
+
+    def under_way(self) -> set[str]:
+        """Return the SKUs, in lower case, that may have been created without our knowing."""
+        return {row[0] for row in self._select("select_under_way")}
+
+    def refused_by_back_market(self, kind: Kind) -> dict[str, tuple[dict[str, Any], str]]:
+        """Return payload and reason of what Back Market refused last, by SKU."""
+        return {sku: (payload, reason) for sku, payload, reason in self._select("select_refused", kind=kind)}
+
+    def store_checks(self, kind: Kind, checks: Iterable[Check]) -> None:
+        """Replace what was found of one kind of rows, in one transaction."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            cursor.execute(sql.statement("catalog/delete_checks"), {"account": self.account, "kind": kind})
+            cursor.executemany(
+                sql.statement("catalog/upsert_check"),
+                [{"account": self.account, "kind": kind, **check._asdict()} for check in checks],
+            )
+
+    def record_batch(self, change_ids: Iterable[int], batch_id: int) -> None:
+        """Write down which of Back Market's tasks carries out these sent changes."""
+        self._execute("record_batch", change_ids=list(change_ids), batch_id=batch_id)
+
+    def supersede_listed(self, change_ids: Iterable[int]) -> None:
+        """Take planned changes out of the queue because their SKUs turned out to be listed already."""
+        self._execute("supersede_listed", change_ids=list(change_ids))
+
+    def categories(self, market: str) -> dict[int, LeafCategory] | None:
+        """Return the leaf categories of a market by their number; None where its tree was never read."""
+        rows = self._select("select_categories", market=market)
+        return {row[0]: LeafCategory(row[0], row[1], row[2] or "", tuple(_attributes(row[3]))) for row in rows} or None
+
+    def categories_read_at(self, market: str) -> datetime | None:
+        """Tell when a market's category tree was read; None where it never was."""
+        ((read_at,),) = self._select("select_categories_age", market=market)
+        found: datetime | None = read_at
+        return found
+
+    def store_categories(self, market: str, tree: Iterable[Category], *, read_at: datetime) -> int:
+        """Replace a market's category tree, in one transaction.
+
+        :return: how many leaves it has.
+        """
+        leaves = list(_leaves(tree))
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            cursor.execute(sql.statement("catalog/delete_categories"), {"account": self.account, "market": market})
+            cursor.executemany(
+                sql.statement("catalog/insert_category"),
+                [
+                    {
+                        "account": self.account,
+                        "market": market,
+                        "category_id": leaf.marketplace_category_id,
+                        "tree_id": leaf.category_id,
+                        "name": clean(leaf.category_name),
+                        "attributes": dump([attribute.model_dump() for attribute in leaf.attributes]),
+                        "read_at": read_at,
+                    }
+                    for leaf in leaves
+                ],
+            )
+        return len(leaves)
+
+    def _select(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(
+            sql.statement(f"catalog/{name}"), {"account": self.account, **parameters}
+        ).fetchall()
+
+    def _execute(self, name: str, **parameters: Any) -> None:
+        self.connection.execute(sql.statement(f"catalog/{name}"), {"account": self.account, **parameters})
+
+
+def _leaves(tree: Iterable[Category]) -> Iterator[Category]:
+    for category in tree:
+        if (category.is_leaf or not category.children) and category.marketplace_category_id is not None:
+            yield category
+        yield from _leaves(category.children)
+
+
+def _attributes(documents: Iterable[dict[str, Any]]) -> Iterator[Attribute]:
+    for document in documents:
+        choices = [choice.strip() for choice in (document["allowed_values"] or "").split(",")]
+        yield Attribute(
+            document["field"],
+            document["type"],
+            tuple(choice for choice in choices if choice),
+            bool(document["required"]),
+        )

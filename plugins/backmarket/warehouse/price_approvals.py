@@ -1,0 +1,65 @@
+"""Remembers which large moves of prices a person was asked about, and what was decided."""
+
+from __future__ import annotations
+
+from decimal import Decimal  # noqa: TC003 - read at run time by the tuple's users
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from backmarket.warehouse import sql
+
+if TYPE_CHECKING:
+    from backmarket.warehouse.connection import Connection
+
+MOST_MOVES_A_QUESTION = 50
+
+
+class Move(NamedTuple):
+    """A large move of a price."""
+
+    sku: str
+    market: str
+    old_price: Decimal
+    new_price: Decimal
+    currency: str
+    reason: str
+
+    @property
+    def option(self) -> str:
+        """The move as a choice in the form."""
+        return f"{self.sku} {self.market}: {self.old_price} → {self.new_price} {self.currency}"
+
+
+def unasked(connection: Connection, account: str) -> list[Move]:
+    """Return the moves that wait and were put to nobody, at most as many as one form takes."""
+    parameters = {"account": account, "most": MOST_MOVES_A_QUESTION}
+    return [Move(*row) for row in connection.execute(sql.statement("prices/select_unasked"), parameters)]
+
+
+def ask(connection: Connection, account: str, *, run_id: str) -> list[Move]:
+    """Take the waiting moves up as one run's question, again where a try of the run asked before."""
+    with connection.transaction():
+        connection.execute(sql.statement("prices/forget_unanswered"), {"account": account, "run_id": run_id})
+        for move in unasked(connection, account):
+            parameters = {"account": account, "run_id": run_id, **move._asdict()}
+            connection.execute(sql.statement("prices/insert_question"), parameters)
+        return asked(connection, account, run_id=run_id)
+
+
+def asked(connection: Connection, account: str, *, run_id: str) -> list[Move]:
+    """Return what a run asked about and has no answer to."""
+    parameters = {"account": account, "run_id": run_id}
+    return [Move(*row) for row in connection.execute(sql.statement("prices/select_asked"), parameters)]
+
+
+def decide(
+    connection: Connection,
+    account: str,
+    move: Move,
+    status: Literal["approved", "refused", "expired"],
+    *,
+    run_id: str,
+    decided_by: str | None,
+) -> None:
+    """Record a decision; it holds for exactly this move, old price and new."""
+    parameters = {"sku": move.sku, "market": move.market, "status": status, "decided_by": decided_by}
+    connection.execute(sql.statement("prices/decide"), {"account": account, "run_id": run_id, **parameters})

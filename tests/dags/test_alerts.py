@@ -1,0 +1,233 @@
+"""People are told of failures and of what needs them, by the connection that one Variable names."""
+
+from __future__ import annotations
+
+import json
+import threading
+from email import message_from_string, policy
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.alert_channels import AlertChannelError, Message, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import psycopg
+
+    from sandbox.remote import Sandbox
+    from tests.dags.conftest import Run
+
+    RunDag = Callable[..., Run]
+    SwitchOn = Callable[..., None]
+
+MESSAGE = Message("Back Market: nothing failed", "why, what to do <b>", {"kind": "failure"})
+
+
+class Webhook(HTTPServer):
+    """Keeps what is posted to it, and answers with ``status``."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Receiver)
+        self.received: list[dict[str, Any]] = []
+        self.status = 200
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    server: Webhook
+
+    def do_POST(self) -> None:
+        assert self.path.startswith(("/hooks/s3cr3t", "/services/T0"))
+        self.server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    """A webhook that ``backmarket_alert_conn_id`` leads to."""
+    server = Webhook()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    connection = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}/hooks/s3cr3t"}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ALERT_CONN_ID", "alerts")
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_revoked_token_is_told_once(
+    run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn, webhook: Webhook, warehouse: psycopg.Connection[Any]
+) -> None:
+    """What failed, why, what to do and where the log is; not again for the same failure within the hour."""
+    switch_on("order_download")
+    connected.fault("401", times=20)
+    assert run_dag("backmarket_orders").tasks["order_download"] == "failed"
+    (told,) = webhook.received
+    assert told["title"] == "Back Market: order_download failed"
+    assert "AuthenticationError" in told["text"]
+    assert "/dags/backmarket_orders/runs/" in told["url"]
+    assert connected.token not in json.dumps(told)
+    run_dag("backmarket_orders")
+    assert len(webhook.received) == 1
+    warehouse.execute("update backmarket.alerts set told_at = told_at - interval '61 minutes'")
+    run_dag("backmarket_orders")
+    assert len(webhook.received) == 2
+
+
+def test_a_database_that_is_down_is_told(
+    run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be noted, people are rather told twice than never."""
+    switch_on("order_download")
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://user:s3cr3t@127.0.0.1:1/nothing")
+    run_dag("backmarket_orders")
+    assert "WarehouseUnavailableError" in webhook.received[0]["text"]
+    assert "s3cr3t" not in json.dumps(webhook.received)
+
+
+def test_a_webhook_that_refuses_harms_nothing(
+    run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn, webhook: Webhook
+) -> None:
+    """The task fails for its own reason, and the next failure tries again."""
+    switch_on("order_download")
+    connected.fault("401", times=20)
+    webhook.status = 500
+    assert run_dag("backmarket_orders").tasks["order_download"] == "failed"
+    webhook.status = 200
+    run_dag("backmarket_orders")
+    assert len(webhook.received) == 2
+
+
+def test_nobody_is_told_without_the_variable(run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn) -> None:
+    """The default: failures stay in Airflow, and the alerts DAG skips."""
+    switch_on("order_download")
+    assert run_dag("backmarket_alerts").tasks["attention_alert"] == "skipped"
+
+
+def test_what_needs_a_person_is_told_once(
+    run_dag: RunDag,
+    connected: Sandbox,
+    switch_on: SwitchOn,
+    webhook: Webhook,
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """New things in one message, old ones never again; no document and no person in it."""
+    switch_on()
+    insert = (
+        "insert into backmarket.quarantine (account, entity, key, document, reason) values "
+        "('default', 'order', %s, '{\"email\": \"jane@example.com\"}', 'price: not a number')"
+    )
+    warehouse.execute(insert, ["77"])
+    warehouse.execute(insert, ["78"])
+    assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 2, "told": 2}
+    (told,) = webhook.received
+    assert told["title"] == "Back Market (default): 2 new things need a person"
+    assert told["new"] == {"Not understood": 2}
+    assert "price: not a number" in told["text"]
+    assert "jane" not in json.dumps(told)
+    assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 2, "told": 0}
+    warehouse.execute(insert, ["79"])
+    run_dag("backmarket_alerts")
+    assert [each["new"] for each in webhook.received[1:]] == [{"Not understood": 1}]
+
+
+def test_what_could_not_be_told_is_told_later(
+    run_dag: RunDag,
+    connected: Sandbox,
+    switch_on: SwitchOn,
+    webhook: Webhook,
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """A message that did not go out was not told."""
+    switch_on()
+    warehouse.execute(
+        "insert into backmarket.quarantine (account, entity, key, document, reason) "
+        "values ('default', 'order', '1', '{}', 'why')"
+    )
+    webhook.status = 503
+    assert run_dag("backmarket_alerts").tasks["attention_alert"] == "failed"
+    webhook.status = 200
+    assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 1, "told": 1}
+
+
+def test_a_message_goes_to_slack(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Slack webhook gets Slack's own form."""
+    pytest.importorskip("airflow.providers.slack")
+    connection = {
+        "conn_type": "slackwebhook",
+        "password": "T0/B0/secret",
+        "host": f"http://127.0.0.1:{webhook.server_port}/services/",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
+    send("alerts", MESSAGE)
+    assert webhook.received[0]["text"].startswith("*Back Market: nothing failed*\nwhy")
+
+
+class _Mailbox(StreamRequestHandler):
+    """Enough of SMTP to take one letter."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 ready\r\n")
+        while command := self.rfile.readline().upper():
+            if command.startswith(b"DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                lines = iter(self.rfile.readline, b".\r\n")
+                self.server.letters.append(b"".join(lines).decode())  # type: ignore[attr-defined]
+            self.wfile.write(b"221 bye\r\n" if command.startswith(b"QUIT") else b"250 ok\r\n")
+
+
+def test_a_message_goes_by_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the addresses in the connection's extra fields."""
+    with ThreadingTCPServer(("127.0.0.1", 0), _Mailbox) as server:
+        server.letters = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        extra = {
+            "to": "ops@example.com",
+            "from_email": "airflow@example.com",
+            "disable_ssl": True,
+            "disable_tls": True,
+        }
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.server_address[1], "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
+        send("alerts", MESSAGE)
+        server.shutdown()
+        (letter,) = server.letters  # type: ignore[attr-defined]
+    mail = message_from_string(letter, policy=policy.default)
+    assert mail["Subject"] == MESSAGE.title
+    assert mail["To"] == "ops@example.com"
+    body = next(part for part in mail.walk() if part.get_content_type() == "text/html")
+    assert "what to do &lt;b&gt;" in body.get_content()
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [
+        ({"conn_type": "ftp", "host": "x"}, "is of type ftp. Accepted: http"),
+        ({"conn_type": "smtp", "host": "x"}, 'needs "to" and "from_email"'),
+        ({"conn_type": "http", "host": "127.0.0.1", "port": 1, "password": "s3cr3t"}, "Check it under Admin"),
+    ],
+)
+def test_a_connection_that_cannot_be_used_is_explained(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], words: str
+) -> None:
+    """In words for a person, without what is secret in it."""
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
+    with pytest.raises(AlertChannelError, match=words) as failed:
+        send("alerts", MESSAGE)
+    assert "s3cr3t" not in str(failed.value)
+
+
+def test_a_missing_connection_is_explained() -> None:
+    """The Variable may name what nobody has made yet."""
+    with pytest.raises(AlertChannelError, match="connection nowhere: AirflowNotFoundException"):
+        send("nowhere", MESSAGE)

@@ -1,0 +1,127 @@
+"""``backmarket_price_approval``: large moves, the question, the answers, and what becomes of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.operators.price_approval import NONE_OF_THEM, BackMarketPriceApprovalOperator
+from backmarket.warehouse import price_approvals
+from tests.dags.test_inventory_prices import all_of, database, offered, price, priced, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+    from sandbox.remote import Sandbox
+    from tests.dags.conftest import Run
+
+__all__ = ["database", "upload"]
+
+
+def halved(sandbox: Sandbox, sku: str) -> Decimal:
+    """Half of a SKU's price."""
+    return (offered(sandbox, sku) / 2).quantize(Decimal("0.01"))
+
+
+@pytest.fixture
+def asked(
+    upload: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> list[price_approvals.Move]:
+    """Two large moves and a small one were planned; the large ones are put to a person."""
+    one, other, small = priced(connected, 3)
+    price(database, one, str(halved(connected, one)))
+    price(database, other, str(halved(connected, other)))
+    price(database, small, str((offered(connected, small) * Decimal("1.01")).quantize(Decimal("0.01"))))
+    run = upload()
+    assert run.state == "success"
+    assert run.xcoms["ask_for_price_approval"] == 2
+    rows = dict(all_of(database, "select subject, status from backmarket.changes"))
+    assert rows == {one: "awaiting_approval", other: "awaiting_approval", small: "confirmed"}
+    return price_approvals.ask(database, "default", run_id="r")
+
+
+def answer(**event: Any) -> dict[str, int]:
+    """Give the operator an answer, as Airflow does when a person or the clock has spoken."""
+    operator = BackMarketPriceApprovalOperator(task_id="price_approval")
+    context: Any = {"run_id": "r"}
+    return operator.execute_complete(context, event)
+
+
+def person_chose(*options: str) -> dict[str, int]:
+    """Answer the form."""
+    return answer(
+        chosen_options=list(options),
+        params_input={},
+        responded_at=datetime.now(UTC),
+        responded_by_user={"id": "1", "name": "kim"},
+    )
+
+
+def test_what_is_approved_goes_out_and_the_rest_is_recorded_as_refused(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    asked: list[price_approvals.Move],
+) -> None:
+    """The next run sends the ticked move; the other is refused for good, and neither is asked about again."""
+    approved, refused = asked
+    before = offered(connected, refused.sku)
+    assert person_chose(approved.option) == {"approved": 1, "refused": 1, "expired": 0}
+    run = upload()
+    assert run.state == "success"
+    assert run.tasks["ask_for_price_approval"] == "skipped"
+    assert offered(connected, approved.sku) == approved.new_price
+    assert offered(connected, refused.sku) == before
+    reasons = dict(all_of(database, "select subject, reason from backmarket.changes where status = 'refused'"))
+    assert "a person refused it" in reasons[refused.sku]
+
+
+def test_nothing_goes_out_without_an_answer(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    asked: list[price_approvals.Move],
+) -> None:
+    """Expired moves are recorded so; neither an open question nor an expired one sends anything."""
+    before = {move.sku: offered(connected, move.sku) for move in asked}
+    assert upload().tasks["ask_for_price_approval"] == "skipped"
+    assert answer(error="no response", error_type="timeout") == {"approved": 0, "refused": 0, "expired": 2}
+    upload()
+    assert {move.sku: offered(connected, move.sku) for move in asked} == before
+    reasons = [row[0] for row in all_of(database, "select reason from backmarket.changes where status = 'refused'")]
+    assert ["nobody approved it in time" in reason for reason in reasons] == [True, True]
+
+
+def test_an_approval_holds_only_for_what_was_shown(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    asked: list[price_approvals.Move],
+) -> None:
+    """Approved, but the wanted price has changed since: it waits again, to be asked anew."""
+    move = asked[0]
+    person_chose(*(each.option for each in asked))
+    price(database, move.sku, str(move.new_price - 1))
+    run = upload()
+    assert offered(connected, move.sku) == move.old_price
+    assert run.xcoms["ask_for_price_approval"] == 1
+
+
+def test_none_of_them_refuses_all(asked: list[price_approvals.Move]) -> None:
+    """One tick says no to everything."""
+    assert person_chose(NONE_OF_THEM) == {"approved": 0, "refused": 2, "expired": 0}
+
+
+def test_without_a_question_the_dag_skips(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run]
+) -> None:
+    """Run by hand with nothing to ask it ends at once."""
+    switch_on("prices_upload")
+    run = run_dag("backmarket_price_approval")
+    assert run.state == "success"
+    assert run.tasks["price_approval"] == "skipped"

@@ -1,0 +1,81 @@
+"""The trigger fires when batches have ended, or at its time, and goes on from its own serialization."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from backmarket.api.client import BackMarketClient
+from backmarket.hooks.backmarket import BackMarketHook
+from backmarket.triggers.batch import BackMarketBatchTrigger
+
+if TYPE_CHECKING:
+    from sandbox.remote import Sandbox
+
+CSV = '"sku","product_id","quantity","price","currency","grade"\r\n"T-1","51001","1","9.00","EUR","GOOD"\r\n'
+
+
+@pytest.fixture
+def account(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A sandbox that ``backmarket_default`` points at."""
+    connection = {
+        "conn_type": "backmarket",
+        "host": sandbox.base_url,
+        "password": sandbox.token,
+        "extra": {"market": "fr-fr", "user_agent": "BM-Example-Tests;tests@example.com"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(connection))
+    return sandbox
+
+
+def _submit() -> int:
+    with BackMarketClient(BackMarketHook(warehouse_conn_id=None).config) as client:
+        return client.submit_batch(CSV, "fr-fr")
+
+
+def _fire(batch_ids: list[int], seconds: float) -> tuple[str, float]:
+    """Run a trigger as another triggerer would after a restart: from its serialization."""
+    first = BackMarketBatchTrigger(
+        backmarket_conn_id="backmarket_default",
+        batch_ids=batch_ids,
+        look_at=time.time() + seconds,
+        poll_seconds=0.1,
+    )
+    path, arguments = json.loads(json.dumps(first.serialize()))
+    assert path == f"{BackMarketBatchTrigger.__module__}.{BackMarketBatchTrigger.__name__}"
+
+    async def run() -> str:
+        async for event in BackMarketBatchTrigger(**arguments).run():
+            return str(event.payload["status"])
+        raise AssertionError
+
+    began = time.monotonic()
+    return asyncio.run(run()), time.monotonic() - began
+
+
+def test_it_fires_when_all_batches_have_ended(account: Sandbox) -> None:
+    """Not before, and long before its time."""
+    status, seconds = _fire([_submit(), _submit()], 30)
+    assert status == "ended"
+    assert 0.5 < seconds < 10
+
+
+def test_it_fires_at_its_time_whatever_the_batches_do(account: Sandbox) -> None:
+    """Also where Back Market does not answer, and where there is nothing to ask for."""
+    account.fault("429_retry_after", path_prefix="/ws/tasks", times=None, retry_after=0)
+    assert _fire([], 0.3)[0] == "due"
+    status, seconds = _fire([_submit()], -1)
+    assert (status, seconds < 5) == ("due", True)
+
+
+def test_what_only_the_task_can_meet_wakes_it(account: Sandbox) -> None:
+    """A revoked token ends the wait: the task then fails with the reason."""
+    batch = _submit()
+    account.fault("401", path_prefix="/ws/tasks", times=None)
+    status, seconds = _fire([batch], 30)
+    assert status == "ended"
+    assert seconds < 5

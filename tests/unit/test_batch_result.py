@@ -1,0 +1,122 @@
+"""A batch's report has no fixed form: errors are found wherever it holds them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from backmarket.rules.batch_end import MOST_SENDINGS, BatchState, Line, end_of, next_look
+from backmarket.rules.batch_result import CreatedListing, differences, errors_by_key
+
+SENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DEADLINE = timedelta(minutes=45)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"product_success": {"A": {"id": 1}}, "product_errors": {"B": "no match"}},
+        {"product_success": {"A": {}}, "product_errors": {"B": ["no match"]}},
+        {"product_success": [], "product_errors": [{"sku": "B", "message": "no match"}]},
+        {"listing_errors": {"B": {"ean": "no match"}}},
+        {"A": {"id": 1, "errors": []}, "B": {"errors": ["no match"]}},
+        [{"sku": "A", "error": None}, {"sku": "B", "error": "no match"}],
+        {"results": [{"sku": "A"}, {"ean": "b", "errors": {"x": "no match"}}]},
+        {"product_success": {"A": {}, "B": {"errors": "no match"}}},
+    ],
+)
+def test_errors_are_found_in_every_form_seen(report: Any) -> None:
+    """By SKU or EAN in lower case, with the words; what succeeded is not among them."""
+    errors = errors_by_key(report)
+    assert list(errors) == ["b"]
+    assert "no match" in errors["b"]
+
+
+def test_a_sku_that_sounds_like_an_error_is_none() -> None:
+    """``FAIL-ERROR-1`` is a SKU."""
+    assert errors_by_key({"product_success": {"FAIL-ERROR-1": {"id": 1}}, "product_errors": {}}) == {}
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(st.text() | st.sampled_from(["product_errors", "errors", "sku", "failed"]), inner)
+        ),
+    )
+)
+@example({"product_errors": {"SKU": []}})
+def test_no_report_is_stumbled_over(report: Any) -> None:
+    """Whatever JSON comes, texts by text come out."""
+    for key, text in errors_by_key(report).items():
+        assert isinstance(key, str)
+        assert 0 < len(text) <= 500
+
+
+def _line(batch: BatchState, **values: Any) -> Line:
+    return Line(**{"batch": batch, "sent_at": SENT, "attempts": 1, "exists": False, **values})
+
+
+@pytest.mark.parametrize(
+    ("line", "minutes", "status"),
+    [
+        (_line("done", exists=True), 1, "confirmed"),
+        (_line("done", error="no match"), 1, "refused"),
+        (_line("done"), 1, "unknown"),
+        (_line("done"), 46, "planned"),
+        (_line("done", attempts=MOST_SENDINGS), 46, "refused"),
+        (_line("lost", exists=True), 1, "confirmed"),
+        (_line("lost"), 1, "unknown"),
+        (_line("lost"), 46, "planned"),
+        (_line("failed", error="interrupted"), 1, "planned"),
+        (_line("failed", exists=True, error="interrupted"), 1, "confirmed"),
+        (_line("failed", attempts=MOST_SENDINGS), 1, "refused"),
+        (_line("running"), 1, "unknown"),
+        (_line("running"), 600, "unknown"),
+        (_line("running"), 1441, "refused"),
+        (_line("running", exists=True), 46, "confirmed"),
+    ],
+)
+def test_how_a_line_ends(line: Line, minutes: int, status: str) -> None:
+    """A batch that may still be at work is never sent again; one that surely is not goes out at most three times."""
+    assert end_of(line, now=SENT + timedelta(minutes=minutes), deadline=DEADLINE).status == status
+
+
+def test_a_line_created_with_an_error_or_a_difference_says_so() -> None:
+    """Created is created, and a person is told what is odd."""
+    end = end_of(
+        _line("done", exists=True, error="shipper unknown", differences=("grade is GOOD instead of FAIR",)),
+        now=SENT,
+        deadline=DEADLINE,
+    )
+    assert end.status == "confirmed"
+    assert end.reason == "created, but grade is GOOD instead of FAIR; Back Market reports: shipper unknown"
+
+
+@given(st.integers(0, 10_000))
+def test_looks_grow_rarer_and_never_pass_the_deadline_by(seconds: int) -> None:
+    """The next look lies ahead, at most ten minutes, and one falls on the deadline."""
+    now, poll = SENT + timedelta(seconds=seconds), timedelta(seconds=30)
+    look = next_look(SENT, now=now, poll=poll, deadline=DEADLINE)
+    assert now < look <= now + timedelta(minutes=10)
+    assert look <= max(SENT + DEADLINE, now + poll)
+
+
+def test_differences_name_both_sides() -> None:
+    """Product by either of its ids, price by value, quantity, grade and currency."""
+    columns = {"sku": "A", "product_id": "51001", "price": "199.9", "currency": "EUR", "quantity": "3", "grade": "FAIR"}
+    created = CreatedListing("uuid", 51001, Decimal("199.90"), "EUR", 3, "FAIR")
+    assert differences(columns, created) == []
+    assert differences(columns, CreatedListing("uuid", 51002, None, "GBP", 2, None)) == [
+        "product is uuid instead of 51001",
+        "price is None instead of 199.9",
+        "currency is GBP instead of EUR",
+        "quantity is 2 instead of 3",
+        "grade is None instead of FAIR",
+    ]

@@ -1,0 +1,217 @@
+"""Statement files: every style seen is read to the cent, and what would need a guess is refused with the reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backmarket.rules.settlement_files import COLUMNS, StatementError, StatementLine, read_lines, survey
+from backmarket.rules.settlement_keys import TABLE, meaning_of
+from backmarket.rules.settlement_references import (
+    invoice_reference,
+    issue_date,
+    number_in_designation,
+    order_number,
+    tracking_in_designation,
+)
+
+Row = tuple[str, ...]
+PLAIN: Row = ("sales", "2026-09-14", "SKU", "50000001", "Phone", "100.00", "EUR")
+
+
+def write(*rows: Row, delimiter: str = ",", line_end: str = "\n", bom: bool = False) -> bytes:
+    """A file of these rows under the usual header."""
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator=line_end).writerows([COLUMNS, *rows])
+    return text.getvalue().encode("utf-8-sig" if bom else "utf-8")
+
+
+def read(content: bytes, issued_on: date | None = None) -> list[StatementLine]:
+    """All lines of a file."""
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+    found = survey(text, issued_on)
+    text.seek(0)
+    lines = list(read_lines(text, found))
+    assert sum(found.counts.values()) == len(lines)
+    assert sum(found.totals.values()) == sum(Decimal(line.amount) for line in lines)
+    return lines
+
+
+def row(**fields: str) -> Row:
+    """A plain row with some fields changed."""
+    return tuple({**dict(zip(COLUMNS, PLAIN, strict=True)), **fields}.values())
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("bom", [False, True])
+def test_dialects_read_alike(delimiter: str, bom: bool) -> None:
+    """Delimiter, byte order mark, CRLF and a newline in quotes change nothing of what is read."""
+    rows = [PLAIN, row(designation='Phone\n128 GB, "black"; new|')]
+    lines = read(write(*rows, delimiter=delimiter, line_end="\r\n", bom=bom))
+    assert [line.designation for line in lines] == ["Phone", 'Phone\n128 GB, "black"; new|']
+    assert {line.value_date for line in lines} == {date(2026, 9, 14)}
+
+
+@pytest.mark.parametrize(
+    ("texts", "amounts"),
+    [
+        (["1,234.50", "-0.35"], ["1234.50", "-0.35"]),
+        (["1.234,50", "-0,35"], ["1234.50", "-0.35"]),
+        (["1 234,50", "-12"], ["1234.50", "-12"]),
+        (["1\u202f234,50", "\u22120,35"], ["1234.50", "-0.35"]),
+        (["1'234.50", "0.35-"], ["1234.50", "-0.35"]),
+        (["1,234,567.00"], ["1234567.00"]),
+        (["100", "-7"], ["100", "-7"]),
+        (["1,234", "0.50"], ["1234", "0.50"]),
+        (["1.234", "0,50"], ["1234", "0.50"]),
+    ],
+)
+def test_amounts_are_read_by_the_style_of_the_whole_file(texts: list[str], amounts: list[str]) -> None:
+    """A row that could be read two ways is settled by the others."""
+    assert [line.amount for line in read(write(*(row(amount=text) for text in texts)))] == amounts
+
+
+@pytest.mark.parametrize(
+    "texts", [["1,234"], ["1.234"], ["1,234.50", "1.234,50"], ["12,34,5.0"], ["ten"], ["1 €"], [""]]
+)
+def test_amounts_that_need_a_guess_are_refused(texts: list[str]) -> None:
+    """Ambiguous, contradictory and unreadable amounts refuse the file and say so."""
+    with pytest.raises(StatementError, match="amount"):
+        read(write(*(row(amount=text) for text in texts)))
+
+
+@pytest.mark.parametrize(
+    ("texts", "days"),
+    [
+        (["14/09/2026", "01/09/2026"], [date(2026, 9, 14), date(2026, 9, 1)]),
+        (["09/14/2026", "09/01/2026"], [date(2026, 9, 14), date(2026, 9, 1)]),
+        (["14.09.2026"], [date(2026, 9, 14)]),
+        (["2026-09-14T23:59:00Z", "2026-09-01 10:00:00"], [date(2026, 9, 14), date(2026, 9, 1)]),
+        (["05/05/2026"], [date(2026, 5, 5)]),
+    ],
+)
+def test_dates_are_read_by_the_style_of_the_whole_file(texts: list[str], days: list[date]) -> None:
+    """One row with a day above twelve settles all the others."""
+    assert [line.value_date for line in read(write(*(row(value_date=text) for text in texts)))] == days
+
+
+def test_an_ambiguous_date_is_settled_by_the_invoice_or_refused() -> None:
+    """First to seventh of September: clear where the statement's own date excludes the other reading, else refused."""
+    rows = [row(value_date=f"0{day}/09/2026") for day in range(1, 8)]
+    with pytest.raises(StatementError, match="day and month"):
+        read(write(*rows))
+    lines = read(write(*rows), issued_on=date(2026, 9, 8))
+    assert {line.value_date.month for line in lines} == {9}
+    with pytest.raises(StatementError, match="day and month"):
+        read(write(*rows), issued_on=date(2027, 9, 8))
+
+
+@pytest.mark.parametrize("texts", [["2026-09-14", "14/09/2026"], ["32/01/2026"], ["yesterday"], [""]])
+def test_dates_of_no_one_style_are_refused(texts: list[str]) -> None:
+    """Styles are not mixed within a file."""
+    with pytest.raises(StatementError, match="date style"):
+        read(write(*(row(value_date=text) for text in texts)))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "columns"),
+        (b"order,amount\n1,2\n", "columns"),
+        (write(), "not one row"),
+        (write(PLAIN[:5]), "fields"),
+        (write(row(currency="euro")), "currency"),
+        (write(row(order_id="5E+07")), "order id"),
+        (write(row(designation="caf\xe9")).decode().encode("latin-1"), "UTF-8"),
+    ],
+)
+def test_a_broken_file_is_refused_whole(content: bytes, reason: str) -> None:
+    """The reason is fit for a person."""
+    with pytest.raises(StatementError, match=reason):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("50000001", 50000001),
+        ("BM50000001", 50000001),
+        ("50000001.0", 50000001),
+        ("None", None),
+        ("", None),
+        ("nan", None),
+    ],
+)
+def test_order_ids_lose_prefix_and_suffix(text: str, number: int | None) -> None:
+    """As sellers' files have them."""
+    assert order_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("designation", "number"),
+    [
+        ("avoir_commission_order_id_50000001", 50000001),
+        ("accelerator_offer_order_id50000001", 50000001),
+        ("accelerator_offer_order_id_50000001_FR", 50000001),
+        ("Customer care", None),
+        ("reorder 128", None),
+    ],
+)
+def test_designations_name_orders(designation: str, number: int | None) -> None:
+    """At their end, with an underscore or a country suffix more or less."""
+    assert number_in_designation(designation) == number
+
+
+def test_references() -> None:
+    """The invoice is found anywhere in a name; parcels by their tracking number."""
+    assert invoice_reference("copy of invoice_20260915-EU-H-10047685 (1).csv", "x") == "20260915-EU-H-10047685"
+    assert invoice_reference("export.csv", "x") == "x"
+    assert issue_date("20260915-EU-H-10047685") == date(2026, 9, 15)
+    assert issue_date("20269915-EU-H-10047685") is None
+    assert tracking_in_designation("Backship label 6X000000000012FR") == "6X000000000012FR"
+
+
+def test_every_key_has_one_meaning() -> None:
+    """Keys read in any case; a pattern never hides one below it; what nobody knows is unknown."""
+    for pattern, meaning in TABLE:
+        if "*" not in pattern:
+            assert meaning_of(f" {pattern.upper()}") == meaning
+    assert meaning_of("refund_shipping").category == "refund"
+    assert meaning_of("fr_backship_label").category == "logistics"
+    assert meaning_of("mystery_levy").category == "unknown"
+
+
+def test_identical_rows_are_numbered() -> None:
+    """Two identical rows can both be true; 100.0 and 100.00 are the same."""
+    lines = read(write(PLAIN, PLAIN, row(amount="100.0"), row(sku="OTHER")))
+    assert [line.occurrence for line in lines] == [1, 2, 3, 1]
+
+
+@given(
+    cents=st.lists(st.integers(-10_000_000, 10_000_000), min_size=1, max_size=30),
+    days=st.lists(st.integers(0, 6), min_size=30, max_size=30),
+    decimal_comma=st.booleans(),
+    grouped=st.booleans(),
+    style=st.sampled_from(["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y"]),
+)
+def test_what_is_written_is_read(
+    cents: list[int], days: list[int], decimal_comma: bool, grouped: bool, style: str
+) -> None:
+    """Any amounts, in any style, within a statement's week come back exactly."""
+    issued_on = date(2026, 10, 26)
+
+    def amount(value: int) -> str:
+        text = f"{Decimal(value) / 100:{',' if grouped else ''}.2f}"
+        return text.translate(str.maketrans(",.", ".,")) if decimal_comma else text
+
+    wanted = [
+        (Decimal(value) / 100, issued_on - timedelta(days=7 - day)) for value, day in zip(cents, days, strict=False)
+    ]
+    rows = [row(amount=amount(int(value * 100)), value_date=day.strftime(style)) for value, day in wanted]
+    assert [(Decimal(line.amount), line.value_date) for line in read(write(*rows), issued_on)] == wanted

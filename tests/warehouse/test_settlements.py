@@ -1,0 +1,250 @@
+"""Statements in PostgreSQL: the same rows whatever comes twice, renamed, extended, changed, late, or all at once."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+
+from backmarket.rules.settlement_files import StatementError
+from backmarket.warehouse.settlement_reconciliation import Limits, reconcile
+from backmarket.warehouse.settlements import StatementFile, load_file
+
+HEADER = "invoice_key,value_date,sku,order_id,designation,amount,currency\n"
+NAME = "invoice_20260914-EU-H-1.csv"
+LIMITS = Limits(due_days=14, tolerance=Decimal("0.01"))
+Database = psycopg.Connection[Any]
+
+
+def load(database: Database, *rows: str, name: str = NAME, hour: int = 0) -> int:
+    """Load one export; ``hour`` is when its file was written."""
+    content = (HEADER + "\n".join(rows)).encode()
+    modified_at = datetime(2026, 9, 14, hour, tzinfo=UTC)
+    file = StatementFile(
+        f"{hour}/{name}", name, len(content), modified_at, sha256(content).hexdigest(), io.BytesIO(content)
+    )
+    return load_file(database, "default", file)
+
+
+def sale(
+    order_id: int, amount: str = "100.00", *, key: str = "sales", day: str = "2026-09-08", cur: str = "EUR"
+) -> str:
+    """One row."""
+    return f"{key},{day},SKU,{order_id},Phone,{amount},{cur}"
+
+
+def order(database: Database, order_id: int, *, state: int = 3, quantity: int = 1, **totals: str) -> None:
+    """One stored order of one line at 100.00 with 10.00 commission, shipped on the eighth."""
+    database.execute(
+        "insert into backmarket.orders (account, order_id, state, currency, price, shipping_price, date_shipping, "
+        "date_modification, document, first_seen_at, read_at) "
+        "values ('default', %s, 9, 'EUR', %s, %s, '2026-09-08 12:00Z', '2026-09-08 12:00Z', '{}', now(), now())",
+        [order_id, totals.get("price", "100.00"), totals.get("shipping", "0")],
+    )
+    database.execute(
+        "insert into backmarket.order_lines (account, orderline_id, order_id, sku, quantity, price, shipping_price, "
+        "currency, state, orderline_fee, first_seen_at, first_seen_state) "
+        "values ('default', %s, %s, 'SKU', %s, 100.00, %s, 'EUR', %s, 10.00, now(), 3)",
+        [order_id * 10, order_id, quantity, totals.get("line_shipping", "0"), state],
+    )
+
+
+def lines(database: Database) -> list[tuple[Any, ...]]:
+    """The stored rows without where they stood."""
+    return database.execute(
+        "select invoice_ref, currency, invoice_key, order_id, amount::text, occurrence, vanished "
+        "from backmarket.settlement_lines order by 1, 2, 3, 4, 5, 6"
+    ).fetchall()
+
+
+def statement(database: Database) -> list[tuple[Any, ...]]:
+    """What the statements say of themselves."""
+    return database.execute(
+        "select currency, line_count, total::text from backmarket.settlement_statements order by 1"
+    ).fetchall()
+
+
+def findings(database: Database, status: str = "open") -> list[tuple[Any, ...]]:
+    """Kinds with their orders and amounts."""
+    return database.execute(
+        "select kind, order_id, expected, actual from backmarket.settlement_findings where status = %s order by 1, 2",
+        [status],
+    ).fetchall()
+
+
+def test_twice_renamed_and_extended_adds_only_what_is_new(warehouse: Database) -> None:
+    """The same rows once, two identical rows twice, and a longer export its new rows alone."""
+    rows = [sale(1), sale(1), sale(2)]
+    assert load(warehouse, *rows) == 3
+    assert load(warehouse, *rows, hour=1) == 0
+    assert load(warehouse, *rows, name="renamed.csv", hour=2) == 0
+    assert load(warehouse, *rows, sale(3), hour=3) == 1
+    assert statement(warehouse) == [("EUR", 4, "400.00")]
+    assert not any(row[-1] for row in lines(warehouse))
+
+
+def test_a_changed_row_is_a_finding_and_no_overwrite(warehouse: Database) -> None:
+    """Both versions stay; the newest export counts, whichever was loaded first."""
+    for first, second in ((0, 1), (1, 0)):
+        warehouse.execute("truncate backmarket.settlement_lines, backmarket.settlement_statements")
+        warehouse.execute("truncate backmarket.settlement_files, backmarket.settlement_findings cascade")
+        exports = [[sale(1, "100.00"), sale(2)], [sale(1, "90.00"), sale(2)]]
+        load(warehouse, *exports[first], hour=first)
+        load(warehouse, *exports[second], hour=second)
+        assert [(row[4], row[6]) for row in lines(warehouse)] == [("100.00", True), ("90.00", False), ("100.00", False)]
+        assert statement(warehouse) == [("EUR", 2, "190.00")]
+        reconcile(warehouse, "default", LIMITS)
+        assert ("line_vanished", 1, Decimal("100.00"), None) in findings(warehouse)
+
+
+def test_a_vanished_row_that_comes_back_closes_its_finding(warehouse: Database) -> None:
+    """Findings close themselves, open again, and keep their history."""
+    for hour, rows in enumerate(([sale(1), sale(2)], [sale(2)], [sale(2), sale(1)], [sale(2), sale(3)])):
+        load(warehouse, *rows, hour=hour)
+        reconcile(warehouse, "default", LIMITS)
+    history = warehouse.execute(
+        "select status from backmarket.settlement_finding_history where kind = 'line_vanished' order by changed_at"
+    ).fetchall()
+    assert history == [("open",), ("closed",), ("open",)]
+
+
+def test_a_file_that_is_refused_leaves_nothing(warehouse: Database) -> None:
+    """Not even the rows before the broken one."""
+    with pytest.raises(StatementError):
+        load(warehouse, sale(1), sale(2).replace(",2,", ",two,"))
+    assert lines(warehouse) == []
+    assert load(warehouse, sale(1)) == 1
+
+
+def test_one_file_may_hold_several_currencies(warehouse: Database) -> None:
+    """Each has its own total."""
+    load(warehouse, sale(1), sale(2, "50.00", cur="GBP"), sale(3, "-7.00", cur="GBP"))
+    assert statement(warehouse) == [("EUR", 1, "100.00"), ("GBP", 2, "43.00")]
+
+
+def test_runs_that_meet_in_a_file_load_it_once(warehouse: Database, warehouse_uri: str) -> None:
+    """Four at once: five thousand rows, each stored once, with a total to the cent."""
+    rows = [sale(number, f"{number}.01") for number in range(1, 5001)]
+
+    def run(hour: int) -> int:
+        with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+            return load(connection, *rows, hour=hour)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(run, range(4))) == [0, 0, 0, 5000]
+    assert statement(warehouse) == [("EUR", 5000, "12502550.00")]
+
+
+def test_rows_are_tied_by_order_orderline_and_parcel_also_later(warehouse: Database) -> None:
+    """Whatever a row names, before or after the order is known."""
+    rows = [sale(1), sale(20), "backship_label,2026-09-08,,,Label 6X000000000012FR,-4.00,EUR"]
+    order(warehouse, 1)
+    load(warehouse, *rows)
+    order(warehouse, 2)
+    order(warehouse, 3)
+    warehouse.execute("update backmarket.orders set tracking_number = '6X000000000012FR' where order_id = 3")
+    assert reconcile(warehouse, "default", LIMITS).tied == 2
+    tied = warehouse.execute("select order_id, tied_by from backmarket.settlement_lines order by 1").fetchall()
+    assert tied == [(1, "order"), (2, "orderline"), (3, "tracking")]
+
+
+def test_missing_is_judged_only_where_statements_cover_the_due_period(warehouse: Database) -> None:
+    """With one week loaded nothing is missing; with the due fortnight covered it is; with a week left out it is not."""
+    order(warehouse, 1)
+    weeks = ["20260914", "20260921", "20260928"]
+    for number, issued in ((0, weeks[0]), (2, weeks[2])):
+        day = (datetime.strptime(issued, "%Y%m%d").replace(tzinfo=UTC) - timedelta(days=3)).date().isoformat()
+        load(warehouse, sale(9, key="adjustment", day=day), name=f"{issued}-EU-H-{number}.csv")
+        assert reconcile(warehouse, "default", LIMITS).open_by_kind == {}
+    load(warehouse, sale(9, key="adjustment", day="2026-09-18"), name=f"{weeks[1]}-EU-H-1.csv")
+    reconcile(warehouse, "default", LIMITS)
+    assert findings(warehouse) == [("missing_sale", 1, Decimal("100.00"), None)]
+    load(warehouse, sale(1, day="2026-09-29"), sale(1, "-10.00", key="sales_fees"), name="20261005-EU-H-4.csv")
+    reconcile(warehouse, "default", LIMITS)
+    assert findings(warehouse) == []
+    assert findings(warehouse, "closed") == [("missing_sale", 1, Decimal("100.00"), None)]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "totals", "paid"),
+    [
+        (2, {"price": "200.00"}, "200.00"),
+        (2, {"price": "100.00"}, "100.00"),
+        (2, {"price": "200.00", "shipping": "10.00", "line_shipping": "5.00"}, "210.00"),
+        (2, {"price": "200.00", "shipping": "5.00", "line_shipping": "5.00"}, "205.00"),
+        (2, {"price": "210.00", "shipping": "10.00", "line_shipping": "10.00"}, "210.00"),
+        (1, {"price": "999.00"}, "100.00"),
+    ],
+)
+def test_the_orders_own_total_says_how_prices_are_meant(
+    warehouse: Database, quantity: int, totals: dict[str, Any], paid: str
+) -> None:
+    """Per unit, unless only the other reading fits the order's total."""
+    order(warehouse, 1, quantity=quantity, **totals)
+    load(warehouse, sale(1, paid), sale(1, "-10.00", key="sales_fees"))
+    assert reconcile(warehouse, "default", LIMITS).open_by_kind == {}
+
+
+def test_refunds_and_credits_are_compared(warehouse: Database) -> None:
+    """Each side without the other, and amounts that differ, within the tolerance or not."""
+    for order_id, state in ((1, 6), (2, 6), (3, 3), (4, 6), (5, 4), (6, 5)):
+        order(warehouse, order_id, state=state)
+        if order_id != 6:
+            load(warehouse, sale(order_id), sale(order_id, "-10.01", key="sales_fees"), name=f"{order_id}.csv")
+    load(
+        warehouse,
+        sale(1, "-100.00", key="refunds"),
+        sale(1, "10.00", key="avoir_sales_fees"),
+        sale(2, "-100.00", key="refunds"),
+        sale(3, "-100.00", key="refunds"),
+        sale(4, "-60.00", key="refunds"),
+        sale(4, "9.00", key="avoir_sales_fees"),
+        sale(5, "-100.00", key="refunds"),
+    )
+    reconcile(warehouse, "default", LIMITS)
+    assert findings(warehouse) == [
+        ("fee_credit_difference", 4, Decimal("10.00"), Decimal("9.00")),
+        ("refund_amount_difference", 4, Decimal("-100.00"), Decimal("-60.00")),
+        ("refund_without_fee_credit", 2, Decimal("10.00"), None),
+        ("refund_without_refunded_line", 3, None, Decimal("-100.00")),
+    ]
+
+
+def test_days_in_any_order_give_what_one_run_gives(warehouse: Database) -> None:
+    """Sixty days, shuffled, each its own reconciliation: the findings of one over everything."""
+    dice = Random(7)  # noqa: S311 - repeatable, not secret
+    first = date(2026, 7, 1)
+    rows: dict[int, list[str]] = {week: [] for week in range(9)}
+    for order_id in range(1, 400):
+        day = first + timedelta(days=dice.randrange(60))
+        order(warehouse, order_id, state=dice.choice((3, 3, 3, 6)))
+        warehouse.execute(
+            "update backmarket.orders set date_shipping = %s, date_modification = %s where order_id = %s",
+            [day, day, order_id],
+        )
+        if dice.random() < 0.9:
+            amounts = dice.choice(("100.00", "100.00", "90.00"))
+            week = min((day - first).days // 7 + dice.randrange(2), 8)
+            rows[week] += [
+                sale(order_id, amounts, day=str(day)),
+                sale(order_id, "-10.00", key=dice.choice(("sales_fees", "odd_key")), day=str(day)),
+            ]
+    for week, of_week in rows.items():
+        load(warehouse, *of_week, name=f"{first + timedelta(days=7 * week + 7):%Y%m%d}-EU-H-{week}.csv")
+    reconcile(warehouse, "default", LIMITS)
+    at_once = findings(warehouse)
+    assert len({row[0] for row in at_once}) >= 4
+    warehouse.execute("truncate backmarket.settlement_findings cascade")
+    days = [first + timedelta(days=number) for number in range(70)]
+    dice.shuffle(days)
+    for day in days:
+        reconcile(warehouse, "default", LIMITS, frozenset({day}))
+    assert findings(warehouse) == at_once
+    assert reconcile(warehouse, "default", LIMITS).changed == 0
