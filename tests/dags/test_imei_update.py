@@ -55,8 +55,7 @@ def _reason(database: psycopg.Connection[Any], order: dict[str, Any], line: int 
     subject = str(order["orderlines"][line]["id"])
     row = database.execute(query, [subject, f"{order['order_id']}/%"]).fetchone()
     assert row is not None
-    status, reason = row
-    return status, reason
+    return row[0], row[1]
 
 
 def test_lines_are_identified_once(
