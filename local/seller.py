@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 from stdnum import luhn
 
+from backmarket.settings import SMARTPHONES
 from local.variables import SETTLEMENT_INBOX
 from sandbox.remote import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from local.stack import Stack
 
 # One that is fit to be listed, one that needs a new product, and one in which every rule is broken.
@@ -129,7 +129,7 @@ _SHIP = """
 """
 
 _LINES = """
-    select account, order_id, orderline_id, sku
+    select account, order_id, orderline_id, sku, coalesce(product, '')
     from backmarket.order_lines
     where order_id = any(%s) and state = 2 and quantity = 1 and imei is null and serial_number is null
     order by orderline_id
@@ -160,8 +160,9 @@ def ship_accepted_orders(stack: Stack) -> None:
         lines = connection.execute(_LINES, [order_ids]).fetchall()
         with connection.cursor() as cursor:
             cursor.executemany(
-                "insert into seller.devices (account, order_id, orderline_id, sku, imei) values (%s, %s, %s, %s, %s)",
-                [(*line, imei) for line, imei in zip(lines, _imeis(first=lines[0][2] if lines else 0), strict=False)],
+                "insert into seller.devices (account, order_id, orderline_id, sku, imei, serial_number)"
+                " values (%s, %s, %s, %s, %s, %s)",
+                [(*line, *_identifiers(line[2], product)) for *line, product in lines],
             )
 
 
@@ -171,9 +172,9 @@ def export_statements(stack: Stack) -> None:
     Sandbox(stack.sandbox_url).write_statements(SETTLEMENT_INBOX, planted=True)
 
 
-def _imeis(first: int) -> Iterator[str]:
-    """Number devices from somewhere on: 14 digits and their check digit."""
-    number = 35_000_000_000_000 + first % 10_000_000_000
-    while True:
-        yield f"{number}{luhn.calc_check_digit(str(number))}"
-        number += 1
+def _identifiers(orderline_id: int, product: str) -> tuple[str | None, str | None]:
+    """Make up the IMEI of a smartphone, 14 digits and their check digit, or the serial number of anything else."""
+    if not re.search(SMARTPHONES, product):
+        return None, f"SN-{orderline_id}"
+    number = str(35_000_000_000_000 + orderline_id % 10_000_000_000)
+    return f"{number}{luhn.calc_check_digit(number)}", None
