@@ -43,6 +43,17 @@ def signed_in(api_server: FastAPI) -> Iterator[Callable[[str], TestClient]]:
 
 
 @pytest.fixture(autouse=True)
+def no_runs(airflow_database: None) -> None:
+    """Each test begins without runs in Airflow's database: those of other tests would wait for a person."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        session.execute(delete(DagRun))
+
+
+@pytest.fixture(autouse=True)
 def no_variables(airflow_database: None) -> Iterator[None]:
     """Each test begins without Variables in Airflow's database."""
     from airflow.models.variable import Variable

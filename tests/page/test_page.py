@@ -149,6 +149,7 @@ def test_an_empty_database_says_nothing_yet(signed_in: SignIn, warehouse_uri: st
     page = viewer.get("/backmarket/")
     assert page.status_code == 200
     assert "Nothing yet." in page.text
+    assert "Nothing waits for you." in page.text
     assert "not checked" in page.text
     for story in ("orders/1", "skus/A"):
         answer = viewer.get(f"/backmarket/{story}")
