@@ -27,6 +27,7 @@ from backmarket.operators.inventory_listing_refresh import BackMarketInventoryLi
 from backmarket.operators.inventory_plan import BackMarketInventoryPlanOperator
 from backmarket.operators.inventory_upload import BackMarketInventoryUploadOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+from backmarket.operators.price_batch_results import BackMarketPriceBatchResultsOperator
 from backmarket.operators.prices_plan import BackMarketPricesPlanOperator
 from backmarket.operators.prices_upload import BackMarketPricesUploadOperator
 from backmarket.operators.upload_summary import BackMarketPriceQuestionOperator, BackMarketUploadSummaryOperator
@@ -60,6 +61,7 @@ def backmarket_inventory_prices() -> None:
     prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan")
     inventory_upload = BackMarketInventoryUploadOperator(task_id="inventory_upload", trigger_rule=EITHER)
     prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload", trigger_rule=EITHER)
+    price_batches = BackMarketPriceBatchResultsOperator(task_id="price_batch_results", deferrable=True)
     questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
     summary = BackMarketUploadSummaryOperator(task_id="upload_summary", trigger_rule=EITHER)
 
@@ -67,8 +69,8 @@ def backmarket_inventory_prices() -> None:
     [inventory_gate, refresh] >> inventory_plan
     [prices_gate, refresh] >> prices_plan >> questions
     [inventory_plan, prices_plan] >> inventory_upload
-    [prices_plan, inventory_plan, inventory_upload] >> prices_upload
-    [inventory_plan, prices_plan, inventory_upload, prices_upload] >> summary
+    [prices_plan, inventory_plan, inventory_upload] >> prices_upload >> price_batches
+    [inventory_plan, prices_plan, inventory_upload, prices_upload, price_batches] >> summary
 
 
 backmarket_inventory_prices()

@@ -85,7 +85,7 @@ def creation(kind: Kind) -> BackMarketListingCreationResultsOperator:
     leftovers = BackMarketListingCreationResultsOperator(task_id=f"{stem}_leftovers", kind=kind, wait=False)
     plan = BackMarketListingCreationPlanOperator(task_id=f"{stem}_plan", kind=kind)
     send = BackMarketListingCreationOperator(task_id=stem, kind=kind)
-    results = BackMarketListingCreationResultsOperator(task_id=f"{stem}_results", kind=kind)
+    results = BackMarketListingCreationResultsOperator(task_id=f"{stem}_results", kind=kind, deferrable=True)
     BackMarketListingAnnouncementOperator(task_id=f"announce_{stem}", counts=[leftovers.output, results.output])
     BackMarketListingCreationCheckOperator(task_id=f"{stem}_check", leftovers=leftovers.output, results=results.output)
     leftovers >> plan >> send >> results

@@ -34,8 +34,11 @@ def read_catalog(text: str, delimiter: str, quotechar: str) -> list[Row]:
     return [dict(zip(header, row, strict=False)) for row in rows[1:]]
 
 
-def run_batch(world: World, batch: Batch, rows: list[Row]) -> None:
-    """Carry out all rows; a bad one is reported under its SKU and does not stop the others."""
+def run_batch(world: World, batch: Batch, rows: list[Row], refused_sku: str | None = None) -> None:
+    """Carry out all rows; a bad one is reported under its SKU and does not stop the others.
+
+    `refused_sku` is bad whatever it says: a fault that a test switched on.
+    """
     if world.batches.get(batch.task_id) is not batch:
         return  # the sandbox was reset meanwhile
     success: dict[str, Any] = {}
@@ -43,6 +46,9 @@ def run_batch(world: World, batch: Batch, rows: list[Row]) -> None:
     for number, row in enumerate(rows, start=1):
         sku = row.get("sku", "").strip()
         key = sku or f"line {number}"
+        if sku == refused_sku:
+            errors[key] = "The line could not be processed."
+            continue
         try:
             success[key] = _carry_out(world, batch.market, sku, row)
         except InvalidListingError as refusal:

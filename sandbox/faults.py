@@ -18,7 +18,7 @@ INSTEAD_OF_ANSWER = frozenset(
 ON_TOP_OF_ANSWER = frozenset({"cut_json", "reset_after", "slow", "empty_body", "short_page", "404_last_page"})
 """These let the request take effect and then spoil the answer."""
 
-INSIDE = frozenset({"orders_arrive_while_paging", "wrong_date_format", "batch_fails"})
+INSIDE = frozenset({"orders_arrive_while_paging", "wrong_date_format", "batch_fails", "batch_line_fails"})
 """These are carried out by the endpoints they concern."""
 
 KINDS = INSTEAD_OF_ANSWER | ON_TOP_OF_ANSWER | INSIDE
@@ -26,7 +26,7 @@ KINDS = INSTEAD_OF_ANSWER | ON_TOP_OF_ANSWER | INSIDE
 
 @dataclass(slots=True)
 class Fault:
-    """One switched-on fault; `orders`, `rows`, `seconds` and `retry_after` matter to the kinds they name.
+    """One switched-on fault; `orders`, `rows`, `seconds`, `retry_after` and `sku` matter to the kinds they name.
 
     It skips the first `after` requests that match, then fires with `probability`, `times` times (None: for ever).
     """
@@ -42,6 +42,7 @@ class Fault:
     rows: int | None = None
     seconds: float = 5.0
     retry_after: int = 2
+    sku: str = ""
     id: int = 0
     fired: int = 0
     seen: int = 0

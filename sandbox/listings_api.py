@@ -139,12 +139,13 @@ async def post_catalog(request: Request) -> Response:
         return _too_many_lines()
     if world.faults.strike_inside("batch_fails", request) is not None:
         problem = "Task has been interrupted."
+    bad_line = world.faults.strike_inside("batch_line_fails", request)
     batch = world.batches.add(market.code)
     half = world.config.batch_seconds / 2
     loop = asyncio.get_running_loop()
     loop.call_later(half, _start, world, batch)
     if problem is None:
-        loop.call_later(2 * half, run_batch, world, batch, rows)
+        loop.call_later(2 * half, run_batch, world, batch, rows, bad_line.sku if bad_line else None)
     else:
         loop.call_later(2 * half, fail_batch, world, batch, problem)
     return errors.json_response({"bodymessage": batch.task_id, "statuscode": 200})

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
 
     from sandbox.remote import Sandbox
 
@@ -26,12 +27,14 @@ class Run:
     :param tasks: the state of each task by its id.
     :param xcoms: what each task returned by its id; None where it returned nothing.
     :param reasons: why gates skipped, by task id.
+    :param tries: how often each task was run.
     """
 
     state: str
     tasks: dict[str, str | None]
     xcoms: dict[str, Any]
     reasons: dict[str, Any]
+    tries: dict[str, int]
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +49,13 @@ def dag_bag(airflow_database: None) -> DagBag:
 
 @pytest.fixture
 def run_dag(dag_bag: DagBag) -> Callable[..., Run]:
-    """Run one DAG to its end, as ``airflow dags test`` does."""
+    """Run one DAG to its end, as ``airflow dags test`` does; ``alter`` may change it before."""
 
-    def run(dag_id: str, **conf: Any) -> Run:
+    def run(dag_id: str, *, alter: Callable[[DAG], None] | None = None, **conf: Any) -> Run:
         # Read anew: running a DAG object with params leaves them in it.
         dag = type(dag_bag)(dag_bag.dags[dag_id].fileloc).dags[dag_id]
+        if alter:
+            alter(dag)
         dag_run = dag.test(run_conf=conf or None)
         instances = dag_run.get_task_instances()
         return Run(
@@ -58,14 +63,14 @@ def run_dag(dag_bag: DagBag) -> Callable[..., Run]:
             tasks={ti.task_id: ti.state and str(ti.state) for ti in instances},
             xcoms={ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in instances},
             reasons={ti.task_id: ti.xcom_pull(task_ids=ti.task_id, key="reason") for ti in instances},
+            tries={ti.task_id: ti.try_number for ti in instances},
         )
 
     return run
 
 
-@pytest.fixture
-def connected(sandbox: Sandbox, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A sandbox that ``backmarket_default`` points at, with an empty operational database and all toggles off."""
+def connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point ``backmarket_default`` at a sandbox."""
     connection = {
         "conn_type": "backmarket",
         "host": sandbox.base_url,
@@ -73,6 +78,12 @@ def connected(sandbox: Sandbox, warehouse_uri: str, monkeypatch: pytest.MonkeyPa
         "extra": {"market": "fr-fr", "user_agent": "BM-Example-Tests;tests@example.com"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(connection))
+
+
+@pytest.fixture
+def connected(sandbox: Sandbox, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A sandbox that ``backmarket_default`` points at, with an empty operational database and all toggles off."""
+    connect(sandbox, monkeypatch)
     return sandbox
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from backmarket.operators.batch_waiting import BackMarketBatchWaitingOperator
 from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
+from tests.dags.conftest import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from airflow.sdk import DAG
 
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run
@@ -94,16 +97,6 @@ def _all(database: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]
     return database.execute(query.encode()).fetchall()
 
 
-def _connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = {
-        "conn_type": "backmarket",
-        "host": sandbox.base_url,
-        "password": sandbox.token,
-        "extra": {"market": "fr-fr", "user_agent": "BM-Example-Tests;tests@example.com"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(connection))
-
-
 def _changes(database: psycopg.Connection[Any]) -> dict[str, tuple[str, str, str | None]]:
     rows = _all(database, "select subject, kind, status, reason from backmarket.changes order by change_id")
     return {row[0]: row[1:] for row in rows}
@@ -122,17 +115,22 @@ def test_rows_become_listings_once(
     creation: Callable[..., Run],
     connected: Sandbox,
     database: psycopg.Connection[Any],
-    dag_bag: Any,
-    monkeypatch: pytest.MonkeyPatch,
     *,
     deferrable: bool,
 ) -> None:
     """A listing and a product with its listing are created as the row says, whether the wait is deferred or not."""
-    for task in ("listing_creation_results", "product_creation_results"):
-        monkeypatch.setattr(dag_bag.dags["backmarket_listings"].get_task(task), "deferrable", deferrable)
+
+    def alter(dag: DAG) -> None:
+        for task_id in ("listing_creation_results", "product_creation_results"):
+            task = dag.get_task(task_id)
+            assert isinstance(task, BackMarketBatchWaitingOperator)
+            assert task.deferrable
+            task.deferrable = deferrable
+
     _fill(database, _row(connected, "NEW-1"), _product(connected, "NEW-2"))
-    run = creation()
+    run = creation(alter=alter)
     assert run.state == "success", run.tasks
+    assert (run.tries["listing_creation_results"], run.tries["product_creation_results"]) == (1, 1)
     assert _changes(database) == {"NEW-1": ("listing", "confirmed", None), "NEW-2": ("product", "confirmed", None)}
     (listing,) = _created(connected, "NEW-1")
     assert listing["product_id"] == connected.listings()[0]["product_id"]
@@ -294,7 +292,7 @@ def test_a_batch_that_never_ends_is_waited_for_and_never_sent_again(
 ) -> None:
     """The run fails at the deadline and the lines stay unknown; later runs look, and send nothing."""
     with running_sandbox(SandboxConfig(orders=0, listings=10, batch_seconds=3600)) as sandbox:
-        _connect(sandbox, monkeypatch)
+        connect(sandbox, monkeypatch)
         monkeypatch.setenv("AIRFLOW__BACKMARKET__BATCH_POLL_SECONDS", "0.2")
         monkeypatch.setenv("AIRFLOW__BACKMARKET__BATCH_DEADLINE_SECONDS", "1.5")
         switch_on("listing_creation")
@@ -335,7 +333,7 @@ def test_a_run_killed_after_sending_repeats_nothing(
     creation: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch left and its number was never written down: the SKU is found and confirmed, and not sent again."""
-    from backmarket.warehouse.catalog import Catalog
+    from backmarket.warehouse.ledger import Ledger
 
     deaths = []
 
@@ -345,7 +343,7 @@ def test_a_run_killed_after_sending_repeats_nothing(
 
     _fill(database, _row(connected, "NEW-1"))
     with monkeypatch.context() as killing:
-        killing.setattr(Catalog, "record_batch", die)
+        killing.setattr(Ledger, "record_batch", die)
         creation()
     assert deaths == [1]
     assert creation().state == "success"

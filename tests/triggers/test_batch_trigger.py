@@ -44,12 +44,14 @@ def _fire(batch_ids: list[int], seconds: float) -> tuple[str, float]:
         batch_ids=batch_ids,
         look_at=time.time() + seconds,
         poll_seconds=0.1,
+        ended={"confirmed": 3},
     )
     path, arguments = json.loads(json.dumps(first.serialize()))
     assert path == f"{BackMarketBatchTrigger.__module__}.{BackMarketBatchTrigger.__name__}"
 
     async def run() -> str:
         async for event in BackMarketBatchTrigger(**arguments).run():
+            assert event.payload["ended"] == {"confirmed": 3}
             return str(event.payload["status"])
         raise AssertionError
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from backmarket.operators.batch_reports import by_batch, read_report
 from backmarket.operators.listing_lookup import Look, look_up
 from backmarket.rules.batch_end import End, Line, end_of, next_look
-from backmarket.rules.batch_result import CreatedListing, differences, errors_by_key
+from backmarket.rules.batch_result import CreatedListing, differences
 
 if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Listing
-    from backmarket.rules.batch_end import BatchState
+    from backmarket.operators.batch_reports import BatchReport
     from backmarket.warehouse.ledger import Ledger, RecordedChange
 
 _LOOKS_AT_ONCE = 8
@@ -38,15 +39,6 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class _Report:
-    """Where a batch is, and what it says of its lines by SKU or EAN in lower case."""
-
-    state: BatchState
-    error: str = ""
-    errors: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class BatchLooking:
     """Looks at the sent lines of one kind.
 
@@ -65,12 +57,9 @@ class BatchLooking:
         SKUs are not read back while their batch is at work in time.
         """
         findings = Findings()
-        batches: dict[int | None, list[RecordedChange]] = {}
-        for change in self.ledger.unsettled():
-            batches.setdefault(change.batch_id, []).append(change)
-        for batch_id, changes in batches.items():
+        for batch_id, changes in by_batch(self.ledger.unsettled()).items():
             now = datetime.now(UTC)
-            report = self._report(batch_id)
+            report = read_report(self.client, batch_id)
             if report.state == "running" and batch_id is not None and not self._is_overdue(changes, now):
                 findings.running.append(batch_id)
                 self._wait_until(findings, _sent_at(changes) + self.deadline)
@@ -79,20 +68,7 @@ class BatchLooking:
                 self._settle(changes, report, findings)
         return findings
 
-    def _report(self, batch_id: int | None) -> _Report:
-        from backmarket.api.errors import NotFoundError
-
-        if batch_id is None:
-            return _Report("lost")
-        try:
-            batch = self.client.get_task(batch_id)
-        except NotFoundError:
-            return _Report("lost")
-        if batch.has_failed:
-            return _Report("failed", batch.last_action_error or "no reason given")
-        return _Report("done", errors=errors_by_key(batch.result)) if batch.is_done else _Report("running")
-
-    def _settle(self, changes: list[RecordedChange], report: _Report, findings: Findings) -> None:
+    def _settle(self, changes: list[RecordedChange], report: BatchReport, findings: Findings) -> None:
         looks = self._read_back(changes)
         now = datetime.now(UTC)
         ends: dict[End, list[int]] = {}
@@ -135,7 +111,7 @@ def _sent_at(changes: list[RecordedChange]) -> datetime:
     return max(change.sent_at for change in changes if change.sent_at)
 
 
-def _line(change: RecordedChange, look: Look, report: _Report) -> Line:
+def _line(change: RecordedChange, look: Look, report: BatchReport) -> Line:
     columns = change.payload["columns"]
     keys = (change.subject.lower(), columns.get("ean", "").lower())
     error = report.error or next((report.errors[key] for key in keys if key in report.errors), "")

@@ -21,10 +21,12 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Return the listings read, requests made, changes settled, and quantities raised outside."""
+        """Return the listings read, requests made, what was settled, and quantities raised outside."""
+        from backmarket.operators.batch_waiting import batch_deadline
         from backmarket.operators.inventory_settling import settle_from_readings
         from backmarket.operators.listing_reading import ListingReading
         from backmarket.operators.markets import chosen_markets
+        from backmarket.operators.price_batches import PriceBatches
         from backmarket.settings import InventorySettings
         from backmarket.warehouse import inventory
         from backmarket.warehouse.connection import connect
@@ -36,6 +38,8 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
         wanted = [home, *(market for market in markets if market != home and settings.prices_upload)]
         counts = {"listings": 0}
         with connect(self.warehouse_conn_id) as connection, hook as client:
+            batches = PriceBatches(connection, self.account, client, batch_deadline(), self.log)
+            reports = batches.reports()
             for market in wanted:
                 reading = ListingReading(client, ListingStaging(connection, self.account), market)
                 complete = reading.read()
@@ -55,7 +59,10 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
                 connection, self.account, inventory.stored_readings(connection, self.account), lines, since=now - hold
             )
             inventory.record_findings(connection, self.account, found)
-            counts |= settle_from_readings(connection, self.account) | {"requests": client.requests_made}
+            counts |= settle_from_readings(connection, self.account)
+            in_batches = batches.settle(reports)
+            counts["batch_prices_settled"] = sum(in_batches.values()) - in_batches["unknown"]
+            counts["requests"] = client.requests_made
         for finding in found:
             self.log.warning("%s %s. Two integrations on one account sell wrong stock.", finding.sku, finding.detail)
         return {**counts, "quantity_changed_outside": len(found)}

@@ -33,7 +33,8 @@ def settle_from_readings(connection: Connection, account: str) -> dict[str, int]
         else:
             counts[_settle(quantities, change, shown=reading.quantity == change.payload["quantity"])] += 1
     prices = Ledger(connection, account, "price")
-    unsettled = prices.unsettled()
+    # How a line of a batch ended, its batch tells, too.
+    unsettled = [change for change in prices.unsettled() if not change.in_batch]
     offers = _offers(connection, account) if unsettled else {}
     for change in unsettled:
         price, read_at = offers.get((change.payload["id"], change.market), (None, None))

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from backmarket.api.models import Listing
     from backmarket.rules.catalog import Kind
     from backmarket.warehouse.catalog import Catalog
-    from backmarket.warehouse.ledger import Ledger, RecordedChange
-    from backmarket.warehouse.sku_line_budget import SkuLineBudget
+    from backmarket.warehouse.ledger import RecordedChange
 
 _LOOKS_AT_ONCE = 8
 
@@ -43,6 +42,7 @@ class BackMarketListingCreationOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many lines were sent in how many batches, were listed already, and wait for the next run."""
+        from backmarket.operators.batch_sending import BatchSending
         from backmarket.warehouse.catalog import Catalog
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.ledger import Ledger
@@ -59,8 +59,10 @@ class BackMarketListingCreationOperator(BackMarketOperator):
             first = queue[: budget.left()]
             unlisted = self._without_listed(first, client, catalog)
             counts["listed_already"] = len(first) - len(unlisted)
+            sending = BatchSending(ledger, client, budget, self.log)
             for batch in _batches(unlisted):
-                sent = self._send(batch, client, catalog, ledger, budget)
+                columns = {change.change_id: change.payload["columns"] for change in batch}
+                sent = sending.send(batch[0].payload["market"], batch, columns)
                 counts["sent"] += sent
                 counts["batches"] += bool(sent)
             counts["waiting"] = len(queue) - counts["listed_already"] - counts["sent"]
@@ -68,41 +70,6 @@ class BackMarketListingCreationOperator(BackMarketOperator):
                 self.log.info("%d lines wait; the next may go at %s.", counts["waiting"], budget.free_at())
         self.log.info("Sent %(sent)d lines in %(batches)d batches; %(listed_already)d were listed already.", counts)
         return counts
-
-    def _send(
-        self,
-        batch: list[RecordedChange],
-        client: BackMarketClient,
-        catalog: Catalog,
-        ledger: Ledger,
-        budget: SkuLineBudget,
-    ) -> int:
-        """Send one batch, or as much of it as the budget grants.
-
-        :return: how many lines went out, those of a lost answer included.
-        """
-        from backmarket.api.errors import BackMarketError
-        from backmarket.rules.catalog_csv import write_catalog
-
-        granted = batch[: budget.take(len(batch))]
-        taken = ledger.mark_sent(change.change_id for change in granted)
-        lines = [change for change in granted if change.change_id in taken]
-        if not lines:
-            return 0
-        ids = [change.change_id for change in lines]
-        market = lines[0].payload["market"]
-        try:
-            batch_id = client.submit_batch(write_catalog(change.payload["columns"] for change in lines), market)
-        except BackMarketError as error:
-            if error.surely_not_applied:
-                ledger.settle(ids, "planned", str(error))
-                raise
-            ledger.settle(ids, "unknown", f"the answer to the batch was lost: {error}")
-            self.log.warning("The answer to a batch of %d lines was lost; its SKUs are looked for: %s", len(ids), error)
-            return len(lines)
-        catalog.record_batch(ids, batch_id)
-        self.log.info("Back Market took batch %d: %d lines for %s.", batch_id, len(lines), market)
-        return len(lines)
 
     def _without_listed(
         self, changes: list[RecordedChange], client: BackMarketClient, catalog: Catalog

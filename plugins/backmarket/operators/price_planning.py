@@ -39,9 +39,14 @@ def plan_prices(
     refused = inventory.refused_lately(connection, account, "price", since=now - SAME_REFUSAL_AGAIN)
     counts: Counter[str] = Counter({"prices": 0, "send": 0, "ask": 0, "refuse": 0, "unchanged": 0})
     changes, findings = [], []
-    rows = connection.execute(sql.statement("prices/select_prices"), {"account": account, "markets": markets})
-    for row in _named(rows):
+    found = connection.execute(sql.statement("prices/select_prices"), {"account": account, "markets": markets})
+    rows = list(_named(found))
+    ambiguous = _refusals_of_twins(rows)
+    for row in rows:
         counts["prices"] += 1
+        if (row["sku"].lower(), row["market"]) in ambiguous:
+            counts["refuse"] += 1
+            continue
         verdict, change = _decide(row, settings, refused)
         counts[verdict] += 1
         if change is not None:
@@ -52,9 +57,28 @@ def plan_prices(
                 Finding("price_changed_outside", row["sku"], f"{detail}by another integration", row["market"])
             )
     with connection.transaction():
-        Ledger(connection, account, "price").plan(changes, run_id=run_id)
+        Ledger(connection, account, "price").plan([*changes, *ambiguous.values()], run_id=run_id)
         inventory.record_findings(connection, account, findings)
     return {**counts, "price_changed_outside": len(findings)}
+
+
+def _refusals_of_twins(rows: list[dict[str, Any]]) -> dict[tuple[str, str], PlannedChange]:
+    """Refuse, once each, SKUs with several prices for a market, or several listings: they would take turns.
+
+    :return: by SKU in lower case, as Back Market takes it, and market.
+    """
+    pairs = Counter((row["sku"].lower(), row["market"]) for row in rows)
+    return {
+        (sku, market): PlannedChange(
+            sku,
+            {},
+            market,
+            "refused",
+            f"{times} pairs of price and listing share this SKU, in whatever case: none is sent",
+        )
+        for (sku, market), times in pairs.items()
+        if times > 1
+    }
 
 
 def _decide(

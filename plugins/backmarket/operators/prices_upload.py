@@ -12,15 +12,24 @@ from backmarket.operators.base import BackMarketOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from backmarket.operators.listing_upload import ListingUpload
+    from backmarket.operators.price_batches import PriceBatches
+
 
 class BackMarketPricesUploadOperator(BackMarketOperator):
-    """Sends prices one by one, the longest waiting first; those sent along with a quantity are done already."""
+    """Sends prices, the longest waiting first; those sent along with a quantity are done already.
+
+    Where many prices of a market change they go out in a batch, if that needs fewer requests; else one by one, at
+    once. How a batch ended is for the task that follows, or the next run, to find out.
+    """
 
     ui_color = "#f5c6cb"
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Return the outcomes, how many changes wait, and requests made."""
+        """Return the outcomes, how many went out in batches, how many wait, and requests made."""
+        from backmarket.operators.batch_waiting import batch_deadline
         from backmarket.operators.listing_upload import ListingUpload
+        from backmarket.operators.price_batches import PriceBatches
         from backmarket.settings import InventorySettings
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.sku_line_budget import open_sku_line_budget
@@ -37,16 +46,36 @@ class BackMarketPricesUploadOperator(BackMarketOperator):
             open_sku_line_budget(self.warehouse_conn_id, self.account) as budget,
         ):
             upload = ListingUpload(connection, self.account, client, budget, hook.config.market, hold, self.log)
-            # What surely was not applied the first time goes once more.
-            for _ in range(2):
-                outcomes = []
-                for change in upload.prices.planned():
-                    outcomes.append(upload.send_price(change))
-                    if outcomes[-1] == "waits":
-                        break
-                if "again" not in outcomes or "waits" in outcomes:
-                    break
+            batches = PriceBatches(connection, self.account, client, batch_deadline(), self.log)
+            in_batches = _send_batches(upload, batches)
+            _send_singly(upload)
             waiting = upload.tell_what_waits(upload.prices)
             requests = client.requests_made
-        self.log.info("Prices sent: %s; %d requests.", dict(upload.counts) or "none", requests)
-        return {**upload.counts, "waiting": waiting, "requests": requests}
+        self.log.info(
+            "Prices sent one by one: %s; in batches: %d; %d requests.",
+            dict(upload.counts) or "none",
+            in_batches,
+            requests,
+        )
+        return {**upload.counts, "in_batches": in_batches, "waiting": waiting, "requests": requests}
+
+
+def _send_batches(upload: ListingUpload, batches: PriceBatches) -> int:
+    """Send the batches among those whose turn it is within the hour's budget, and return how many lines went out."""
+    from backmarket.operators.batch_sending import BatchSending
+
+    turn = upload.prices.planned()[: upload.budget.left()]
+    sending = BatchSending(upload.prices, upload.client, upload.budget, upload.log)
+    return sum(sending.send(*batch) for batch in batches.choose(turn))
+
+
+def _send_singly(upload: ListingUpload) -> None:
+    """Send what is still planned, one by one; what surely was not applied the first time goes once more."""
+    for _ in range(2):
+        outcomes = []
+        for change in upload.prices.planned():
+            outcomes.append(upload.send_price(change))
+            if outcomes[-1] == "waits":
+                return
+        if "again" not in outcomes:
+            return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from backmarket.assets import PRICE_QUESTIONS
 from backmarket.operators.base import BackMarketOperator
@@ -16,7 +16,7 @@ MOST_ROWS = 50
 _HEADER = ("SKU", "stock", "reserved", "held", "safety", "max", "shown", "to show", "remark")
 
 
-class MassZeroError(Exception):
+class MassZeroError(AirflowFailException):
     """The stock feed would take too many listings offline at once; they were left as they are."""
 
 

@@ -56,13 +56,13 @@ def end_of(line: Line, *, now: datetime, deadline: timedelta) -> End:
     if line.batch == "running":
         return _still_running(line, now=now, overdue=overdue)
     if line.batch == "failed":
-        return _again(line, f"the batch failed: {line.error}")
+        return again_or_refused(line.attempts, f"the batch failed: {line.error}")
     if line.error:
         return End("refused", f"Back Market: {line.error}")
     if not overdue:
         return End("unknown", "sent; no listing has appeared yet")
     what = "the answer to the batch was lost" if line.batch == "lost" else "the batch reports no error"
-    return _again(line, f"{what}, but no listing has appeared in {_minutes(deadline)}")
+    return again_or_refused(line.attempts, f"{what}, but no listing has appeared in {minutes(deadline)}")
 
 
 def next_look(sent_at: datetime, *, now: datetime, poll: timedelta, deadline: timedelta) -> datetime:
@@ -86,11 +86,16 @@ def _still_running(line: Line, *, now: datetime, overdue: bool) -> End:
     return End("unknown", "Back Market has not finished the batch in time" if overdue else "Back Market is at work")
 
 
-def _again(line: Line, what: str) -> End:
-    if line.attempts < MOST_SENDINGS:
+def again_or_refused(attempts: int, what: str) -> End:
+    """Send a line again, unless it was sent often enough.
+
+    :param what: happened to it, for a person.
+    """
+    if attempts < MOST_SENDINGS:
         return End("planned", f"{what}; it is sent again")
-    return End("refused", f"{what}; sent {line.attempts} times")
+    return End("refused", f"{what}; sent {attempts} times")
 
 
-def _minutes(span: timedelta) -> str:
+def minutes(span: timedelta) -> str:
+    """Write a span for a person."""
     return f"{span.total_seconds() / 60:g} minutes"

@@ -24,14 +24,25 @@ class BackMarketBatchTrigger(BaseTrigger):
     :param batch_ids: Back Market's tasks to wait for; none means to wait for the time alone.
     :param look_at: when to fire at the latest, in seconds since the epoch.
     :param poll_seconds: how long to wait between two looks at the batches.
+    :param ended: the task's counts of what had ended before the wait; its event hands them back, as ``dags test``
+        forgets what a task defers with.
     """
 
-    def __init__(self, *, backmarket_conn_id: str, batch_ids: list[int], look_at: float, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        backmarket_conn_id: str,
+        batch_ids: list[int],
+        look_at: float,
+        poll_seconds: float,
+        ended: dict[str, int],
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.backmarket_conn_id = backmarket_conn_id
         self.batch_ids = batch_ids
         self.look_at = look_at
         self.poll_seconds = poll_seconds
+        self.ended = ended
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what another triggerer needs to go on."""
@@ -42,6 +53,7 @@ class BackMarketBatchTrigger(BaseTrigger):
                 "batch_ids": self.batch_ids,
                 "look_at": self.look_at,
                 "poll_seconds": self.poll_seconds,
+                "ended": self.ended,
             },
         )
 
@@ -52,20 +64,19 @@ class BackMarketBatchTrigger(BaseTrigger):
 
         if not self.batch_ids:
             await asyncio.sleep(max(0.0, self.look_at - time.time()))
-            yield _event("due")
+            yield self._event("due")
             return
         config = await BackMarketHook(self.backmarket_conn_id).fetch_config()
         with BackMarketClient(config) as client:
             while (left := self.look_at - time.time()) > 0:
                 await asyncio.sleep(min(self.poll_seconds, left))
                 if await asyncio.to_thread(have_ended, client, self.batch_ids):
-                    yield _event("ended")
+                    yield self._event("ended")
                     return
-        yield _event("due")
+        yield self._event("due")
 
-
-def _event(status: str) -> TriggerEvent:
-    return TriggerEvent({"status": status})  # type: ignore[no-untyped-call]
+    def _event(self, status: str) -> TriggerEvent:
+        return TriggerEvent({"status": status, "ended": self.ended})  # type: ignore[no-untyped-call]
 
 
 def have_ended(client: BackMarketClient, batch_ids: list[int]) -> bool:

@@ -64,10 +64,6 @@ class Catalog:
                 [{"account": self.account, "kind": kind, **check._asdict()} for check in checks],
             )
 
-    def record_batch(self, change_ids: Iterable[int], batch_id: int) -> None:
-        """Write down which of Back Market's tasks carries out these sent changes."""
-        self._execute("record_batch", change_ids=list(change_ids), batch_id=batch_id)
-
     def supersede_listed(self, change_ids: Iterable[int]) -> None:
         """Take planned changes out of the queue because their SKUs turned out to be listed already."""
         self._execute("supersede_listed", change_ids=list(change_ids))

@@ -47,7 +47,8 @@ class RecordedChange:
 
     :param attempts: how often it was sent.
     :param sent_at: when it was sent last, in UTC.
-    :param batch_id: Back Market's task, where it went out in a batch.
+    :param batch_id: Back Market's task, where it went out in a batch and the answer came.
+    :param in_batch: whether it went out last as a line of a batch.
     """
 
     change_id: int
@@ -58,6 +59,7 @@ class RecordedChange:
     status: str = "planned"
     sent_at: datetime | None = None
     batch_id: int | None = None
+    in_batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,19 @@ class Ledger:
         """Return what may have been applied without our knowing; settle it before sending anything new."""
         return [RecordedChange(*row) for row in self._select("select_unsettled")]
 
-    def mark_sent(self, change_ids: Iterable[int]) -> set[int]:
+    def mark_sent(self, change_ids: Iterable[int], *, in_batch: bool = False) -> set[int]:
         """Write down, durably, that these are about to be sent.
 
+        :param in_batch: as lines of one batch.
         :return: those that may be sent; the others are under way elsewhere or planned no more.
         """
-        parameters = {"account": self.account, "change_ids": list(change_ids)}
+        parameters = {"account": self.account, "change_ids": list(change_ids), "in_batch": in_batch}
         return {row[0] for row in self.connection.execute(sql.statement("changes/mark_sent"), parameters).fetchall()}
+
+    def record_batch(self, change_ids: Iterable[int], batch_id: int) -> None:
+        """Write down which of Back Market's tasks carries out these sent changes."""
+        parameters = {"account": self.account, "change_ids": list(change_ids), "batch_id": batch_id}
+        self.connection.execute(sql.statement("changes/record_batch"), parameters)
 
     def settle(
         self,

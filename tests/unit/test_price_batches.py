@@ -1,0 +1,60 @@
+"""Which prices go out in a batch, and how each of its lines ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.rules.batch_end import MOST_SENDINGS
+from backmarket.rules.price_batches import PriceLine, end_of_price, takes_fewer_requests
+
+if TYPE_CHECKING:
+    from backmarket.rules.batch_end import BatchState
+
+SENT = datetime(2026, 9, 1, 12, tzinfo=UTC)
+DEADLINE = timedelta(minutes=45)
+
+
+@pytest.mark.parametrize(
+    ("prices", "pages", "batch"), [(1, 1, False), (6, 1, False), (7, 1, True), (300, 400, False), (406, 400, True)]
+)
+def test_a_batch_is_chosen_where_it_needs_fewer_requests(prices: int, pages: int, batch: bool) -> None:
+    """One POST, some looks and the pages to read back, against a request for each price."""
+    assert takes_fewer_requests(prices, pages) is batch
+
+
+def _line(batch: BatchState, **values: Any) -> PriceLine:
+    return PriceLine(**{"batch": batch, "sent_at": SENT, "attempts": 1, "shown": False, **values})
+
+
+@pytest.mark.parametrize(
+    ("line", "minutes", "status"),
+    [
+        (_line("done", shown=True), 1, "confirmed"),
+        (_line("running", shown=True), 1, "confirmed"),
+        (_line("lost", shown=True), 60, "confirmed"),
+        (_line("done", error="too high"), 1, "refused"),
+        (_line("done"), 1, "unknown"),
+        (_line("running"), 1, "unknown"),
+        (_line("lost"), 44, "unknown"),
+        (_line("done"), 46, "planned"),
+        (_line("running"), 46, "planned"),
+        (_line("lost"), 46, "planned"),
+        (_line("failed", error="interrupted"), 1, "planned"),
+        (_line("failed", error="interrupted", attempts=MOST_SENDINGS), 1, "refused"),
+        (_line("lost", attempts=MOST_SENDINGS), 46, "refused"),
+    ],
+)
+def test_how_a_price_ends(line: PriceLine, minutes: int, status: str) -> None:
+    """What shows is confirmed; what may still come is waited for; the rest goes out again, three times at most."""
+    assert end_of_price(line, now=SENT + timedelta(minutes=minutes), deadline=DEADLINE).status == status
+
+
+def test_an_end_says_why() -> None:
+    """A person reads what happened to the batch, and after how long."""
+    end = end_of_price(_line("lost"), now=SENT + DEADLINE, deadline=DEADLINE)
+    assert end.reason == (
+        "the answer to the batch was lost, but the price does not show after 45 minutes; it is sent again"
+    )
