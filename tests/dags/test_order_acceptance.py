@@ -118,7 +118,7 @@ def test_without_a_count_to_trust_nothing_is_promised(
     run = accept()
     assert run.state == "success"
     assert _states(connected, order) == [1]
-    assert str(order["orderlines"][0]["id"]) in run.xcoms["order_acceptance"]["not_accepted"]
+    assert str(order["orderlines"][0]["id"]) in run.xcoms["order_acceptance"]["held"]
     assert _writes(connected) == []
 
 

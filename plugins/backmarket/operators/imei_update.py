@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from backmarket.operators.base import BackMarketOperator
+from backmarket.operators.order_changes import BackMarketOrderChangesOperator
 from backmarket.rules.identifiers import Identifiers, judge_identifiers, still_missing
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-    from airflow.sdk import Context
 
     from backmarket.api.client import BackMarketClient
     from backmarket.operators.device_planning import JudgedDevice
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class BackMarketImeiUpdateOperator(BackMarketOperator):
+class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ShippingSettings"]):
     """Sends what ``seller.devices`` says, each once, and reads back whether it was stored.
 
     An order of a single unit gets its identifier with the shipment where ``backmarket_tracking_upload`` is on; all
@@ -33,30 +31,20 @@ class BackMarketImeiUpdateOperator(BackMarketOperator):
     :raises ChangesWaitingError: where some could not be sent now; the others are.
     """
 
-    ui_color = "#f9d8b4"
+    kind = "imei"
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many lines were planned, confirmed, refused and so on, and which rows wait or are refused."""
-        from backmarket.operators.order_writing import OrderWriting
+    def load_settings(self) -> ShippingSettings:
+        """Read the concern's Variables."""
         from backmarket.settings import ShippingSettings
-        from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.ledger import Ledger
-        from backmarket.warehouse.orders import OrderStaging
 
-        settings = ShippingSettings.load()
-        with connect(self.warehouse_conn_id) as connection, self.hook as client:
-            ledger, staging = Ledger(connection, self.account, "imei"), OrderStaging(connection, self.account)
-            writing = OrderWriting(client, ledger, staging, Registration(), self.log)
-            writing.settle_unsettled()
-            changes = self._changes(connection, settings)
-            ledger.plan(changes, run_id=context["run_id"])
-            writing.send_planned()
-        held = [change.subject for change in changes if change.status == "refused"]
-        wanted = len(changes) - len(held)
-        self.log.info("Lines to identify: %d; ended: %s; rows held: %d.", wanted, dict(writing.counts), len(held))
-        return {"wanted": wanted, **writing.counts, "held": held}
+        return ShippingSettings.load()
 
-    def _changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
+    def action(self, settings: ShippingSettings) -> Registration:
+        """Return what is done to an order."""
+        return Registration()
+
+    def plan_changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
+        """Return what is to be registered, and which rows wait or are refused."""
         from backmarket.operators.device_planning import judge_devices
         from backmarket.operators.order_writing import refused_already
         from backmarket.warehouse.inventory import refused_lately

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from backmarket.operators.base import BackMarketOperator
+from backmarket.operators.order_changes import BackMarketOrderChangesOperator
 from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
 from backmarket.rules.order_facts import SEND
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
-
-    from airflow.sdk import Context
 
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.acceptance import Request
@@ -25,7 +23,7 @@ ACCEPT = 2
 SAME_REFUSAL_AGAIN = timedelta(hours=1)
 
 
-class BackMarketOrderAcceptanceOperator(BackMarketOperator):
+class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator["AcceptanceSettings"]):
     """Moves paid lines to state 2, one request per order and SKU, oldest payment first.
 
     A line that the stock does not cover is neither accepted nor cancelled: it is reported with its ship-by time.
@@ -33,30 +31,20 @@ class BackMarketOrderAcceptanceOperator(BackMarketOperator):
     :raises ChangesWaitingError: where some lines could not be accepted now; the others are.
     """
 
-    ui_color = "#f9d8b4"
+    kind = "accept"
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many lines were planned, confirmed, refused and so on, and which were not accepted."""
-        from backmarket.operators.order_writing import OrderWriting
+    def load_settings(self) -> AcceptanceSettings:
+        """Read the concern's Variables."""
         from backmarket.settings import AcceptanceSettings
-        from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.ledger import Ledger
-        from backmarket.warehouse.orders import OrderStaging
 
-        settings = AcceptanceSettings.load()
-        with connect(self.warehouse_conn_id) as connection, self.hook as client:
-            ledger, staging = Ledger(connection, self.account, "accept"), OrderStaging(connection, self.account)
-            writing = OrderWriting(client, ledger, staging, Acceptance(), self.log)
-            writing.settle_unsettled()
-            changes = self._changes(connection, settings)
-            ledger.plan(changes, run_id=context["run_id"])
-            writing.send_planned()
-        held = [change.subject for change in changes if change.status == "refused"]
-        wanted = len(changes) - len(held)
-        self.log.info("Lines to accept: %d; ended: %s; not accepted: %d.", wanted, dict(writing.counts), len(held))
-        return {"wanted": wanted, **writing.counts, "not_accepted": held}
+        return AcceptanceSettings.load()
 
-    def _changes(self, connection: Connection, settings: AcceptanceSettings) -> list[PlannedChange]:
+    def action(self, settings: AcceptanceSettings) -> Acceptance:
+        """Return what is done to an order."""
+        return Acceptance()
+
+    def plan_changes(self, connection: Connection, settings: AcceptanceSettings) -> list[PlannedChange]:
+        """Return what is to be accepted, and what is not, reported with its ship-by time."""
         from backmarket.operators.order_writing import refused_already
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from backmarket.operators.base import BackMarketOperator
+from backmarket.operators.order_changes import BackMarketOrderChangesOperator
 from backmarket.rules.carriers import OTHER, find_carrier
 from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing
 from backmarket.rules.order_facts import ACCEPTED, Decision, wait
@@ -13,8 +13,6 @@ from backmarket.rules.shipping import judge_shipments, judge_tracking, sendable_
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
-
-    from airflow.sdk import Context
 
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.order_facts import OrderFacts
@@ -27,7 +25,7 @@ SHIP = 3
 SAME_REFUSAL_AGAIN = timedelta(hours=1)
 
 
-class BackMarketTrackingUploadOperator(BackMarketOperator):
+class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["ShippingSettings"]):
     """Moves accepted orders that have a row in ``seller.shipments`` to state 3, each once.
 
     Where ``backmarket_imei_update`` is on, an order of a single unit takes its identifier along. Should Back Market
@@ -36,31 +34,20 @@ class BackMarketTrackingUploadOperator(BackMarketOperator):
     :raises ChangesWaitingError: where some could not be sent now; the others are.
     """
 
-    ui_color = "#f9d8b4"
+    kind = "tracking"
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many orders were planned, confirmed, refused and so on, and which shipments wait."""
-        from backmarket.operators.order_writing import OrderWriting
+    def load_settings(self) -> ShippingSettings:
+        """Read the concern's Variables."""
         from backmarket.settings import ShippingSettings
-        from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.ledger import Ledger
-        from backmarket.warehouse.orders import OrderStaging
 
-        settings = ShippingSettings.load()
-        with connect(self.warehouse_conn_id) as connection, self.hook as client:
-            ledger, staging = Ledger(connection, self.account, "tracking"), OrderStaging(connection, self.account)
-            action = Shipping(identifiers_required=settings.require_imei)
-            writing = OrderWriting(client, ledger, staging, action, self.log)
-            writing.settle_unsettled()
-            changes = self._changes(connection, settings)
-            ledger.plan(changes, run_id=context["run_id"])
-            writing.send_planned()
-        held = [change.subject for change in changes if change.status == "refused"]
-        wanted = len(changes) - len(held)
-        self.log.info("Orders to ship: %d; ended: %s; rows held: %d.", wanted, dict(writing.counts), len(held))
-        return {"wanted": wanted, **writing.counts, "held": held}
+        return ShippingSettings.load()
 
-    def _changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
+    def action(self, settings: ShippingSettings) -> Shipping:
+        """Return what is done to an order."""
+        return Shipping(identifiers_required=settings.require_imei)
+
+    def plan_changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
+        """Return what is to be shipped, and which rows wait or are refused."""
         from backmarket.operators.order_writing import refused_already
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange

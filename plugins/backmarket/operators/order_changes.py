@@ -1,0 +1,60 @@
+"""What all changes of orders have in common: settle what is uncertain, plan anew, send each exactly once."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from backmarket.operators.base import BackMarketOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from backmarket.operators.order_writing import OrderAction
+    from backmarket.settings import Settings
+    from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.ledger import Kind, PlannedChange
+
+S = TypeVar("S", bound="Settings")
+
+
+class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
+    """Makes one kind of change of orders.
+
+    :raises ChangesWaitingError: where some could not be sent now; the others are.
+    """
+
+    kind: ClassVar[Kind]
+    ui_color = "#f9d8b4"
+
+    @abstractmethod
+    def load_settings(self) -> S:
+        """Read the concern's Variables."""
+
+    @abstractmethod
+    def action(self, settings: S) -> OrderAction:
+        """Return what is done to an order."""
+
+    @abstractmethod
+    def plan_changes(self, connection: Connection, settings: S) -> list[PlannedChange]:
+        """Return what is wanted now, and what is refused, with its reason."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many changes were wanted, confirmed, refused and so on, and the subjects of those held back."""
+        from backmarket.operators.order_writing import OrderWriting
+        from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.ledger import Ledger
+        from backmarket.warehouse.orders import OrderStaging
+
+        settings = self.load_settings()
+        with connect(self.warehouse_conn_id) as connection, self.hook as client:
+            ledger, staging = Ledger(connection, self.account, self.kind), OrderStaging(connection, self.account)
+            writing = OrderWriting(client, ledger, staging, self.action(settings), self.log)
+            writing.settle_unsettled()
+            changes = self.plan_changes(connection, settings)
+            ledger.plan(changes, run_id=context["run_id"])
+            writing.send_planned()
+        held = [change.subject for change in changes if change.status == "refused"]
+        wanted = len(changes) - len(held)
+        self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, self.kind, dict(writing.counts), len(held))
+        return {"wanted": wanted, **writing.counts, "held": held}
