@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-
-from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.operators.base import BackMarketOperator
 
@@ -30,29 +28,18 @@ class BackMarketInventoryUploadOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the outcomes, how many changes wait, and requests made."""
-        from backmarket.operators.listing_upload import ListingUpload
+        from backmarket.operators.listing_upload import open_upload, skip_unless_sending
         from backmarket.settings import InventorySettings
-        from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 
         settings = InventorySettings.load()
-        if not settings.inventory_upload:
-            raise AirflowSkipException("backmarket_inventory_upload is off.")
-        if settings.dry_run:
-            raise AirflowSkipException("backmarket_dry_run is on: the plan is recorded, nothing is sent.")
-        hook, hold = self.hook, timedelta(hours=settings.pending_hold_hours)
-        with (
-            connect(self.warehouse_conn_id) as connection,
-            hook as client,
-            open_sku_line_budget(self.warehouse_conn_id, self.account) as budget,
-        ):
-            upload = ListingUpload(connection, self.account, client, budget, hook.config.market, hold, self.log)
+        skip_unless_sending(settings, "inventory_upload")
+        with open_upload(self, settings) as upload:
             for _ in range(ROUNDS):
                 if not _send_all(upload, settings):
                     break
                 _plan_anew(upload, settings, context)
             waiting = upload.tell_what_waits(upload.quantities)
-            requests = client.requests_made
+            requests = upload.client.requests_made
         self.log.info("Quantities sent: %s; %d requests.", dict(upload.counts) or "none", requests)
         return {**upload.counts, "waiting": waiting, "requests": requests}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,8 +17,12 @@ from backmarket.warehouse.ledger import Ledger
 from backmarket.warehouse.listings import store_readings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Listing
+    from backmarket.operators.base import BackMarketOperator
+    from backmarket.settings import InventorySettings
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.ledger import RecordedChange
     from backmarket.warehouse.sku_line_budget import SkuLineBudget
@@ -196,6 +201,34 @@ class ListingUpload:
     def _count(self, name: str, outcome: Outcome) -> Outcome:
         self.counts[name] += 1
         return outcome
+
+
+@contextmanager
+def open_upload(operator: BackMarketOperator, settings: InventorySettings) -> Iterator[ListingUpload]:
+    """Open what an upload task works with: the database, the client, and the hour's budget."""
+    from backmarket.warehouse.connection import connect
+    from backmarket.warehouse.sku_line_budget import open_sku_line_budget
+
+    hook, hold = operator.hook, timedelta(hours=settings.pending_hold_hours)
+    with (
+        connect(operator.warehouse_conn_id) as connection,
+        hook as client,
+        open_sku_line_budget(operator.warehouse_conn_id, operator.account) as budget,
+    ):
+        yield ListingUpload(connection, operator.account, client, budget, hook.config.market, hold, operator.log)
+
+
+def skip_unless_sending(settings: InventorySettings, toggle: str) -> None:
+    """Skip the task where its toggle is off, or nothing at all is to be sent.
+
+    :param toggle: without ``backmarket_``.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    if not getattr(settings, toggle):
+        raise AirflowSkipException(f"backmarket_{toggle} is off.")
+    if settings.dry_run:
+        raise AirflowSkipException("backmarket_dry_run is on: the plan is recorded, nothing is sent.")
 
 
 def _fields(changes: list[tuple[Ledger, RecordedChange]]) -> dict[str, Any]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
-
-from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.operators.base import BackMarketOperator
 
@@ -28,29 +25,18 @@ class BackMarketPricesUploadOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return the outcomes, how many went out in batches, how many wait, and requests made."""
         from backmarket.operators.batch_waiting import batch_deadline
-        from backmarket.operators.listing_upload import ListingUpload
+        from backmarket.operators.listing_upload import open_upload, skip_unless_sending
         from backmarket.operators.price_batches import PriceBatches
         from backmarket.settings import InventorySettings
-        from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 
         settings = InventorySettings.load()
-        if not settings.prices_upload:
-            raise AirflowSkipException("backmarket_prices_upload is off.")
-        if settings.dry_run:
-            raise AirflowSkipException("backmarket_dry_run is on: the plan is recorded, nothing is sent.")
-        hook, hold = self.hook, timedelta(hours=settings.pending_hold_hours)
-        with (
-            connect(self.warehouse_conn_id) as connection,
-            hook as client,
-            open_sku_line_budget(self.warehouse_conn_id, self.account) as budget,
-        ):
-            upload = ListingUpload(connection, self.account, client, budget, hook.config.market, hold, self.log)
-            batches = PriceBatches(connection, self.account, client, batch_deadline(), self.log)
+        skip_unless_sending(settings, "prices_upload")
+        with open_upload(self, settings) as upload:
+            batches = PriceBatches(upload.connection, self.account, upload.client, batch_deadline(), self.log)
             in_batches = _send_batches(upload, batches)
             _send_singly(upload)
             waiting = upload.tell_what_waits(upload.prices)
-            requests = client.requests_made
+            requests = upload.client.requests_made
         self.log.info(
             "Prices sent one by one: %s; in batches: %d; %d requests.",
             dict(upload.counts) or "none",
