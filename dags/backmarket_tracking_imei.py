@@ -16,6 +16,7 @@ lines what happened and what to do. Clear a task to repeat it; nothing is ever s
 
 from __future__ import annotations
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag
 
 from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
@@ -46,11 +47,14 @@ def backmarket_tracking_imei() -> None:
     tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
     imei = BackMarketImeiUpdateOperator(task_id="imei_update")
     alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done", retries=0)
+    # The alert comes whatever became of the uploads, so it cannot tell of their failure: this does.
+    uploads_are_over = EmptyOperator(task_id="uploads_are_over", trigger_rule="none_failed_min_one_success")
 
     [tracking_gate, imei_gate] >> prepare >> refresh
     [tracking_gate, refresh] >> tracking
     [imei_gate, refresh] >> imei
     [tracking, imei] >> alert
+    [tracking, imei] >> uploads_are_over
 
 
 backmarket_tracking_imei()

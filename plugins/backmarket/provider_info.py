@@ -15,7 +15,8 @@ SCHEDULES = {
 }
 
 WAITS = {
-    "batch_deadline_seconds": ("2700", "how long a run waits for a batch of new listings, and a lost one may show"),
+    "batch_wait_seconds": ("300", "how long a run waits for a batch of new listings before it leaves it to the next"),
+    "batch_deadline_seconds": ("2700", "how long a batch may take, and what a lost one changed may show"),
     "price_batch_wait_seconds": ("120", "how long a run waits for a batch of prices before it leaves it to the next"),
     "batch_poll_seconds": ("30", "how long to wait between two looks at a batch"),
 }

@@ -42,6 +42,19 @@ def test_a_dag_keeps_house_policy(dag_bag: DagBag, path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
+def test_a_run_fails_where_any_task_fails(dag_bag: DagBag, path: Path) -> None:
+    """Airflow judges a run by its last tasks: each failure must reach one that does not run all the same."""
+    dag = dag_bag.dags[path.stem]
+
+    def reaches_the_end(task_id: str) -> bool:
+        followers = [dag.get_task(each) for each in dag.get_task(task_id).downstream_task_ids]
+        passed_on = [each for each in followers if not str(each.trigger_rule).startswith("all_done")]
+        return not followers or any(reaches_the_end(each.task_id) for each in passed_on)
+
+    assert [task.task_id for task in dag.tasks if not reaches_the_end(task.task_id)] == []
+
+
+@pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
 def test_a_dag_file_reads_like_a_table_of_contents(path: Path) -> None:
     """At most 80 lines of code besides its documentation, and no SQL."""
     source = path.read_text(encoding="utf-8")

@@ -44,6 +44,7 @@ def creation(
 ) -> Callable[..., Run]:
     """Run ``backmarket_listings`` with both kinds of creation on, and little patience."""
     monkeypatch.setenv("AIRFLOW__BACKMARKET__BATCH_POLL_SECONDS", "0.2")
+    monkeypatch.setenv("AIRFLOW__BACKMARKET__BATCH_WAIT_SECONDS", "6")
     monkeypatch.setenv("AIRFLOW__BACKMARKET__BATCH_DEADLINE_SECONDS", "4")
     switch_on("listing_creation", "product_creation")
     # Within one process Airflow keeps a run's params for the next run, so each run says what it wants.
@@ -294,7 +295,7 @@ def test_a_batch_that_never_ends_is_waited_for_and_never_sent_again(
     with running_sandbox(SandboxConfig(orders=0, listings=10, batch_seconds=3600)) as sandbox:
         connect(sandbox, monkeypatch)
         monkeypatch.setenv("AIRFLOW__BACKMARKET__BATCH_POLL_SECONDS", "0.2")
-        monkeypatch.setenv("AIRFLOW__BACKMARKET__BATCH_DEADLINE_SECONDS", "1.5")
+        monkeypatch.setenv("AIRFLOW__BACKMARKET__BATCH_WAIT_SECONDS", "1.5")
         switch_on("listing_creation")
         _fill(database, _row(sandbox, "NEW-1"))
         for _ in range(2):

@@ -223,6 +223,27 @@ def test_an_identifier_that_back_market_refuses_does_not_hold_the_parcel_up(
     assert "this IMEI is blocked" in reason
 
 
+def test_a_refusal_that_names_the_customer_is_kept_without_the_name(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Back Market's words end up in logs and in the ledger; what the order's addresses hold does not."""
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    name = connected.order(order_id)["shipping_address"]["last_name"]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RefusedError(api_message=f"cannot deliver to {name.upper()}")
+
+    monkeypatch.setattr(BackMarketClient, "update_order", refuse)
+    ship()
+    assert _ledger(database, order_id) == [("refused", "cannot deliver to (personal)")]
+    assert name.lower() not in caplog.text.lower()
+
+
 def test_required_imeis_hold_phones_back_and_nothing_else(
     ship: Callable[..., Run], connected: Sandbox, switch_on: Callable[..., None], database: psycopg.Connection[Any]
 ) -> None:

@@ -118,3 +118,22 @@ def test_kinds_markets_and_accounts_do_not_meet(ledger: Ledger, warehouse: psyco
     assert len(prices.planned()) == 2
     ledger.plan([], run_id="run")
     assert len(prices.planned()) == 2
+
+
+def test_a_refusal_ends_when_its_reason_does_and_keeps_it(ledger: Ledger) -> None:
+    """What is refused here tells how things stand: it is superseded once the plan refuses it no more."""
+    refused = PlannedChange("A", {"quantity": 0}, status="refused", reason="the feed looks broken")
+    ledger.plan([refused], run_id="first")
+    ledger.plan([refused], run_id="second")
+    assert _statuses(ledger) == [("A", "refused")]
+    ledger.plan([], run_id="third")
+    rows = ledger.connection.execute("select status, reason from backmarket.changes").fetchall()
+    assert rows == [("superseded", "the feed looks broken")]
+
+
+def test_a_refusal_of_back_market_stays(ledger: Ledger) -> None:
+    """What was sent and refused is history, whatever later plans say."""
+    ledger.plan(_quantities(A=1), run_id="first")
+    ledger.settle(ledger.mark_sent(_ids(ledger)), "refused", "Back Market says no")
+    ledger.plan([], run_id="second")
+    assert _statuses(ledger) == [("A", "refused")]

@@ -96,3 +96,19 @@ def _wait_for_sleep(connection: psycopg.Connection[Any]) -> None:
             return
         connection.execute("select pg_sleep(0.05)")
     raise AssertionError("the migration never began")
+
+
+def test_what_the_seller_put_in_place_first_stays(warehouse_uri: str) -> None:
+    """A table or view of the seller's systems, there before the first run, is taken as it is."""
+    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+        connection.execute("create schema seller")
+        connection.execute("create table seller.shelf (account text, sku text, quantity int, counted_at timestamptz)")
+        connection.execute(
+            "create view seller.stock as select account, sku, quantity, counted_at, null::int as safety_qty, "
+            "null::int as max_qty from seller.shelf"
+        )
+        connection.execute("create table seller.devices (account text, order_id bigint, orderline_id bigint, sku text)")
+        migrate(connection)
+        kinds = "select table_name, table_type from information_schema.tables where table_schema = 'seller'"
+        found = dict(connection.execute(kinds).fetchall())
+    assert (found["stock"], found["prices"]) == ("VIEW", "BASE TABLE")

@@ -38,81 +38,95 @@ where status in ('planned', 'awaiting_approval', 'sent', 'unknown', 'dry_run');
 create index changes_by_subject on backmarket.changes (account, kind, subject, market, change_id desc);
 create index changes_by_time on backmarket.changes (account, sent_at);
 
-create table seller.stock (
-    account text not null default 'default',
-    sku text not null,
-    quantity integer not null,
-    counted_at timestamptz not null,
-    safety_qty integer,
-    max_qty integer,
-    orders_known_until timestamptz,
-    primary key (account, sku)
-);
+-- A table or view that the seller's systems have put in place already stays as it is.
+do $$
+begin
+    if to_regclass('seller.stock') is null then
+        create table seller.stock (
+            account text not null default 'default',
+            sku text not null,
+            quantity integer not null,
+            counted_at timestamptz not null,
+            safety_qty integer,
+            max_qty integer,
+            orders_known_until timestamptz,
+            primary key (account, sku)
+        );
 
-comment on column seller.stock.quantity is
-'Units on the shelf and promised to nobody at counted_at: without those of orders taken in by then.';
-comment on column seller.stock.orders_known_until is
-'Up to when the count knows of orders; null: counted_at less backmarket_stock_intake_lag_minutes.';
+        comment on column seller.stock.quantity is
+        'Units on the shelf and promised to nobody at counted_at: without those of orders taken in by then.';
+        comment on column seller.stock.orders_known_until is
+        'Up to when the count knows of orders; null: counted_at less backmarket_stock_intake_lag_minutes.';
+    end if;
 
-create table seller.prices (
-    account text not null default 'default',
-    sku text not null,
-    market text not null,
-    price numeric not null,
-    currency text not null,
-    min_price numeric,
-    primary key (account, sku, market)
-);
+    if to_regclass('seller.prices') is null then
+        create table seller.prices (
+            account text not null default 'default',
+            sku text not null,
+            market text not null,
+            price numeric not null,
+            currency text not null,
+            min_price numeric,
+            primary key (account, sku, market)
+        );
 
-comment on column seller.prices.min_price is 'A floor kept here; it is never sent.';
+        comment on column seller.prices.min_price is 'A floor kept here; it is never sent.';
+    end if;
 
--- No primary key: a second shipment for an order is something to report, not to refuse at the door.
-create table seller.shipments (
-    account text not null default 'default',
-    order_id bigint not null,
-    tracking_number text,
-    tracking_url text,
-    shipper text,
-    shipped_at timestamptz
-);
-create index shipments_by_order on seller.shipments (account, order_id);
+    if to_regclass('seller.shipments') is null then
+        -- No primary key: a second shipment for an order is something to report, not to refuse at the door.
+        create table seller.shipments (
+            account text not null default 'default',
+            order_id bigint not null,
+            tracking_number text,
+            tracking_url text,
+            shipper text,
+            shipped_at timestamptz
+        );
+        create index shipments_by_order on seller.shipments (account, order_id);
+    end if;
 
-create table seller.devices (
-    account text not null default 'default',
-    order_id bigint not null,
-    orderline_id bigint,
-    sku text,
-    imei text,
-    serial_number text
-);
-create index devices_by_order on seller.devices (account, order_id);
+    if to_regclass('seller.devices') is null then
+        create table seller.devices (
+            account text not null default 'default',
+            order_id bigint not null,
+            orderline_id bigint,
+            sku text,
+            imei text,
+            serial_number text
+        );
+        create index devices_by_order on seller.devices (account, order_id);
 
-comment on column seller.devices.orderline_id is 'Null where the SKU is unique in the order.';
+        comment on column seller.devices.orderline_id is 'Null where the SKU is unique in the order.';
+    end if;
 
-create table seller.catalog (
-    account text not null default 'default',
-    sku text not null,
-    ean text,
-    product_id text,
-    quantity integer,
-    price numeric,
-    currency text,
-    market text,
-    grade text,
-    warranty_delay integer,
-    comment text,
-    category_id bigint,
-    title text,
-    description text,
-    brand text,
-    price_new numeric,
-    weight numeric,
-    images jsonb,
-    attributes jsonb,
-    primary key (account, sku)
-);
+    if to_regclass('seller.catalog') is null then
+        create table seller.catalog (
+            account text not null default 'default',
+            sku text not null,
+            ean text,
+            product_id text,
+            quantity integer,
+            price numeric,
+            currency text,
+            market text,
+            grade text,
+            warranty_delay integer,
+            comment text,
+            category_id bigint,
+            title text,
+            description text,
+            brand text,
+            price_new numeric,
+            weight numeric,
+            images jsonb,
+            attributes jsonb,
+            primary key (account, sku)
+        );
 
-comment on column seller.catalog.warranty_delay is 'In months.';
-comment on column seller.catalog.weight is 'In grams.';
-comment on column seller.catalog.images is 'A JSON list of up to six URLs.';
-comment on column seller.catalog.attributes is 'A JSON object: the leaf category''s attributes by field name.';
+        comment on column seller.catalog.warranty_delay is 'In months.';
+        comment on column seller.catalog.weight is 'In grams.';
+        comment on column seller.catalog.images is 'A JSON list of up to six URLs.';
+        comment on column seller.catalog.attributes is 'A JSON object: the leaf category''s attributes by field name.';
+    end if;
+end $$;

@@ -5,7 +5,7 @@ select
     nullif(btrim(shipment.tracking_number), ''),
     nullif(btrim(shipment.tracking_url), ''),
     nullif(btrim(shipment.shipper), ''),
-    shipment.shipped_at
+    shipment.shipped_at::timestamptz
 from seller.shipments as shipment
 left join backmarket.orders as orders using (account, order_id)
 where

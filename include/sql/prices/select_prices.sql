@@ -4,9 +4,9 @@
 select
     price.sku,
     price.market,
-    price.price,
+    price.price::numeric,
     price.currency,
-    price.min_price,
+    price.min_price::numeric,
     offer.id,
     offer.price as shown,
     offer.max_price,

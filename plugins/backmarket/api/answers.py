@@ -22,6 +22,7 @@ from backmarket.api.errors import (
     ServerError,
     ThrottledError,
 )
+from backmarket.api.redaction import without_contacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -133,9 +134,12 @@ def retry_after(answer: RawAnswer) -> timedelta | None:
 
 
 def api_message(text: str) -> str | None:
-    """Return the API's reason, code first, from any of its envelopes; None for anything but JSON."""
+    """Return the API's reason, code first, from any of its envelopes, without e-mail addresses and telephone numbers.
+
+    :return: None for anything but JSON.
+    """
     parts = list(dict.fromkeys(_words(_parsed(text))))
-    return ": ".join(parts)[:_LONGEST_MESSAGE] or None
+    return without_contacts(": ".join(parts))[:_LONGEST_MESSAGE] or None
 
 
 def _words(document: Any) -> Iterator[str]:

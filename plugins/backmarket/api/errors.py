@@ -17,7 +17,8 @@
     └── ShortReadError           a list that stays shorter than it says
 
 The texts name method, path and Cloudflare's or Back Market's ids, never a query, header or body: they end up in
-logs. The one exception is :attr:`BackMarketError.api_message`, the API's reason for a refusal.
+logs. The one exception is :attr:`BackMarketError.api_message`, the API's reason for a refusal; e-mail addresses and
+telephone numbers are taken out of it.
 """
 
 from __future__ import annotations

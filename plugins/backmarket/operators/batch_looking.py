@@ -43,12 +43,14 @@ class BatchLooking:
     """Looks at the sent lines of one kind.
 
     :param poll: the shortest time between two looks.
+    :param patience: how long after sending it helps to wait for another look; then the next run looks.
     :param deadline: how long after sending a batch may take and a SKU may appear.
     """
 
     ledger: Ledger
     client: BackMarketClient
     poll: timedelta
+    patience: timedelta
     deadline: timedelta
 
     def look(self) -> Findings:
@@ -62,7 +64,7 @@ class BatchLooking:
             report = read_report(self.client, batch_id)
             if report.state == "running" and batch_id is not None and not self._is_overdue(changes, now):
                 findings.running.append(batch_id)
-                self._wait_until(findings, _sent_at(changes) + self.deadline)
+                self._wait_until(findings, _sent_at(changes) + self.patience, now)
                 findings.counts["unknown"] += len(changes)
             else:
                 self._settle(changes, report, findings)
@@ -81,7 +83,9 @@ class BatchLooking:
                 findings.remarks.append(f"SKU {change.subject}: {end.reason}")
             if end.status == "unknown" and report.state != "running":
                 sent_at = change.sent_at or now
-                self._wait_until(findings, next_look(sent_at, now=now, poll=self.poll, deadline=self.deadline))
+                if now < sent_at + self.patience:
+                    look_at = next_look(sent_at, now=now, poll=self.poll, deadline=self.patience)
+                    self._wait_until(findings, look_at, now)
         for end, change_ids in ends.items():
             self.ledger.settle(change_ids, end.status, end.reason or None)
 
@@ -103,8 +107,9 @@ class BatchLooking:
     def _is_overdue(self, changes: list[RecordedChange], now: datetime) -> bool:
         return now >= _sent_at(changes) + self.deadline
 
-    def _wait_until(self, findings: Findings, moment: datetime) -> None:
-        findings.look_at = min(moment, findings.look_at or moment)
+    def _wait_until(self, findings: Findings, moment: datetime, now: datetime) -> None:
+        if moment > now:
+            findings.look_at = min(moment, findings.look_at or moment)
 
 
 def _sent_at(changes: list[RecordedChange]) -> datetime:

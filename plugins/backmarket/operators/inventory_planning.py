@@ -79,7 +79,8 @@ def _all_plans(
     with_stock, missing = inventory.shown_stock(connection, account)
     for each in with_stock:
         shown[each.stock.sku.lower()].append(each)
-    findings = [Finding("stock_missing", sku, "seller.stock has no row: the listing is left alone") for sku in missing]
+    left_alone = "seller.stock has no row that can be used: the listing is left alone"
+    findings = [Finding("stock_missing", sku, left_alone) for sku in missing]
     plans: Plans = []
     for sku, candidates in shown.items():
         if len(candidates) > 1:

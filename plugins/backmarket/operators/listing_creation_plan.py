@@ -55,6 +55,7 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
                 for finding in self._check(catalog, config, products_on=settings.product_creation)
             ]
             changes = list(_changes(findings, dry_run=settings.dry_run))
+            catalog.confirm_appeared(self.kind)
             Ledger(connection, self.account, self.kind).plan(changes, run_id=context["run_id"])
             catalog.store_checks(self.kind, [finding.check for finding in findings])
         self._tell(changes, dry_run=settings.dry_run)

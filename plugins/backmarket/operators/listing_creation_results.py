@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import conf
 
 from backmarket.operators.batch_waiting import BackMarketBatchWaitingOperator, batch_deadline, batch_poll
 
@@ -21,8 +24,8 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
     """Settles what was sent: reads the batches' reports, reads the SKUs back, and compares.
 
     What is under way stands in ``backmarket.changes`` alone, so this task may be killed, cleared or repeated at any
-    moment. It waits until batches end and lost ones show, at most until ``[backmarket] batch_deadline_seconds``
-    after they were sent.
+    moment. It waits until batches end and lost ones show, at most until ``[backmarket] batch_wait_seconds`` after they
+    were sent; then the next run looks.
 
     :param kind: ``listing``, or ``product`` for new products with their listing.
     :param wait: whether to wait; without it, look once and go on.
@@ -60,7 +63,8 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
 
         with connect(self.warehouse_conn_id) as connection, self.hook as client:
             ledger = Ledger(connection, self.account, self.kind)
-            findings = BatchLooking(ledger, client, poll=batch_poll(), deadline=batch_deadline()).look()
+            looking = BatchLooking(ledger, client, batch_poll(), patience=_longest_wait(), deadline=batch_deadline())
+            findings = looking.look()
         for remark in findings.remarks[:_MOST_REMARKS_LOGGED]:
             self.log.warning("%s", remark)
         if len(findings.remarks) > _MOST_REMARKS_LOGGED:
@@ -78,3 +82,7 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
             counts,
         )
         return counts
+
+
+def _longest_wait() -> timedelta:
+    return timedelta(seconds=conf.getfloat("backmarket", "batch_wait_seconds", fallback=300.0))

@@ -66,9 +66,10 @@ class BackMarketQuarantineCheckOperator(BaseOperator):
         quarantined = total(self.counts)["quarantined"]
         if quarantined:
             raise UnreadableDocumentsError(
-                f"{quarantined} {self.documents} could not be understood. All others are stored; these are kept whole "
-                "in backmarket.quarantine with the reason, and are tried again whenever Back Market sends them. "
-                "If the reason names a field that Back Market has changed, report it to the maintainers."
+                f"{self.documents.capitalize()} could not be understood, {quarantined} times in this run. All others "
+                "are stored. These are kept whole in backmarket.quarantine, with the reason, and are tried again "
+                "whenever Back Market sends them. If the reason names a field that Back Market has changed, report it "
+                "to the maintainers."
             )
 
 

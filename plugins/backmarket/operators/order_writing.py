@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from backmarket.api.redaction import without_values
 from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 
 if TYPE_CHECKING:
@@ -112,13 +113,14 @@ class OrderWriting:
         try:
             remark = self.action.send(self.client, facts_of(order), _payloads(changes))
         except (RefusedError, NotFoundError) as error:
-            return self._read_back(changes, "refused", error.api_message or str(error))
+            return self._read_back(changes, "refused", _impersonal(error.api_message or str(error), order))
         except BackMarketError as error:
             if error.surely_not_applied:
                 self._settle(changes, "planned", str(error))
                 raise
             self._settle(changes, "unknown", str(error))
             return self._read_back(changes, "planned", f"read back: not applied, safe to send. Before: {error}")
+        remark = remark and _impersonal(remark, order)
         self.log.info("Sent: order %d, %s.", order.order_id, self.ledger.kind)
         if self.action.unshown_is_final:
             return self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
@@ -195,6 +197,12 @@ def facts_of(order: Order) -> OrderFacts:
         paid_at=order.date_payment,
         ship_by=order.expected_dispatch_date,
     )
+
+
+def _impersonal(text: str, order: Order) -> str:
+    """Take out of Back Market's words what is in the order's addresses."""
+    addresses = (address for address in (order.shipping_address, order.billing_address) if address)
+    return without_values(text, (value for address in addresses for value in address.values))
 
 
 def refused_already(refused: Mapping[tuple[str, str], Mapping[str, Any]], subject: str, payload: Payload) -> bool:

@@ -96,7 +96,7 @@ def _decide(
         decimals=rules.decimals,
         change_limit_pct=settings.price_change_limit_pct,
     )
-    payload = {"id": str(row["id"]), "price": str(decision.price), "currency": rules.currency}
+    payload = {"id": str(row["id"]), "price": decision.price and str(decision.price), "currency": rules.currency}
     verdict = decision.verdict
     reason: str | None = decision.reason or None
     if verdict == "ask" and row["decision"] == "approved":

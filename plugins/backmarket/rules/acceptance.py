@@ -109,7 +109,7 @@ def _judge_units(
     now: datetime,
 ) -> Decision:
     if row is None:
-        return refuse(f"stock: seller.stock has no row, or several, for SKU {request.sku}")
+        return refuse(f"stock: seller.stock has no row that can be used, or several, for SKU {request.sku}")
     if is_stale(row, policy, now=now):
         return refuse(f"stock: the count of {row.counted_at:%Y-%m-%d %H:%M} UTC is too old to promise anything on it")
     known_until = orders_known_until(row, policy)

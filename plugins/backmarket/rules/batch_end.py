@@ -98,4 +98,4 @@ def again_or_refused(attempts: int, what: str) -> End:
 
 def minutes(span: timedelta) -> str:
     """Write a span for a person."""
-    return f"{span.total_seconds() / 60:g} minutes"
+    return f"{round(span.total_seconds() / 60)} minutes" if span >= timedelta(minutes=2) else f"{span.seconds} seconds"

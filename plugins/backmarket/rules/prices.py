@@ -11,15 +11,15 @@ Verdict = Literal["unchanged", "send", "ask", "refuse"]
 
 @dataclass(frozen=True, slots=True)
 class WantedPrice:
-    """A row of ``seller.prices``.
+    """A row of ``seller.prices``; a view may leave price and currency empty.
 
     :param min_price: a floor kept here; it is never sent.
     """
 
     sku: str
     market: str
-    price: Decimal
-    currency: str
+    price: Decimal | None
+    currency: str | None
     min_price: Decimal | None = None
 
 
@@ -39,12 +39,12 @@ class OfferRow:
 class PriceDecision:
     """What is to be done with a price.
 
-    :param price: as it is to be sent: with the market's number of decimals.
+    :param price: as it is to be sent: with the market's number of decimals; None where the row has none.
     :param reason: why it is refused or waits; empty otherwise.
     """
 
     verdict: Verdict
-    price: Decimal
+    price: Decimal | None
     reason: str = ""
 
 
@@ -58,14 +58,14 @@ def decide_price(
     :param change_limit_pct: a move larger than this, up or down, needs a person.
     """
     refusal = _refusal(wanted, offer, currency=currency, decimals=decimals)
-    if refusal:
+    if refusal or wanted.price is None:
         return PriceDecision("refuse", wanted.price, refusal)
     price = wanted.price.quantize(Decimal(1).scaleb(-decimals))
     if offer.price is not None and offer.price == price:
         return PriceDecision("unchanged", price)
     change = change_pct(offer.price, price)
     if change is not None and abs(change) > change_limit_pct:
-        reason = f"a move of {change:+.1f} % from {offer.price} to {price} {currency} needs approval"
+        reason = f"a move of {change:+.2f} % from {offer.price} to {price} {currency} needs approval"
         return PriceDecision("ask", price, f"{reason} (limit {change_limit_pct.normalize():f} %)")
     return PriceDecision("send", price)
 
@@ -78,17 +78,21 @@ def change_pct(old: Decimal | None, new: Decimal) -> Decimal | None:
 def _refusal(wanted: WantedPrice, offer: OfferRow, *, currency: str, decimals: int) -> str:
     """Say what is wrong with a price, all of it; empty where nothing is."""
     price = wanted.price
+    if price is None:
+        return "price is missing"
     if not price.is_finite():
         return f"price {price} is not a number"
     reasons = []
-    if wanted.currency.strip().upper() != currency:
-        reasons.append(f"currency {wanted.currency} is not {currency}, which {wanted.market} takes")
+    if (wanted.currency or "").strip().upper() != currency:
+        reasons.append(f"currency {wanted.currency or 'is missing and'} is not {currency}, which {wanted.market} takes")
     if price <= 0:
         reasons.append(f"price {price} is not above zero")
     if price != round(price, decimals):
         reasons.append(f"price {price} has more than {decimals} decimals")
     if offer.max_price and price > offer.max_price:
         reasons.append(f"price {price} is above the listing's max_price {offer.max_price}: it would go offline")
-    if wanted.min_price is not None and price < wanted.min_price:
+    if wanted.min_price is not None and not wanted.min_price.is_finite():
+        reasons.append(f"min_price {wanted.min_price} is not a number")
+    elif wanted.min_price is not None and price < wanted.min_price:
         reasons.append(f"price {price} is below your min_price {wanted.min_price}")
     return "; ".join(reasons)

@@ -40,7 +40,7 @@ class Catalog:
     account: str
 
     def rows(self) -> list[CatalogRow]:
-        """Return all rows, by SKU."""
+        """Return all rows that name a SKU, by SKU."""
         return [CatalogRow(*row) for row in self._select("select_catalog")]
 
     def listed(self) -> set[str]:
@@ -67,6 +67,10 @@ class Catalog:
     def supersede_listed(self, change_ids: Iterable[int]) -> None:
         """Take planned changes out of the queue because their SKUs turned out to be listed already."""
         self._execute("supersede_listed", change_ids=list(change_ids))
+
+    def confirm_appeared(self, kind: Kind) -> None:
+        """Settle what was put back into the queue and turned out to have been created."""
+        self._execute("confirm_appeared", kind=kind)
 
     def categories(self, market: str) -> dict[int, LeafCategory] | None:
         """Return the leaf categories of a market by their number; None where its tree was never read."""

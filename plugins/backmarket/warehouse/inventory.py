@@ -11,6 +11,7 @@ from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
 from backmarket.warehouse import sql
+from backmarket.warehouse.seller_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,8 +76,8 @@ def shown_stock(connection: Connection, account: str) -> tuple[list[ShownStock],
     for reading in stored_readings(connection, account):
         readings[reading.sku.lower()].append(reading)
     shown, stocked = [], set()
-    for row in connection.execute(sql.statement("inventory/select_stock"), {"account": account}):
-        stock = StockRow(*row)
+    rows = connection.execute(sql.statement("inventory/select_stock"), {"account": account})
+    for stock in read_rows("seller.stock", StockRow, rows):
         stocked.add(stock.sku.lower())
         own = readings.get(stock.sku.lower(), ())
         shown += [ShownStock(stock, reading.id, reading.quantity, reading.read_at) for reading in own]

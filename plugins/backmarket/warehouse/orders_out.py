@@ -12,6 +12,7 @@ from backmarket.rules.inventory import StockRow
 from backmarket.rules.order_facts import SOLD, LineFacts, OrderFacts
 from backmarket.rules.shipping import Shipment
 from backmarket.warehouse import sql
+from backmarket.warehouse.seller_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +54,8 @@ def paid_orders(connection: Connection, account: str) -> list[OrderFacts]:
 def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> dict[str, StockRow]:
     """Return counts by SKU in lower case; a SKU with several rows has none that could be trusted."""
     parameters = {"account": account, "skus": list(skus)}
-    rows = [StockRow(*row) for row in connection.execute(sql.statement("orders_out/select_stock"), parameters)]
+    found = connection.execute(sql.statement("orders_out/select_stock"), parameters)
+    rows = read_rows("seller.stock", StockRow, found)
     met = Counter(row.sku.lower() for row in rows)
     return {row.sku.lower(): row for row in rows if met[row.sku.lower()] == 1}
 
@@ -61,16 +63,16 @@ def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> d
 def shipments(connection: Connection, account: str) -> dict[int, list[Shipment]]:
     """Return the rows of ``seller.shipments`` that may matter, by order, the most urgent order first."""
     found: dict[int, list[Shipment]] = {}
-    for row in connection.execute(sql.statement("orders_out/select_shipments"), {"account": account}):
-        found.setdefault(row[0], []).append(Shipment(*row))
+    rows = connection.execute(sql.statement("orders_out/select_shipments"), {"account": account})
+    for row in read_rows("seller.shipments", Shipment, rows):
+        found.setdefault(row.order_id, []).append(row)
     return found
 
 
 def devices(connection: Connection, account: str) -> list[Device]:
     """Return the rows of ``seller.devices`` that may matter, the most urgent order first."""
-    return [
-        Device(*row) for row in connection.execute(sql.statement("orders_out/select_devices"), {"account": account})
-    ]
+    rows = connection.execute(sql.statement("orders_out/select_devices"), {"account": account})
+    return read_rows("seller.devices", Device, rows)
 
 
 def lines_by_imei(connection: Connection, account: str, imeis: Iterable[str]) -> dict[str, set[int]]:

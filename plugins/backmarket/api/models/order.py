@@ -58,6 +58,11 @@ class Address(Document):
     email: OptionalText = None
     customer_id_number: OptionalText = None
 
+    @property
+    def values(self) -> list[str | None]:
+        """All that may tell who it is; the country does not."""
+        return [getattr(self, name) for name in type(self).model_fields if name not in {"country", "state"}]
+
     def __repr__(self) -> str:
         """Show nothing."""
         return "Address(…)"

@@ -1,0 +1,31 @@
+"""Takes personal data out of texts that Back Market writes: its reasons for a refusal end up in logs and tables."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_EMAIL = re.compile(r"[^\s@<>()\[\]\"',;:]+@[^\s@<>()\[\]\"',;:]+\.\w+")
+# A number is one of a telephone where it begins as such: order ids and IMEIs begin with neither.
+_PHONE = re.compile(r"(?<![\w.])(?:\+\d|0\d)(?:[ ./()-]{0,2}\d){6,13}(?![\w])")
+_SHORTEST_NAME = 3
+
+
+def without_contacts(text: str) -> str:
+    """Replace e-mail addresses and telephone numbers."""
+    return _PHONE.sub("(phone)", _EMAIL.sub("(e-mail)", text))
+
+
+def without_values(text: str, values: Iterable[str | None]) -> str:
+    """Replace values that are known to be personal, in any case of letters.
+
+    :param values: names, streets and the like; what is shorter than three characters says nothing of anybody.
+    """
+    known = {value for value in values if value and len(value) >= _SHORTEST_NAME}
+    if not known:
+        return text
+    pattern = "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(known, key=len, reverse=True))
+    return re.sub(pattern, "(personal)", text, flags=re.IGNORECASE)

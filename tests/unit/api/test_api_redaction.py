@@ -1,0 +1,42 @@
+"""What Back Market writes of a person never reaches a log."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from backmarket.api.answers import api_message
+from backmarket.api.redaction import without_contacts, without_values
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("jane.doe+bm@mail.example.com is invalid", "(e-mail) is invalid"),
+        ("call +33 6 12 34 56 78 first", "call (phone) first"),
+        ("call 0612345678", "call (phone)"),
+        ("call (0)6.12.34.56.78", "call (0)6.12.34.56.78"),
+        ("order 29784512: sku not found", "order 29784512: sku not found"),
+        ("new_state 7 must be in 2,3,4,5,6", "new_state 7 must be in 2,3,4,5,6"),
+        ("imei 356938035643809 is taken", "imei 356938035643809 is taken"),
+        ("price 0.99 at 2026-09-15T10:11:12Z", "price 0.99 at 2026-09-15T10:11:12Z"),
+    ],
+)
+def test_contacts_are_taken_out_and_nothing_else(text: str, clean: str) -> None:
+    """E-mail addresses and telephone numbers; ids, amounts and times stay."""
+    assert without_contacts(text) == clean
+
+
+def test_an_apis_reason_carries_no_contact() -> None:
+    """Whatever envelope it comes in."""
+    body = json.dumps({"error": {"code": "bad", "message": "contact jane@example.com"}})
+    assert api_message(body) == "bad: contact (e-mail)"
+
+
+def test_known_values_are_taken_out_as_whole_words() -> None:
+    """In any case of letters; what is shorter than three characters says nothing of anybody."""
+    text = "Cannot deliver to JANE Doe, 1 Main Street (Doering is another)"
+    assert without_values(text, ["Jane", "Doe", "1 Main Street", "1", None]) == (
+        "Cannot deliver to (personal) (personal), (personal) (Doering is another)"
+    )
