@@ -62,7 +62,7 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         """Load one file; None where it went to quarantine."""
         from backmarket.api.models import Unreadable
         from backmarket.hooks.settlement_inbox import UNPACKING_ERRORS
-        from backmarket.rules.settlement_files import StatementError
+        from backmarket.rules.settlement_blocks import StatementError
         from backmarket.warehouse import quarantine
         from backmarket.warehouse.settlements import StatementFile, load_file
 
