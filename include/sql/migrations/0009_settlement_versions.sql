@@ -78,3 +78,17 @@ alter table backmarket.settlement_findings add constraint settlement_findings_ki
         'unknown_key', 'payout_never_released'
     )
 );
+
+create view backmarket.settlement_open_findings as
+select
+    account, kind, order_id, invoice_ref, day, expected, actual, currency, detail, documents, opened_at,
+    case
+        -- Two currencies: there is no difference to speak of, all of it is in question.
+        when kind = 'currency_mismatch' then abs(coalesce(actual, 0))
+        else abs(coalesce(actual, 0) - coalesce(expected, 0))
+    end as at_stake
+from backmarket.settlement_findings
+where status = 'open';
+
+comment on view backmarket.settlement_open_findings is
+'What statements and orders do not agree on now; at_stake in the finding''s currency, without a sign.';
