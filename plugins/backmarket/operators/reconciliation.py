@@ -26,7 +26,7 @@ class BackMarketReconciliationOperator(BackMarketOperator):
     ui_color = "#cce5ff"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the counts: findings changed and closed, open ones by kind; account and limit for the quality check."""
+        """Return the counts: findings changed and closed, open ones by kind, and what the quality check needs."""
         from backmarket.settings import SettlementSettings
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.settlement_reconciliation import Limits, reconcile

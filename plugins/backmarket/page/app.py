@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import date
+from datetime import date  # noqa: TC003 - FastAPI reads the handlers' annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
