@@ -71,7 +71,7 @@ def test_a_period_without_rows_says_so(signed_in: SignIn, settled: psycopg.Conne
 
 def test_a_task_links_to_the_report_of_its_run(signed_in: SignIn, settled: psycopg.Connection[Any]) -> None:
     """The address that the operator gives is the one that the page answers; the list leads there too."""
-    from airflow.models.taskinstancekey import TaskInstanceKey
+    from airflow.sdk.types import TaskInstanceKey
 
     operator = BackMarketSettlementReportOperator(task_id="settlement_report")
     (link,) = operator.operator_extra_links

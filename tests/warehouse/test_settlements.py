@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import io
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from itertools import permutations
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from backmarket.rules.settlement_blocks import StatementError
+from backmarket.warehouse import sql
+from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.settlement_reconciliation import Limits, reconcile
 from backmarket.warehouse.settlements import StatementFile, load_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADER = "invoice_key,value_date,sku,order_id,designation,amount,currency\n"
 NAME = "invoice_20260914-EU-H-1.csv"
@@ -304,3 +310,50 @@ def test_days_in_any_order_give_what_one_run_gives(warehouse: Database) -> None:
         reconcile(warehouse, "default", LIMITS, frozenset({day}))
     assert findings(warehouse) == at_once
     assert reconcile(warehouse, "default", LIMITS).changed == 0
+
+
+def test_rows_stored_before_versions_were_known_keep_their_findings(
+    warehouse_uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A database of the former schema, with identical rows and a vanished one, takes further exports as any other."""
+    last = "0009_settlement_versions"
+    files = sorted((sql.folder() / "migrations").glob("*.sql"))
+    (tmp_path / "migrations").mkdir()
+    for path in files:
+        if path.stem < last:
+            shutil.copy(path, tmp_path / "migrations")
+    with psycopg.connect(warehouse_uri, autocommit=True) as database:
+        database.execute("set timezone to 'UTC'")
+        with monkeypatch.context() as former:
+            former.setattr(sql, "folder", lambda: tmp_path)
+            migrate(database)
+        database.execute(
+            """
+            insert into backmarket.settlement_lines (
+                account, invoice_ref, currency, content_hash, occurrence, line_no, invoice_key, category, role,
+                value_date, sku, order_id, number, designation, amount, vanished
+            )
+            select
+                'default', '20260914-EU-H-1', 'EUR', md5(amount)::uuid, occurrence, line_no, 'sales', 'revenue', 'sale',
+                '2026-09-08', 'SKU', n, n, 'Phone', amount::numeric, vanished
+            from (values (1, '100.00', 1, 1, false), (1, '100.00', 2, 2, false), (2, '90.00', 1, 3, true))
+                as made (n, amount, occurrence, line_no, vanished)
+            """
+        )
+        database.execute(
+            "insert into backmarket.settlement_statements (account, invoice_ref, currency, file_name, sha256, "
+            "exported_at, covers, line_count, total) values ('default', '20260914-EU-H-1', 'EUR', %s, 'x', "
+            "'2026-09-13Z', '[2026-09-07,2026-09-14)', 2, 200)",
+            [NAME],
+        )
+        database.execute(
+            "insert into backmarket.settlement_findings (account, kind, subject, order_id, invoice_ref, day, expected, "
+            "currency, detail, documents, status) values ('default', 'line_vanished', "
+            "'20260914-EU-H-1/EUR/' || md5('90.00')::uuid || '/1', 2, '20260914-EU-H-1', '2026-09-08', 90, 'EUR', '', "
+            "'[]', 'open')"
+        )
+        assert last in migrate(database)
+        assert load(database, sale(1), sale(1), sale(3)) == 1
+        reconcile(database, "default", LIMITS)
+        assert [row[:2] for row in findings(database)] == [("line_vanished", 2)]
+        assert findings(database, "closed") == []

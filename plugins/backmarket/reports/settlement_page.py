@@ -63,17 +63,20 @@ def _at_stake(findings: Rows) -> list[tuple[str, int, Any]]:
 
 
 def _net_chart(figures: Figures, currency: str) -> str:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
     rows = [row for row in figures.daily if row["currency"] == currency]
     figure, axes = _figure(height=2.4)
     colours = [_GOOD if row["net"] >= 0 else _BAD for row in rows]
     # Pixels, not money: a chart's bars may be floats.
     axes.bar([row["day"] for row in rows], [float(row["net"]) for row in rows], color=colours, width=0.8)
-    axes.set_xlim(figures.first_day - timedelta(days=1), figures.last_day + timedelta(days=1))
-    locator = AutoDateLocator(maxticks=10)
+    one = timedelta(days=1)
+    axes.set_xlim(date2num(figures.first_day - one), date2num(figures.last_day + one))
+    locator = AutoDateLocator(maxticks=10)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    axes.xaxis.set_major_formatter(
+        ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    )
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y", color=_LINE, linewidth=0.8)
     return _svg(figure, f"Net per day in {currency}")
