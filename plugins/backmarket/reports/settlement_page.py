@@ -71,7 +71,8 @@ def _net_chart(figures: Figures, currency: str) -> str:
     # Pixels, not money: a chart's bars may be floats.
     axes.bar([row["day"] for row in rows], [float(row["net"]) for row in rows], color=colours, width=0.8)
     one = timedelta(days=1)
-    axes.set_xlim(date2num(figures.first_day - one), date2num(figures.last_day + one))
+    first, last = date2num([figures.first_day - one, figures.last_day + one])  # type: ignore[no-untyped-call]
+    axes.set_xlim(first, last)
     locator = AutoDateLocator(maxticks=10)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
