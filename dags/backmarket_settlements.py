@@ -29,6 +29,7 @@ from backmarket.operators.settlement_download import BackMarketSettlementDownloa
 from backmarket.operators.settlement_order_read import BackMarketSettlementOrderReadOperator
 from backmarket.operators.settlement_report import BackMarketSettlementReportOperator
 
+ACCOUNT = "{{ ti.xcom_pull(task_ids='reconciliation')['account'] }}"
 ORPHAN_LIMIT = "{{ ti.xcom_pull(task_ids='reconciliation')['orphan_limit_pct'] }}"
 
 
@@ -65,7 +66,7 @@ def backmarket_settlements() -> None:
         task_id="settlement_check",
         conn_id="backmarket_warehouse",
         table="backmarket.settlement_quality",
-        partition_clause="account = 'default'",
+        partition_clause=f"account = '{ACCOUNT}'",
         checks={
             "every_total_is_the_sum_of_its_lines": {"check_statement": "statements_off = 0"},
             "few_lines_without_an_order": {"check_statement": f"orphan_pct <= {ORPHAN_LIMIT}"},

@@ -168,7 +168,6 @@ def ship_accepted_orders(stack: Stack) -> None:
 
 def export_statements(stack: Stack) -> None:
     """Put the settlement statements of all completed weeks into the inbox, with a difference of every kind."""
-    SETTLEMENT_INBOX.mkdir(parents=True, exist_ok=True)
     Sandbox(stack.sandbox_url).write_statements(SETTLEMENT_INBOX, planted=True)
 
 

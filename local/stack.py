@@ -19,7 +19,7 @@ from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.settings import check_port
-from local.variables import VARIABLES
+from local.variables import SETTLEMENT_INBOX, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +79,7 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
     ):
         check_port("PORT", settings.port)
         check_port("SANDBOX_PORT", settings.sandbox_port)
+        SETTLEMENT_INBOX.mkdir(parents=True, exist_ok=True)
         secrets = load_secrets(settings.state)
         warehouse_uri = ensure_database(uri, "backmarket")
         environment = airflow_environment(

@@ -25,10 +25,22 @@ class Planted:
     row_date: date
 
 
-def plant(rows: list[Row], documents: Iterable[Document], until: date) -> tuple[list[Row], list[Planted]]:
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier export of one statement held in the place of a row, and what it held besides."""
+
+    row: Row
+    instead: Row
+    besides: Row
+
+
+def plant(
+    rows: list[Row], documents: Iterable[Document], until: date
+) -> tuple[list[Row], list[Planted], Earlier | None]:
     """Plant one difference of every kind that the orders allow, each in an order of its own.
 
-    Only rows whose statement is issued by `until` are touched, so that every difference can be found.
+    Only rows whose statement is issued by `until` are touched, so that every difference can be found. The last two
+    kinds are between two exports of one statement, of which the later one is honest.
     """
     retained = next(row for row in rows if row.invoice_key == "deferred_payout_retained")
     usable = _Candidates(rows, list(documents), until, retained.currency)
@@ -44,7 +56,21 @@ def plant(rows: list[Row], documents: Iterable[Document], until: date) -> tuple[
     released = retained.designation.replace("Retained", "Released")
     rows = [row for row in rows if row.designation != released]
     planted.append(_record("payout_never_released", None, retained, str(-retained.amount), None))
-    return rows, planted
+    changed = usable.take(LINE_SHIPPED)
+    earlier = _earlier(_of(rows, changed, "sales")) if changed else None
+    if changed and earlier:
+        amounts = str(earlier.instead.amount), str(earlier.row.amount)
+        planted.append(_record("line_changed", changed, earlier.row, *amounts))
+        planted.append(_record("line_vanished", None, earlier.besides, str(earlier.besides.amount), None))
+    return rows, planted, earlier
+
+
+def _earlier(sale: Row) -> Earlier:
+    instead = replace(sale, amount=sale.amount - 5)
+    besides = replace(
+        sale, invoice_key="bonus_marketing", sku="", order_id="", designation="Bonus", amount=Decimal("12.00")
+    )
+    return Earlier(sale, instead, besides)
 
 
 class _Candidates:
@@ -149,6 +175,8 @@ _RULES: tuple[tuple[Callable[[list[Row], Document], Planting], int], ...] = (
     (_other_currency, LINE_SHIPPED),
     (_line_without_refund, LINE_REFUNDED_AFTER),
     (_refund_without_credit, LINE_REFUNDED_AFTER),
+    (_other_amount("refund_amount_difference", "refunds", "25.00"), LINE_REFUNDED_AFTER),
+    (_other_amount("fee_credit_difference", _CREDIT, "-1.00"), LINE_REFUNDED_AFTER),
 )
 
 

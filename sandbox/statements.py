@@ -6,6 +6,7 @@ One file per week and currency, as sellers export them from the Back Office; no 
 
 import argparse
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from sandbox.order_model import Document
 from sandbox.order_store import parse
 from sandbox.remote import Sandbox
 from sandbox.statement_files import NORMAL, STYLES, write_statement
-from sandbox.statement_planting import Planted, plant
+from sandbox.statement_planting import Earlier, Planted, plant
 from sandbox.statement_rows import Row, account_rows, order_rows
 from sandbox.world import World
 
@@ -37,8 +38,9 @@ def write_statements(
     mondays = [issued[0] + timedelta(weeks=n) for n in range((issued[-1] - issued[0]).days // 7 + 1)]
     rows += account_rows(mondays, "EUR" if platform == "EU" else rows[0].currency)
     differences: list[Planted] = []
+    earlier: Earlier | None = None
     if planted:
-        rows, differences = plant(rows, documents, issued[-1])
+        rows, differences, earlier = plant(rows, documents, issued[-1])
     references = _references([row for row in rows if row.invoiced_on <= today], platform)
     out.mkdir(parents=True, exist_ok=True)
     paths, styles = [], {}
@@ -53,8 +55,31 @@ def write_statements(
         twice = paths[0].with_name(f"{paths[0].stem} (1).csv")
         twice.write_bytes(paths[0].read_bytes())
         paths.append(twice)
+        if earlier:
+            paths.append(_write_earlier(out, earlier, rows, references, styles))
         _write_record(out, differences, references, styles, twice)
     return paths
+
+
+def _write_earlier(
+    out: Path,
+    earlier: Earlier,
+    rows: Sequence[Row],
+    references: dict[tuple[date, str], str],
+    styles: dict[str, str],
+) -> Path:
+    """Write an earlier export of the statement that holds a row, in the same style, a day older than the later one."""
+    statement = (earlier.row.invoiced_on, earlier.row.currency)
+    later = out / f"invoice_{references[statement]}.csv"
+    of_file = [
+        earlier.instead if row is earlier.row else row for row in rows if (row.invoiced_on, row.currency) == statement
+    ]
+    style = next(style for style in STYLES if style.name == styles[later.name])
+    path = later.with_name(f"{later.stem} (earlier).csv")
+    path.write_bytes(write_statement([*of_file, earlier.besides], style))
+    written = later.stat().st_mtime - 86_400
+    os.utime(path, (written, written))
+    return path
 
 
 def _references(rows: Sequence[Row], platform: str) -> dict[tuple[date, str], str]:

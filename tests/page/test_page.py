@@ -377,11 +377,11 @@ def test_settlements_and_stock_are_told(signed_in: SignIn, warehouse: psycopg.Co
     warehouse.execute(
         """
         insert into backmarket.settlement_lines (
-            account, invoice_ref, currency, content_hash, occurrence, line_no, invoice_key, category, role, value_date,
-            order_id, tied_by, designation, amount
+            account, invoice_ref, currency, line_id, line_no, invoice_key, category, role, value_date,
+            order_id, tied_by, designation, amount, first_export
         ) values (
-            'default', '20261120-EU-H-1', 'EUR', gen_random_uuid(), 1, 1, 'sales', 'revenue', 'sale', current_date, 7,
-            'order', 'sale of an iPhone', 189.90
+            'default', '20261120-EU-H-1', 'EUR', 1, 1, 'sales', 'revenue', 'sale', current_date, 7,
+            'order', 'sale of an iPhone', 189.90, now()
         )
         """
     )

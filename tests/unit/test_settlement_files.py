@@ -6,12 +6,14 @@ import csv
 import io
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backmarket.rules.settlement_files import COLUMNS, StatementError, StatementLine, read_lines, survey
+from backmarket.rules.settlement_blocks import COLUMNS, StatementError
+from backmarket.rules.settlement_files import read_lines, survey
 from backmarket.rules.settlement_keys import TABLE, meaning_of
 from backmarket.rules.settlement_references import (
     invoice_reference,
@@ -32,12 +34,24 @@ def write(*rows: Row, delimiter: str = ",", line_end: str = "\n", bom: bool = Fa
     return text.getvalue().encode("utf-8-sig" if bom else "utf-8")
 
 
-def read(content: bytes, issued_on: date | None = None) -> list[StatementLine]:
+class Line(NamedTuple):
+    """What these tests look at of one row."""
+
+    value_date: date
+    designation: str
+    amount: str
+
+
+def read(content: bytes, issued_on: date | None = None) -> list[Line]:
     """All lines of a file."""
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     found = survey(text, issued_on)
     text.seek(0)
-    lines = list(read_lines(text, found))
+    lines = [
+        Line(*values)
+        for block in read_lines(text, found)
+        for values in zip(block.value_date, block.designation, block.amount, strict=True)
+    ]
     assert sum(found.counts.values()) == len(lines)
     assert sum(found.totals.values()) == sum(Decimal(line.amount) for line in lines)
     return lines
@@ -185,12 +199,6 @@ def test_every_key_has_one_meaning() -> None:
     assert meaning_of("refund_shipping").category == "refund"
     assert meaning_of("fr_backship_label").category == "logistics"
     assert meaning_of("mystery_levy").category == "unknown"
-
-
-def test_identical_rows_are_numbered() -> None:
-    """Two identical rows can both be true; 100.0 and 100.00 are the same."""
-    lines = read(write(PLAIN, PLAIN, row(amount="100.0"), row(sku="OTHER")))
-    assert [line.occurrence for line in lines] == [1, 2, 3, 1]
 
 
 @given(

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import io
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from itertools import permutations
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from backmarket.rules.settlement_files import StatementError
+from backmarket.rules.settlement_blocks import StatementError
+from backmarket.warehouse import sql
+from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.settlement_reconciliation import Limits, reconcile
 from backmarket.warehouse.settlements import StatementFile, load_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADER = "invoice_key,value_date,sku,order_id,designation,amount,currency\n"
 NAME = "invoice_20260914-EU-H-1.csv"
@@ -56,10 +63,16 @@ def order(database: Database, order_id: int, *, state: int = 3, quantity: int = 
     )
 
 
+def empty(database: Database) -> None:
+    """Forget all statements."""
+    database.execute("truncate backmarket.settlement_lines, backmarket.settlement_statements")
+    database.execute("truncate backmarket.settlement_files, backmarket.settlement_findings cascade")
+
+
 def lines(database: Database) -> list[tuple[Any, ...]]:
     """The stored rows without where they stood."""
     return database.execute(
-        "select invoice_ref, currency, invoice_key, order_id, amount::text, occurrence, vanished "
+        "select invoice_ref, currency, invoice_key, order_id, amount::text, vanished "
         "from backmarket.settlement_lines order by 1, 2, 3, 4, 5, 6"
     ).fetchall()
 
@@ -93,15 +106,64 @@ def test_twice_renamed_and_extended_adds_only_what_is_new(warehouse: Database) -
 def test_a_changed_row_is_a_finding_and_no_overwrite(warehouse: Database) -> None:
     """Both versions stay; the newest export counts, whichever was loaded first."""
     for first, second in ((0, 1), (1, 0)):
-        warehouse.execute("truncate backmarket.settlement_lines, backmarket.settlement_statements")
-        warehouse.execute("truncate backmarket.settlement_files, backmarket.settlement_findings cascade")
+        empty(warehouse)
         exports = [[sale(1, "100.00"), sale(2)], [sale(1, "90.00"), sale(2)]]
         load(warehouse, *exports[first], hour=first)
         load(warehouse, *exports[second], hour=second)
-        assert [(row[4], row[6]) for row in lines(warehouse)] == [("100.00", True), ("90.00", False), ("100.00", False)]
+        assert [row[4:] for row in lines(warehouse)] == [("100.00", True), ("90.00", False), ("100.00", False)]
         assert statement(warehouse) == [("EUR", 2, "190.00")]
         reconcile(warehouse, "default", LIMITS)
-        assert ("line_vanished", 1, Decimal("100.00"), None) in findings(warehouse)
+        assert ("line_changed", 1, Decimal("100.00"), Decimal("90.00")) in findings(warehouse)
+        assert "line_vanished" not in {row[0] for row in findings(warehouse)}
+
+
+def test_each_change_of_a_row_is_one_finding_whatever_was_loaded_first(warehouse: Database) -> None:
+    """Three versions of a row make two changes, old and new amount beside each other; a row without order likewise."""
+    fee = "ccbm_fees,2026-09-08,,,Care,{},EUR".format
+    exports = [[sale(1, amount), fee(amount), sale(2)] for amount in ("100.00", "90.00", "80.00")]
+    for order_of_loading in permutations(range(3)):
+        empty(warehouse)
+        for hour in order_of_loading:
+            load(warehouse, *exports[hour], hour=hour)
+        reconcile(warehouse, "default", LIMITS)
+        changes = [row for row in findings(warehouse) if row[0].startswith("line_")]
+        steps = [(Decimal(old), Decimal(new)) for old, new in (("100.00", "90.00"), ("90.00", "80.00"))]
+        wanted = [("line_changed", order_id, *step) for order_id in (1, None) for step in steps]
+        assert sorted(changes, key=str) == sorted(wanted, key=str)
+        assert statement(warehouse) == [("EUR", 3, "260.00")]
+
+
+def test_a_change_says_what_changed_and_shows_both_rows(warehouse: Database) -> None:
+    """Of two rows of one order and key, each is paired with its own successor; a row taken out is no change."""
+    load(warehouse, sale(1, "10.00"), sale(1, "20.00"), sale(2), sale(3))
+    load(warehouse, sale(9), sale(1, "11.00"), sale(1, "20.00", day="2026-09-09"), sale(3), hour=1)
+    reconcile(warehouse, "default", LIMITS)
+    rows = warehouse.execute(
+        "select kind, expected::text, actual::text, detail, documents from backmarket.settlement_findings "
+        "where kind like 'line%%' order by kind, settlement_findings.expected"
+    ).fetchall()
+    assert [row[:3] for row in rows] == [
+        ("line_changed", "10.00", "11.00"),
+        ("line_changed", "20.00", "20.00"),
+        ("line_vanished", "100.00", None),
+    ]
+    assert "another amount;" in rows[0][3]
+    assert "another value_date;" in rows[1][3]
+    assert [(each["line_no"], each["amount"]) for each in rows[0][4]] == [(2, "11.00"), (1, "10.00")]
+
+
+def test_exports_that_meet_are_the_same_as_one_after_the_other(warehouse: Database, warehouse_uri: str) -> None:
+    """Four longer and longer exports of one statement at once: every row stored once, the last export's total."""
+    rows = [sale(number, f"{number}.01") for number in range(1, 401)]
+
+    def run(hour: int) -> int:
+        with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+            return load(connection, *rows[: 100 * (hour + 1)], hour=hour)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(run, range(4))) == 400
+    assert statement(warehouse) == [("EUR", 400, "80204.00")]
+    assert [row[-1] for row in lines(warehouse)] == [False] * 400
 
 
 def test_a_vanished_row_that_comes_back_closes_its_finding(warehouse: Database) -> None:
@@ -248,3 +310,50 @@ def test_days_in_any_order_give_what_one_run_gives(warehouse: Database) -> None:
         reconcile(warehouse, "default", LIMITS, frozenset({day}))
     assert findings(warehouse) == at_once
     assert reconcile(warehouse, "default", LIMITS).changed == 0
+
+
+def test_rows_stored_before_versions_were_known_keep_their_findings(
+    warehouse_uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A database of the former schema, with identical rows and a vanished one, takes further exports as any other."""
+    last = "0010_settlement_versions"
+    files = sorted((sql.folder() / "migrations").glob("*.sql"))
+    (tmp_path / "migrations").mkdir()
+    for path in files:
+        if path.stem < last:
+            shutil.copy(path, tmp_path / "migrations")
+    with psycopg.connect(warehouse_uri, autocommit=True) as database:
+        database.execute("set timezone to 'UTC'")
+        with monkeypatch.context() as former:
+            former.setattr(sql, "folder", lambda: tmp_path)
+            migrate(database)
+        database.execute(
+            """
+            insert into backmarket.settlement_lines (
+                account, invoice_ref, currency, content_hash, occurrence, line_no, invoice_key, category, role,
+                value_date, sku, order_id, number, designation, amount, vanished
+            )
+            select
+                'default', '20260914-EU-H-1', 'EUR', md5(amount)::uuid, occurrence, line_no, 'sales', 'revenue', 'sale',
+                '2026-09-08', 'SKU', n, n, 'Phone', amount::numeric, vanished
+            from (values (1, '100.00', 1, 1, false), (1, '100.00', 2, 2, false), (2, '90.00', 1, 3, true))
+                as made (n, amount, occurrence, line_no, vanished)
+            """
+        )
+        database.execute(
+            "insert into backmarket.settlement_statements (account, invoice_ref, currency, file_name, sha256, "
+            "exported_at, covers, line_count, total) values ('default', '20260914-EU-H-1', 'EUR', %s, 'x', "
+            "'2026-09-13Z', '[2026-09-07,2026-09-14)', 2, 200)",
+            [NAME],
+        )
+        database.execute(
+            "insert into backmarket.settlement_findings (account, kind, subject, order_id, invoice_ref, day, expected, "
+            "currency, detail, documents, status) values ('default', 'line_vanished', "
+            "'20260914-EU-H-1/EUR/' || md5('90.00')::uuid || '/1', 2, '20260914-EU-H-1', '2026-09-08', 90, 'EUR', '', "
+            "'[]', 'open')"
+        )
+        assert last in migrate(database)
+        assert load(database, sale(1), sale(1), sale(3)) == 1
+        reconcile(database, "default", LIMITS)
+        assert [row[:2] for row in findings(database)] == [("line_vanished", 2)]
+        assert findings(database, "closed") == []

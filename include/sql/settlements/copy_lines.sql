@@ -1,5 +1,5 @@
--- One row per row of a statement file.
-copy staged_settlement_lines (
-    invoice_ref, line_no, invoice_key, category, role, value_date, sku, number, tracking_number, designation, amount,
-    currency, occurrence
+-- One row per row of a statement file; {table} is settlement_lines itself where the statement is new.
+copy {table} (
+    account, invoice_ref, line_id, line_no, currency, invoice_key, category, role, value_date, sku, order_id, number,
+    tracking_number, tied_by, designation, amount, first_export, last_export, vanished
 ) from stdin

@@ -25,7 +25,7 @@ payouts as (
                 'invoice_ref', invoice_ref, 'line_no', line_no, 'invoice_key', invoice_key,
                 'amount', amount::text, 'currency', currency
             )
-            order by invoice_ref, line_no, content_hash, occurrence
+            order by invoice_ref, line_id
         ) as documents
     from backmarket.settlement_lines
     where account = %(account)s and role in ('retained', 'released') and not vanished

@@ -72,64 +72,79 @@ amounts as (
     from compared
 ),
 
+-- Most orders are settled to the cent: nothing more to ask of them.
+questionable as (
+    select *
+    from amounts
+    where
+        not sales_known
+        or foreign_currency is not null
+        or coalesce(sale, 0) <> sale_expected
+        or coalesce(fee, 0) <> fee_expected
+        or coalesce(refund, 0) <> refund_expected
+        or coalesce(credit, 0) <> credit_expected
+),
+
 verdicts as (
     select
-        amounts.order_id, amounts.event_on, verdict.kind, verdict.expected, verdict.actual, verdict.detail,
-        coalesce(verdict.other_currency, amounts.currency) as currency
-    from amounts
+        questionable.order_id, questionable.event_on, verdict.kind, verdict.expected, verdict.actual, verdict.detail,
+        coalesce(verdict.other_currency, questionable.currency) as currency
+    from questionable
     cross join lateral (
         values
         (
-            'currency_mismatch', amounts.sale_expected, amounts.foreign_sale, amounts.foreign_currency,
-            amounts.foreign_currency is not null,
-            format('The order is in %%s, its statement rows are in %%s.', amounts.currency, amounts.foreign_currency)
+            'currency_mismatch', questionable.sale_expected, questionable.foreign_sale, questionable.foreign_currency,
+            questionable.foreign_currency is not null,
+            format(
+                'The order is in %%s, its statement rows are in %%s.', questionable.currency, questionable.foreign_currency
+            )
         ),
         (
-            'missing_sale', amounts.sale_shipped, null, null,
-            amounts.foreign_currency is null and amounts.lines_shipped > 0 and amounts.sale is null
-            and amounts.sale_is_due,
+            'missing_sale', questionable.sale_shipped, null, null,
+            questionable.foreign_currency is null and questionable.lines_shipped > 0 and questionable.sale is null
+            and questionable.sale_is_due,
             format('Shipped and in no statement within %%s days.', %(due_days)s::integer)
         ),
         (
-            'sale_amount_difference', amounts.sale_expected, amounts.sale, null,
-            amounts.foreign_currency is null and amounts.sales_known
-            and abs(amounts.sale - amounts.sale_expected) > %(tolerance)s,
+            'sale_amount_difference', questionable.sale_expected, questionable.sale, null,
+            questionable.foreign_currency is null and questionable.sales_known
+            and abs(questionable.sale - questionable.sale_expected) > %(tolerance)s,
             'The statement''s sale is not what the order''s lines add up to.'
         ),
         (
-            'fee_difference', amounts.fee_expected, coalesce(amounts.fee, 0), null,
-            amounts.foreign_currency is null and amounts.fees_known and amounts.sale is not null
-            and abs(coalesce(amounts.fee, 0) - amounts.fee_expected) > %(tolerance)s,
+            'fee_difference', questionable.fee_expected, coalesce(questionable.fee, 0), null,
+            questionable.foreign_currency is null and questionable.fees_known and questionable.sale is not null
+            and abs(coalesce(questionable.fee, 0) - questionable.fee_expected) > %(tolerance)s,
             'The commission taken is not the orderline_fee of the order.'
         ),
         (
-            'refund_without_refunded_line', null, amounts.refund, null,
-            amounts.foreign_currency is null and amounts.refund <> 0
-            and amounts.lines_refunded = 0 and amounts.lines_cancelled = 0,
+            'refund_without_refunded_line', null, questionable.refund, null,
+            questionable.foreign_currency is null and questionable.refund <> 0
+            and questionable.lines_refunded = 0 and questionable.lines_cancelled = 0,
             'The statement refunds an order of which no line is refunded.'
         ),
         (
-            'refunded_line_without_refund', amounts.refund_expected, null, null,
-            amounts.foreign_currency is null and amounts.sale is not null and amounts.refund is null
-            and amounts.refund_expected <> 0 and amounts.refund_is_due,
+            'refunded_line_without_refund', questionable.refund_expected, null, null,
+            questionable.foreign_currency is null and questionable.sale is not null and questionable.refund is null
+            and questionable.refund_expected <> 0 and questionable.refund_is_due,
             format('A line is refunded, and no statement refunds it within %%s days.', %(due_days)s::integer)
         ),
         (
-            'refund_amount_difference', amounts.refund_expected, amounts.refund, null,
-            amounts.foreign_currency is null and amounts.sales_known and amounts.lines_refunded > 0
-            and abs(amounts.refund - amounts.refund_expected) > %(tolerance)s,
+            'refund_amount_difference', questionable.refund_expected, questionable.refund, null,
+            questionable.foreign_currency is null and questionable.sales_known and questionable.lines_refunded > 0
+            and abs(questionable.refund - questionable.refund_expected) > %(tolerance)s,
             'The statement refunds another amount than the refunded lines'' own.'
         ),
         (
-            'refund_without_fee_credit', amounts.credit_expected, null, null,
-            amounts.foreign_currency is null and amounts.fees_known and amounts.lines_refunded > 0
-            and amounts.refund is not null and amounts.credit is null and amounts.credit_expected > %(tolerance)s,
+            'refund_without_fee_credit', questionable.credit_expected, null, null,
+            questionable.foreign_currency is null and questionable.fees_known and questionable.lines_refunded > 0
+            and questionable.refund is not null and questionable.credit is null and questionable.credit_expected > %(tolerance)s,
             'The sale was refunded and its commission was not given back.'
         ),
         (
-            'fee_credit_difference', amounts.credit_expected, amounts.credit, null,
-            amounts.foreign_currency is null and amounts.fees_known and amounts.lines_refunded > 0
-            and amounts.refund is not null and abs(amounts.credit - amounts.credit_expected) > %(tolerance)s,
+            'fee_credit_difference', questionable.credit_expected, questionable.credit, null,
+            questionable.foreign_currency is null and questionable.fees_known and questionable.lines_refunded > 0
+            and questionable.refund is not null and abs(questionable.credit - questionable.credit_expected) > %(tolerance)s,
             'The commission given back is not the refunded lines'' own.'
         )
     ) as verdict (kind, expected, actual, other_currency, applies, detail)
@@ -156,7 +171,7 @@ left join lateral (
                 'invoice_ref', line.invoice_ref, 'line_no', line.line_no, 'invoice_key', line.invoice_key,
                 'amount', line.amount::text, 'currency', line.currency
             )
-            order by line.invoice_ref, line.line_no, line.content_hash, line.occurrence
+            order by line.invoice_ref, line.line_id
         ) as documents
     from backmarket.settlement_lines as line
     where

@@ -1,5 +1,5 @@
--- The days of a statement that is new here have to be looked at.
--- :account
+-- Days that have to be looked at again.
+-- :account, :days
 insert into backmarket.settlement_stale_days (account, day)
-select distinct %(account)s, value_date
-from staged_settlement_lines
+select %(account)s, day
+from unnest(%(days)s::date[]) as day

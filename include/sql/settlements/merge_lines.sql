@@ -1,47 +1,95 @@
--- Store the rows of one file of a statement that is known, as far as they are not stored yet.
--- :account, :invoice_ref, :is_newest
+-- Compare a further export of a statement with what is stored of it; answers how many rows are new.
+-- :account, :invoice_ref, :exported_at, :newest_before, :is_newest
 --
--- Rows of an export older than what is stored are taken too, as vanished: the newer export lacks them. A row that an
--- even newer export has again is no longer vanished. A row names an order by its id, an orderline by its id, or a
--- parcel by its tracking number.
-with merged as (
-    insert into backmarket.settlement_lines as stored (
-        account, invoice_ref, currency, content_hash, occurrence, line_no, invoice_key, category, role, value_date,
-        sku, order_id, number, tracking_number, tied_by, designation, amount, vanished
+-- A row is its content, and which of several identical rows it is. Where this export is the newest, rows that it lacks
+-- are vanished and rows that it has again are not; where it is an older one, its further rows are stored as vanished.
+-- The days of all that changed, and of rows vanished before, which a new row may explain, are to be looked at again.
+with stored as (
+    select
+        line_id, vanished, currency, invoice_key, value_date, amount, designation,
+        coalesce(sku, '') as sku, coalesce(number, -1) as number,
+        row_number() over (
+            partition by currency, invoice_key, value_date, amount, designation, sku, number order by line_id
+        ) as occurrence
+    from backmarket.settlement_lines
+    where account = %(account)s and invoice_ref = %(invoice_ref)s
+),
+
+staged as (
+    select
+        line_id, currency, invoice_key, value_date, amount, designation,
+        coalesce(sku, '') as sku, coalesce(number, -1) as number,
+        row_number() over (
+            partition by currency, invoice_key, value_date, amount, designation, sku, number order by line_id
+        ) as occurrence
+    from staged_settlement_lines
+),
+
+matched as (
+    select
+        stored.line_id as stored_id,
+        staged.line_id as staged_id,
+        value_date
+    from stored
+    full join staged
+        using (currency, invoice_key, value_date, amount, designation, sku, number, occurrence)
+),
+
+changed as (
+    update backmarket.settlement_lines as line
+    set
+        vanished = matched.staged_id is null,
+        last_export = case when matched.staged_id is null then %(newest_before)s::timestamptz end
+    from matched
+    where
+        %(is_newest)s
+        and line.account = %(account)s
+        and line.invoice_ref = %(invoice_ref)s
+        and line.line_id = matched.stored_id
+        and line.vanished = (matched.staged_id is not null)
+    returning line.value_date
+),
+
+known_longer as (
+    update backmarket.settlement_lines as line
+    set
+        first_export = least(line.first_export, %(exported_at)s),
+        last_export = case when line.vanished then greatest(line.last_export, %(exported_at)s) end
+    from matched
+    where
+        not %(is_newest)s
+        and line.account = %(account)s
+        and line.invoice_ref = %(invoice_ref)s
+        and line.line_id = matched.stored_id
+        and matched.staged_id is not null
+    returning line.value_date
+),
+
+added as (
+    insert into backmarket.settlement_lines (
+        account, invoice_ref, line_id, line_no, currency, invoice_key, category, role, value_date, sku, order_id, number,
+        tracking_number, tied_by, designation, amount, first_export, last_export, vanished
     )
     select
-        %(account)s, %(invoice_ref)s, line.currency, line.content_hash, line.occurrence, line.line_no,
-        line.invoice_key, line.category, line.role, line.value_date, line.sku,
-        coalesce(known_order.order_id, known_line.order_id, parcel.order_id, line.number),
-        line.number, line.tracking_number,
-        case
-            when known_order.order_id is not null then 'order'
-            when known_line.order_id is not null then 'orderline'
-            when parcel.order_id is not null then 'tracking'
-        end,
-        line.designation, line.amount, not %(is_newest)s
+        line.account, line.invoice_ref,
+        (select max(stored.line_id) from stored) + row_number() over (order by line.line_id),
+        line.line_no, line.currency, line.invoice_key, line.category, line.role, line.value_date, line.sku,
+        line.order_id, line.number, line.tracking_number, line.tied_by, line.designation, line.amount,
+        line.first_export, case when not %(is_newest)s then line.first_export end, not %(is_newest)s
     from staged_settlement_lines as line
-    left join backmarket.orders as known_order
-        on known_order.account = %(account)s and line.number = known_order.order_id
-    left join backmarket.order_lines as known_line
-        on known_line.account = %(account)s and line.number = known_line.orderline_id
-        and known_order.order_id is null
-    left join (
-        select tracking_number, min(order_id) as order_id
-        from backmarket.orders
-        where account = %(account)s and tracking_number <> ''
-        group by tracking_number
-    ) as parcel on line.tracking_number = parcel.tracking_number
-    on conflict (account, content_hash, occurrence) do update set
-        vanished = false
-    where stored.vanished and %(is_newest)s
-    returning stored.value_date
+    inner join matched on line.line_id = matched.staged_id and matched.stored_id is null
+    returning value_date
 ),
 
 stale as (
     insert into backmarket.settlement_stale_days (account, day)
-    select distinct %(account)s, value_date
-    from merged
+    select %(account)s, value_date from changed
+    union
+    select %(account)s, value_date from known_longer
+    union
+    select %(account)s, value_date from added
+    union
+    select %(account)s, value_date from stored where vanished
 )
 
-select count(*) from merged
+select count(*) from added

@@ -4,9 +4,9 @@ select
     finding.order_id,
     finding.currency,
     string_agg(distinct finding.kind, ', ' order by finding.kind) as kinds,
-    sum(abs(coalesce(finding.actual, 0) - coalesce(finding.expected, 0))) as amount,
+    sum(finding.at_stake) as amount,
     max(totals.net) as net
-from backmarket.settlement_findings as finding
+from backmarket.settlement_open_findings as finding
 left join backmarket.settlement_order_totals as totals
     on
         finding.account = totals.account
@@ -14,7 +14,6 @@ left join backmarket.settlement_order_totals as totals
         and finding.currency = totals.currency
 where
     finding.account = %(account)s
-    and finding.status = 'open'
     and finding.order_id is not null
     and finding.day between %(first_day)s and %(last_day)s
 group by finding.order_id, finding.currency

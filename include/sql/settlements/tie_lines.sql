@@ -2,7 +2,7 @@
 -- :account
 with found as (
     select
-        line.content_hash, line.occurrence,
+        line.invoice_ref, line.line_id,
         coalesce(known_order.order_id, known_line.order_id, parcel.order_id) as order_id,
         case
             when known_order.order_id is not null then 'order'
@@ -36,6 +36,6 @@ set order_id = found.order_id, tied_by = found.tied_by
 from found
 where
     line.account = %(account)s
-    and line.content_hash = found.content_hash
-    and line.occurrence = found.occurrence
+    and line.invoice_ref = found.invoice_ref
+    and line.line_id = found.line_id
 returning line.value_date

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import shutil
 import zipfile
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 _DEFAULT_INBOX = Path(__file__).resolve().parents[3] / "inbox" / "settlements"
 _IN_MEMORY_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
-UNPACKING_ERRORS = (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, NotImplementedError, RuntimeError)
+UNPACKING_ERRORS = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 class InboxError(Exception):
-    """The place where statement files land cannot be listed; nothing was read."""
+    """The place where statement files land, or files in it, cannot be read; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ def list_inbox(url: str | None) -> list[InboxFile]:
             if url is None:
                 return []
             raise InboxError(
-                f"The settlement inbox {url} is not a folder that can be read. Create it, or correct Variable "
-                "backmarket_settlement_inbox under Admin → Variables; then clear this task."
+                f"The settlement inbox {url} is not there, or holds nothing, which in object storage is the same. "
+                "Put the first statement into it, or correct Variable backmarket_settlement_inbox under Admin → "
+                "Variables; then clear this task."
             )
         stored = sorted((path for path in inbox.rglob("*") if _is_statement(path)), key=str)
     except (ImportError, ValueError, OSError) as error:

@@ -26,7 +26,7 @@ class BackMarketReconciliationOperator(BackMarketOperator):
     ui_color = "#cce5ff"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the counts: findings changed and closed, open ones by kind, and the limit of the quality check."""
+        """Return the counts: findings changed and closed, open ones by kind, and what the quality check needs."""
         from backmarket.settings import SettlementSettings
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.settlement_reconciliation import Limits, reconcile
@@ -48,6 +48,7 @@ class BackMarketReconciliationOperator(BackMarketOperator):
         for kind, count in done.open_by_kind.items():
             self.log.info("Open: %5d %s", count, kind)
         return {
+            "account": self.account,
             "tied": done.tied,
             "changed": done.changed,
             "closed": done.closed,

@@ -22,14 +22,14 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
     Each file is stored in a transaction of its own. One that cannot be understood without guessing goes to
     quarantine with the reason, and the others go on. Running again changes nothing.
 
-    :raises InboxError: where the inbox cannot be listed.
+    :raises InboxError: where the inbox cannot be listed; or, once all others are loaded, where files cannot be opened.
     """
 
     ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: files seen, loaded and unreadable, rows new, seconds taken."""
-        from backmarket.hooks.settlement_inbox import list_inbox
+        from backmarket.hooks.settlement_inbox import InboxError, list_inbox
         from backmarket.settings import SettlementSettings
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.settlements import known_files, release_files
@@ -37,6 +37,7 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         began = monotonic()
         counts: dict[str, Any] = {"files": 0, "loaded": 0, "new_lines": 0}
         unreadable: list[str] = []
+        closed: list[str] = []
         files = list_inbox(SettlementSettings.load().settlement_inbox)
         with connect(self.warehouse_conn_id) as connection:
             known = known_files(connection, self.account)
@@ -46,7 +47,11 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
                 before = known.get(file.path)
                 if before and (before.size, before.modified_at) == (file.size, file.modified_at):
                     continue
-                new = self._load(connection, file, unreadable)
+                try:
+                    new = self._load(connection, file, unreadable)
+                except OSError as error:
+                    closed.append(f"{file.path} ({type(error).__name__})")
+                    continue
                 counts["loaded"] += new is not None
                 counts["new_lines"] += new or 0
             release_files(connection, self.account, unreadable)
@@ -56,13 +61,18 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
             "%(new_lines)d new rows in %(seconds).1f s.",
             counts,
         )
+        if closed:
+            raise InboxError(
+                f"The storage did not give {len(closed)} of {len(files)} statement files; all others are loaded. Check "
+                f"that this connection may read them, then clear this task: {', '.join(closed[:10])}"
+            )
         return counts
 
     def _load(self, connection: Connection, file: InboxFile, unreadable: list[str]) -> int | None:
         """Load one file; None where it went to quarantine."""
         from backmarket.api.models import Unreadable
         from backmarket.hooks.settlement_inbox import UNPACKING_ERRORS
-        from backmarket.rules.settlement_files import StatementError
+        from backmarket.rules.settlement_blocks import StatementError
         from backmarket.warehouse import quarantine
         from backmarket.warehouse.settlements import StatementFile, load_file
 

@@ -25,11 +25,8 @@ class BackMarketSettlementOrderReadOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new and changed, numbers that Back Market does not have, requests made."""
-        from backmarket.api.errors import NotFoundError
-        from backmarket.operators.order_reading import OrderReading
         from backmarket.settings import SettlementSettings
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.orders import OrderStaging
         from backmarket.warehouse.settlement_reconciliation import remember_unknown, unknown_numbers
 
         began = monotonic()
@@ -38,6 +35,11 @@ class BackMarketSettlementOrderReadOperator(BackMarketOperator):
             numbers = unknown_numbers(connection, self.account, budget)
             if not numbers:
                 raise AirflowSkipException("Every order that statements name is known or has been asked for.")
+            # Only now: most days of a backfill need no client, which takes longer to import than all the rest.
+            from backmarket.api.errors import NotFoundError
+            from backmarket.operators.order_reading import OrderReading
+            from backmarket.warehouse.orders import OrderStaging
+
             absent = []
             with self.hook as client:
                 reading = OrderReading(client, OrderStaging(connection, self.account))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import date  # noqa: TC003 - FastAPI reads the handlers' annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,8 +19,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from backmarket.page import access, words
-from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, dag_ids
+from backmarket.page import access, reports, words
+from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, SETTLEMENTS_DAG, dag_ids
 from backmarket.warehouse.reading import DatabaseDownError, reader
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ def create_page() -> FastAPI:
     app.add_api_route("/orders", find_order, response_class=RedirectResponse)
     app.add_api_route("/orders/{order_id}", show_order, response_class=HTMLResponse)
     app.add_api_route("/skus/{sku:path}", show_sku, response_class=HTMLResponse)
+    app.add_api_route("/reports", show_reports, response_class=HTMLResponse)
+    app.add_api_route("/reports/period", show_report_of_period, response_class=HTMLResponse)
+    app.add_api_route("/reports/runs/{run_id:path}", show_report_of_run, response_class=HTMLResponse)
     app.add_api_route(
         "/variables/{key}",
         change_variable,
@@ -154,6 +158,26 @@ def show_sku(request: Request, sku: str, readable: Readable, account: str = "def
     with reader(account) as database:
         story = sku_story(database, sku.replace("\0", ""), readable)
     return _render(request, "sku.html", status=200 if story.known else 404, story=story, account=account)
+
+
+def show_reports(request: Request, readable: Readable, account: str = "default") -> HTMLResponse:
+    """The settlement reports there are, and a form for one of any period."""
+    _require(readable, SETTLEMENTS_DAG)
+    return _render(request, "reports.html", page=reports.list_reports(account))
+
+
+def show_report_of_run(run_id: str, readable: Readable, account: str = "default") -> HTMLResponse:
+    """The settlement report that a run has stored; its task links here."""
+    _require(readable, SETTLEMENTS_DAG)
+    return HTMLResponse(reports.stored_report(account, run_id), headers=reports.REPORT_HEADERS)
+
+
+def show_report_of_period(
+    first_day: date, last_day: date, readable: Readable, account: str = "default"
+) -> HTMLResponse:
+    """A settlement report of any period, both days included."""
+    _require(readable, SETTLEMENTS_DAG)
+    return HTMLResponse(reports.report_of(account, first_day, last_day), headers=reports.REPORT_HEADERS)
 
 
 def change_variable(

@@ -1,19 +1,21 @@
-"""Stores settlement statements: a file is staged as it is read, then merged in one transaction."""
+"""Stores settlement statements: a file is copied in as it is read, each in one transaction."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from backmarket.rules.settlement_files import StatementLine, Survey, read_lines, survey
+from psycopg.sql import SQL, Identifier
+
+from backmarket.rules.settlement_files import Survey, read_lines, survey
 from backmarket.rules.settlement_references import invoice_reference, issue_date
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
+from backmarket.warehouse.settlement_copy import copy_text, find_ties
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     from backmarket.warehouse.connection import Connection
 
@@ -66,10 +68,12 @@ def load_file(connection: Connection, account: str, file: StatementFile) -> int:
         if any(known.sha256 == file.sha256 for known in known_files(connection, account).values()):
             _remember(connection, account, file, invoice_ref, 0)
             return 0
-        connection.execute("set local work_mem = '64MB'")
-        found = _stage(connection, file, invoice_ref)
-        new = _merge(connection, account, file, invoice_ref, found)
-        _remember(connection, account, file, invoice_ref, sum(found.counts.values()))
+        text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
+        try:
+            new, line_count = _store(connection, account, file, invoice_ref, text)
+        finally:
+            text.detach()
+        _remember(connection, account, file, invoice_ref, line_count)
     return new
 
 
@@ -81,73 +85,65 @@ def release_files(connection: Connection, account: str, unreadable: list[str]) -
     )
 
 
-def _stage(connection: Connection, file: StatementFile, invoice_ref: str) -> Survey:
-    connection.execute(sql.statement("settlements/stage_lines"))
-    text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
-    try:
-        found = survey(text, issue_date(invoice_ref))
-        text.seek(0)
-        with (
-            connection.cursor() as cursor,
-            cursor.copy(sql.statement("settlements/copy_lines")) as copy,
-        ):
-            for line in read_lines(text, found):
-                copy.write_row((invoice_ref, *_row(line)))
-    finally:
-        text.detach()
-    connection.execute("analyze staged_settlement_lines")
-    return found
-
-
-def _row(line: StatementLine) -> tuple[Any, ...]:
-    return (
-        line.line_no,
-        line.invoice_key,
-        line.category,
-        line.role,
-        _day(line.value_date),
-        clean(line.sku),
-        line.number,
-        line.tracking_number,
-        clean(line.designation),
-        line.amount,
-        line.currency,
-        line.occurrence,
-    )
-
-
-@lru_cache(maxsize=4096)
-def _day(day: date) -> str:
-    """Write a date once for all rows that have it: psycopg would do it a million times."""
-    return day.isoformat()
-
-
-def _merge(connection: Connection, account: str, file: StatementFile, invoice_ref: str, found: Survey) -> int:
+def _store(
+    connection: Connection, account: str, file: StatementFile, invoice_ref: str, text: io.TextIOWrapper
+) -> tuple[int, int]:
+    """Return how many rows are new, and how many there are."""
     key = {"account": account, "invoice_ref": invoice_ref}
     stored = connection.execute(sql.statement("settlements/select_newest_export"), key).fetchone()
     is_newest = stored is None or (file.modified_at, file.sha256) > stored
+    found = survey(text, issue_date(invoice_ref))
+    text.seek(0)
     if stored is None:
-        new = connection.execute(sql.statement("settlements/insert_lines"), key).rowcount
-        connection.execute(sql.statement("settlements/insert_stale_days"), {"account": account})
+        # Nothing to compare with, so nothing to stage.
+        _copy(connection, account, file, invoice_ref, text, found, Identifier("backmarket", "settlement_lines"))
+        days = sorted({day for of_currency in found.days.values() for day in of_currency})
+        connection.execute(sql.statement("settlements/insert_stale_days"), {"account": account, "days": days})
+        new = found.counts.total()
     else:
-        if is_newest:
-            connection.execute(sql.statement("settlements/mark_vanished"), key)
-        row = connection.execute(sql.statement("settlements/merge_lines"), key | {"is_newest": is_newest}).fetchone()
+        connection.execute("set local work_mem = '64MB'")
+        connection.execute(sql.statement("settlements/stage_lines"))
+        _copy(connection, account, file, invoice_ref, text, found, Identifier("staged_settlement_lines"))
+        connection.execute("analyze staged_settlement_lines")
+        export = {"exported_at": file.modified_at, "newest_before": stored[0], "is_newest": is_newest}
+        row = connection.execute(sql.statement("settlements/merge_lines"), key | export).fetchone()
         new = int(row[0]) if row else 0
     if is_newest:
-        connection.execute(sql.statement("settlements/drop_statements"), key | {"currencies": list(found.counts)})
-        for currency, line_count in found.counts.items():
-            statement = {
-                "currency": currency,
-                "file_name": clean(file.name),
-                "sha256": file.sha256,
-                "exported_at": file.modified_at,
-                "issued_on": issue_date(invoice_ref),
-                "line_count": line_count,
-                "total": found.totals[currency],
-            }
-            connection.execute(sql.statement("settlements/upsert_statement"), key | statement)
-    return new
+        _upsert_statements(connection, key, file, found)
+    return new, found.counts.total()
+
+
+def _copy(
+    connection: Connection,
+    account: str,
+    file: StatementFile,
+    invoice_ref: str,
+    text: io.TextIOWrapper,
+    found: Survey,
+    table: Identifier,
+) -> None:
+    ties = find_ties(connection, account, found)
+    statement = SQL(sql.statement("settlements/copy_lines")).format(table=table)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for lines in read_lines(text, found):
+            copy.write(copy_text(lines, ties, account, invoice_ref, file.modified_at))
+
+
+def _upsert_statements(connection: Connection, key: dict[str, str], file: StatementFile, found: Survey) -> None:
+    connection.execute(sql.statement("settlements/drop_statements"), key | {"currencies": list(found.counts)})
+    for currency, line_count in found.counts.items():
+        statement = {
+            "currency": currency,
+            "file_name": clean(file.name),
+            "sha256": file.sha256,
+            "exported_at": file.modified_at,
+            "issued_on": issue_date(key["invoice_ref"]),
+            "first_day": min(found.days[currency]),
+            "last_day": max(found.days[currency]),
+            "line_count": line_count,
+            "total": found.totals[currency],
+        }
+        connection.execute(sql.statement("settlements/upsert_statement"), key | statement)
 
 
 def _remember(connection: Connection, account: str, file: StatementFile, invoice_ref: str, line_count: int) -> None:

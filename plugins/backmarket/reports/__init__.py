@@ -1,0 +1,1 @@
+"""Pages for people that need neither a network nor a script."""

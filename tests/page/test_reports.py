@@ -1,0 +1,120 @@
+"""Settlement reports on the page: each run's own, any period on demand, for those who may see settlements."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from backmarket.operators.settlement_report import BackMarketSettlementReportOperator
+from backmarket.page import access
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+    from starlette.testclient import TestClient
+
+    SignIn = Callable[..., TestClient]
+
+RUN_ID = "scheduled__2026-09-14T06:00:00+00:00"
+PERIOD = "/backmarket/reports/period?first_day=2026-09-01&last_day=2026-09-30"
+
+
+@pytest.fixture
+def settled(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """One row, one finding with a name that is markup, one stored report."""
+    warehouse.execute(
+        "insert into backmarket.settlement_lines (account, invoice_ref, currency, line_id, line_no, invoice_key, "
+        "category, role, value_date, designation, amount, first_export) values "
+        "('default', '20260914-EU-H-1', 'EUR', 1, 1, '<b>fee</b>', 'service', '', '2026-09-08', 'fee', -4.50, now())"
+    )
+    warehouse.execute(
+        "insert into backmarket.settlement_findings (account, kind, subject, order_id, day, expected, actual, "
+        "currency, detail, documents, status) values "
+        "('default', 'fee_difference', '7', 7, '2026-09-08', -10, -12.34, 'EUR', '', '[]', 'open')"
+    )
+    warehouse.execute(
+        "insert into backmarket.settlement_reports (account, run_id, first_day, last_day, html) "
+        "values ('default', %s, '2026-09-01', '2026-09-14', '<p>as stored</p>')",
+        [RUN_ID],
+    )
+    return warehouse
+
+
+def _self_contained(html: str) -> bool:
+    return not re.search(r"<script|<link|src=|@import|url\((?!#)", html)
+
+
+def test_a_period_is_drawn_on_demand(signed_in: SignIn, settled: psycopg.Connection[Any]) -> None:
+    """With chart, fees and findings, in one file that loads nothing, and no markup of what statements hold."""
+    answer = signed_in("viewer").get(PERIOD)
+    assert answer.status_code == 200
+    assert "Net per day in EUR" in answer.text
+    assert "2.34 EUR at stake" in answer.text
+    assert "the commission is not the order&#39;s own" in answer.text
+    assert "<b>fee</b>" not in answer.text
+    assert _self_contained(answer.text)
+    assert "'unsafe-inline'" in answer.headers["content-security-policy"]
+    assert "script-src" not in answer.headers["content-security-policy"]
+
+
+def test_a_period_without_rows_says_so(signed_in: SignIn, settled: psycopg.Connection[Any]) -> None:
+    """No chart of nothing."""
+    answer = signed_in("viewer").get("/backmarket/reports/period?first_day=2025-01-01&last_day=2025-01-02")
+    assert answer.status_code == 200
+    assert "No statement row" in answer.text
+    assert "<svg" not in answer.text
+
+
+def test_a_task_links_to_the_report_of_its_run(signed_in: SignIn, settled: psycopg.Connection[Any]) -> None:
+    """The address that the operator gives is the one that the page answers; the list leads there too."""
+    from airflow.sdk.types import TaskInstanceKey
+
+    operator = BackMarketSettlementReportOperator(task_id="settlement_report")
+    (link,) = operator.operator_extra_links
+    address = link.get_link(operator, ti_key=TaskInstanceKey("backmarket_settlements", "settlement_report", RUN_ID, 1))
+    path = address[address.index("/backmarket/") :]
+    client = signed_in("viewer")
+    assert client.get(path).text == "<p>as stored</p>"
+    listed = client.get("/backmarket/reports").text
+    assert f"/backmarket/reports/runs/{quote(RUN_ID, safe='')}" in listed
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/backmarket/reports/runs/unknown", 404),
+        ("/backmarket/reports/period?first_day=2026-09-30&last_day=2026-09-01", 400),
+        ("/backmarket/reports/period?first_day=0001-01-01&last_day=9999-12-31", 400),
+        ("/backmarket/reports/period?first_day=tomorrow&last_day=2026-09-01", 404),
+    ],
+)
+def test_what_is_not_there_is_told_in_words(
+    signed_in: SignIn, settled: psycopg.Connection[Any], path: str, status: int
+) -> None:
+    """A page for a person, never a trace."""
+    answer = signed_in("viewer").get(path)
+    assert answer.status_code == status
+    assert "Traceback" not in answer.text
+
+
+def test_reports_are_for_who_may_see_settlements(
+    signed_in: SignIn, settled: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may see orders alone is refused; who is not signed in as well."""
+    client = signed_in("viewer")
+    monkeypatch.setattr(access, "readable_dags", lambda *_: frozenset({"backmarket_orders"}))
+    for path in ("/backmarket/reports", PERIOD, f"/backmarket/reports/runs/{quote(RUN_ID)}"):
+        assert client.get(path).status_code == 403
+    client.cookies.clear()
+    assert client.get("/backmarket/reports").status_code == 401
+
+
+def test_before_the_first_load_the_list_is_empty(signed_in: SignIn, warehouse_uri: str) -> None:
+    """A database without tables is no error, and a period has nothing to draw."""
+    client = signed_in("viewer")
+    assert "None yet" in client.get("/backmarket/reports").text
+    assert client.get(PERIOD).status_code == 404
