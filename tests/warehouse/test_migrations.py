@@ -110,5 +110,5 @@ def test_what_the_seller_put_in_place_first_stays(warehouse_uri: str) -> None:
         connection.execute("create table seller.devices (account text, order_id bigint, orderline_id bigint, sku text)")
         migrate(connection)
         kinds = "select table_name, table_type from information_schema.tables where table_schema = 'seller'"
-        found = dict(connection.execute(kinds).fetchall())
+        found: dict[str, str] = dict(connection.execute(kinds).fetchall())
     assert (found["stock"], found["prices"]) == ("VIEW", "BASE TABLE")
