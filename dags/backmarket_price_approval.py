@@ -2,14 +2,15 @@
 ### Large price moves: a person decides
 
 Runs when `backmarket_inventory_prices` finds moves larger than `backmarket_price_change_limit_pct`. The form stands
-under Browse → Required Actions: tick the moves that may go out, or `None of them`, and answer.
+under Browse → Required Actions: select the moves that may go out, or `All of them`, or `None of them` (which wins over
+whatever else is selected), and answer.
 
-**Ticked** moves are sent by the next run of `backmarket_inventory_prices`, which starts at once, if they still are
+**Selected** moves are sent by the next run of `backmarket_inventory_prices`, which starts at once, if they still are
 what you want: a move whose old or new price has changed since is put to you again. **Others** are refused, and
 without an answer within `backmarket_price_approval_hours` all expire; both stand in `backmarket.changes`.
 
 Nothing waits for this DAG but the moves themselves. It is safe to clear, or to delete a run: its questions are put
-again.
+again, at the latest when the time to answer them is over.
 """
 
 from __future__ import annotations

@@ -57,13 +57,13 @@ def test_the_host_is_the_platform(
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"host": None}, "base_url"),
-        ({"host": "https://www.example.com"}, "base_url"),
+        ({"host": None}, "Platform must be a scheme and a host"),
+        ({"host": "https://www.example.com"}, "Platform is not an address of Back Market's"),
         ({"host": "http://www.backmarket.fr"}, "https"),
-        ({"password": None}, "token"),
+        ({"password": None}, "Token must be one word"),
         ({"extra": {"market": "xx-xx", "user_agent": AGENT}}, "market"),
         ({"extra": {"market": "en-us", "user_agent": AGENT}}, "market"),
-        ({"extra": {"market": "fr-fr"}}, "user_agent"),
+        ({"extra": {"market": "fr-fr"}}, "User agent must read BM-"),
         ({"extra": {"market": "fr-fr", "user_agent": "curl"}}, "BM-{Company}-{Integration};{email}"),
     ],
 )
@@ -92,10 +92,11 @@ def test_the_test_button_says_what_is_visible(sandbox: Sandbox, connection: Call
     ("fields", "words"),
     [
         ({"password": TOKEN}, "Create a new token"),
-        ({"password": None}, "token"),
+        ({"password": None}, "Token must be one word of printable ASCII characters, as the Back Office shows it"),
+        ({"extra": {"market": "fr-fr"}}, "User agent must read BM-"),
         ({"host": "http://127.0.0.1:9"}, "could not be reached"),
     ],
-    ids=["revoked", "missing", "nobody there"],
+    ids=["revoked", "missing", "unnamed", "nobody there"],
 )
 def test_the_test_button_never_raises_and_never_shows_the_token(
     sandbox: Sandbox, connection: Callable[..., BackMarketHook], fields: dict[str, Any], words: str
@@ -105,6 +106,8 @@ def test_the_test_button_never_raises_and_never_shows_the_token(
     assert not valid
     assert words in message
     assert TOKEN not in message
+    # The button tries a copy under a name made up by Airflow.
+    assert "backmarket_default" not in message
 
 
 def test_airflow_knows_the_connection_type_and_its_form() -> None:

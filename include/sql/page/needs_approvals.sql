@@ -1,9 +1,15 @@
--- Changes that a person has to approve before they are sent.
+-- Moves of prices that a person has to approve before they are sent, the longest waiting first.
 -- :account, :kinds, :since, :most
 select
     'sku' as story,
     subject,
-    concat_ws(' ', kind, nullif(market, ''), '·', reason) as detail,
+    concat(
+        market, ' · ', payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
+        to_char(
+            ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
+        ),
+        ' %%)'
+    ) as detail,
     planned_at as since,
     count(*) over () as total
 from backmarket.changes

@@ -1,4 +1,5 @@
--- Changes refused in the last 14 days, by us or by Back Market, unless something newer took their place.
+-- Changes refused in the last 14 days, by us or by Back Market, unless something newer took their place. Not those that
+-- wait for something that comes by itself, nor acceptances of lines that can no longer be accepted.
 -- :account, :kinds, :since, :most
 select
     case
@@ -7,15 +8,24 @@ select
     coalesce(line.order_id::text, change.subject) as subject,
     concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
     change.planned_at as since,
+    change.kind,
+    change.run_id,
     count(*) over () as total
 from backmarket.changes as change
-left join backmarket.order_lines as line
-    on
-        change.kind in ('accept', 'imei') and line.account = change.account
-        and line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
+left join lateral (
+    select order_line.order_id, order_line.state
+    from backmarket.order_lines as order_line
+    where
+        change.kind in ('accept', 'imei') and order_line.account = change.account
+        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
+    -- One at a time: there are few of these, and many lines.
+    limit 1
+) as line on true
 where
     change.account = %(account)s and change.status = 'refused' and change.kind = any(%(kinds)s)
     and change.planned_at >= greatest(%(since)s, now() - interval '14 days')
+    and coalesce(change.reason, '') not like 'waits: %%'
+    and (change.kind <> 'accept' or line.state is null or line.state = 1)
     and not exists (
         select 1
         from backmarket.changes as newer

@@ -2,6 +2,7 @@
 -- :account, :order_id
 select
     value_date::timestamp at time zone 'UTC' as at,
+    true as is_day,
     'settlement' as source,
     concat(replace(invoice_key, '_', ' '), case when vanished then ' (gone from the newest export)' end) as what,
     concat_ws(' · ', amount || ' ' || currency, designation, 'statement ' || invoice_ref) as detail

@@ -1,5 +1,5 @@
 -- The newest changes sent, or meant to be sent, for a SKU.
--- :account, :sku
+-- :account, :skus
 select
     coalesce(change.confirmed_at, change.sent_at, change.planned_at) as at,
     'change' as source,
@@ -15,6 +15,6 @@ select
 from backmarket.changes as change
 where
     change.account = %(account)s and change.kind in ('quantity', 'price', 'listing', 'product')
-    and change.subject = %(sku)s and change.status <> 'superseded'
+    and change.subject = any(%(skus)s) and change.status <> 'superseded'
 order by change.change_id desc
 limit 200

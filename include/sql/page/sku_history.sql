@@ -1,5 +1,5 @@
 -- What offers of a SKU showed, one row a change.
--- :account, :sku
+-- :account, :skus
 select
     history.changed_at as at,
     'listing' as source,
@@ -7,6 +7,6 @@ select
     concat_ws(' · ', history.market, history.quantity || ' units', history.price || ' ' || history.currency) as detail
 from backmarket.listings as listing
 inner join backmarket.listing_offer_history as history on listing.account = history.account and listing.id = history.id
-where listing.account = %(account)s and lower(listing.sku) = lower(%(sku)s)
+where listing.account = %(account)s and lower(listing.sku) = lower((%(skus)s::text [])[1])
 order by history.changed_at desc
 limit 200

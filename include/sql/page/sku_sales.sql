@@ -1,5 +1,5 @@
 -- The newest order lines of a SKU.
--- :account, :sku
+-- :account, :skus
 select
     line.date_creation as at,
     'sold' as source,
@@ -9,6 +9,6 @@ select
     line.state
 from backmarket.order_lines as line
 inner join backmarket.orders as orders on line.account = orders.account and line.order_id = orders.order_id
-where line.account = %(account)s and line.sku = %(sku)s and line.date_creation is not null
+where line.account = %(account)s and line.sku = any(%(skus)s) and line.date_creation is not null
 order by line.date_creation desc
 limit 200

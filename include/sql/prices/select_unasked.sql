@@ -1,5 +1,6 @@
--- Large moves that wait for a person and have not been put to one, the longest waiting first.
--- :account, :most
+-- Large moves that wait for a person and have not been put to one, the longest waiting first. A question that was put
+-- before :asked_before and has no answer is none: its run is gone.
+-- :account, :most, :asked_before
 select
     change.subject,
     change.market,
@@ -18,6 +19,7 @@ where
             and approval.market = change.market
             and approval.old_price = (change.payload ->> 'old_price')::numeric
             and approval.new_price = (change.payload ->> 'price')::numeric
+            and not (approval.status = 'asked' and approval.asked_at < %(asked_before)s)
     )
 order by change.planned_at, change.change_id
 limit %(most)s

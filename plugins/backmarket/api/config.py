@@ -60,7 +60,7 @@ class ClientConfig(BaseModel):
             if url.scheme == "http":
                 raise ValueError("must use https: plain http would show the token to the network")
             if host not in PLATFORM_HOSTS:
-                raise ValueError(f"is no platform of Back Market's; known are {', '.join(PLATFORM_HOSTS)}")
+                raise ValueError(f"is not an address of Back Market's; known are {', '.join(PLATFORM_HOSTS)}")
         return f"{url.scheme}://{url.netloc.lower()}"
 
     @field_validator("token", mode="before")

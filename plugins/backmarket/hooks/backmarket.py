@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook
 if TYPE_CHECKING:
     from airflow.sdk import Connection
     from psycopg_pool import ConnectionPool
+    from pydantic_core import ErrorDetails
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.config import ClientConfig
@@ -76,7 +77,10 @@ class BackMarketHook(BaseHook):
         try:
             with BackMarketClient(self.config) as client:
                 orders = client.count_orders()
-        except (BackMarketError, ConnectionFormError) as error:
+        except ConnectionFormError as error:
+            # Without the connection's name: the Test button tries a copy that Airflow names at random.
+            return False, f"{error.reasons}. Correct it in this connection."
+        except BackMarketError as error:
             return False, str(error)
         except Exception as error:  # noqa: BLE001 - Airflow shows the text; a trace could carry the token
             return False, f"The connection could not be tested: {type(error).__name__}."
@@ -112,8 +116,25 @@ class BackMarketHook(BaseHook):
         )
 
 
+# What the connection form calls each field; see the provider's information.
+_LABELS = {"base_url": "Platform", "token": "Token", "market": "Market", "user_agent": "User agent"}
+
+
 class ConnectionFormError(ValueError):
-    """A field of the connection is missing or malformed; the message names it and what is accepted."""
+    """A field of the connection is missing or malformed.
+
+    :param conn_id: the connection.
+    :param reasons: the fields at fault and what each accepts.
+    """
+
+    def __init__(self, conn_id: str, reasons: str) -> None:
+        super().__init__(conn_id, reasons)
+        self.conn_id = conn_id
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        """Say what is wrong with which connection, and where to correct it."""
+        return f"Connection {self.conn_id} cannot be used: {self.reasons}. Correct it under Admin → Connections."
 
 
 def _checked(conn_id: str, connection: Connection) -> ClientConfig:
@@ -137,9 +158,7 @@ def _checked(conn_id: str, connection: Connection) -> ClientConfig:
             }
         )
     except ValueError as error:
-        raise ConnectionFormError(
-            f"Connection {conn_id} cannot be used: {_reasons(error)}. Correct it under Admin → Connections."
-        ) from None
+        raise ConnectionFormError(conn_id, _reasons(error)) from None
 
 
 def _base_url(host: str | None) -> str:
@@ -149,9 +168,14 @@ def _base_url(host: str | None) -> str:
 
 
 def _reasons(error: ValueError) -> str:
-    """Name the fields at fault without repeating what was typed into them: one is the token."""
+    """Name the fields at fault as the form does, without repeating what was typed into them: one is the token."""
     from pydantic import ValidationError
 
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-    return str(error)
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(_reason(each) for each in error.errors(include_input=False))
+
+
+def _reason(error: ErrorDetails) -> str:
+    fields = [_LABELS.get(str(field), str(field)) for field in error["loc"]]
+    return " ".join([*fields, str(error.get("ctx", {}).get("error", error["msg"]))])

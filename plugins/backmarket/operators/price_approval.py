@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
 
     from backmarket.warehouse.price_approvals import Move
 
+ALL_OF_THEM = "All of them"
 NONE_OF_THEM = "None of them"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
 class BackMarketPriceApprovalOperator(HITLOperator):
     """Shows a table of old price, new price and reason under Browse → Required Actions, and waits for the answer.
 
-    Selected moves are approved, the others refused; without an answer in time all expire. Nothing is sent here: the
-    next run of ``backmarket_inventory_prices`` sends what was approved and still is the plan.
+    Selected moves are approved, the others refused; without an answer in time all expire. "None of them" wins over
+    whatever else is selected: a doubt sends nothing. Nothing is sent here: the next run of
+    ``backmarket_inventory_prices`` sends what was approved and still is the plan.
 
     :param backmarket_conn_id: the seller account.
     :param warehouse_conn_id: the operational database.
@@ -40,7 +44,7 @@ class BackMarketPriceApprovalOperator(HITLOperator):
     ) -> None:
         super().__init__(
             subject="Large price changes on Back Market: which may go out?",
-            options=[NONE_OF_THEM],
+            options=[ALL_OF_THEM, NONE_OF_THEM],
             multiple=True,
             # Set here too: the parent would take the limit on the task's own work for one on the person.
             response_timeout=timedelta(days=1),
@@ -68,6 +72,7 @@ class BackMarketPriceApprovalOperator(HITLOperator):
         if not moves:
             raise AirflowSkipException("No large price change waits for approval.")
         self.options = _options(moves)
+        self.subject = _subject(self.account, moves)
         self.body = _table(moves)
         self.response_timeout = timedelta(hours=InventorySettings.load().price_approval_hours)
         return super().execute(context)
@@ -80,16 +85,17 @@ class BackMarketPriceApprovalOperator(HITLOperator):
         expired = event.get("error_type") == "timeout"
         if "error" in event and not expired:
             self.process_trigger_event_error(event)
-        chosen = set() if expired else set(event["chosen_options"])
+        chosen: set[str] = set() if expired else set(event["chosen_options"])
         user = None if expired else (event.get("responded_by_user") or {}).get("name")
         counts = {"approved": 0, "refused": 0, "expired": 0}
         with connect(self.warehouse_conn_id) as connection:
             moves = price_approvals.asked(connection, self.account, run_id=context["run_id"])
             self.options = _options(moves)
             self.validate_chosen_options(list(chosen))
+            approved = _approved(moves, chosen)
             with connection.transaction():
                 for move in moves:
-                    status = "expired" if expired else "approved" if move.option in chosen else "refused"
+                    status = "expired" if expired else "approved" if move in approved else "refused"
                     price_approvals.decide(
                         connection,
                         self.account,
@@ -104,16 +110,34 @@ class BackMarketPriceApprovalOperator(HITLOperator):
 
 
 def _options(moves: list[Move]) -> list[str]:
-    return [*(move.option for move in moves), NONE_OF_THEM]
+    return [*(move.option for move in moves), ALL_OF_THEM, NONE_OF_THEM]
+
+
+def _approved(moves: list[Move], chosen: set[str]) -> list[Move]:
+    if NONE_OF_THEM in chosen:
+        return []
+    return [move for move in moves if ALL_OF_THEM in chosen or move.option in chosen]
+
+
+def _subject(account: str, moves: list[Move]) -> str:
+    changes = "1 large price change" if len(moves) == 1 else f"{len(moves)} large price changes"
+    return f"Back Market ({account}): {changes}. Which may go out?"
 
 
 def _table(moves: list[Move]) -> str:
     rows = [
+        f"Select the moves that may go out, or `{ALL_OF_THEM}`, or `{NONE_OF_THEM}`. What is not selected is refused.",
+        "",
         "| SKU | Market | Old price | New price | Change | Reason |",
-        "|---|---|---|---|---|---|",
+        "|---|---|---:|---:|---:|---|",
     ]
     for move in moves:
         change = (move.new_price - move.old_price) / move.old_price * 100
-        prices = f"{move.old_price} | {move.new_price} {move.currency} | {change:+.1f} %"
-        rows.append(f"| {move.sku} | {move.market} | {prices} | {move.reason} |".replace("\n", " "))
+        prices = f"{move.old_price} {move.currency} | {move.new_price} {move.currency} | {change:+.1f} %"
+        rows.append(f"| {_plain(move.sku)} | {move.market} | {prices} | {_plain(move.reason)} |")
     return "\n".join(rows)
+
+
+def _plain(text: str) -> str:
+    """Keep a SKU's own signs from being taken for Markdown."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))

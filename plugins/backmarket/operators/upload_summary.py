@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -59,11 +60,14 @@ class BackMarketPriceQuestionOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> int:
         """Return how many moves wait, or skip."""
+        from backmarket.settings import InventorySettings
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.price_approvals import unasked
 
+        # An open question ends by itself after that many hours; one that is older was deleted with its run.
+        patience = timedelta(hours=InventorySettings.load().price_approval_hours + 1)
         with connect(self.warehouse_conn_id) as connection:
-            moves = unasked(connection, self.account)
+            moves = unasked(connection, self.account, asked_before=datetime.now(UTC) - patience)
         if not moves:
             raise AirflowSkipException("No large price change waits to be shown to a person.")
         return len(moves)

@@ -37,6 +37,11 @@ class DagState:
         return f"{self.path}/tasks/{quote(task_id)}"
 
 
+def task_path(dag_id: str, task_id: str, *, run_id: str) -> str:
+    """Return where the UI shows a task's log of one run."""
+    return f"/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}/tasks/{quote(task_id)}"
+
+
 @dataclass(frozen=True)
 class Approval:
     """A question that Airflow holds open under Required Actions."""
@@ -102,7 +107,7 @@ def open_approvals(session: Session, dag_ids: Iterable[str]) -> list[Approval]:
         Approval(
             subject,
             created_at,
-            f"/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}/tasks/{quote(task_id)}/required_actions",
+            f"{task_path(dag_id, task_id, run_id=run_id)}/required_actions",
         )
         for subject, created_at, dag_id, run_id, task_id in rows
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import date  # noqa: TC003 - FastAPI reads the handlers' annotations
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
 _PREFIX = "/backmarket"
+_MOST_LISTED = 500
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -46,9 +47,14 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+# What stands beside the search field on every page: a name, and the address below the page's own.
+NAVIGATION: tuple[tuple[str, str], ...] = (("Overview", "/"),)
+
 _TEMPLATES.globals.update(
+    navigation=NAVIGATION,
     ago=words.ago,
     at=words.at,
+    on=words.on,
     counts=words.counts,
     order_states=words.ORDER_STATES,
     line_states=words.LINE_STATES,
@@ -81,6 +87,7 @@ def create_page() -> FastAPI:
     )
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.add_api_route("/", show_overview, response_class=HTMLResponse)
+    app.add_api_route("/needs/{name}", show_need, response_class=HTMLResponse)
     app.add_api_route("/orders", find_order, response_class=RedirectResponse)
     app.add_api_route("/orders/{order_id}", show_order, response_class=HTMLResponse)
     app.add_api_route("/skus/{sku:path}", show_sku, response_class=HTMLResponse)
@@ -106,7 +113,7 @@ def show_overview(
     request: Request, user: User, session: Airflow, readable: Readable, account: str = "default"
 ) -> HTMLResponse:
     """The page itself."""
-    from backmarket.page.overview import REQUESTS_LIMIT, SKU_LINES_LIMIT, gather
+    from backmarket.page.overview import REQUESTS_LIMIT, SKU_LINES_LIMIT, gather, log_path
     from backmarket.settings import PREFIX
 
     overview = gather(session, account, readable)
@@ -116,10 +123,29 @@ def show_overview(
         "overview.html",
         status=503 if overview.problem else 200,
         page=overview,
+        account=account,
+        log_path=log_path,
         may_edit=may_edit,
         csrf=access.form_token(user),
         requests_limit=REQUESTS_LIMIT,
         sku_lines_limit=SKU_LINES_LIMIT,
+    )
+
+
+def show_need(request: Request, name: str, readable: Readable, account: str = "default") -> HTMLResponse:
+    """All that waits of one kind."""
+    from backmarket.page.concerns import kinds_of
+    from backmarket.page.overview import log_path
+    from backmarket.warehouse.needs import read_needs, title_of
+
+    title = title_of(name)
+    if not title:
+        raise HTTPException(404, "There is no such page.")
+    with reader(account) as database:
+        needs = read_needs(database, kinds_of(readable), most=_MOST_LISTED, readable=readable, only=name)
+    need = next(iter(needs), None)
+    return _render(
+        request, "need.html", title=title, need=need, account=account, log_path=log_path, now=datetime.now(UTC)
     )
 
 
@@ -207,7 +233,8 @@ def _require(readable: frozenset[str], dag_id: str) -> None:
 
 def _render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     root: str = request.scope.get("root_path", "")
-    html = _TEMPLATES.get_template(template).render(root=root, airflow=root.removesuffix(_PREFIX), **values)
+    here = {"root": root, "airflow": root.removesuffix(_PREFIX), "path": request.url.path.removeprefix(root)}
+    html = _TEMPLATES.get_template(template).render(**{"account": "default", **here, **values})
     return HTMLResponse(html, status_code=status)
 
 

@@ -60,6 +60,11 @@ def kinds_of(readable: Collection[str]) -> list[str]:
     return [concern.kind for concern in _ALL if concern.kind and concern.dag_id in readable]
 
 
+def task_of(kind: str) -> tuple[str, str]:
+    """Return the DAG and the task that send a kind of change."""
+    return next((concern.dag_id, concern.toggle) for concern in _ALL if concern.kind == kind)
+
+
 def dag_ids() -> set[str]:
     """Return the DAGs of all concerns, and those that have no switch of their own."""
     return {concern.dag_id for concern in _ALL} | {"backmarket_account", "backmarket_price_approval"}

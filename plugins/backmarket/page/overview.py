@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from backmarket.api.throttle import GENERAL_RATES
 from backmarket.page import charts
-from backmarket.page.airflow_state import dag_states, open_approvals
-from backmarket.page.concerns import ORDERS_DAG, SETTLEMENTS_DAG, concerns, dag_ids, kinds_of
+from backmarket.page.airflow_state import dag_states, open_approvals, task_path
+from backmarket.page.concerns import ORDERS_DAG, SETTLEMENTS_DAG, concerns, dag_ids, kinds_of, task_of
 from backmarket.page.variables import read_all
+from backmarket.page.verdict import Standing, Verdict, verdict
 from backmarket.warehouse.needs import read_needs
 from backmarket.warehouse.reading import DatabaseDownError, reader
+from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -23,11 +26,13 @@ if TYPE_CHECKING:
     from backmarket.warehouse.needs import Need
     from backmarket.warehouse.reading import Reader, Row
 
-REQUESTS_LIMIT = 200
-SKU_LINES_LIMIT = 10_000
-# A little longer than the limit's ten seconds, as the limiter itself is.
-_REQUESTS_WINDOW_SECONDS = 10.2
-_MOST_ITEMS = 5
+_REQUESTS = GENERAL_RATES[0]
+_SKU_LINES = SKU_LINE_RATES[0]
+REQUESTS_LIMIT = _REQUESTS.limit
+SKU_LINES_LIMIT = _SKU_LINES.limit
+_MOST_ITEMS = 4
+_weeks: dict[str, tuple[tuple[Any, ...], list[Row]]] = {}
+_LATE_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,14 @@ class FailedTask:
     task_id: str
     since: datetime | None
     path: str
+
+
+@dataclass(frozen=True)
+class StoppedDag:
+    """A DAG whose concern is switched on and that does not run all the same."""
+
+    dag_id: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,9 @@ class Overview:
     variables: dict[str, VariableState]
     rows: list[ConcernRow]
     failed: list[FailedTask]
+    stopped: list[StoppedDag]
     approvals: list[Approval]
+    dags: dict[str, DagState]
     accounts: list[Row] = field(default_factory=list)
     requests: int | None = None
     sku_lines: int | None = None
@@ -75,8 +90,32 @@ class Overview:
 
     @property
     def waiting(self) -> int:
-        """How many things wait for a person."""
-        return len(self.failed) + len(self.approvals) + sum(need.total for need in self.needs)
+        """How many things wait for a person; a question in Airflow counts as the moves it is about."""
+        asked = any(need.name == "approvals" for need in self.needs)
+        questions = 0 if asked else len(self.approvals)
+        return len(self.failed) + len(self.stopped) + questions + sum(need.total for need in self.needs)
+
+    @property
+    def verdict(self) -> Verdict:
+        """How things stand, in a sentence."""
+        return verdict(
+            Standing(
+                problem=self.problem,
+                token_valid=self.chosen["token_valid"] if self.chosen else None,
+                is_enabled=self.variables["enabled"].value is True,
+                is_dry_run=self.variables["dry_run"].value is True,
+                failed=len(self.failed),
+                stopped=len(self.stopped),
+                waiting=self.waiting,
+            )
+        )
+
+
+def log_path(item: Row) -> str:
+    """Return where Airflow shows the log of the task that decided about a change; empty for what is no change."""
+    if not item.get("run_id"):
+        return ""
+    return task_path(*task_of(item["kind"]), run_id=item["run_id"])
 
 
 def gather(session: Session, account: str, readable: frozenset[str]) -> Overview:
@@ -84,8 +123,9 @@ def gather(session: Session, account: str, readable: frozenset[str]) -> Overview
     variables = read_all(session)
     dags = dag_states(session, dag_ids() & readable)
     shown = [concern for concern in concerns() if concern.dag_id in readable]
+    now = datetime.now(UTC)
     overview = Overview(
-        now=datetime.now(UTC),
+        now=now,
         account=account,
         variables=variables,
         rows=[ConcernRow(each, variables[each.toggle], dags.get(each.dag_id), None, {}) for each in shown],
@@ -95,7 +135,9 @@ def gather(session: Session, account: str, readable: frozenset[str]) -> Overview
             for task_id, state in dag.tasks.items()
             if state == "failed"
         ],
+        stopped=_stopped(shown, variables, dags, now),
         approvals=open_approvals(session, dags),
+        dags=dags,
     )
     try:
         with reader(account) as database:
@@ -105,11 +147,30 @@ def gather(session: Session, account: str, readable: frozenset[str]) -> Overview
     return overview
 
 
+def _stopped(
+    shown: list[Concern], variables: dict[str, VariableState], dags: dict[str, DagState], now: datetime
+) -> list[StoppedDag]:
+    """Return the DAGs that a switch asks for and the scheduler does not run."""
+    if variables["enabled"].value is not True:
+        return []
+    wanted = dict.fromkeys(each.dag_id for each in shown if variables[each.toggle].value is True)
+    found = []
+    for dag_id in wanted:
+        dag = dags.get(dag_id)
+        if dag is None:
+            found.append(StoppedDag(dag_id, "Airflow has not read its file: see Import Errors on Airflow's first page"))
+        elif dag.is_paused:
+            found.append(StoppedDag(dag_id, "paused: unpause it"))
+        elif dag.next_run and dag.next_run < now - _LATE_AFTER and dag.run_state not in {"running", "queued"}:
+            found.append(StoppedDag(dag_id, "its next run is overdue: is the scheduler running?"))
+    return found
+
+
 def _add_warehouse(overview: Overview, database: Reader, readable: frozenset[str]) -> None:
     kinds = kinds_of(readable)
     overview.accounts = database.rows("select_accounts")
-    overview.requests = database.units_since("general", _REQUESTS_WINDOW_SECONDS)
-    overview.sku_lines = database.units_since("sku_lines", 3600)
+    overview.requests = database.units_since("general", _REQUESTS.interval / 1000)
+    overview.sku_lines = database.units_since("sku_lines", _SKU_LINES.interval / 1000)
     overview.rows = _with_results(overview.rows, database, kinds)
     overview.needs = read_needs(database, kinds, most=_MOST_ITEMS, readable=readable)
     overview.charts = _charts(database, kinds, readable, overview.now)
@@ -142,6 +203,15 @@ def _charts(database: Reader, kinds: list[str], readable: frozenset[str], now: d
     rows = database.rows("chart_changes", kinds=kinds)
     drawn.append(charts.per_day("Changes sent per day", "by kind, last 30 days", rows, today))
     if SETTLEMENTS_DAG in readable:
-        rows = database.rows("chart_settlements")
+        rows = _settlement_weeks(database, today)
         drawn.append(charts.per_week("Settlement net per week", "by currency, last 16 weeks", rows, today))
     return drawn
+
+
+def _settlement_weeks(database: Reader, today: date) -> list[Row]:
+    """Return the net by week; kept until a statement is loaded, as adding up half a million lines takes a while."""
+    loaded = tuple(tuple(row.values()) for row in database.rows("select_statements_loaded"))
+    key = (database.connection.info.dsn, database.account, today, loaded)
+    if _weeks.get(database.account, (None, []))[0] != key:
+        _weeks[database.account] = (key, database.rows("chart_settlements"))
+    return _weeks[database.account][1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backmarket.page.concerns import INVENTORY_DAG, SETTLEMENTS_DAG
+from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, SETTLEMENTS_DAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,24 +35,28 @@ class SkuStory:
 
     :param stock: what the seller's system counted; None where it says nothing.
     :param plan: the arithmetic of the newest plan; None where there was none.
+    :param sent: the quantity that Back Market confirmed last; None before the first.
+    :param sold: units ordered in the last 30 days.
+    :param markets: what each market shows, beside what is wanted there.
     """
 
     sku: str
     stock: Row | None
     plan: Row | None
-    prices: list[Row]
-    offers: list[Row]
+    sent: Row | None
+    sold: int
+    markets: list[Row]
     events: list[Row]
 
     @property
     def known(self) -> bool:
         """Whether anything at all is known of it."""
-        return bool(self.stock or self.plan or self.prices or self.offers or self.events)
+        return bool(self.stock or self.plan or self.markets or self.events)
 
 
 def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> OrderStory:
     """Return all that this database knows of an order; settlements for who may see them."""
-    statements = ["order_events", "order_changes"]
+    statements = ["order_events", "order_quarantine", "order_shipments", "order_changes"]
     if SETTLEMENTS_DAG in readable:
         statements += ["order_settlement", "order_findings"]
     return OrderStory(
@@ -64,17 +68,25 @@ def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> Or
 
 
 def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
-    """Return all that this database knows of a SKU; stock, prices and changes for who may see them."""
+    """Return all that this database knows of a SKU; orders, and stock, prices and changes, for who may see them."""
+    spellings = [row["sku"] for row in database.rows("sku_spellings", sku=sku)]
+    skus = list(dict.fromkeys([sku, *spellings, sku.upper(), sku.lower()]))
+    sales: list[Row] = []
+    sold = 0
+    if ORDERS_DAG in readable:
+        sales = database.rows("sku_sales", skus=skus)
+        sold = sum(row["units"] for row in database.rows("sku_sold", skus=skus))
     if INVENTORY_DAG not in readable:
-        return SkuStory(sku, None, None, [], [], _by_time(database.rows("sku_sales", sku=sku)))
-    statements = ("sku_changes", "sku_sales", "sku_history")
+        return SkuStory(sku, None, None, None, sold, [], _by_time(sales))
+    events = [row for name in ("sku_changes", "sku_history") for row in database.rows(name, skus=skus)]
     return SkuStory(
         sku,
-        _first(database.rows("sku_stock", sku=sku)),
-        _first(database.rows("sku_plan", sku=sku)),
-        database.rows("sku_prices", sku=sku),
-        database.rows("sku_offers", sku=sku),
-        _by_time(row for name in statements for row in database.rows(name, sku=sku)),
+        _first(database.rows("sku_stock", skus=skus)),
+        _first(database.rows("sku_plan", skus=skus)),
+        _first(database.rows("sku_sent", skus=skus)),
+        sold,
+        database.rows("sku_markets", skus=skus),
+        _by_time([*sales, *events]),
     )
 
 

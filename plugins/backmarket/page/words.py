@@ -57,6 +57,11 @@ def at(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{moment:%Y-%m-%d %H:%M}")
 
 
+def on(moment: datetime) -> Markup:
+    """Say a day, where the time of day is not known."""
+    return Markup('<time datetime="{0}">{0}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%d}")
+
+
 def counts(values: dict[str, Any] | None) -> str:
     """Say what a run counted, without what is zero and without how it went about it."""
     told = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal  # noqa: TC003 - read at run time by the tuple's users
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
 
 MOST_MOVES_A_QUESTION = 50
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Move(NamedTuple):
@@ -29,9 +31,12 @@ class Move(NamedTuple):
         return f"{self.sku} {self.market}: {self.old_price} → {self.new_price} {self.currency}"
 
 
-def unasked(connection: Connection, account: str) -> list[Move]:
-    """Return the moves that wait and were put to nobody, at most as many as one form takes."""
-    parameters = {"account": account, "most": MOST_MOVES_A_QUESTION}
+def unasked(connection: Connection, account: str, *, asked_before: datetime = _LONG_AGO) -> list[Move]:
+    """Return the moves that wait and were put to nobody, at most as many as one form takes.
+
+    :param asked_before: a question put before this and not answered by now counts as never put: its run is gone.
+    """
+    parameters = {"account": account, "most": MOST_MOVES_A_QUESTION, "asked_before": asked_before}
     return [Move(*row) for row in connection.execute(sql.statement("prices/select_unasked"), parameters)]
 
 

@@ -89,6 +89,8 @@ def reader(account: str, conn_id: str = DEFAULT_CONN_ID) -> Iterator[Reader]:
         connection.execute("set default_transaction_isolation to 'repeatable read'")
         connection.execute("set default_transaction_read_only to on")
         connection.execute("set statement_timeout to '10s'")
+        # Starting helpers takes longer than any of these statements.
+        connection.execute("set max_parallel_workers_per_gather to 0")
         with connection.transaction():
             yield Reader(connection, account, _present(connection))
     except psycopg.Error as error:

@@ -33,3 +33,9 @@ if (frame) {
     outside.remove();
   });
 }
+
+// After a switch has been flipped the page is a new one: who works by keyboard or ear goes on where they were.
+document.addEventListener("DOMContentLoaded", () => {
+  const form = location.hash.startsWith("#backmarket_") && document.getElementById(location.hash.slice(1));
+  if (form) form.querySelector("[role=switch], input:not([type=hidden])")?.focus({ preventScroll: true });
+});

@@ -1,0 +1,38 @@
+-- Changes that have waited for more than a day, and at most 30, for something that should come by itself.
+-- :account, :kinds, :since, :most
+select
+    case
+        when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
+    end as story,
+    coalesce(line.order_id::text, change.subject) as subject,
+    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
+    change.planned_at as since,
+    change.kind,
+    change.run_id,
+    count(*) over () as total
+from backmarket.changes as change
+left join lateral (
+    select order_line.order_id, order_line.state
+    from backmarket.order_lines as order_line
+    where
+        change.kind in ('accept', 'imei') and order_line.account = change.account
+        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
+    -- One at a time: there are few of these, and many lines.
+    limit 1
+) as line on true
+where
+    change.account = %(account)s and change.status = 'refused' and change.kind = any(%(kinds)s)
+    and change.planned_at >= greatest(%(since)s, now() - interval '30 days')
+    and change.planned_at < now() - interval '1 day'
+    and change.reason like 'waits: %%'
+    and (change.kind <> 'accept' or line.state is null or line.state = 1)
+    and not exists (
+        select 1
+        from backmarket.changes as newer
+        where
+            newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
+            and newer.market = change.market and newer.change_id > change.change_id
+            and newer.status <> 'superseded'
+    )
+order by change.planned_at
+limit %(most)s

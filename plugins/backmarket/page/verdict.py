@@ -1,0 +1,72 @@
+"""Says in one sentence how things stand: is it working, and does anything wait for a person?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a verdict is reached by.
+
+    :param problem: why the database cannot be read; empty where it can.
+    :param token_valid: what the last check of the token found; None before the first.
+    :param is_enabled: whether the main switch is on.
+    :param is_dry_run: whether changes are only recorded.
+    :param failed: tasks that failed in the newest run of their DAG.
+    :param stopped: DAGs that should run and do not.
+    :param waiting: all that waits for a person, failed tasks and stopped DAGs included.
+    """
+
+    problem: str
+    token_valid: bool | None
+    is_enabled: bool
+    is_dry_run: bool
+    failed: int
+    stopped: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How things stand.
+
+    :param level: ``bad``: something does not work; ``warn``: a person should look; ``off``: it is not to work now.
+    """
+
+    level: Literal["good", "warn", "bad", "off"]
+    headline: str
+    text: str
+
+
+def verdict(standing: Standing) -> Verdict:
+    """Return the most pressing thing to know; everything else stands below it on the page."""
+    if standing.problem:
+        return Verdict("bad", "The database cannot be read", standing.problem)
+    if standing.token_valid is False:
+        text = "Put a new one into the connection under Admin → Connections, then run backmarket_account."
+        return Verdict("bad", "Back Market refuses the token", text)
+    if not standing.is_enabled:
+        return Verdict("off", "Switched off", "Nothing is read from Back Market and nothing is sent.")
+    if standing.failed:
+        return Verdict("bad", f"{_count(standing.failed, 'task')} failed", _waiting(standing.waiting))
+    if standing.stopped:
+        return Verdict("bad", f"{_count(standing.stopped, 'DAG')} not running", _waiting(standing.waiting))
+    if standing.is_dry_run:
+        return Verdict("off", "Dry run", "Every change is planned and recorded, none is sent.")
+    if standing.waiting:
+        text = "Everything that is switched on works. What waits for you is listed below."
+        return Verdict("warn", f"{_count(standing.waiting, 'thing')} to look at", text)
+    if standing.token_valid is None:
+        text = "Nothing has run yet. Start backmarket_account to check the token."
+        return Verdict("off", "Ready to start", text)
+    return Verdict("good", "All is well", "Everything that is switched on works, and nothing waits for you.")
+
+
+def _waiting(number: int) -> str:
+    return f"{_count(number, 'thing')} in all to look at, listed below."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

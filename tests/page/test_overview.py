@@ -1,0 +1,263 @@
+"""The page shows what is known, never more than a person may see, and never a trace."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.warehouse.ledger import Ledger, PlannedChange
+from tests.page.given import add_orders, add_settlement_lines, form_token, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+    from starlette.testclient import TestClient
+
+    SignIn = Callable[..., TestClient]
+
+HOSTILE_SKU = '<script>alert("x")</script>'
+
+
+def test_an_empty_database_says_nothing_yet(signed_in: SignIn, warehouse_uri: str) -> None:
+    """Before the first run there is no table at all; the page says so, and its stories too."""
+    viewer = signed_in("viewer")
+    page = viewer.get("/backmarket/")
+    assert page.status_code == 200
+    assert "Nothing yet." in page.text
+    assert "Nothing waits for you." in page.text
+    assert "not checked" in page.text
+    for story in ("orders/1", "skus/A"):
+        answer = viewer.get(f"/backmarket/{story}")
+        assert answer.status_code == 404
+        assert "<h1>" in answer.text
+
+
+@pytest.mark.parametrize("path", ["", "orders/1", "skus/A"])
+def test_a_database_that_is_down_gives_a_clear_page(
+    signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """It says which connection, what to do, and that nothing is lost; never a trace or a password."""
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://user:s3cr3t@127.0.0.1:1/nothing")
+    answer = signed_in("viewer").get(f"/backmarket/{path}")
+    assert answer.status_code == 503
+    assert "backmarket_warehouse does not answer" in answer.text
+    assert "Nothing is lost" in answer.text
+    assert "Traceback" not in answer.text
+    assert "s3cr3t" not in answer.text
+
+
+def test_switches_work_while_the_database_is_down(signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wants to switch everything off must not depend on the database."""
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://user:pw@127.0.0.1:1/nothing")
+    op = signed_in("op")
+    token = form_token(op.get("/backmarket/").text)
+    op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "csrf": token})
+    assert stored("backmarket_enabled") == "true"
+
+
+def test_a_missing_connection_is_explained(signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh Airflow has no warehouse yet."""
+    monkeypatch.delenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", raising=False)
+    answer = signed_in("viewer").get("/backmarket/")
+    assert answer.status_code == 503
+    assert "There is no connection backmarket_warehouse yet" in answer.text
+
+
+def test_a_broken_schema_is_no_trace(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """A table of another version, or one without rights, ends in words."""
+    warehouse.execute("alter table backmarket.orders rename column country_code to elsewhere")
+    answer = signed_in("viewer").get("/backmarket/")
+    assert answer.status_code == 503
+    assert "refused or broke off: UndefinedColumn" in answer.text
+
+
+def test_the_account_card_says_where_the_account_stands(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Platform, token, last check, requests and SKU lines used, as the limits that all workers share count them."""
+    from pyrate_limiter import RateItem
+
+    from backmarket.api.throttle import GENERAL_RATES
+    from backmarket.warehouse.rate_limit import open_pool, shared_bucket
+    from backmarket.warehouse.sku_line_budget import open_sku_line_budget
+
+    warehouse.execute(
+        "insert into backmarket.accounts (account, host, token_fingerprint, platform, token_valid, checked_at) "
+        "values ('default', 'www.backmarket.fr', 'f', 'EU', true, now() - interval '3 hours')"
+    )
+    with open_pool("backmarket_warehouse") as pool:
+        shared_bucket(pool, "default", "general", GENERAL_RATES).put(RateItem("general", 0, 7))
+        warehouse.execute("update backmarket.ratelimit___default_general set item_timestamp = now()")
+    with open_sku_line_budget("backmarket_warehouse", "default") as budget:
+        budget.take(450)
+    viewer = signed_in("viewer")
+    page = viewer.get("/backmarket/").text
+    assert '<p class="figure good">valid</p>' in page
+    assert "3 hours ago" in page
+    assert "www.backmarket.fr" in page
+    assert "7<small> of 195</small>" in page
+    assert "1,500<small> of 1,950</small>" in page
+    warehouse.execute("update backmarket.accounts set token_valid = false")
+    assert "Back Market refuses the token" in viewer.get("/backmarket/").text
+
+
+def test_several_accounts_have_a_page_each(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Each links to the other, and its links stay with it."""
+    warehouse.execute(
+        "insert into backmarket.accounts (account, host, token_fingerprint) "
+        "values ('default', 'www.backmarket.fr', 'f'), ('us', 'www.backmarket.com', 'g')"
+    )
+    ledger = Ledger(warehouse, "us", "quantity")
+    ledger.plan([PlannedChange(f"U-{n}", {}, status="refused", reason="no") for n in range(9)], run_id="r")
+    viewer = signed_in("viewer")
+    assert "Changes refused" not in viewer.get("/backmarket/").text
+    page = viewer.get("/backmarket/?account=us").text
+    assert '<a href="/backmarket/?account=default">default</a>' in page
+    assert '<a href="/backmarket/skus/U-8?account=us">U-8</a>' in page
+    assert '<a href="/backmarket/needs/refused?account=us">Show all 9' in page
+
+
+def test_what_is_switched_on_and_does_not_run_is_told(
+    signed_in: SignIn, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DAG that is paused, or that Airflow could not read: the switch alone would say that all is well."""
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ENABLED", "on")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "on")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_PRICES_UPLOAD", "on")
+    with create_session() as session:
+        session.merge(DagBundleModel(name="tests"))
+        session.flush()
+        session.add(DagModel(dag_id="backmarket_orders", bundle_name="tests", is_paused=True, is_stale=False))  # type: ignore[no-untyped-call]
+    try:
+        page = signed_in("viewer").get("/backmarket/").text
+    finally:
+        with create_session() as session:
+            session.execute(delete(DagModel).where(DagModel.dag_id == "backmarket_orders"))
+    assert "2 DAGs not running" in page
+    assert "paused: unpause it" in page
+    assert "Airflow has not read its file" in page
+    assert "backmarket_settlements" not in page[: page.index("What runs")]
+
+
+def test_names_from_outside_are_only_text(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """A SKU, a market or a reason with markup in it shows as it is written."""
+    ledger = Ledger(warehouse, "default", "accept")
+    ledger.plan([PlannedChange(HOSTILE_SKU, {}, status="refused", reason=HOSTILE_SKU)], run_id="run")
+    add_orders(warehouse, 3)
+    warehouse.execute("update backmarket.orders set country_code = %s", [HOSTILE_SKU])
+    warehouse.execute("update backmarket.order_lines set sku = %s, product = %s", [HOSTILE_SKU, HOSTILE_SKU])
+    op = signed_in("op")
+    for path in ("", "orders/1", "skus/%3Cscript%3Ealert(%22x%22)%3C%2Fscript%3E", "skus/unknown%3Cscript%3E"):
+        answer = op.get(f"/backmarket/{path}")
+        assert answer.status_code in {200, 404}
+        assert "<script>" not in answer.text.replace('<script src="', "")
+        assert "&lt;script" in answer.text
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_the_page_tells_what_needs_a_person(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Late orders, refused changes and what was not understood, each with its reason and a way on."""
+    add_orders(warehouse, 2000)
+    warehouse.execute(
+        "insert into backmarket.quarantine (account, entity, key, document, reason) values "
+        "('default', 'order', '77', '{\"email\": \"jane@example.com\"}', 'price: not a number')"
+    )
+    page = signed_in("viewer").get("/backmarket/").text
+    assert "Orders overdue" in page
+    assert "accepted, not shipped" in page
+    assert "no stock" in page
+    assert '<a href="/backmarket/orders/1000">1000</a>' in page
+    assert "price: not a number" in page
+    assert "jane@example.com" not in page
+
+
+def test_only_what_a_person_can_change_is_called_refused(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """What goes by itself is told after a day; an order that is over, no more."""
+    add_orders(warehouse, 3)
+    identifiers = Ledger(warehouse, "default", "imei")
+    identifiers.plan([PlannedChange("1000001", {}, status="refused", reason="waits: not yet")], run_id="r")
+    acceptances = Ledger(warehouse, "default", "accept")
+    acceptances.plan([PlannedChange("1000002", {}, status="refused", reason="stock: none")], run_id="r")
+    viewer = signed_in("viewer")
+    page = viewer.get("/backmarket/").text
+    assert "waits: not yet" not in page
+    assert "stock: none" not in page
+    warehouse.execute("update backmarket.changes set planned_at = now() - interval '25 hours'")
+    page = viewer.get("/backmarket/").text
+    assert "Waiting for more than a day" in page
+    assert "waits: not yet" in page
+    assert "Changes refused" not in page
+
+
+def test_a_refused_change_leads_to_the_log_of_its_task(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Of the run that decided about it, which need not be the newest."""
+    prices = Ledger(warehouse, "default", "price")
+    refused = PlannedChange("A", {}, "fr-fr", status="refused", reason="too dear")
+    prices.plan([refused], run_id="manual__2026-11-01T00:00:00+00:00")
+    page = signed_in("viewer").get("/backmarket/").text
+    run = "manual__2026-11-01T00%3A00%3A00%2B00%3A00"
+    assert f'href="/dags/backmarket_inventory_prices/runs/{run}/tasks/prices_upload"' in page
+
+
+def test_all_that_waits_can_be_listed(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """The page shows the first few of each kind and leads to the rest; who may not see them gets none."""
+    moves = [
+        PlannedChange(f"S-{n}", {"price": "60", "old_price": "100", "currency": "EUR"}, "fr-fr", "awaiting_approval")
+        for n in range(30)
+    ]
+    Ledger(warehouse, "default", "price").plan(moves, run_id="r")
+    viewer = signed_in("viewer")
+    page = viewer.get("/backmarket/").text
+    assert "fr-fr · 100 → 60 EUR (-40.0 %)" in page
+    assert '<a href="/backmarket/needs/approvals">Show all 30' in page
+    listed = viewer.get("/backmarket/needs/approvals").text
+    assert listed.count("fr-fr · 100 → 60 EUR") == 30
+    assert "Nothing of this kind" in viewer.get("/backmarket/needs/late").text
+    assert viewer.get("/backmarket/needs/nonsense").status_code == 404
+
+
+def test_settlements_and_stock_are_told(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Open differences and stock findings, the order's lines of statements, and the net by week."""
+    add_orders(warehouse, 10)
+    add_settlement_lines(warehouse, 10)
+    warehouse.execute(
+        """
+        insert into backmarket.settlement_findings (
+            account, kind, subject, order_id, day, expected, actual, currency, detail, documents, status
+        ) values (
+            'default', 'sale_amount_difference', 'order 7', 7, current_date, 199.90, 189.90, 'EUR', 'ten less', '[]',
+            'open'
+        )
+        """
+    )
+    warehouse.execute(
+        "insert into backmarket.inventory_findings (account, kind, sku, detail) "
+        "values ('default', 'stock_stale', 'SKU-9', 'counted three days ago')"
+    )
+    warehouse.execute(
+        "insert into backmarket.settlement_reports (account, run_id, first_day, last_day, html) "
+        "values ('default', 'run', current_date, current_date, '')"
+    )
+    viewer = signed_in("viewer")
+    page = viewer.get("/backmarket/").text
+    assert "sale amount difference · expected 199.90 EUR · found 189.90 EUR" in page
+    assert "counted three days ago" in page
+    assert "EUR <b>1,700.00</b>" in page
+    story = viewer.get("/backmarket/orders/7").text
+    assert "sale of an iPhone" in story
+    assert "ten less" in story
+
+
+def test_no_address_leads_outside(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """No script, font, image or link of another host."""
+    add_orders(warehouse, 100)
+    page = signed_in("op").get("/backmarket/").text
+    addresses = re.findall(r'(?:href|src|action)="([^"]*)"', page)
+    assert len(addresses) > 5
+    assert [address for address in addresses if not address.startswith(("/", "#"))] == []

@@ -1,0 +1,140 @@
+"""The story of an order and of a SKU, and the ways to them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.warehouse.ledger import Ledger, PlannedChange
+from tests.page.given import add_orders, add_settlement_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+    from starlette.testclient import TestClient
+
+    SignIn = Callable[..., TestClient]
+
+
+def test_an_order_tells_its_story(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """What Back Market said, what was sent and how that ended, by time, without a word about the customer."""
+    add_orders(warehouse, 1000)
+    warehouse.execute(
+        "insert into backmarket.order_addresses (account, order_id, kind, first_name, email) "
+        "values ('default', 500, 'shipping', 'Jane', 'jane@example.com')"
+    )
+    story = signed_in("viewer").get("/backmarket/orders/500")
+    assert story.status_code == 200
+    assert "to ship" in story.text
+    assert "accept confirmed" in story.text
+    assert "199.90 EUR" in story.text
+    assert "Jane" not in story.text
+    assert "jane@" not in story.text
+
+
+def test_everything_about_an_order_is_told_by_time(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Documents, also one that was not understood, what the seller shipped, changes, statements and differences."""
+    add_orders(warehouse, 10)
+    add_settlement_lines(warehouse, 10)
+    warehouse.execute(
+        "insert into backmarket.quarantine (account, entity, key, document, reason, last_seen_at) "
+        "values ('default', 'order', '7', '{}', 'price: not a number', now() + interval '1 hour')"
+    )
+    warehouse.execute(
+        "insert into seller.shipments (order_id, tracking_number, shipper, shipped_at) "
+        "values (7, 'T-1', 'dhl', now() + interval '2 hours')"
+    )
+    tracking = Ledger(warehouse, "default", "tracking")
+    tracking.plan([PlannedChange("7", {"order_id": 7}, status="refused", reason="unknown carrier")], run_id="run")
+    warehouse.execute("update backmarket.changes set planned_at = now() + interval '3 hours' where kind = 'tracking'")
+    warehouse.execute(
+        """
+        insert into backmarket.settlement_findings (
+            account, kind, subject, order_id, day, currency, detail, documents, status, opened_at
+        ) values (
+            'default', 'fee_difference', 'order 7', 7, current_date, 'EUR', 'ten less', '[]', 'open',
+            now() + interval '4 hours'
+        )
+        """
+    )
+    story = signed_in("viewer").get("/backmarket/orders/7").text
+    told = ["ten less", "unknown carrier", "T-1", "price: not a number", "first downloaded", "sale of an iPhone"]
+    assert sorted(told, key=story.index) == told
+    assert f"{datetime.now(UTC) - timedelta(days=7):%Y-%m-%d}</time></td>" in story
+
+
+def test_settlements_are_told_only_to_who_may_see_them(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads orders alone sees no money of statements."""
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    add_orders(warehouse, 10)
+    add_settlement_lines(warehouse, 10)
+    monkeypatch.setattr(
+        SimpleAuthManager, "is_authorized_dag", lambda _, *, details, **__: details.id == "backmarket_orders"
+    )
+    story = signed_in("viewer").get("/backmarket/orders/7")
+    assert story.status_code == 200
+    assert "sale of an iPhone" not in story.text
+
+
+def test_a_sku_tells_its_story(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Stock, the plan's arithmetic, prices, what was sent and what was sold, in whatever case of letters."""
+    add_orders(warehouse, 1000)
+    listing = "00000000-0000-0000-0000-000000000007"
+    warehouse.execute("insert into seller.stock (sku, quantity, counted_at) values ('sku-7', 41, now())")
+    warehouse.execute("insert into seller.prices values ('default', 'SKU-7', 'fr-fr', 180, 'EUR', 150)")
+    warehouse.execute(
+        "insert into backmarket.listings (account, id, sku, title, title_market, quantity, first_seen_at, read_at) "
+        "values ('default', %s, 'SKU-7', 'an iPhone', 'fr-fr', 30, now(), now())",
+        [listing],
+    )
+    warehouse.execute(
+        "insert into backmarket.listing_offers (account, id, market, price, currency, publication_state, document, "
+        "first_seen_at, read_at) values ('default', %s, 'fr-fr', 199, 'EUR', 2, '{}', now(), now())",
+        [listing],
+    )
+    warehouse.execute(
+        "insert into backmarket.inventory values "
+        "('default', 'SKU-7', %s, 41, 3, 1, 2, 30, 37, 29, 30, 'waits for a fresh count', now())",
+        [listing],
+    )
+    quantities = Ledger(warehouse, "default", "quantity")
+    quantities.plan([PlannedChange("SKU-7", {"quantity": 39})], run_id="run")
+    (change,) = quantities.planned()
+    quantities.mark_sent([change.change_id])
+    quantities.settle([change.change_id], "confirmed")
+    viewer = signed_in("viewer")
+    story = viewer.get("/backmarket/skus/SKU-7").text
+    words = re.sub(r"<[^>]*>", " ", story)
+    plain = " ".join(words.split())
+    arithmetic = "41 on the shelf - 3 reserved by orders - 1 held = 37 sellable - 2 safety ≤ 30 maximum 30 wanted"
+    assert arithmetic in plain.replace("\N{MINUS SIGN}", "-")
+    assert "waits for a fresh count" in plain
+    assert "Last sent 39" in plain
+    assert "Sold in 30 days 1" in plain
+    assert "fr-fr an iPhone online 30 199 EUR 180 EUR 150" in plain
+    assert "1 sold" in plain
+    assert 'href="/backmarket/orders/7"' in story
+    assert "39 units" in plain
+    assert "41 on the shelf" in " ".join(re.sub(r"<[^>]*>", " ", viewer.get("/backmarket/skus/sku-7").text).split())
+
+
+@pytest.mark.parametrize("wanted", ["999999999999999999999999999", "-1", "1e3", "abc", "%00"])
+def test_an_address_that_leads_nowhere_is_a_page(signed_in: SignIn, warehouse_uri: str, wanted: str) -> None:
+    """Whatever is typed as an order's number."""
+    answer = signed_in("viewer").get(f"/backmarket/orders/{wanted}")
+    assert answer.status_code == 404
+    assert "<h1" in answer.text
+
+
+def test_the_search_field_leads_to_a_story(signed_in: SignIn, warehouse_uri: str) -> None:
+    """A number is an order, anything else a SKU, however it is written."""
+    viewer = signed_in("viewer")
+    assert viewer.get("/backmarket/orders?q= 123 ").headers["location"] == "/backmarket/orders/123"
+    assert viewer.get("/backmarket/orders?q=A/1 b").headers["location"] == "/backmarket/skus/A%2F1%20b"

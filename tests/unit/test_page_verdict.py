@@ -1,0 +1,33 @@
+"""The sentence at the top of the page: the most pressing thing to know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from backmarket.page.verdict import Standing, verdict
+
+WELL = Standing(problem="", token_valid=True, is_enabled=True, is_dry_run=False, failed=0, stopped=0, waiting=0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "level", "headline"),
+    [
+        ({}, "good", "All is well"),
+        ({"waiting": 1}, "warn", "1 thing to look at"),
+        ({"waiting": 1200}, "warn", "1,200 things to look at"),
+        ({"token_valid": None}, "off", "Ready to start"),
+        ({"is_dry_run": True, "waiting": 3}, "off", "Dry run"),
+        ({"stopped": 1, "is_dry_run": True}, "bad", "1 DAG not running"),
+        ({"failed": 2, "stopped": 1, "waiting": 3}, "bad", "2 tasks failed"),
+        ({"is_enabled": False, "failed": 2}, "off", "Switched off"),
+        ({"token_valid": False, "is_enabled": False}, "bad", "Back Market refuses the token"),
+        ({"problem": "no answer", "token_valid": False}, "bad", "The database cannot be read"),
+    ],
+)
+def test_the_most_pressing_thing_comes_first(changed: dict[str, object], level: str, headline: str) -> None:
+    """What keeps everything from working, then what keeps a part, then what waits."""
+    found = verdict(replace(WELL, **changed))  # type: ignore[arg-type]
+    assert (found.level, found.headline) == (level, headline)
+    assert found.text
