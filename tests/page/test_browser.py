@@ -5,26 +5,33 @@ Set ``SCREENSHOTS=1`` to renew the pictures in docs/images. Skipped where no Chr
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, TypeVar
 
+import psycopg
 import pytest
 
 from local.airflow_api import AirflowApi
 from local.airflow_env import load_secrets
+from local.demo import STEPS
 from local.settings import StackSettings, free_port
 from local.stack import running_stack
+from sandbox.remote import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Frame, Page
 
     from local.stack import Stack
 
+T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -47,10 +54,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> StackSettings:
 
 @pytest.fixture(scope="module")
 def stack(settings: StackSettings) -> Iterator[Stack]:
-    """The whole stack, with orders in it."""
+    """The whole stack, with orders and listings in it; for pictures with everything that the demo does."""
     with running_stack(settings) as running:
-        for dag_id in ("backmarket_account", "backmarket_orders"):
-            _run(running, dag_id)
+        for step in STEPS if os.environ.get("SCREENSHOTS") else STEPS[:3]:
+            if step.before:
+                step.before(running)
+            _run(running, step.dag_id)
         yield running
 
 
@@ -95,7 +104,6 @@ def test_the_page_is_found_under_browse(stack: Stack, airflow: Page) -> None:
         airflow.wait_for_timeout(1_000)
         frame = _open(stack, airflow)
     assert "success" in row
-    _picture(airflow, "page-light")
 
 
 def test_the_page_follows_airflows_theme(stack: Stack, airflow: Page) -> None:
@@ -103,14 +111,8 @@ def test_the_page_follows_airflows_theme(stack: Stack, airflow: Page) -> None:
     frame = _open(stack, airflow)
     grounds = []
     for theme in ("light", "dark"):
-        airflow.evaluate(
-            "theme => { const root = document.documentElement;"
-            " root.classList.remove('light', 'dark'); root.classList.add(theme); root.style.colorScheme = theme; }",
-            theme,
-        )
-        frame.wait_for_selector(f"html[data-theme={theme}]", state="attached")
+        _choose_theme(airflow, frame, theme)
         grounds.append(frame.evaluate("getComputedStyle(document.body).backgroundColor"))
-    _picture(airflow, "page-dark")
     assert grounds[0] != grounds[1]
 
 
@@ -136,10 +138,50 @@ def test_a_link_leads_out_of_the_frame(stack: Stack, airflow: Page) -> None:
     airflow.get_by_text("order_download_gate").first.wait_for()
 
 
+def test_a_price_move_is_approved_where_the_page_leads(stack: Stack, settings: StackSettings, airflow: Page) -> None:
+    """From the page to the form in Airflow; what is selected there goes out with the next run, the rest does not."""
+    approved, refused = _ask_for_two_large_moves(stack)
+    frame = _open(stack, airflow)
+    for theme in ("light", "dark"):
+        _choose_theme(airflow, frame, theme)
+        _picture(airflow, f"page-{theme}")
+    _choose_theme(airflow, frame, "light")
+    frame.get_by_role("link", name="Answer in Airflow").click()
+    airflow.wait_for_url("**/tasks/price_approval/required_actions")
+    airflow.get_by_text("Which may go out?").first.wait_for()
+    airflow.get_by_role("cell", name=approved[0]).first.wait_for()
+    airflow.get_by_role("combobox").last.click()
+    airflow.keyboard.type(f"{approved[0]} fr-fr")
+    airflow.get_by_role("option", name=f"{approved[0]} fr-fr").click()
+    airflow.get_by_role("button", name="Respond").click()
+    sandbox = Sandbox(settings.sandbox_url)
+    _until(lambda: _price(sandbox, approved[0]) == approved[2])
+    assert _price(sandbox, refused[0]) == refused[1]
+    reason = _until(lambda: _refusal(stack, refused[0]))
+    assert "a person refused it" in reason
+    frame = _open(stack, airflow)
+    assert frame.get_by_role("link", name="Answer in Airflow").count() == 0
+
+
+def test_a_failed_task_leads_to_its_log(stack: Stack, settings: StackSettings, airflow: Page) -> None:
+    """The token is revoked: the page says so first, and its link leads to what happened and what to do."""
+    sandbox = Sandbox(settings.sandbox_url)
+    sandbox.fault("401", times=1000)
+    try:
+        assert _run(stack, "backmarket_account")["account_check"] == "failed"
+        frame = _open(stack, airflow)
+        frame.get_by_role("heading", name="Back Market refuses the token").wait_for()
+        frame.get_by_role("link", name="account_check").click()
+        airflow.wait_for_url("**/dags/backmarket_account/runs/*/tasks/account_check**")
+        airflow.get_by_text("Create a new token in the Back Office").first.wait_for()
+    finally:
+        sandbox.clear_faults()
+    _run(stack, "backmarket_account")
+    _open(stack, airflow).get_by_text("valid", exact=True).wait_for()
+
+
 def test_a_search_leads_to_an_orders_story(stack: Stack, airflow: Page) -> None:
     """By its number, and from the order on to its SKU."""
-    import psycopg
-
     with psycopg.connect(stack.warehouse_uri) as connection:
         found = connection.execute("select order_id, sku from backmarket.order_lines limit 1").fetchone()
     assert found is not None
@@ -165,29 +207,32 @@ def test_the_page_fits_a_phone(stack: Stack, airflow: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "told"),
-    [("wrong", "Create a new token in the Back Office"), ("", "The token is valid")],
-    ids=["a wrong token", "a good token"],
+    ("name", "host", "token", "told"),
+    [
+        ("wrong_token", "", "wrong", "Create a new token in the Back Office"),
+        ("wrong_platform", "https://www.backmarket.example", "any", "Platform is not an address of Back Market's"),
+        ("good", "", "", "The token is valid"),
+    ],
+    ids=lambda value: value if value.isidentifier() else "",
 )
 def test_the_test_button_tells_a_seller_where_they_stand(
-    stack: Stack, settings: StackSettings, airflow: Page, token: str, told: str
+    stack: Stack, settings: StackSettings, airflow: Page, name: str, host: str, token: str, told: str
 ) -> None:
     """The connection form, as Airflow draws it, and its Test button: in words that a seller understands."""
-    name = f"backmarket_{token or 'good'}"
     airflow.goto(f"{stack.url}/connections")
     airflow.get_by_role("button", name="Add Connection").click()
     form = airflow.get_by_role("dialog")
-    form.locator("input[name=connection_id]").fill(name)
+    form.locator("input[name=connection_id]").fill(f"backmarket_{name}")
     form.get_by_role("combobox").first.click()
     airflow.keyboard.type("Back Market")
     airflow.get_by_role("option", name="Back Market").click()
     form.get_by_text("Platform").wait_for()
-    form.locator("input[name=host]").fill(settings.sandbox_url)
+    form.locator("input[name=host]").fill(host or settings.sandbox_url)
     form.locator("input[name=password]").fill(token or load_secrets(settings.state)["sandbox_token"])
     form.locator("input[name=port]").fill("443")
     form.get_by_role("button", name="Save").click()
     form.wait_for(state="hidden")
-    row = airflow.get_by_role("row").filter(has_text=name)
+    row = airflow.get_by_role("row").filter(has_text=f"backmarket_{name}")
     row.get_by_role("button", name="Test Connection").click()
     airflow.get_by_text(told).first.wait_for()
 
@@ -202,14 +247,12 @@ def _frame(airflow: Page) -> Frame:
     assert element is not None
     frame = element.content_frame()
     assert frame is not None
-    frame.get_by_role("heading", name="Concerns").wait_for()
+    frame.get_by_role("heading", name="What runs").wait_for()
     return frame
 
 
 def _run(stack: Stack, dag_id: str) -> dict[str, str]:
     """Run a DAG to its end and return how each task ended."""
-    from time import monotonic, sleep
-
     api = AirflowApi(stack.url, stack.user, stack.password)
     deadline = monotonic() + 240
     run_id = ""
@@ -224,8 +267,69 @@ def _run(stack: Stack, dag_id: str) -> dict[str, str]:
     return tasks
 
 
+def _ask_for_two_large_moves(stack: Stack) -> list[tuple[str, Decimal, Decimal]]:
+    """Halve two prices, have them planned, and wait for the question; return SKU, old price and new price of each."""
+    with psycopg.connect(stack.warehouse_uri, autocommit=True) as connection:
+        connection.execute(_HALVE_TWO_PRICES)
+        _run(stack, "backmarket_inventory_prices")
+        return _until(lambda: connection.execute(_ASKED).fetchall())
+
+
+_HALVE_TWO_PRICES = """
+    insert into seller.prices (account, sku, market, price, currency)
+    select offer.account, listing.sku, offer.market, round(offer.price / 2, 2), offer.currency
+    from backmarket.listing_offers as offer
+    inner join backmarket.listings as listing on offer.account = listing.account and offer.id = listing.id
+    where
+        offer.market = 'fr-fr' and offer.price between 100 and offer.max_price
+        and not exists (select 1 from backmarket.price_approvals where status = 'asked')
+    order by listing.sku
+    limit 2
+    on conflict (account, sku, market) do update set price = excluded.price
+"""
+_ASKED = """
+    select sku, old_price, new_price
+    from backmarket.price_approvals
+    where market = 'fr-fr' and status = 'asked'
+    order by sku
+    limit 2
+"""
+
+
+def _price(sandbox: Sandbox, sku: str) -> Decimal:
+    return next(Decimal(each["offers"]["fr-fr"]["price"]) for each in sandbox.listings() if each["sku"] == sku)
+
+
+def _refusal(stack: Stack, sku: str) -> str:
+    query = "select reason from backmarket.changes where kind = 'price' and subject = %s and status = 'refused'"
+    with psycopg.connect(stack.warehouse_uri) as connection:
+        found = connection.execute(query, [sku]).fetchone()
+    return found[0] if found else ""
+
+
+def _until(look: Callable[[], T]) -> T:
+    """Wait for what the scheduler does by itself, at most two minutes."""
+    deadline = monotonic() + 120
+    while not (found := look()) and monotonic() < deadline:
+        sleep(0.5)
+    assert found
+    return found
+
+
+def _choose_theme(airflow: Page, frame: Frame, theme: str) -> None:
+    airflow.evaluate(
+        "theme => { const root = document.documentElement;"
+        " root.classList.remove('light', 'dark'); root.classList.add(theme); root.style.colorScheme = theme; }",
+        theme,
+    )
+    frame.wait_for_selector(f"html[data-theme={theme}]", state="attached")
+
+
 def _picture(page: Page, name: str) -> None:
-    """Keep a picture for the README, where that was asked for."""
+    """Keep a picture for the README, where that was asked for; in 64 colours, which is a quarter of the size."""
     if os.environ.get("SCREENSHOTS"):
+        from PIL import Image
+
         IMAGES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=IMAGES / f"{name}.png")
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        picture.quantize(64, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
