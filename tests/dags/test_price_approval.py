@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.operators.price_approval import NONE_OF_THEM, BackMarketPriceApprovalOperator
+from backmarket.operators.price_approval import ALL_OF_THEM, NONE_OF_THEM, BackMarketPriceApprovalOperator
 from backmarket.warehouse import price_approvals
+from backmarket.warehouse.ledger import Ledger, PlannedChange
 from tests.dags.test_inventory_prices import all_of, database, offered, price, priced, upload
 
 if TYPE_CHECKING:
@@ -115,6 +116,52 @@ def test_an_approval_holds_only_for_what_was_shown(
 def test_none_of_them_refuses_all(asked: list[price_approvals.Move]) -> None:
     """One tick says no to everything."""
     assert person_chose(NONE_OF_THEM) == {"approved": 0, "refused": 2, "expired": 0}
+
+
+def test_all_of_them_approves_all(asked: list[price_approvals.Move]) -> None:
+    """One tick says yes to everything."""
+    assert person_chose(ALL_OF_THEM) == {"approved": 2, "refused": 0, "expired": 0}
+
+
+def test_none_of_them_wins_over_what_else_is_selected(asked: list[price_approvals.Move]) -> None:
+    """An answer that contradicts itself sends nothing."""
+    chosen = (asked[0].option, ALL_OF_THEM, NONE_OF_THEM)
+    assert person_chose(*chosen) == {"approved": 0, "refused": 2, "expired": 0}
+
+
+def test_the_form_shows_what_is_asked_and_takes_no_sign_of_a_sku_for_markup(
+    database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old price, new price, change and reason of each move, in a table that no SKU can break."""
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    hostile = PlannedChange(
+        "A|B *c*\n[d](http://e)",
+        {"price": "60.00", "old_price": "100.00", "currency": "EUR"},
+        "fr-fr",
+        "awaiting_approval",
+        "a large move",
+    )
+    Ledger(database, "default", "price").plan([hostile], run_id="r")
+    monkeypatch.setattr(HITLOperator, "execute", lambda *_: None)
+    operator = BackMarketPriceApprovalOperator(task_id="price_approval")
+    context: Any = {"run_id": "r"}
+    operator.execute(context)
+    assert operator.subject == "Back Market (default): 1 large price change. Which may go out?"
+    assert operator.body is not None
+    *_, row = operator.body.splitlines()
+    assert row == r"| A\|B \*c\* \[d\](http://e) | fr-fr | 100.00 EUR | 60.00 EUR | -40.0 % | a large move |"
+    assert operator.options[-2:] == [ALL_OF_THEM, NONE_OF_THEM]
+
+
+def test_a_question_whose_run_was_deleted_is_put_again(
+    upload: Callable[..., Run], database: psycopg.Connection[Any], asked: list[price_approvals.Move]
+) -> None:
+    """Not while a person may still answer; after that the next run asks anew."""
+    assert upload().tasks["ask_for_price_approval"] == "skipped"
+    database.execute("update backmarket.price_approvals set asked_at = now() - interval '26 hours'")
+    assert upload().xcoms["ask_for_price_approval"] == 2
+    assert len(price_approvals.ask(database, "default", run_id="another")) == 2
 
 
 def test_without_a_question_the_dag_skips(
