@@ -73,6 +73,7 @@ def test_a_reader_of_one_dag_sees_that_one(
     assert page.status_code == 200
     assert "Orders in" not in page.text
     assert "Orders per day" not in page.text
+    assert "Settlement reports" not in page.text
     assert viewer.get("/backmarket/orders/1").status_code == 403
     assert viewer.get("/backmarket/skus/SKU-1").status_code == 403
 

@@ -248,6 +248,7 @@ def test_settlements_and_stock_are_told(signed_in: SignIn, warehouse: psycopg.Co
     page = viewer.get("/backmarket/").text
     assert "sale amount difference · expected 199.90 EUR · found 189.90 EUR" in page
     assert "counted three days ago" in page
+    assert '<a href="/backmarket/reports">Settlement reports</a>' in page
     assert "EUR <b>1,700.00</b>" in page
     story = viewer.get("/backmarket/orders/7").text
     assert "sale of an iPhone" in story

@@ -47,11 +47,10 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-# What stands beside the search field on every page: a name, and the address below the page's own.
-NAVIGATION: tuple[tuple[str, str], ...] = (("Overview", "/"),)
+# What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it.
+_NAVIGATION = (("Overview", "/", ""), ("Settlement reports", "/reports", SETTLEMENTS_DAG))
 
 _TEMPLATES.globals.update(
-    navigation=NAVIGATION,
     ago=words.ago,
     at=words.at,
     on=words.on,
@@ -69,8 +68,9 @@ def _session() -> Iterator[Session]:
         yield session
 
 
-def _readable(user: Annotated[BaseUser, Depends(get_user)]) -> frozenset[str]:
-    return access.readable_dags(user, dag_ids())
+def _readable(request: Request, user: Annotated[BaseUser, Depends(get_user)]) -> frozenset[str]:
+    readable = request.state.readable = access.readable_dags(user, dag_ids())
+    return readable
 
 
 User = Annotated[BaseUser, Depends(get_user)]
@@ -189,7 +189,7 @@ def show_sku(request: Request, sku: str, readable: Readable, account: str = "def
 def show_reports(request: Request, readable: Readable, account: str = "default") -> HTMLResponse:
     """The settlement reports there are, and a form for one of any period."""
     _require(readable, SETTLEMENTS_DAG)
-    return _render(request, "reports.html", page=reports.list_reports(account))
+    return _render(request, "reports.html", page=reports.list_reports(account), account=account)
 
 
 def show_report_of_run(run_id: str, readable: Readable, account: str = "default") -> HTMLResponse:
@@ -233,7 +233,13 @@ def _require(readable: frozenset[str], dag_id: str) -> None:
 
 def _render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     root: str = request.scope.get("root_path", "")
-    here = {"root": root, "airflow": root.removesuffix(_PREFIX), "path": request.url.path.removeprefix(root)}
+    readable: frozenset[str] = getattr(request.state, "readable", frozenset())
+    here = {
+        "root": root,
+        "airflow": root.removesuffix(_PREFIX),
+        "path": request.url.path.removeprefix(root),
+        "navigation": [(name, address) for name, address, dag_id in _NAVIGATION if not dag_id or dag_id in readable],
+    }
     html = _TEMPLATES.get_template(template).render(**{"account": "default", **here, **values})
     return HTMLResponse(html, status_code=status)
 
