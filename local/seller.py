@@ -104,7 +104,7 @@ _SET_PRICES = """
         offer.currency
     from backmarket.listing_offers as offer
     inner join backmarket.listings as listing on offer.account = listing.account and offer.id = listing.id
-    where offer.price is not null and listing.sku is not null and offer.gone_at is null
+    where offer.price > 0 and listing.sku is not null and offer.gone_at is null
     on conflict (account, sku, market) do nothing
 """
 
