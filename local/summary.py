@@ -43,29 +43,48 @@ _CATALOG = """
     order by sku
 """
 _QUANTITIES = """
-    select sku, stock, reserved, held, safety_qty, coalesce(max_qty::text, '-'), shown, wanted
-    from backmarket.inventory
-    where shown <> wanted
-    order by wanted, sku
-    limit 12
-"""
-_PRICES = """
-    select change.subject, change.market, before.price, change.payload ->> 'price', replace(change.status, '_', ' ')
+    select
+        plan.sku, plan.stock, plan.reserved, plan.held, plan.safety_qty, coalesce(plan.max_qty::text, '-'),
+        before.quantity, change.payload ->> 'quantity'
     from backmarket.changes as change
+    inner join backmarket.inventory as plan on plan.account = change.account and plan.sku = change.subject
     left join lateral (
-        select offer.price
+        select offer.quantity
         from backmarket.listing_offer_history as offer
         where
             offer.account = change.account
             and offer.id = (change.payload ->> 'id')::uuid
-            and offer.market = change.market
-            and offer.changed_at < coalesce(change.sent_at, now())
+            and offer.changed_at < change.sent_at
         order by offer.changed_at desc
         limit 1
     ) as before on true
-    where change.kind = 'price'
-    order by change.status, change.change_id desc
-    limit 10
+    where change.kind = 'quantity' and change.status = 'confirmed'
+    order by change.change_id desc
+    limit 12
+"""
+# Some of each status, or the most frequent would hide the others.
+_PRICES = """
+    select subject, market, old_price, new_price, replace(status, '_', ' ')
+    from (
+        select
+            change.subject, change.market, before.price as old_price, change.payload ->> 'price' as new_price,
+            change.status, row_number() over (partition by change.status order by change.change_id desc) as place
+        from backmarket.changes as change
+        left join lateral (
+            select offer.price
+            from backmarket.listing_offer_history as offer
+            where
+                offer.account = change.account
+                and offer.id = (change.payload ->> 'id')::uuid
+                and offer.market = change.market
+                and offer.changed_at < coalesce(change.sent_at, now())
+            order by offer.changed_at desc
+            limit 1
+        ) as before on true
+        where change.kind = 'price' and change.status <> 'superseded'
+    ) as changes
+    where place <= 6
+    order by status, place
 """
 _ORDERS_OUT = """
     select kind, replace(status, '_', ' '), count(*)

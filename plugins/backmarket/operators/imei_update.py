@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.order_changes import BackMarketOrderChangesOperator
-from backmarket.rules.identifiers import Identifiers, judge_identifiers, still_missing
+from backmarket.rules.identifiers import GOES_WITH_SHIPMENT, Identifiers, judge_identifiers, still_missing
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -51,17 +51,21 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ShippingSetti
         from backmarket.warehouse.ledger import PlannedChange
 
         refused = refused_lately(connection, self.account, "imei", since=EVER)
-        changes = []
+        changes, with_shipment = [], 0
         for each in judge_devices(connection, self.account, ships_with_order=settings.tracking_upload).values():
             payload = _payload(each)
             if each.decision.verdict == "done" or refused_already(refused, each.subject, payload):
                 continue
-            if each.decision.verdict == "send":
+            if each.decision == GOES_WITH_SHIPMENT:
+                with_shipment += 1
+            elif each.decision.verdict == "send":
                 status = "dry_run" if settings.dry_run else "planned"
                 changes.append(PlannedChange(each.subject, payload, status=status))  # type: ignore[arg-type]
             else:
                 self.log.warning("Device of order %d, line %s: %s", each.order_id, each.subject, each.decision.reason)
                 changes.append(PlannedChange(each.subject, payload, status="refused", reason=each.decision.reason))
+        if with_shipment:
+            self.log.info("%d identifiers go out with their orders' shipments.", with_shipment)
         return changes
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Collection
 
+GOES_WITH_SHIPMENT = wait("it goes out with the order's shipment")
+"""Nothing to be done about it here: the change of the shipment carries it."""
+
 _IMEI_LENGTH = 15
 _WITHOUT_CHECK_DIGIT = 14
 _LONGEST_SERIAL = 50
@@ -139,7 +142,7 @@ def judge_device(
         others = ", ".join(map(str, sorted(set(lines_with_imei) - {line.orderline_id})))
         return refuse(f"this IMEI also belongs to order line {others}")
     if ships_with_order and order.is_single_unit and not order.is_backship and line.state == ACCEPTED:
-        return wait("it goes out with the order's shipment")
+        return GOES_WITH_SHIPMENT
     return SEND
 
 
