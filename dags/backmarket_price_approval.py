@@ -10,7 +10,7 @@ what you want: a move whose old or new price has changed since is put to you aga
 without an answer within `backmarket_price_approval_hours` all expire; both stand in `backmarket.changes`.
 
 Nothing waits for this DAG but the moves themselves. It is safe to clear, or to delete a run: its questions are put
-again, at the latest when the time to answer them is over.
+again, at the latest when the time to answer them is over. `airflow dags test` waits for an answer like any run.
 """
 
 from __future__ import annotations

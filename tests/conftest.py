@@ -26,6 +26,7 @@ os.environ.update(
     AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(STATE / "logs"),
     AIRFLOW__API_AUTH__JWT_SECRET="a secret of the tests, long enough for the algorithm that signs sessions in Airflow",
     AIRFLOW__BACKMARKET__RETRY_DELAY_SECONDS="0",
+    AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS="0",
 )
 
 if TYPE_CHECKING:

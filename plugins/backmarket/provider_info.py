@@ -15,6 +15,10 @@ SCHEDULES = {
 }
 
 WAITS = {
+    "in_flight_seconds": (
+        "30",
+        "how long a request of a killed run may be on its way: it is read back only then",
+    ),
     "batch_wait_seconds": ("300", "how long a run waits for a batch of new listings before it leaves it to the next"),
     "batch_deadline_seconds": ("2700", "how long a batch may take, and what a lost one changed may show"),
     "price_batch_wait_seconds": ("120", "how long a run waits for a batch of prices before it leaves it to the next"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from backmarket.api.client import BackMarketClient
 from backmarket.api.errors import RefusedError
+from backmarket.hooks.backmarket import BackMarketHook
+from backmarket.warehouse import sql
+from backmarket.warehouse.ledger import Ledger, PlannedChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import psycopg
 
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run
@@ -256,3 +259,52 @@ def test_a_token_revoked_half_way_sends_nothing_more(
     assert accept().state == "success"
     assert [_states(connected, order) for order in orders] == [[2]] * 3
     assert len(_writes(connected)) == 3
+
+
+def test_what_a_killed_run_sent_is_given_time_to_arrive(
+    accept: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The request is still at work when the next run begins: read too early, it would be sent a second time."""
+    order = _order(connected, (SKU, 1, 1))
+    _stock(database, SKU, 5)
+    line_id = order["orderlines"][0]["id"]
+    payload = {"order_id": order["order_id"], "sku": SKU, "orderline_id": line_id, "quantity": 1}
+    ledger = Ledger(database, "default", "accept")
+    ledger.plan([PlannedChange(str(line_id), payload)], run_id="killed")
+    ledger.mark_sent(change.change_id for change in ledger.planned())
+    monkeypatch.setenv("AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS", "8")
+    killed = BackMarketClient(BackMarketHook(warehouse_conn_id=None).config)
+    arrives = threading.Timer(4, killed.update_order, [order["order_id"], 2], {"sku": SKU})
+    arrives.start()
+    run = accept()
+    arrives.join()
+    killed.close()
+    assert run.state == "success"
+    assert _writes(connected) == [(f"/ws/orders/{order['order_id']}", 2, SKU)]
+    assert len(connected.journal("POST")) == 1
+    assert [status for status, _ in _ledger(database, order)] == ["confirmed"]
+
+
+def test_two_processes_take_turns(
+    accept: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], warehouse_uri: str
+) -> None:
+    """While one process changes orders, another of the same kind waits for it."""
+    order = _order(connected, (SKU, 1, 1))
+    _stock(database, SKU, 5)
+    other = psycopg.connect(warehouse_uri, autocommit=True)
+    other.execute(sql.statement("changes/lock_kind"), {"account": "default", "kind": "accept"})
+    states_at_its_end: list[list[int]] = []
+
+    def end() -> None:
+        states_at_its_end.append(_states(connected, order))
+        other.close()
+
+    ends = threading.Timer(6, end)
+    ends.start()
+    assert accept().state == "success"
+    ends.join()
+    assert states_at_its_end == [[1]]
+    assert _states(connected, order) == [2]

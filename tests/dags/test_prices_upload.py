@@ -201,6 +201,24 @@ def test_a_batch_that_never_ends_holds_nothing_up(
     assert statuses(database) == {"confirmed": 20}
 
 
+def test_a_report_that_cannot_be_read_blocks_nothing_for_good(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    wanted: dict[tuple[str, str], Decimal],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The batch failed and nobody is told: its prices wait until the deadline and then go one by one."""
+    monkeypatch.setenv("AIRFLOW__BACKMARKET__PRICE_BATCH_WAIT_SECONDS", "0.5")
+    connected.fault("batch_fails", method="POST", path_prefix="/ws/listings", times=2)
+    connected.fault("html_200", path_prefix="/ws/tasks", times=None)
+    assert upload().xcoms["price_batch_results"]["unknown"] == 20
+    database.execute("update backmarket.changes set sent_at = sent_at - interval '1 hour'")
+    assert upload().state == "success"
+    assert offered(connected, {sku for sku, _ in wanted}) == wanted
+    assert len(single(connected)) == 20
+
+
 def test_a_run_killed_after_a_batch_left_repeats_nothing(
     upload: Callable[..., Run],
     connected: Sandbox,

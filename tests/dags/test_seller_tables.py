@@ -58,6 +58,8 @@ def test_bad_rows_of_stock_and_prices_leave_the_others_alone(
     assert after[good]["quantity"] == 7
     assert after[bad] == before[bad]
     reasons = database.execute("select subject, reason from backmarket.changes where status = 'refused'").fetchall()
+    assert run.xcoms["prices_plan"]["unmatched"] == 1
+    assert "A row of seller.stock cannot be used and is left out: sku HALF: quantity" in caplog.text
     assert dict(reasons) == {bad: "price is missing", good: "min_price NaN is not a number"}
     missing = database.execute("select sku from backmarket.inventory_findings where kind = 'stock_missing'").fetchall()
     assert (bad,) in missing
@@ -66,15 +68,15 @@ def test_bad_rows_of_stock_and_prices_leave_the_others_alone(
 def test_rows_without_an_order_are_left_out(
     connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
 ) -> None:
-    """A shipment or device that names no order ships nothing and asks Back Market for nothing; the others go."""
+    """A row that names no order ships nothing and asks Back Market for nothing; the others go, ids as text or not."""
     wish = {"sku": connected.listings()[0]["sku"], "quantity": 1, "state": 2}
     order_id = int(connected.create_order(lines=[wish], force=True)["order_id"])
     _view(
         database,
         "shipments",
-        f"""select 'default'::text as account, order_id::bigint, '6X1'::text as tracking_number,
+        f"""select 'default'::text as account, order_id::text, '6X1'::text as tracking_number,
             null::text as tracking_url, null::text as shipper, null::timestamptz as shipped_at
-        from (values ({order_id}), (null)) as parcel (order_id)""",
+        from (values ('{order_id}'), (null)) as parcel (order_id)""",
     )
     _view(
         database,

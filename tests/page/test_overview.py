@@ -130,15 +130,26 @@ def test_what_is_switched_on_and_does_not_run_is_told(
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ENABLED", "on")
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "on")
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_PRICES_UPLOAD", "on")
+    # Tests of DAGs in this process may have told Airflow of them already.
+    known = ("backmarket_orders", "backmarket_inventory_prices")
     with create_session() as session:
         session.merge(DagBundleModel(name="tests"))
         session.flush()
-        session.add(DagModel(dag_id="backmarket_orders", bundle_name="tests", is_paused=True, is_stale=False))  # type: ignore[no-untyped-call]
+        before = {dag_id: (dag.is_paused, dag.is_stale) for dag_id in known if (dag := session.get(DagModel, dag_id))}
+        for dag_id in known:
+            model = session.get(DagModel, dag_id) or DagModel(dag_id=dag_id, bundle_name="tests")  # type: ignore[no-untyped-call]
+            model.is_paused, model.is_stale = True, dag_id != "backmarket_orders"
+            session.add(model)
     try:
         page = signed_in("viewer").get("/backmarket/").text
     finally:
         with create_session() as session:
-            session.execute(delete(DagModel).where(DagModel.dag_id == "backmarket_orders"))
+            for dag_id in known:
+                if dag_id in before:
+                    model = session.get_one(DagModel, dag_id)
+                    model.is_paused, model.is_stale = before[dag_id]
+                else:
+                    session.execute(delete(DagModel).where(DagModel.dag_id == dag_id))
     assert "2 DAGs not running" in page
     assert "paused: unpause it" in page
     assert "Airflow has not read its file" in page

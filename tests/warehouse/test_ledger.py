@@ -137,3 +137,10 @@ def test_a_refusal_of_back_market_stays(ledger: Ledger) -> None:
     ledger.settle(ledger.mark_sent(_ids(ledger)), "refused", "Back Market says no")
     ledger.plan([], run_id="second")
     assert _statuses(ledger) == [("A", "refused")]
+
+
+def test_what_was_turned_away_counts_as_never_sent(ledger: Ledger) -> None:
+    """Too many requests say nothing of the change: it waits as before, without an attempt more."""
+    ledger.plan(_quantities(A=1), run_id="first")
+    ledger.take_back(ledger.mark_sent(_ids(ledger)), "too many requests")
+    assert [(change.subject, change.attempts) for change in ledger.planned()] == [("A", 0)]

@@ -2,4 +2,4 @@
 -- :account, :change_ids, :batch_id
 update backmarket.changes
 set batch_id = %(batch_id)s
-where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent'
+where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')

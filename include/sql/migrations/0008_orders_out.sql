@@ -17,12 +17,12 @@ create index order_lines_by_imei on backmarket.order_lines (account, imei) where
 create function backmarket.shipments_given()
 returns table (account text, order_id bigint)
 language sql stable
-as 'select distinct account, order_id from seller.shipments';
+as 'select distinct account::text, order_id::bigint from seller.shipments';
 
 create function backmarket.devices_given()
 returns table (account text, order_id bigint)
 language sql stable
-as 'select distinct account, order_id from seller.devices';
+as 'select distinct account::text, order_id::bigint from seller.devices';
 
 create view backmarket.order_desk as
 with open_orders as (

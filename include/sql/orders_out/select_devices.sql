@@ -1,8 +1,9 @@
 -- Devices whose order is not known here, or has a line that lacks or contradicts what the row says.
 -- :account
-select device.order_id, device.orderline_id, device.sku, device.imei, device.serial_number
+select device.order_id::bigint, device.orderline_id::bigint, device.sku, device.imei, device.serial_number
 from seller.devices as device
-left join backmarket.orders as orders using (account, order_id)
+left join backmarket.orders as orders
+    on device.account = orders.account and device.order_id::bigint = orders.order_id
 where
     device.account = %(account)s
     and (
@@ -12,9 +13,9 @@ where
             from backmarket.order_lines as line
             where
                 line.account = device.account
-                and line.order_id = device.order_id
+                and line.order_id = device.order_id::bigint
                 and line.gone_at is null
-                and (device.orderline_id is null or line.orderline_id = device.orderline_id)
+                and (device.orderline_id is null or line.orderline_id = device.orderline_id::bigint)
                 and (
                     (nullif(btrim(device.imei), '') is not null and device.imei is distinct from line.imei)
                     or (
@@ -34,8 +35,8 @@ where
             from backmarket.order_lines as line
             where
                 line.account = device.account
-                and line.order_id = device.order_id
-                and (device.orderline_id is null or line.orderline_id = device.orderline_id)
+                and line.order_id = device.order_id::bigint
+                and (device.orderline_id is null or line.orderline_id = device.orderline_id::bigint)
         )
     )
-order by orders.expected_dispatch_date asc nulls last, device.order_id asc
+order by orders.expected_dispatch_date asc nulls last, device.order_id::bigint asc

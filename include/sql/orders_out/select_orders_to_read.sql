@@ -2,9 +2,9 @@
 -- :account, :most
 select named.order_id
 from (
-    select order_id from seller.shipments where account = %(account)s
+    select order_id::bigint from seller.shipments where account = %(account)s
     union
-    select order_id from seller.devices where account = %(account)s
+    select order_id::bigint from seller.devices where account = %(account)s
 ) as named
 left join backmarket.orders as orders on orders.account = %(account)s and orders.order_id = named.order_id
 where

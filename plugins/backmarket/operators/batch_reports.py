@@ -27,8 +27,13 @@ class BatchReport:
 
 
 def read_report(client: BackMarketClient, batch_id: int | None) -> BatchReport:
-    """Read a batch's report; ``lost`` where Back Market knows no such batch, or never told its number."""
-    from backmarket.api.errors import NotFoundError
+    """Read a batch's report.
+
+    A report that cannot be read says no more than one that is not over yet: ``running``.
+
+    :return: ``lost`` where Back Market knows no such batch, or never told its number.
+    """
+    from backmarket.api.errors import MalformedAnswerError, NotFoundError, ServerError
 
     if batch_id is None:
         return BatchReport("lost")
@@ -36,6 +41,8 @@ def read_report(client: BackMarketClient, batch_id: int | None) -> BatchReport:
         batch = client.get_task(batch_id)
     except NotFoundError:
         return BatchReport("lost")
+    except (ServerError, MalformedAnswerError):
+        return BatchReport("running")
     if batch.has_failed:
         return BatchReport("failed", batch.last_action_error or "no reason given")
     return BatchReport("done", errors=errors_by_key(batch.result)) if batch.is_done else BatchReport("running")

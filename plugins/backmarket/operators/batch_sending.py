@@ -33,7 +33,7 @@ class BatchSending:
         :return: how many lines went out, those of a lost answer included.
         :raises BackMarketError: where the batch surely was not applied; its lines are planned again.
         """
-        from backmarket.api.errors import BackMarketError
+        from backmarket.api.errors import BackMarketError, RefusedError
         from backmarket.rules.catalog_csv import write_catalog
 
         granted = batch[: self.budget.take(len(batch))]
@@ -45,8 +45,11 @@ class BatchSending:
         try:
             batch_id = self.client.submit_batch(write_catalog(columns[change_id] for change_id in ids), market)
         except BackMarketError as error:
-            if error.surely_not_applied:
+            if isinstance(error, RefusedError):
                 self.ledger.settle(ids, "planned", str(error))
+                raise
+            if error.surely_not_applied:
+                self.ledger.take_back(ids, str(error))
                 raise
             self.ledger.settle(ids, "unknown", f"the answer to the batch was lost: {error}")
             self.log.warning("The answer to a batch of %d lines was lost; reading settles it: %s", len(ids), error)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from airflow.sdk import conf
 
 from backmarket.operators.base import BackMarketOperator
 
@@ -42,14 +45,17 @@ class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many changes were wanted, confirmed, refused and so on, and the subjects of those held back."""
         from backmarket.operators.order_writing import OrderWriting
+        from backmarket.warehouse import sql
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.ledger import Ledger
         from backmarket.warehouse.orders import OrderStaging
 
         settings = self.load_settings()
         with connect(self.warehouse_conn_id) as connection, self.hook as client:
+            # One process at a time: a task that was taken for dead may still be alive beside its retry.
+            connection.execute(sql.statement("changes/lock_kind"), {"account": self.account, "kind": self.kind})
             ledger, staging = Ledger(connection, self.account, self.kind), OrderStaging(connection, self.account)
-            writing = OrderWriting(client, ledger, staging, self.action(settings), self.log)
+            writing = OrderWriting(client, ledger, staging, self.action(settings), self.log, in_flight=_in_flight())
             writing.settle_unsettled()
             changes = self.plan_changes(connection, settings)
             ledger.plan(changes, run_id=context["run_id"])
@@ -58,3 +64,7 @@ class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
         wanted = len(changes) - len(held)
         self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, self.kind, dict(writing.counts), len(held))
         return {"wanted": wanted, **writing.counts, "held": held}
+
+
+def _in_flight() -> timedelta:
+    return timedelta(seconds=conf.getfloat("backmarket", "in_flight_seconds", fallback=30.0))

@@ -8,9 +8,10 @@ needs. Whatever stops this half-way leaves a row marked sent, and the next run b
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backmarket.api.redaction import without_values
@@ -52,17 +53,25 @@ class OrderAction(Protocol):
 
 @dataclass
 class OrderWriting:
-    """Sends one kind of change, and keeps ``backmarket.orders`` as current as the last reading."""
+    """Sends one kind of change, and keeps ``backmarket.orders`` as current as the last reading.
+
+    :param in_flight: how long a request that a killed process sent may still be on its way, or at work.
+    """
 
     client: BackMarketClient
     ledger: Ledger
     staging: OrderStaging
     action: OrderAction
     log: Any
+    in_flight: timedelta
     counts: Counter[str] = field(default_factory=Counter)
 
     def settle_unsettled(self) -> None:
-        """Find out, before anything new is sent, what became of changes whose end is not known."""
+        """Find out, before anything new is sent, what became of changes whose end is not known.
+
+        Not before a request that was sent last has arrived for sure: read too early, it would be sent again.
+        """
+        self._let_arrive(self.ledger.unsettled())
         for changes in self._grouped(self.ledger.unsettled()):
             order = self._read(changes)
             if order is None:
@@ -72,6 +81,13 @@ class OrderWriting:
                 self._store(order, changes, "confirmed", "read back: applied")
             else:
                 self._store(order, changes, "planned", "read back: not applied, safe to send")
+
+    def _let_arrive(self, changes: list[RecordedChange]) -> None:
+        sent_last = max((change.sent_at for change in changes if change.sent_at), default=None)
+        if sent_last and (wait := sent_last + self.in_flight - datetime.now(UTC)) > timedelta(0):
+            seconds = min(wait, self.in_flight).total_seconds()
+            self.log.info("Waiting %.0f s, so that what an earlier run sent has arrived, before looking.", seconds)
+            time.sleep(seconds)
 
     def send_planned(self) -> None:
         """Send the queue, each change in a cycle of its own.

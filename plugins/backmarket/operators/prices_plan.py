@@ -21,6 +21,7 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         from backmarket.operators.markets import chosen_markets
         from backmarket.operators.price_planning import plan_prices
         from backmarket.settings import InventorySettings
+        from backmarket.warehouse import sql
         from backmarket.warehouse.connection import connect
 
         settings = InventorySettings.load()
@@ -29,10 +30,14 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
             counts = plan_prices(
                 connection, self.account, settings, markets=markets, now=datetime.now(UTC), run_id=context["run_id"]
             )
+            parameters = {"account": self.account, "markets": markets}
+            unmatched = connection.execute(sql.statement("prices/count_unmatched"), parameters).fetchall()
         self.log.info("Prices: %s.", ", ".join(f"{name} {number}" for name, number in counts.items()))
+        for reason, rows, examples in unmatched:
+            self.log.warning("%d rows of seller.prices %s, such as %s.", rows, reason, ", ".join(examples))
         if counts["price_changed_outside"]:
             self.log.warning(
                 "%d prices were changed outside since they were sent: see backmarket.inventory_findings.",
                 counts["price_changed_outside"],
             )
-        return counts
+        return {**counts, "unmatched": sum(rows for _, rows, _ in unmatched)}

@@ -112,6 +112,11 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids), "batch_id": batch_id}
         self.connection.execute(sql.statement("changes/record_batch"), parameters)
 
+    def take_back(self, change_ids: Iterable[int], reason: str) -> None:
+        """Put back into the queue what was turned away unread, as when there were too many requests."""
+        parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
+        self.connection.execute(sql.statement("changes/take_back"), parameters)
+
     def settle(
         self,
         change_ids: Iterable[int],
