@@ -11,6 +11,9 @@ import pytest
 from backmarket.api.client import BackMarketClient
 from backmarket.api.errors import RefusedError
 from backmarket.hooks.backmarket import BackMarketHook
+from backmarket.operators.order_acceptance import BackMarketOrderAcceptanceOperator
+from backmarket.operators.order_writing import OrderWriting
+from backmarket.settings import AcceptanceSettings
 from backmarket.warehouse import sql
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 
@@ -275,10 +278,17 @@ def test_what_a_killed_run_sent_is_given_time_to_arrive(
     ledger = Ledger(database, "default", "accept")
     ledger.plan([PlannedChange(str(line_id), payload)], run_id="killed")
     ledger.mark_sent(change.change_id for change in ledger.planned())
-    monkeypatch.setenv("AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS", "8")
+    monkeypatch.setenv("AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS", "4")
     killed = BackMarketClient(BackMarketHook(warehouse_conn_id=None).config)
-    arrives = threading.Timer(4, killed.update_order, [order["order_id"], 2], {"sku": SKU})
-    arrives.start()
+    arrives = threading.Timer(1.5, killed.update_order, [order["order_id"], 2], {"sku": SKU})
+    settle = OrderWriting.settle_unsettled
+
+    def begin(self: OrderWriting) -> None:
+        database.execute("update backmarket.changes set sent_at = clock_timestamp()")
+        arrives.start()
+        settle(self)
+
+    monkeypatch.setattr(OrderWriting, "settle_unsettled", begin)
     run = accept()
     arrives.join()
     killed.close()
@@ -289,7 +299,11 @@ def test_what_a_killed_run_sent_is_given_time_to_arrive(
 
 
 def test_two_processes_take_turns(
-    accept: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], warehouse_uri: str
+    accept: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    warehouse_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While one process changes orders, another of the same kind waits for it."""
     order = _order(connected, (SKU, 1, 1))
@@ -302,8 +316,14 @@ def test_two_processes_take_turns(
         states_at_its_end.append(_states(connected, order))
         other.close()
 
-    ends = threading.Timer(6, end)
-    ends.start()
+    ends = threading.Timer(2, end)
+    load = AcceptanceSettings.load
+
+    def begin() -> AcceptanceSettings:
+        ends.start()
+        return load()
+
+    monkeypatch.setattr(BackMarketOrderAcceptanceOperator, "load_settings", lambda _: begin())
     assert accept().state == "success"
     ends.join()
     assert states_at_its_end == [[1]]
