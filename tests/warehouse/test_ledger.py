@@ -144,3 +144,30 @@ def test_what_was_turned_away_counts_as_never_sent(ledger: Ledger) -> None:
     ledger.plan(_quantities(A=1), run_id="first")
     ledger.take_back(ledger.mark_sent(_ids(ledger)), "too many requests")
     assert [(change.subject, change.attempts) for change in ledger.planned()] == [("A", 0)]
+
+
+def test_a_batch_number_is_kept_though_another_run_looked_first(ledger: Ledger) -> None:
+    """Lines that another run set to unknown meanwhile still learn which batch carries them out."""
+    ledger.plan(_quantities(A=1), run_id="first")
+    ids = ledger.mark_sent(_ids(ledger), in_batch=True)
+    ledger.settle(ids, "unknown", "looked at by another run")
+    ledger.record_batch(ids, 77)
+    assert [(change.batch_id, change.in_batch) for change in ledger.unsettled()] == [(77, True)]
+
+
+def test_a_listing_that_appears_late_is_confirmed(warehouse: psycopg.Connection[Any]) -> None:
+    """Sent, waited for in vain and queued again: what turns out to exist is settled; what was never sent is not."""
+    from backmarket.warehouse.catalog import Catalog
+
+    ledger = Ledger(warehouse, "default", "listing")
+    ledger.plan([PlannedChange("LATE", {}), PlannedChange("NEVER-SENT", {})], run_id="first")
+    late = next(change for change in ledger.planned() if change.subject == "LATE")
+    ledger.settle(ledger.mark_sent([late.change_id], in_batch=True), "planned", "no listing has appeared")
+    for sku in ("late", "never-sent"):
+        warehouse.execute(
+            "insert into backmarket.listings (account, id, sku, title_market, quantity, read_at) "
+            "values ('default', gen_random_uuid(), %s, 'fr-fr', 1, now())",
+            [sku],
+        )
+    Catalog(warehouse, "default").confirm_appeared("listing")
+    assert _statuses(ledger) == [("LATE", "confirmed"), ("NEVER-SENT", "planned")]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import conf
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +55,7 @@ class BackMarketBatchWaitingOperator(BackMarketOperator):
                     backmarket_conn_id=self.backmarket_conn_id,
                     batch_ids=batch_ids,
                     look_at=look_at.timestamp(),
-                    poll_seconds=batch_poll().total_seconds(),
+                    poll_seconds=wait_of("batch_poll_seconds").total_seconds(),
                     ended=ended,
                 ),
                 method_name="execute_complete",
@@ -74,16 +74,6 @@ class BackMarketBatchWaitingOperator(BackMarketOperator):
 
         with self.hook as client:
             while (left := look_at.timestamp() - time.time()) > 0:
-                time.sleep(min(batch_poll().total_seconds(), left))
+                time.sleep(min(wait_of("batch_poll_seconds").total_seconds(), left))
                 if batch_ids and have_ended(client, batch_ids):
                     return
-
-
-def batch_poll() -> timedelta:
-    """Return the shortest time between two looks at a batch."""
-    return timedelta(seconds=conf.getfloat("backmarket", "batch_poll_seconds", fallback=30.0))
-
-
-def batch_deadline() -> timedelta:
-    """Return how long after sending a batch may take, and what it changes may show."""
-    return timedelta(seconds=conf.getfloat("backmarket", "batch_deadline_seconds", fallback=2_700.0))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +23,6 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the listings read, requests made, what was settled, and quantities raised outside."""
-        from backmarket.operators.batch_waiting import batch_deadline
         from backmarket.operators.inventory_settling import settle_from_readings
         from backmarket.operators.listing_reading import ListingReading
         from backmarket.operators.markets import chosen_markets
@@ -38,7 +38,7 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
         wanted = [home, *(market for market in markets if market != home and settings.prices_upload)]
         counts = {"listings": 0}
         with connect(self.warehouse_conn_id) as connection, hook as client:
-            batches = PriceBatches(connection, self.account, client, batch_deadline(), self.log)
+            batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
             reports = batches.reports()
             for market in wanted:
                 reading = ListingReading(client, ListingStaging(connection, self.account), market)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import conf
-
-from backmarket.operators.batch_waiting import BackMarketBatchWaitingOperator, batch_deadline, batch_poll
+from backmarket.operators.batch_waiting import BackMarketBatchWaitingOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -63,7 +61,13 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
 
         with connect(self.warehouse_conn_id) as connection, self.hook as client:
             ledger = Ledger(connection, self.account, self.kind)
-            looking = BatchLooking(ledger, client, batch_poll(), patience=_longest_wait(), deadline=batch_deadline())
+            looking = BatchLooking(
+                ledger,
+                client,
+                poll=wait_of("batch_poll_seconds"),
+                patience=wait_of("batch_wait_seconds"),
+                deadline=wait_of("batch_deadline_seconds"),
+            )
             findings = looking.look()
         for remark in findings.remarks[:_MOST_REMARKS_LOGGED]:
             self.log.warning("%s", remark)
@@ -82,7 +86,3 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
             counts,
         )
         return counts
-
-
-def _longest_wait() -> timedelta:
-    return timedelta(seconds=conf.getfloat("backmarket", "batch_wait_seconds", fallback=300.0))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from airflow.sdk import conf
-
 from backmarket.operators.base import BackMarketOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -55,7 +53,9 @@ class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
             # One process at a time: a task that was taken for dead may still be alive beside its retry.
             connection.execute(sql.statement("changes/lock_kind"), {"account": self.account, "kind": self.kind})
             ledger, staging = Ledger(connection, self.account, self.kind), OrderStaging(connection, self.account)
-            writing = OrderWriting(client, ledger, staging, self.action(settings), self.log, in_flight=_in_flight())
+            writing = OrderWriting(
+                client, ledger, staging, self.action(settings), self.log, in_flight=wait_of("in_flight_seconds")
+            )
             writing.settle_unsettled()
             changes = self.plan_changes(connection, settings)
             ledger.plan(changes, run_id=context["run_id"])
@@ -64,7 +64,3 @@ class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
         wanted = len(changes) - len(held)
         self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, self.kind, dict(writing.counts), len(held))
         return {"wanted": wanted, **writing.counts, "held": held}
-
-
-def _in_flight() -> timedelta:
-    return timedelta(seconds=conf.getfloat("backmarket", "in_flight_seconds", fallback=30.0))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.operators.batch_waiting import BackMarketBatchWaitingOperator, batch_deadline
+from backmarket.operators.batch_waiting import BackMarketBatchWaitingOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,7 +39,7 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
             reports = batches.reports()
             running = [batch_id for batch_id, report in reports.items() if batch_id and report.state == "running"]
         if running:
-            look_at = datetime.now(UTC) + _longest_wait()
+            look_at = datetime.now(UTC) + wait_of("price_batch_wait_seconds")
             self.log.info("Back Market is at work on %d batches; looking again by %s.", len(running), look_at)
             self.wait_for_batches(running, look_at, {})
         return self.look_again({})
@@ -65,7 +65,7 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
     def _batches(self, connection: Connection, client: BackMarketClient) -> PriceBatches:
         from backmarket.operators.price_batches import PriceBatches
 
-        return PriceBatches(connection, self.account, client, batch_deadline(), self.log)
+        return PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
 
     def _read(self, connection: Connection, client: BackMarketClient, market: str) -> None:
         """Read a market's listings and store what they show; a short reading marks nothing as gone."""
@@ -75,7 +75,3 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
         reading = ListingReading(client, ListingStaging(connection, self.account), market)
         stored = reading.store([market], complete=reading.read())
         reading.tell(self.log, stored)
-
-
-def _longest_wait() -> timedelta:
-    return timedelta(seconds=conf.getfloat("backmarket", "price_batch_wait_seconds", fallback=120.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,7 +25,6 @@ class BackMarketPricesUploadOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the outcomes, how many went out in batches, how many wait, and requests made."""
-        from backmarket.operators.batch_waiting import batch_deadline
         from backmarket.operators.listing_upload import open_upload, skip_unless_sending
         from backmarket.operators.price_batches import PriceBatches
         from backmarket.settings import InventorySettings
@@ -32,7 +32,9 @@ class BackMarketPricesUploadOperator(BackMarketOperator):
         settings = InventorySettings.load()
         skip_unless_sending(settings, "prices_upload")
         with open_upload(self, settings) as upload:
-            batches = PriceBatches(upload.connection, self.account, upload.client, batch_deadline(), self.log)
+            batches = PriceBatches(
+                upload.connection, self.account, upload.client, wait_of("batch_deadline_seconds"), self.log
+            )
             in_batches = _send_batches(upload, batches)
             _send_singly(upload)
             waiting = upload.tell_what_waits(upload.prices)
