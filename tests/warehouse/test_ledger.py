@@ -165,8 +165,8 @@ def test_a_listing_that_appears_late_is_confirmed(warehouse: psycopg.Connection[
     ledger.settle(ledger.mark_sent([late.change_id], in_batch=True), "planned", "no listing has appeared")
     for sku in ("late", "never-sent"):
         warehouse.execute(
-            "insert into backmarket.listings (account, id, sku, title_market, quantity, read_at) "
-            "values ('default', gen_random_uuid(), %s, 'fr-fr', 1, now())",
+            "insert into backmarket.listings (account, id, sku, title_market, quantity, first_seen_at, read_at) "
+            "values ('default', gen_random_uuid(), %s, 'fr-fr', 1, now(), now())",
             [sku],
         )
     Catalog(warehouse, "default").confirm_appeared("listing")
