@@ -1,7 +1,8 @@
 """Airflow Variables, read once and checked: the toggles and limits a person sets under Admin → Variables.
 
 Each concern has one frozen class that names exactly the Variables it uses, so that a slip in one concern's
-Variable never stops another. A field ``order_download`` is the Variable ``backmarket_order_download``.
+Variable never stops another; a gate reads its two toggles and nothing else. A field ``order_download`` is the
+Variable ``backmarket_order_download``.
 """
 
 from __future__ import annotations
@@ -49,31 +50,23 @@ class VariableError(ValueError):
 
 
 class Settings(BaseModel):
-    """The Variables that every concern reads.
-
-    :param enabled: the main switch: off, and no scheduled or manual run talks to Back Market.
-    :param markets: markets read and priced; empty means the connection's own market.
-    :param dry_run: plan and record every change, send none.
-    """
+    """Some Variables that are read together; a subclass names exactly those that one concern uses."""
 
     model_config = ConfigDict(frozen=True)
     empty_means_none: ClassVar[frozenset[str]] = frozenset()
     """Fields for which an empty Variable says "no limit" although a missing one has a default."""
 
-    enabled: Toggle = False
-    markets: Markets = ()
-    dry_run: Toggle = False
-
     @classmethod
-    def load(cls) -> Self:
+    def load(cls, *, only: str | None = None) -> Self:
         """Read this concern's Variables from Airflow; a missing or empty one takes its default.
 
+        :param only: the one field to read; all others take their defaults. None reads all.
         :raises VariableError: for the first Variable that cannot be understood.
         """
         from airflow.sdk import Variable
 
         values: dict[str, Any] = {}
-        for field in cls.model_fields:
+        for field in [only] if only else cls.model_fields:
             value = Variable.get(PREFIX + field, default=None)
             if value is not None and str(value).strip() != "":
                 values[field] = value.strip() if isinstance(value, str) else value
@@ -100,16 +93,50 @@ class Settings(BaseModel):
         )
 
 
+class MainSettings(Settings):
+    """What every gate reads besides its own toggle.
+
+    :param enabled: the main switch: off, and no scheduled or manual run talks to Back Market.
+    """
+
+    enabled: Toggle = False
+
+
+class SendingSettings(Settings):
+    """What every concern reads that writes to Back Market.
+
+    :param dry_run: plan and record every change, send none.
+    """
+
+    dry_run: Toggle = False
+
+
+class MarketSettings(Settings):
+    """What every concern reads that works on several markets.
+
+    :param markets: markets read and priced; empty means the connection's own market.
+    """
+
+    markets: Markets = ()
+
+
 class OrderSettings(Settings):
-    """The Variables of ``backmarket_orders``.
+    """The Variables of downloading orders, in ``backmarket_orders``.
 
     :param order_download: orders in.
     :param initial_lookback_days: how far the very first download goes back, by modification date.
-    :param pii_retention_days: addresses and quarantined documents older than this are purged; None keeps them.
     """
 
     order_download: Toggle = False
     initial_lookback_days: Days = 90
+
+
+class PersonalDataSettings(Settings):
+    """The Variable of forgetting personal data, in ``backmarket_orders``.
+
+    :param pii_retention_days: addresses and quarantined documents older than this are purged; None keeps them.
+    """
+
     pii_retention_days: Days | None = Field(
         default=None, description="a whole number of days, 0 or more, or empty to keep everything"
     )
@@ -140,16 +167,30 @@ class SettlementSettings(Settings):
     )
 
 
-class ListingSettings(Settings):
-    """The Variables of ``backmarket_listings``.
+class ListingDownloadSettings(MarketSettings):
+    """The Variables of downloading listings, in ``backmarket_listings``.
 
     :param active_listing_download: listings in.
-    :param listing_creation: new listings of products that Back Market knows.
-    :param product_creation: new products, each with its listing.
     """
 
     active_listing_download: Toggle = False
+
+
+class ListingCreationSettings(SendingSettings):
+    """The Variables of creating listings, in ``backmarket_listings``.
+
+    :param listing_creation: new listings of products that Back Market knows.
+    """
+
     listing_creation: Toggle = False
+
+
+class ProductCreationSettings(SendingSettings):
+    """The Variables of creating products, in ``backmarket_listings``.
+
+    :param product_creation: new products, each with its listing.
+    """
+
     product_creation: Toggle = False
 
 
@@ -193,7 +234,7 @@ class AlertSettings(Settings):
     )
 
 
-class AcceptanceSettings(StockCountSettings):
+class AcceptanceSettings(StockCountSettings, SendingSettings):
     """The Variables of accepting orders, in ``backmarket_orders``.
 
     :param order_acceptance: accepting paid order lines.
@@ -204,27 +245,21 @@ class AcceptanceSettings(StockCountSettings):
     acceptance_requires_stock: Toggle = True
 
 
-class InventorySettings(StockCountSettings):
-    """The Variables of ``backmarket_inventory_prices``.
+class QuantitySettings(StockCountSettings, SendingSettings):
+    """The Variables of quantities, in ``backmarket_inventory_prices``.
 
     :param inventory_upload: quantities out.
-    :param prices_upload: prices out.
     :param safety_qty: units held back per SKU.
     :param max_qty: most units shown per SKU; None: no limit.
-    :param price_change_limit_pct: a larger move of a price waits for a person.
     :param pending_hold_hours: how long units gone from a listing stay reserved without an order.
     :param zero_guard_pct: a run that would zero more of the live SKUs, without orders to explain it, zeroes none.
-    :param price_approval_hours: how long a person may take over a large move of a price.
     """
 
     inventory_upload: Toggle = False
-    prices_upload: Toggle = False
     safety_qty: Units = 0
     max_qty: Units | None = Field(default=None, description="a whole number of units, 0 or more, or empty for no limit")
-    price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
     pending_hold_hours: int = Field(default=48, ge=0, description="a whole number of hours, 0 or more")
     zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
-    price_approval_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
 
     @property
     def stock_policy(self) -> StockPolicy:
@@ -232,43 +267,91 @@ class InventorySettings(StockCountSettings):
         return replace(super().stock_policy, safety_qty=self.safety_qty, max_qty=self.max_qty)
 
 
-class ShippingSettings(Settings):
-    """The Variables of ``backmarket_tracking_imei``.
+class PriceSettings(MarketSettings, SendingSettings):
+    """The Variables of prices, in ``backmarket_inventory_prices`` and ``backmarket_price_approval``.
+
+    :param prices_upload: prices out.
+    :param price_change_limit_pct: a larger move of a price waits for a person.
+    :param price_approval_hours: how long a person may take over a large move of a price.
+    """
+
+    prices_upload: Toggle = False
+    price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
+    price_approval_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
+
+
+class TrackingSettings(SendingSettings):
+    """The Variables of shipping orders, in ``backmarket_tracking_imei``.
 
     :param tracking_upload: tracking out.
-    :param imei_update: IMEIs and serial numbers out.
     :param require_imei: no shipment of a smartphone goes out without its IMEI.
     :param phone_titles: what the title of a smartphone looks like: a regular expression, for ``require_imei`` alone.
-    :param ship_by_alert_hours: an order that has less time left than this raises an alarm; below 0: only once it is
-        so many hours late.
     """
 
     tracking_upload: Toggle = False
-    imei_update: Toggle = False
     require_imei: Toggle = False
     phone_titles: re.Pattern[str] = Field(
         default=re.compile(SMARTPHONES), description="a regular expression over product titles"
     )
+
+
+class ImeiSettings(SendingSettings):
+    """The Variables of registering devices, in ``backmarket_tracking_imei``.
+
+    :param imei_update: IMEIs and serial numbers out.
+    """
+
+    imei_update: Toggle = False
+
+
+class ShipBySettings(Settings):
+    """The Variable of the alert about late orders, in ``backmarket_tracking_imei``.
+
+    :param ship_by_alert_hours: an order that has less time left than this raises an alarm; below 0: only once it is
+        so many hours late.
+    """
+
     ship_by_alert_hours: int = Field(default=4, description="a whole number of hours, also below 0")
 
 
 CONCERNS: tuple[type[Settings], ...] = (
+    MainSettings,
+    SendingSettings,
+    MarketSettings,
     OrderSettings,
+    PersonalDataSettings,
     AcceptanceSettings,
-    ListingSettings,
-    InventorySettings,
-    ShippingSettings,
+    ListingDownloadSettings,
+    ListingCreationSettings,
+    ProductCreationSettings,
+    QuantitySettings,
+    PriceSettings,
+    TrackingSettings,
+    ImeiSettings,
+    ShipBySettings,
     SettlementSettings,
     AlertSettings,
 )
 
 
-def settings_with(toggle: str) -> type[Settings]:
-    """Return the settings class that declares a toggle.
+def read_variable(field: str) -> Any:
+    """Read one Variable alone, such as ``order_download``: a slip in any other does not matter.
 
+    :raises VariableError: where it cannot be understood.
     :raises KeyError: where no concern has it: a slip in a DAG file, found by the DAG tests.
     """
     for settings in CONCERNS:
-        if toggle in settings.model_fields:
-            return settings
-    raise KeyError(toggle)
+        if field in settings.model_fields:
+            return getattr(settings.load(only=field), field)
+    raise KeyError(field)
+
+
+def is_neighbour_on(toggle: str) -> bool:
+    """Tell whether another concern is on, for a concern that does its work differently beside it.
+
+    One whose Variable cannot be understood counts as off: its own gate says so, and nobody else's work waits for it.
+    """
+    try:
+        return bool(read_variable(toggle))
+    except VariableError:
+        return False

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from backmarket.settings import CONCERNS, OrderSettings, Settings, VariableError, settings_with
+from backmarket.settings import (
+    CONCERNS,
+    MainSettings,
+    MarketSettings,
+    OrderSettings,
+    PersonalDataSettings,
+    SendingSettings,
+    VariableError,
+    is_neighbour_on,
+    read_variable,
+)
 
 
 @pytest.mark.parametrize("text", ["true", "True", "1", "yes", "YES", "on", " on "])
@@ -23,9 +33,13 @@ def test_a_toggle_reads_as_people_write_no(monkeypatch: pytest.MonkeyPatch, text
 
 def test_without_variables_everything_is_off() -> None:
     """A missing toggle means off; limits take their documented defaults."""
-    settings = OrderSettings.load()
-    assert (settings.enabled, settings.order_download, settings.dry_run) == (False, False, False)
-    assert (settings.initial_lookback_days, settings.pii_retention_days, settings.markets) == (90, None, ())
+    assert (MainSettings.load().enabled, SendingSettings.load().dry_run, MarketSettings.load().markets) == (
+        False,
+        False,
+        (),
+    )
+    assert (OrderSettings.load().order_download, OrderSettings.load().initial_lookback_days) == (False, 90)
+    assert PersonalDataSettings.load().pii_retention_days is None
 
 
 @pytest.mark.parametrize(
@@ -46,7 +60,7 @@ def test_an_unusable_value_says_name_value_and_what_is_accepted(
     """The message alone is enough to correct the Variable."""
     monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", value)
     with pytest.raises(VariableError) as error:
-        OrderSettings.load()
+        read_variable(name)
     assert f"backmarket_{name}" in str(error.value)
     assert value in str(error.value)
     assert accepted in str(error.value)
@@ -55,7 +69,7 @@ def test_an_unusable_value_says_name_value_and_what_is_accepted(
 def test_markets_are_a_json_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """The list keeps its order."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_MARKETS", '["de-de", "fr-fr"]')
-    assert Settings.load().markets == ("de-de", "fr-fr")
+    assert MarketSettings.load().markets == ("de-de", "fr-fr")
 
 
 def test_every_setting_says_what_it_accepts() -> None:
@@ -65,8 +79,23 @@ def test_every_setting_says_what_it_accepts() -> None:
     assert [name for name in fields if not name[2].description] == []
 
 
-def test_a_toggle_finds_the_settings_of_its_concern() -> None:
+def test_a_variable_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gates look a toggle up by name; an unknown one is a programmer's slip."""
-    assert settings_with("order_download") is OrderSettings
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "yes")
+    assert read_variable("order_download") is True
     with pytest.raises(KeyError):
-        settings_with("no_such_toggle")
+        read_variable("no_such_toggle")
+
+
+def test_one_variable_is_read_without_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slip in another Variable of the same concern does not matter to who needs only this one."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "perhaps")
+    assert read_variable("initial_lookback_days") == 90
+
+
+def test_a_neighbour_that_cannot_be_read_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own gate complains; nobody who only asks whether it is on does."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_IMEI_UPDATE", "perhaps")
+    assert is_neighbour_on("imei_update") is False
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_IMEI_UPDATE", "on")
+    assert is_neighbour_on("imei_update") is True

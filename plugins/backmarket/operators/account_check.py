@@ -32,11 +32,11 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
         """Return the platform, visible orders, listings by market, markets refused, and milliseconds a call."""
         from backmarket.api.errors import AuthenticationError
         from backmarket.api.markets import MARKETS
-        from backmarket.settings import Settings
+        from backmarket.settings import read_variable
         from backmarket.warehouse import accounts
         from backmarket.warehouse.connection import connect
 
-        if context["dag_run"].run_type == "scheduled" and not Settings.load().enabled:
+        if context["dag_run"].run_type == "scheduled" and not read_variable("enabled"):
             raise AirflowSkipException("backmarket_enabled is off.")
         hook = self.hook
         with connect(self.warehouse_conn_id) as connection, hook as client:

@@ -32,12 +32,12 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
         from backmarket.api.errors import ShortReadError
         from backmarket.operators.listing_reading import MOST_PASSES, ListingReading
         from backmarket.operators.markets import chosen_markets
-        from backmarket.settings import ListingSettings
+        from backmarket.settings import MarketSettings
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.listings import ListingStaging
 
         hook = self.hook
-        markets = chosen_markets(ListingSettings.load(), hook.config)
+        markets = chosen_markets(MarketSettings.load(), hook.config)
         with connect(self.warehouse_conn_id) as connection, hook as client:
             reading = ListingReading(client, ListingStaging(connection, self.account), self.market)
             complete = reading.read()

@@ -35,14 +35,14 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many things wait, and how many of them people were told of now."""
         from backmarket.alert_channels import send
-        from backmarket.settings import AlertSettings
+        from backmarket.settings import read_variable
         from backmarket.warehouse import sql
         from backmarket.warehouse.connection import DEFAULT_CONN_ID, connect
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.reading import reader
 
-        settings = AlertSettings.load()
-        if not settings.enabled or not settings.alert_conn_id:
+        conn_id = read_variable("alert_conn_id")
+        if not conn_id or not read_variable("enabled"):
             raise AirflowSkipException("backmarket_enabled is off, or backmarket_alert_conn_id names no connection.")
         with reader(self.account, self.warehouse_conn_id or DEFAULT_CONN_ID) as database:
             needs = read_needs(database, _KINDS, most=_MOST_ITEMS)
@@ -51,7 +51,7 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
             parameters = {"account": self.account, "subjects": [key for need in needs for key in _keys(need)]}
             new = {row[0] for row in connection.execute(sql.statement("alerts/insert_told"), parameters).fetchall()}
             if new:
-                send(settings.alert_conn_id, attention_message(self.account, needs, new))
+                send(conn_id, attention_message(self.account, needs, new))
         waiting = sum(need.total for need in needs)
         self.log.info("%d things wait for a person; told of %d now.", waiting, len(new))
         return {"waiting": waiting, "told": len(new)}

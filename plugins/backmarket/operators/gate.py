@@ -17,7 +17,7 @@ class BackMarketGateOperator(BaseOperator):
     The reason stands in the task's log and in its XCom ``reason``.
 
     :param toggle: the concern's Variable without ``backmarket_``, such as ``order_download``.
-    :raises VariableError: where one of the concern's Variables cannot be understood.
+    :raises VariableError: where one of these two Variables cannot be understood; no other is read.
     """
 
     template_fields = ("toggle",)
@@ -29,10 +29,9 @@ class BackMarketGateOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """Return what is switched on, or skip."""
-        from backmarket.settings import PREFIX, settings_with
+        from backmarket.settings import PREFIX, read_variable
 
-        settings = settings_with(self.toggle).load()
-        off = [PREFIX + name for name in ("enabled", self.toggle) if not getattr(settings, name)]
+        off = [PREFIX + name for name in ("enabled", self.toggle) if not read_variable(name)]
         if off:
             reason = f"{' and '.join(off)} off: set to true under Admin → Variables to switch this on"
             context["ti"].xcom_push(key="reason", value=reason)

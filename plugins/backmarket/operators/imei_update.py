@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.operators.device_planning import JudgedDevice
     from backmarket.rules.order_facts import Decision, OrderFacts
-    from backmarket.settings import ShippingSettings
+    from backmarket.settings import ImeiSettings
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.ledger import PlannedChange, RecordedChange
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ShippingSettings"]):
+class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ImeiSettings"]):
     """Sends what ``seller.devices`` says, each once, and reads back whether it was stored.
 
     An order of a single unit gets its identifier with the shipment where ``backmarket_tracking_upload`` is on; all
@@ -33,26 +33,29 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ShippingSetti
 
     kind = "imei"
 
-    def load_settings(self) -> ShippingSettings:
+    def load_settings(self) -> ImeiSettings:
         """Read the concern's Variables."""
-        from backmarket.settings import ShippingSettings
+        from backmarket.settings import ImeiSettings
 
-        return ShippingSettings.load()
+        return ImeiSettings.load()
 
-    def action(self, settings: ShippingSettings) -> Registration:
+    def action(self, settings: ImeiSettings) -> Registration:
         """Return what is done to an order."""
         return Registration()
 
-    def plan_changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
+    def plan_changes(self, connection: Connection, settings: ImeiSettings) -> list[PlannedChange]:
         """Return what is to be registered, and which rows wait or are refused."""
         from backmarket.operators.device_planning import judge_devices
         from backmarket.operators.order_writing import refused_already
+        from backmarket.settings import is_neighbour_on
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
 
         refused = refused_lately(connection, self.account, "imei", since=EVER)
         changes, with_shipment = [], 0
-        for each in judge_devices(connection, self.account, ships_with_order=settings.tracking_upload).values():
+        for each in judge_devices(
+            connection, self.account, ships_with_order=is_neighbour_on("tracking_upload")
+        ).values():
             payload = _payload(each)
             if each.decision.verdict == "done" or refused_already(refused, each.subject, payload):
                 continue

@@ -39,26 +39,25 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many rows of the kind are listed, under way, ready and refused."""
-        from backmarket.settings import ListingSettings
+        from backmarket.settings import is_neighbour_on, read_variable
         from backmarket.warehouse.catalog import Catalog
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.ledger import Ledger
 
-        settings = ListingSettings.load()
+        dry_run, products_on = read_variable("dry_run"), is_neighbour_on("product_creation")
         config = self.hook.config
         retry_refused = bool(context["params"].get("retry_refused"))
         with connect(self.warehouse_conn_id) as connection:
             catalog = Catalog(connection, self.account)
             refused = {} if retry_refused else catalog.refused_by_back_market(self.kind)
             findings = [
-                _unless_refused(finding, refused)
-                for finding in self._check(catalog, config, products_on=settings.product_creation)
+                _unless_refused(finding, refused) for finding in self._check(catalog, config, products_on=products_on)
             ]
-            changes = list(_changes(findings, dry_run=settings.dry_run))
+            changes = list(_changes(findings, dry_run=dry_run))
             catalog.confirm_appeared(self.kind)
             Ledger(connection, self.account, self.kind).plan(changes, run_id=context["run_id"])
             catalog.store_checks(self.kind, [finding.check for finding in findings])
-        self._tell(changes, dry_run=settings.dry_run)
+        self._tell(changes, dry_run=dry_run)
         verdicts = Counter(finding.check.verdict for finding in findings)
         return {
             "listed": verdicts["listed"],

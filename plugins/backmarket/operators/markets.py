@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from backmarket.api.config import ClientConfig
-    from backmarket.settings import Settings
+    from backmarket.settings import MarketSettings
 
 
 class BackMarketMarketsOperator(BackMarketOperator):
@@ -25,14 +25,14 @@ class BackMarketMarketsOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Return the markets, each once, in the order in which the Variable names them."""
-        from backmarket.settings import Settings
+        from backmarket.settings import MarketSettings
 
-        markets = chosen_markets(Settings.load(), self.hook.config)
+        markets = chosen_markets(MarketSettings.load(), self.hook.config)
         self.log.info("Markets: %s.", ", ".join(markets))
         return markets
 
 
-def chosen_markets(settings: Settings, config: ClientConfig) -> list[str]:
+def chosen_markets(settings: MarketSettings, config: ClientConfig) -> list[str]:
     """Return the markets that a run works on, each once.
 
     :raises VariableError: where a market is unknown, or not one of the connection's platform.
@@ -49,3 +49,17 @@ def chosen_markets(settings: Settings, config: ClientConfig) -> list[str]:
                 "clear this task."
             ) from None
     return markets
+
+
+def markets_for_marking(config: ClientConfig) -> list[str]:
+    """Return the markets whose offers keep a listing from being gone: those chosen, or all of the platform.
+
+    For quantities, which need no market but home: a slip in ``backmarket_markets`` is for others to complain of.
+    """
+    from backmarket.api.markets import MARKETS
+    from backmarket.settings import MarketSettings, VariableError
+
+    try:
+        return chosen_markets(MarketSettings.load(), config)
+    except VariableError:
+        return [market.code for market in MARKETS.values() if market.platform == config.platform]

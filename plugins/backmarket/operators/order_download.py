@@ -63,7 +63,7 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
         return counts
 
     def _window(self, context: Context, connection: Connection) -> Incremental | Historical:
-        from backmarket.settings import OrderSettings
+        from backmarket.settings import read_variable
         from backmarket.warehouse import sync_state
 
         params, dag_run = context["params"], context["dag_run"]
@@ -71,7 +71,7 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
             return historical_window(_moment(params.get("from")), _moment(params.get("to")))
         if dag_run.run_type == "backfill":
             return historical_window(dag_run.data_interval_start, dag_run.data_interval_end)
-        lookback = timedelta(days=OrderSettings.load().initial_lookback_days)
+        lookback = timedelta(days=read_variable("initial_lookback_days"))
         watermark = sync_state.read(connection, self.account, CONCERN).watermark
         return incremental_window(watermark, now=datetime.now(UTC), initial_lookback=lookback)
 

@@ -63,7 +63,7 @@ class BackMarketPriceApprovalOperator(HITLOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, and wait; skip where nothing waits."""
-        from backmarket.settings import InventorySettings
+        from backmarket.settings import read_variable
         from backmarket.warehouse import price_approvals
         from backmarket.warehouse.connection import connect
 
@@ -74,7 +74,7 @@ class BackMarketPriceApprovalOperator(HITLOperator):
         self.options = _options(moves)
         self.subject = _subject(self.account, moves)
         self.body = _table(moves)
-        self.response_timeout = timedelta(hours=InventorySettings.load().price_approval_hours)
+        self.response_timeout = timedelta(hours=read_variable("price_approval_hours"))
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, int]:

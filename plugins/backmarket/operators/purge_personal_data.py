@@ -22,11 +22,11 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many addresses and quarantined documents were deleted."""
-        from backmarket.settings import OrderSettings
+        from backmarket.settings import read_variable
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.orders import purge_personal_data
 
-        days = OrderSettings.load().pii_retention_days
+        days = read_variable("pii_retention_days")
         if days is None:
             raise AirflowSkipException("backmarket_pii_retention_days is empty: personal data is kept.")
         with connect(self.warehouse_conn_id) as connection:

@@ -28,15 +28,15 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many open orders wait for what."""
-        from backmarket.settings import ShippingSettings
+        from backmarket.settings import is_neighbour_on, read_variable
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.orders_out import desk_counts, late_orders
 
-        settings = ShippingSettings.load()
         # It runs whatever became of the other tasks, so it looks at the switches itself.
-        if not (settings.enabled and (settings.tracking_upload or settings.imei_update)):
+        on = is_neighbour_on("tracking_upload") or is_neighbour_on("imei_update")
+        if not (on and is_neighbour_on("enabled")):
             raise AirflowSkipException("Neither backmarket_tracking_upload nor backmarket_imei_update is on.")
-        hours = settings.ship_by_alert_hours
+        hours = read_variable("ship_by_alert_hours")
         with connect(self.warehouse_conn_id) as connection:
             desk = desk_counts(connection, self.account)
             late = late_orders(connection, self.account, hours=hours)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.order_facts import OrderFacts
     from backmarket.rules.shipping import Shipment
-    from backmarket.settings import ShippingSettings
+    from backmarket.settings import TrackingSettings
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.ledger import PlannedChange, RecordedChange
 
@@ -25,7 +25,7 @@ SHIP = 3
 SAME_REFUSAL_AGAIN = timedelta(hours=1)
 
 
-class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["ShippingSettings"]):
+class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingSettings"]):
     """Moves accepted orders that have a row in ``seller.shipments`` to state 3, each once.
 
     Where ``backmarket_imei_update`` is on, an order of a single unit takes its identifier along. Should Back Market
@@ -36,19 +36,20 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["ShippingS
 
     kind = "tracking"
 
-    def load_settings(self) -> ShippingSettings:
+    def load_settings(self) -> TrackingSettings:
         """Read the concern's Variables."""
-        from backmarket.settings import ShippingSettings
+        from backmarket.settings import TrackingSettings
 
-        return ShippingSettings.load()
+        return TrackingSettings.load()
 
-    def action(self, settings: ShippingSettings) -> Shipping:
+    def action(self, settings: TrackingSettings) -> Shipping:
         """Return what is done to an order."""
         return Shipping(identifiers_required=settings.require_imei)
 
-    def plan_changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
+    def plan_changes(self, connection: Connection, settings: TrackingSettings) -> list[PlannedChange]:
         """Return what is to be shipped, and which rows wait or are refused."""
         from backmarket.operators.order_writing import refused_already
+        from backmarket.settings import is_neighbour_on
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
         from backmarket.warehouse.orders_out import order_facts, shipments, shipper_aliases
@@ -56,7 +57,7 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["ShippingS
         now = datetime.now(UTC)
         rows = shipments(connection, self.account)
         orders = order_facts(connection, self.account, rows)
-        carried = self._carried(connection) if settings.imei_update else {}
+        carried = self._carried(connection) if is_neighbour_on("imei_update") else {}
         aliases = shipper_aliases(connection, self.account)
         refused = refused_lately(connection, self.account, "tracking", since=now - SAME_REFUSAL_AGAIN)
         changes = []
@@ -165,7 +166,7 @@ class Shipping:
         return remark
 
 
-def _judge_phones(order: OrderFacts, settings: ShippingSettings, carried: Identifiers | None) -> Decision:
+def _judge_phones(order: OrderFacts, settings: TrackingSettings, carried: Identifiers | None) -> Decision:
     phones = phones_without_imei(order, settings.phone_titles, carried)
     if phones:
         named = ", ".join(map(str, phones))
