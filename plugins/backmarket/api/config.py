@@ -28,7 +28,7 @@ class ClientConfig(BaseModel):
     :param retry_for: no further try begins later than this after the first.
     :param backoff: the wait after the first failure; it doubles from try to try.
     :param backoff_limit: the longest wait that no server asked for.
-    :param throttle_pause: the wait after a 429 that names none.
+    :param throttle_pause: the wait after a 429 that names none, and after a refusal by the firewall.
     :raises pydantic.ValidationError: names the field and what is accepted, never the token.
     """
 

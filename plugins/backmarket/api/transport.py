@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from backmarket.api.answers import RawAnswer, read_document
-from backmarket.api.errors import BackMarketError, MalformedAnswerError, NetworkError, ThrottledError
+from backmarket.api.errors import (
+    BackMarketError,
+    FirewallError,
+    MalformedAnswerError,
+    NetworkError,
+    ThrottledError,
+)
 from backmarket.api.retry import retrying
 
 if TYPE_CHECKING:
@@ -51,6 +57,7 @@ class Transport:
         self._throttle = throttle
         self._lock = Lock()
         self._requests_made = 0
+        self._was_answered = False
         self._http = httpx.Client(
             base_url=config.base_url,
             headers={
@@ -124,7 +131,8 @@ class Transport:
         request = self._http.build_request(
             method, path, params=params, content=content, headers={"Accept-Language": market}
         )
-        return retrying(self.config, is_write=is_write)(self._try_once, request, kind)
+        repeat = retrying(self.config, is_write=is_write, was_answered=lambda: self._was_answered)
+        return repeat(self._try_once, request, kind)
 
     def _try_once(self, request: httpx.Request, kind: Kind) -> Answer:
         self._throttle.acquire(kind)
@@ -133,13 +141,14 @@ class Transport:
         answer = self._exchange(request)
         try:
             document = read_document(answer)
-        except ThrottledError as error:
+        except (ThrottledError, FirewallError) as error:
             if error.retry_after is None:
                 error.retry_after = self.config.throttle_pause
             # A longer wait is the caller's business: it would block every thread of this client.
             if error.retry_after <= self.config.retry_for:
                 self._throttle.pause(error.retry_after)
             raise
+        self._was_answered = True
         if document is None and request.method == "GET":
             raise answer.error(MalformedAnswerError, "an empty body")
         return Answer(document, answer.server_time)
