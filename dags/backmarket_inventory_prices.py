@@ -7,13 +7,15 @@ Every 15 minutes, and as soon as orders changed, shows on Back Market what is se
 `backmarket_prices_upload`, each for itself. `backmarket_dry_run` plans and records, and sends nothing.
 
 **A run** reads all listings, takes off your count what it cannot know of (orders not taken in yet, and sales that
-nobody can see yet), and sends only what differs: stock-outs first. The arithmetic of each SKU stands in
-`backmarket.inventory`, each write in `backmarket.changes`, what you should know in `backmarket.inventory_findings`.
+nobody can see yet), and sends only what differs: stock-outs first. Quantities and prices do not depend on each other.
+The arithmetic of each SKU stands in `backmarket.inventory`, each write in `backmarket.changes`, what you should know in
+`backmarket.inventory_findings`.
 
 **Large price moves** wait for a person (DAG `backmarket_price_approval`) and hold nothing else up.
 
 **When `upload_summary` fails**, the stock feed would take too many listings offline at once. They are left as they
-are. Repair the feed, or trigger the DAG with `allow_mass_zero` if it is right. Clearing or repeating any task is safe.
+are. Repair the feed, or trigger the DAG with `allow_mass_zero` if it is right. `inventory_check` and `prices_check`
+name single rows, listings and markets that could not be dealt with: all others are done. Clearing any task is safe.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ from backmarket.operators.gate import BackMarketGateOperator
 from backmarket.operators.inventory_listing_refresh import BackMarketInventoryListingRefreshOperator
 from backmarket.operators.inventory_plan import BackMarketInventoryPlanOperator
 from backmarket.operators.inventory_upload import BackMarketInventoryUploadOperator
+from backmarket.operators.items_check import BackMarketItemsCheckOperator
+from backmarket.operators.offer_refresh import BackMarketOfferRefreshOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 from backmarket.operators.price_batch_results import BackMarketPriceBatchResultsOperator
 from backmarket.operators.prices_plan import BackMarketPricesPlanOperator
 from backmarket.operators.prices_upload import BackMarketPricesUploadOperator
 from backmarket.operators.upload_summary import BackMarketPriceQuestionOperator, BackMarketUploadSummaryOperator
-
-EITHER = "none_failed_min_one_success"
 
 
 @dag(
@@ -55,22 +57,44 @@ EITHER = "none_failed_min_one_success"
 def backmarket_inventory_prices() -> None:
     inventory_gate = BackMarketGateOperator(task_id="inventory_upload_gate", toggle="inventory_upload")
     prices_gate = BackMarketGateOperator(task_id="prices_upload_gate", toggle="prices_upload")
-    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule=EITHER)
-    refresh = BackMarketInventoryListingRefreshOperator(task_id="listing_refresh")
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
+
+    listing_refresh = BackMarketInventoryListingRefreshOperator(task_id="listing_refresh")
     inventory_plan = BackMarketInventoryPlanOperator(task_id="inventory_plan")
+    inventory_upload = BackMarketInventoryUploadOperator(task_id="inventory_upload")
+    summary = BackMarketUploadSummaryOperator(task_id="upload_summary", trigger_rule="none_failed_min_one_success")
+    counts = [listing_refresh.output, inventory_plan.output, inventory_upload.output]
+    check = {"documents": "listings", "trigger_rule": "all_done"}
+    BackMarketItemsCheckOperator(task_id="inventory_check", counts=counts, **check)
+
+    offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh")
     prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan")
-    inventory_upload = BackMarketInventoryUploadOperator(task_id="inventory_upload", trigger_rule=EITHER)
-    prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload", trigger_rule=EITHER)
+    prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload")
     price_batches = BackMarketPriceBatchResultsOperator(task_id="price_batch_results", deferrable=True)
     questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
-    summary = BackMarketUploadSummaryOperator(task_id="upload_summary", trigger_rule=EITHER)
+    counts = [offer_refresh.output, prices_plan.output, prices_upload.output]
+    BackMarketItemsCheckOperator(task_id="prices_check", counts=counts, **check)
 
-    [inventory_gate, prices_gate] >> prepare >> refresh
-    [inventory_gate, refresh] >> inventory_plan
-    [prices_gate, refresh] >> prices_plan >> questions
-    [inventory_plan, prices_plan] >> inventory_upload
-    [prices_plan, inventory_plan, inventory_upload] >> prices_upload >> price_batches
-    [inventory_plan, prices_plan, inventory_upload, prices_upload, price_batches] >> summary
+    # Each side waits for the other where that saves requests; its turn comes however the other ended.
+    home_is_read = turn("home_is_read", "prices_upload")
+    prices_are_planned = turn("prices_are_planned", "inventory_upload")
+    quantities_are_sent = turn("quantities_are_sent", "prices_upload")
+
+    [inventory_gate, prices_gate] >> prepare
+    [inventory_gate, prepare] >> listing_refresh >> inventory_plan
+    prices_plan >> prices_are_planned
+    [inventory_plan, prices_are_planned] >> inventory_upload
+    [inventory_plan, inventory_upload] >> summary
+
+    listing_refresh >> home_is_read
+    [prices_gate, prepare, home_is_read] >> offer_refresh >> prices_plan >> questions
+    inventory_upload >> quantities_are_sent
+    [prices_plan, quantities_are_sent] >> prices_upload >> price_batches
+
+
+def turn(task_id: str, toggle: str) -> BackMarketGateOperator:
+    """Return a task that opens once all tasks before it are over, for a concern that is on."""
+    return BackMarketGateOperator(task_id=task_id, toggle=toggle, trigger_rule="all_done")
 
 
 backmarket_inventory_prices()

@@ -31,6 +31,7 @@ from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
 from backmarket.operators.active_listing_download import BackMarketActiveListingDownloadOperator
 from backmarket.operators.category_download import BackMarketCategoryDownloadOperator
 from backmarket.operators.gate import BackMarketGateOperator
+from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.listing_creation import BackMarketListingCreationOperator
 from backmarket.operators.listing_creation_plan import BackMarketListingCreationPlanOperator
 from backmarket.operators.listing_creation_results import BackMarketListingCreationResultsOperator
@@ -39,7 +40,6 @@ from backmarket.operators.listing_report import (
     BackMarketListingCreationCheckOperator,
 )
 from backmarket.operators.markets import BackMarketMarketsOperator
-from backmarket.operators.order_report import BackMarketQuarantineCheckOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def backmarket_listings() -> None:
     download_gate = BackMarketGateOperator(task_id="active_listing_download_gate", toggle="active_listing_download")
     listing_gate = BackMarketGateOperator(task_id="listing_creation_gate", toggle="listing_creation")
     product_gate = BackMarketGateOperator(task_id="product_creation_gate", toggle="product_creation")
-    prepare = BackMarketPrepareWarehouseOperator(
-        task_id="prepare_warehouse", trigger_rule="none_failed_min_one_success"
-    )
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
     markets = BackMarketMarketsOperator(task_id="markets")
     download = BackMarketActiveListingDownloadOperator.partial(
         task_id="active_listing_download", map_index_template="{{ task.market }}"
@@ -70,7 +68,7 @@ def backmarket_listings() -> None:
     BackMarketListingAnnouncementOperator(
         task_id="announce_listings", counts=download.output, trigger_rule="all_done_min_one_success"
     )
-    BackMarketQuarantineCheckOperator(task_id="quarantine_check", counts=download.output, documents="listings")
+    BackMarketItemsCheckOperator(task_id="quarantine_check", counts=download.output, documents="listings")
     categories = BackMarketCategoryDownloadOperator(task_id="category_download")
 
     [download_gate, listing_gate, product_gate] >> prepare
@@ -87,7 +85,10 @@ def creation(kind: Kind) -> BackMarketListingCreationResultsOperator:
     send = BackMarketListingCreationOperator(task_id=stem, kind=kind)
     results = BackMarketListingCreationResultsOperator(task_id=f"{stem}_results", kind=kind, deferrable=True)
     BackMarketListingAnnouncementOperator(task_id=f"announce_{stem}", counts=[leftovers.output, results.output])
-    BackMarketListingCreationCheckOperator(task_id=f"{stem}_check", leftovers=leftovers.output, results=results.output)
+    BackMarketListingCreationCheckOperator(
+        task_id=f"{stem}_check", leftovers=leftovers.output, results=results.output, sent=send.output
+    )
+    BackMarketItemsCheckOperator(task_id=f"{stem}_rows_check", counts=[plan.output], documents="listings")
     leftovers >> plan >> send >> results
     return leftovers
 

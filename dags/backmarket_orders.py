@@ -9,32 +9,29 @@ Every ten minutes, brings new and changed orders of the seller account into Post
 **A run** reads everything modified since the last one, less ten minutes. Pausing the DAG, a crash, or running it
 twice loses and repeats nothing. Once a day the open orders are read again, whatever their modification date says.
 
-**Acceptance** follows a download that is on, so that all promises are known. It reads all orders that wait for it,
-and accepts, oldest first, what `seller.stock` covers. What it does not cover is neither accepted nor cancelled:
-`order_acceptance` reports it with its ship-by time.
+**Acceptance** follows the download, so that all promises are known, and does not depend on it: it reads all orders
+that wait for it, and accepts, oldest first, what `seller.stock` covers. What it does not cover is neither accepted nor
+cancelled: `order_acceptance` reports it with its ship-by time.
 
 **The past:** trigger it with `from` and `to` (dates of creation, in UTC, `to` not included). Or start a backfill;
 one run with `from` and `to` is faster for a long span, as Back Market has no upper bound to ask for.
 
 **When it fails:** the last lines of the failed task's log say what happened and what to do. Clear the task to
-repeat it; that is always safe. `quarantine_check` fails when documents could not be understood: all others are
-stored.
+repeat it; that is always safe. `quarantine_check` fails when documents could not be understood, or orders not be
+read: all others are stored.
 """
 
 from __future__ import annotations
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, dag
 
 from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
 from backmarket.operators.gate import BackMarketGateOperator
+from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.open_order_refresh import BackMarketOpenOrderRefreshOperator
 from backmarket.operators.order_acceptance import BackMarketOrderAcceptanceOperator
 from backmarket.operators.order_download import BackMarketOrderDownloadOperator
-from backmarket.operators.order_report import (
-    BackMarketOrderAnnouncementOperator,
-    BackMarketQuarantineCheckOperator,
-)
+from backmarket.operators.order_report import BackMarketOrderAnnouncementOperator
 from backmarket.operators.paid_order_refresh import BackMarketPaidOrderRefreshOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 from backmarket.operators.purge_personal_data import BackMarketPurgePersonalDataOperator
@@ -68,29 +65,26 @@ from backmarket.operators.purge_personal_data import BackMarketPurgePersonalData
 def backmarket_orders() -> None:
     download_gate = BackMarketGateOperator(task_id="order_download_gate", toggle="order_download")
     acceptance_gate = BackMarketGateOperator(task_id="order_acceptance_gate", toggle="order_acceptance")
-    prepare = BackMarketPrepareWarehouseOperator(
-        task_id="prepare_warehouse", trigger_rule="none_failed_min_one_success"
-    )
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
     download = BackMarketOrderDownloadOperator(task_id="order_download")
     refresh = BackMarketOpenOrderRefreshOperator(task_id="open_order_refresh")
-    download_is_over = EmptyOperator(task_id="download_is_over", trigger_rule="none_failed_min_one_success")
+    # The turn of acceptance comes however the download ended: it reads what it needs itself.
+    download_is_over = BackMarketGateOperator(
+        task_id="download_is_over", toggle="order_acceptance", trigger_rule="all_done"
+    )
     paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
     acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
     counts = [download.output, refresh.output, paid.output]
-    BackMarketOrderAnnouncementOperator(
-        task_id="announce_orders", counts=counts, trigger_rule="none_failed_min_one_success"
-    )
-    BackMarketQuarantineCheckOperator(
-        task_id="quarantine_check", counts=counts, trigger_rule="none_failed_min_one_success"
-    )
+    BackMarketOrderAnnouncementOperator(task_id="announce_orders", counts=counts, trigger_rule="all_done")
+    BackMarketItemsCheckOperator(task_id="quarantine_check", counts=counts, trigger_rule="all_done")
     purge = BackMarketPurgePersonalDataOperator(
         task_id="purge_personal_data", trigger_rule="none_failed_min_one_success"
     )
 
     [download_gate, acceptance_gate] >> prepare
     [download_gate, prepare] >> download >> refresh
-    [prepare, download] >> download_is_over
-    [acceptance_gate, download_is_over] >> paid >> acceptance
+    download >> download_is_over
+    [acceptance_gate, prepare, download_is_over] >> paid >> acceptance
     [download, refresh] >> purge
 
 

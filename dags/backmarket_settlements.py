@@ -13,7 +13,8 @@ Findings stand in `backmarket.settlement_findings`; one closes itself when later
 `from` and `to` (days in UTC, `to` not included). Orders belong to the day they were shipped, rows to their value date.
 
 **When it fails:** `settlement_check` fails where statements do not add up, too many rows belong to no order, or a
-file cannot be read; everything else is loaded and compared. To repeat any task, clear it: that is always safe.
+file cannot be read, `quarantine_check` where the storage did not give a file or Back Market an order; everything else
+is loaded and compared. To repeat any task, clear it: that is always safe.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from airflow.sdk import Param, dag
 
 from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
 from backmarket.operators.gate import BackMarketGateOperator
+from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 from backmarket.operators.reconciliation import BackMarketReconciliationOperator
 from backmarket.operators.settlement_download import BackMarketSettlementDownloadOperator
@@ -60,7 +62,16 @@ def backmarket_settlements() -> None:
     prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
     download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
     read_orders = BackMarketSettlementOrderReadOperator(task_id="settlement_order_read")
-    reconcile = BackMarketReconciliationOperator(task_id="reconciliation", trigger_rule="none_failed_min_one_success")
+    # The turn of reconciliation comes however the reading of orders ended.
+    orders_are_read = BackMarketGateOperator(
+        task_id="orders_are_read", toggle="settlement_download", trigger_rule="all_done"
+    )
+    BackMarketItemsCheckOperator(
+        task_id="quarantine_check",
+        counts=[download.output, read_orders.output],
+        trigger_rule="none_failed_min_one_success",
+    )
+    reconcile = BackMarketReconciliationOperator(task_id="reconciliation")
     report = BackMarketSettlementReportOperator(task_id="settlement_report")
     settlement_check = SQLTableCheckOperator(
         task_id="settlement_check",
@@ -75,7 +86,8 @@ def backmarket_settlements() -> None:
     )
 
     gate >> prepare >> download >> read_orders
-    [download, read_orders] >> reconcile >> [report, settlement_check]
+    read_orders >> orders_are_read
+    [download, orders_are_read] >> reconcile >> [report, settlement_check]
 
 
 backmarket_settlements()

@@ -10,18 +10,20 @@ Every fifteen minutes, ships the orders that have a row in `seller.shipments` an
 written to `backmarket.changes`, sent once and read back. A tracking number never waits for an identifier, unless
 `backmarket_require_imei` says so.
 
-**When it fails:** `ship_by_alert` fails while orders are late: its log lists them. Any other task says in its last
-lines what happened and what to do. Clear a task to repeat it; nothing is ever sent twice.
+**When it fails:** `ship_by_alert` fails while orders are late: its log lists them. `quarantine_check` fails when single
+orders could not be read, `tracking_check` and `imei_check` when rows of your tables newly cannot be used: all others
+are done. Any other task says in its last lines what happened and what to do. Clear a task to repeat it; nothing is ever
+sent twice.
 """
 
 from __future__ import annotations
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag
 
 from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
 from backmarket.operators.gate import BackMarketGateOperator
 from backmarket.operators.imei_update import BackMarketImeiUpdateOperator
+from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 from backmarket.operators.ship_by_alert import BackMarketShipByAlertOperator
 from backmarket.operators.shipment_order_refresh import BackMarketShipmentOrderRefreshOperator
@@ -40,21 +42,21 @@ from backmarket.operators.tracking_upload import BackMarketTrackingUploadOperato
 def backmarket_tracking_imei() -> None:
     tracking_gate = BackMarketGateOperator(task_id="tracking_upload_gate", toggle="tracking_upload")
     imei_gate = BackMarketGateOperator(task_id="imei_update_gate", toggle="imei_update")
-    prepare = BackMarketPrepareWarehouseOperator(
-        task_id="prepare_warehouse", trigger_rule="none_failed_min_one_success"
-    )
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
     refresh = BackMarketShipmentOrderRefreshOperator(task_id="shipment_order_refresh")
     tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
     imei = BackMarketImeiUpdateOperator(task_id="imei_update")
     alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done", retries=0)
-    # The alert comes whatever became of the uploads, so it cannot tell of their failure: this does.
-    uploads_are_over = EmptyOperator(task_id="uploads_are_over", trigger_rule="none_failed_min_one_success")
+    BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[refresh.output], trigger_rule="all_done")
+    # The alert comes whatever became of the uploads, so it cannot tell of their failure: these do.
+    BackMarketItemsCheckOperator(task_id="tracking_check", counts=[tracking.output])
+    BackMarketItemsCheckOperator(task_id="imei_check", counts=[imei.output])
 
     [tracking_gate, imei_gate] >> prepare >> refresh
     [tracking_gate, refresh] >> tracking
     [imei_gate, refresh] >> imei
-    [tracking, imei] >> alert
-    [tracking, imei] >> uploads_are_over
+    tracking >> alert
+    imei >> alert
 
 
 backmarket_tracking_imei()

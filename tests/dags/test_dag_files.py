@@ -48,7 +48,7 @@ def test_a_run_fails_where_any_task_fails(dag_bag: DagBag, path: Path) -> None:
 
     def reaches_the_end(task_id: str) -> bool:
         followers = [dag.get_task(each) for each in dag.get_task(task_id).downstream_task_ids]
-        passed_on = [each for each in followers if not str(each.trigger_rule).startswith("all_done")]
+        passed_on = [each for each in followers if not each.trigger_rule.value.startswith("all_done")]
         return not followers or any(reaches_the_end(each.task_id) for each in passed_on)
 
     assert [task.task_id for task in dag.tasks if not reaches_the_end(task.task_id)] == []

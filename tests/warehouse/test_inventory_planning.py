@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.inventory_planning import plan_quantities
-from backmarket.settings import InventorySettings
+from backmarket.settings import QuantitySettings
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,7 +20,7 @@ SECONDS, MEGABYTES = 3.0, 300
 def plan(warehouse: psycopg.Connection[Any]) -> dict[str, int]:
     """Plan as the task does."""
     return plan_quantities(
-        warehouse, "default", InventorySettings(), now=datetime.now(UTC), run_id="r", allow_mass_zero=False
+        warehouse, "default", QuantitySettings(), now=datetime.now(UTC), run_id="r", allow_mass_zero=False
     )
 
 

@@ -1,5 +1,5 @@
 -- Orders that the seller's tables name and that are unknown here, or were not wholly accepted when last read.
--- :account, :most
+-- :account
 select named.order_id
 from (
     select order_id::bigint from seller.shipments where account = %(account)s
@@ -22,4 +22,3 @@ where
         )
     )
 order by named.order_id desc
-limit %(most)s

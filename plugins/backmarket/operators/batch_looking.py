@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from backmarket.operators.batch_reports import by_batch, read_report
-from backmarket.operators.listing_lookup import Look, look_up
+from backmarket.operators.listing_lookup import Look, look_up_each
 from backmarket.rules.batch_end import End, Line, end_of, next_look
 from backmarket.rules.batch_result import CreatedListing, differences
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from backmarket.api.models import Listing
     from backmarket.operators.batch_reports import BatchReport
     from backmarket.warehouse.ledger import Ledger, RecordedChange
-
-_LOOKS_AT_ONCE = 8
 
 
 @dataclass
@@ -75,7 +72,10 @@ class BatchLooking:
         now = datetime.now(UTC)
         ends: dict[End, list[int]] = {}
         for change, look in zip(changes, looks, strict=True):
-            end = end_of(_line(change, look, report), now=now, deadline=self.deadline)
+            if look.failure:
+                end = End("unknown", f"it could not be read back: {look.failure}")
+            else:
+                end = end_of(_line(change, look, report), now=now, deadline=self.deadline)
             ends.setdefault(end, []).append(change.change_id)
             name = "different" if end.status == "confirmed" and end.reason else end.status
             findings.counts[name] += 1
@@ -94,8 +94,7 @@ class BatchLooking:
         from backmarket.warehouse.listings import store_readings
 
         read_at = datetime.now(UTC)
-        with ThreadPoolExecutor(_LOOKS_AT_ONCE, thread_name_prefix="backmarket-lookup") as threads:
-            looks = list(threads.map(lambda change: look_up(self.client, change), changes))
+        looks = look_up_each(self.client, changes)
         found: dict[str, list[Listing]] = {}
         for change, look in zip(changes, looks, strict=True):
             if look.listing is not None:
@@ -124,7 +123,7 @@ def _line(change: RecordedChange, look: Look, report: BatchReport) -> Line:
         batch=report.state,
         sent_at=change.sent_at or datetime.now(UTC),
         attempts=change.attempts,
-        exists=look.exists,
+        exists=bool(look.exists),
         error=error,
         differences=tuple(differences(columns, _created(look.listing))) if look.listing else (),
     )

@@ -19,14 +19,14 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many SKUs were planned and differ, and findings by kind."""
         from backmarket.operators.inventory_planning import plan_quantities
-        from backmarket.settings import InventorySettings
+        from backmarket.settings import QuantitySettings
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection:
             counts = plan_quantities(
                 connection,
                 self.account,
-                InventorySettings.load(),
+                QuantitySettings.load(),
                 now=datetime.now(UTC),
                 run_id=context["run_id"],
                 allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from backmarket.rules.inventory import QuantityPlan
-    from backmarket.settings import InventorySettings
+    from backmarket.settings import QuantitySettings
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.inventory import ShownStock
 
@@ -30,13 +30,16 @@ Plans = list[tuple["ShownStock", "QuantityPlan"]]
 def plan_quantities(
     connection: Connection,
     account: str,
-    settings: InventorySettings,
+    settings: QuantitySettings,
     *,
     now: datetime,
     run_id: str,
     allow_mass_zero: bool,
 ) -> dict[str, int]:
     """Plan all quantities from what is stored, and record plan, arithmetic and findings in one transaction.
+
+    The readings that are planned with are first compared with what was known before them: another DAG may store a
+    reading at any time, and a sale that only the plan saw would be sold again.
 
     :return: SKUs planned, to be sent, held by the zero guard, and findings by kind.
     """
@@ -70,17 +73,19 @@ def plan_quantities(
 
 
 def _all_plans(
-    connection: Connection, account: str, settings: InventorySettings, *, now: datetime
+    connection: Connection, account: str, settings: QuantitySettings, *, now: datetime
 ) -> tuple[Plans, list[Finding]]:
     policy, hold = settings.stock_policy, timedelta(hours=settings.pending_hold_hours)
     lines = inventory.lines_by_sku(connection, account, now=now, hold=hold, intake_lag=policy.intake_lag)
+    readings = inventory.stored_readings(connection, account)
+    findings = inventory.note_readings(connection, account, readings, lines, since=now - hold)
     drops = inventory.drops_by_listing(connection, account, since=now - hold)
     shown: dict[str, list[ShownStock]] = defaultdict(list)
-    with_stock, missing = inventory.shown_stock(connection, account)
+    with_stock, missing = inventory.shown_stock(connection, account, readings)
     for each in with_stock:
         shown[each.stock.sku.lower()].append(each)
     left_alone = "seller.stock has no row that can be used: the listing is left alone"
-    findings = [Finding("stock_missing", sku, left_alone) for sku in missing]
+    findings += [Finding("stock_missing", sku, left_alone) for sku in missing]
     plans: Plans = []
     for sku, candidates in shown.items():
         if len(candidates) > 1:
@@ -115,7 +120,7 @@ def _remarks(each: ShownStock, plan: QuantityPlan) -> list[Finding]:
     return found
 
 
-def _held_by_guard(plans: Plans, settings: InventorySettings, *, allow_mass_zero: bool) -> set[str]:
+def _held_by_guard(plans: Plans, settings: QuantitySettings, *, allow_mass_zero: bool) -> set[str]:
     """Return the SKUs that the guard keeps from going to zero; those that orders explain go."""
     live = sum(each.shown > 0 for each, _ in plans)
     zeroings = {

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from backmarket.warehouse.ledger import RecordedChange
 
 
-def settle_from_readings(connection: Connection, account: str) -> dict[str, int]:
-    """Settle what was sent before the stored readings were made.
+def settle_quantities(connection: Connection, account: str) -> dict[str, int]:
+    """Settle quantities that were sent before the stored readings were made.
 
     What Back Market shows is confirmed; what it does not show goes back into the queue, where the next plan decides
     anew. A change of a listing that was not read since stays as it is.
@@ -32,6 +32,12 @@ def settle_from_readings(connection: Connection, account: str) -> dict[str, int]
             counts["unsettled"] += 1
         else:
             counts[_settle(quantities, change, shown=reading.quantity == change.payload["quantity"])] += 1
+    return counts
+
+
+def settle_prices(connection: Connection, account: str) -> dict[str, int]:
+    """Settle prices that were sent one by one before the stored readings were made, as :func:`settle_quantities`."""
+    counts = {"confirmed": 0, "planned_again": 0, "unsettled": 0}
     prices = Ledger(connection, account, "price")
     # How a line of a batch ended, its batch tells, too.
     unsettled = [change for change in prices.unsettled() if not change.in_batch]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.base import BackMarketOperator
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from backmarket.operators.listing_upload import ListingUpload
-    from backmarket.settings import InventorySettings
+    from backmarket.settings import QuantitySettings
 
 # What moved between plan and write is planned anew and sent in the same run, so many times.
 ROUNDS = 3
@@ -21,39 +21,43 @@ class BackMarketInventoryUploadOperator(BackMarketOperator):
     """Sends quantities one by one: stock-outs first, then the lowest, then the rest.
 
     A home price of the same SKU goes along in the same request. Running again sends nothing twice: what was
-    confirmed is planned no more, and what is uncertain is read back by the next run before anything else is sent.
+    confirmed is planned no more, and what is uncertain is read back by the next run before anything else is sent. A
+    listing that Back Market fails on is named and stays planned; all others are sent.
     """
 
     ui_color = "#f5c6cb"
 
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return the outcomes, how many changes wait, and requests made."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the outcomes, how many changes wait, requests made; and the SKUs that could not be sent, as
+        ``not_sent``."""
         from backmarket.operators.listing_upload import open_upload, skip_unless_sending
-        from backmarket.settings import InventorySettings
+        from backmarket.settings import QuantitySettings
 
-        settings = InventorySettings.load()
+        settings = QuantitySettings.load()
         skip_unless_sending(settings, "inventory_upload")
-        with open_upload(self, settings) as upload:
+        with open_upload(self, hold=timedelta(hours=settings.pending_hold_hours)) as upload:
             for _ in range(ROUNDS):
-                if not _send_all(upload, settings):
+                if not _send_all(upload):
                     break
                 _plan_anew(upload, settings, context)
             waiting = upload.tell_what_waits(upload.quantities)
             requests = upload.client.requests_made
         self.log.info("Quantities sent: %s; %d requests.", dict(upload.counts) or "none", requests)
-        return {**upload.counts, "waiting": waiting, "requests": requests}
+        return {**upload.counts, "waiting": waiting, "requests": requests, "not_sent": list(upload.failures.failed)}
 
 
-def _send_all(upload: ListingUpload, settings: InventorySettings) -> bool:
+def _send_all(upload: ListingUpload) -> bool:
     """Send what is planned, and tell whether some of it is to be planned anew."""
+    from backmarket.settings import is_neighbour_on
+
     changes = upload.quantities.planned()
     changes.sort(key=lambda change: (change.payload["quantity"] > 0, change.payload["quantity"]))
     shown = upload.shown_in_plan(changes)
     prices = {}
-    if settings.prices_upload:
+    if is_neighbour_on("prices_upload"):
         prices = {change.subject: change for change in upload.prices.planned() if change.market == upload.home}
     again = False
-    for change in changes:
+    for change in upload.failures.each(changes):
         outcome = upload.send_quantity(change, shown.get(change.subject), prices.get(change.subject))
         if outcome == "waits":
             return False
@@ -61,7 +65,7 @@ def _send_all(upload: ListingUpload, settings: InventorySettings) -> bool:
     return again
 
 
-def _plan_anew(upload: ListingUpload, settings: InventorySettings, context: Context) -> None:
+def _plan_anew(upload: ListingUpload, settings: QuantitySettings, context: Context) -> None:
     from backmarket.operators.inventory_planning import plan_quantities
 
     plan_quantities(

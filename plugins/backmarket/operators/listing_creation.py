@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,12 @@ if TYPE_CHECKING:
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Listing
+    from backmarket.operators.batch_sending import BatchSending
     from backmarket.rules.catalog import Kind
     from backmarket.warehouse.catalog import Catalog
     from backmarket.warehouse.ledger import RecordedChange
 
-_LOOKS_AT_ONCE = 8
+_MOST_NAMED = 100
 
 
 class BackMarketListingCreationOperator(BackMarketOperator):
@@ -28,7 +28,8 @@ class BackMarketListingCreationOperator(BackMarketOperator):
 
     Before that it looks whether Back Market has a listing of the SKU after all: a batch would overwrite it. A batch
     holds lines of one market and, for products, of one category. Its lines are marked as sent before it leaves; how
-    they ended is for the task that follows to find out, even where the answer was lost or this task was killed.
+    they ended is for the task that follows to find out, even where the answer was lost or this task was killed. A SKU
+    that Back Market cannot look up, and a batch or a market that it refuses, stay planned; all others are sent.
 
     :param kind: ``listing``, or ``product`` for new products with their listing.
     """
@@ -40,15 +41,17 @@ class BackMarketListingCreationOperator(BackMarketOperator):
         super().__init__(**kwargs)
         self.kind = kind
 
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return how many lines were sent in how many batches, were listed already, and wait for the next run."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many lines were sent in how many batches, were listed already, and wait for the next run; and the
+        SKUs that could not be sent, as ``not_sent``."""
         from backmarket.operators.batch_sending import BatchSending
         from backmarket.warehouse.catalog import Catalog
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.ledger import Ledger
         from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 
-        counts = {"sent": 0, "batches": 0, "listed_already": 0, "waiting": 0}
+        counts: dict[str, Any] = {"sent": 0, "batches": 0, "listed_already": 0, "waiting": 0}
+        not_sent: list[str] = []
         with (
             connect(self.warehouse_conn_id) as connection,
             open_sku_line_budget(self.warehouse_conn_id, self.account) as budget,
@@ -57,30 +60,51 @@ class BackMarketListingCreationOperator(BackMarketOperator):
             catalog, ledger = Catalog(connection, self.account), Ledger(connection, self.account, self.kind)
             queue = ledger.planned()
             first = queue[: budget.left()]
-            unlisted = self._without_listed(first, client, catalog)
-            counts["listed_already"] = len(first) - len(unlisted)
+            unlisted = self._without_listed(first, client, catalog, not_sent)
+            counts["listed_already"] = len(first) - len(unlisted) - len(not_sent)
             sending = BatchSending(ledger, client, budget, self.log)
             for batch in _batches(unlisted):
-                columns = {change.change_id: change.payload["columns"] for change in batch}
-                sent = sending.send(batch[0].payload["market"], batch, columns)
+                sent = self._send(sending, batch, not_sent)
                 counts["sent"] += sent
                 counts["batches"] += bool(sent)
+            not_sent += sending.refused
             counts["waiting"] = len(queue) - counts["listed_already"] - counts["sent"]
             if counts["waiting"]:
                 self.log.info("%d lines wait; the next may go at %s.", counts["waiting"], budget.free_at())
         self.log.info("Sent %(sent)d lines in %(batches)d batches; %(listed_already)d were listed already.", counts)
-        return counts
+        return {**counts, "not_sent": not_sent[:_MOST_NAMED]}
+
+    def _send(self, sending: BatchSending, batch: list[RecordedChange], not_sent: list[str]) -> int:
+        """Send one batch and return how many lines went out.
+
+        :param not_sent: takes the SKUs of a batch that stays planned.
+        :raises BackMarketError: where sending others would fail alike.
+        """
+        from backmarket.api.errors import BackMarketError
+        from backmarket.operators.item_failures import raise_what_concerns_all
+
+        columns = {change.change_id: change.payload["columns"] for change in batch}
+        market = batch[0].payload["market"]
+        try:
+            return sending.send(market, batch, columns)
+        except BackMarketError as error:
+            raise_what_concerns_all(error)
+            self.log.warning("A batch of %d lines for %s stays planned: %s", len(batch), market, error)
+            not_sent += [change.subject for change in batch]
+            return 0
 
     def _without_listed(
-        self, changes: list[RecordedChange], client: BackMarketClient, catalog: Catalog
+        self, changes: list[RecordedChange], client: BackMarketClient, catalog: Catalog, not_sent: list[str]
     ) -> list[RecordedChange]:
-        """Take out of the queue what Back Market has a listing of, and store those listings."""
-        from backmarket.operators.listing_lookup import look_up
+        """Take out of the queue what Back Market has a listing of, and store those listings.
+
+        :param not_sent: takes the SKUs of which Back Market could not say: sending might overwrite a listing.
+        """
+        from backmarket.operators.listing_lookup import look_up_each
         from backmarket.warehouse.listings import store_readings
 
         read_at = datetime.now(UTC)
-        with ThreadPoolExecutor(_LOOKS_AT_ONCE, thread_name_prefix="backmarket-lookup") as threads:
-            found = list(threads.map(lambda change: look_up(client, change), changes))
+        found = look_up_each(client, changes)
         present: list[tuple[str, Listing]] = [
             (change.payload["market"], look.listing)
             for change, look in zip(changes, found, strict=True)
@@ -94,7 +118,11 @@ class BackMarketListingCreationOperator(BackMarketOperator):
         if listed:
             catalog.supersede_listed(change.change_id for change in listed)
             self.log.info("%d SKUs are listed already; their listings stay as they are.", len(listed))
-        return [change for change, look in zip(changes, found, strict=True) if not look.exists]
+        for change, look in zip(changes, found, strict=True):
+            if look.failure:
+                not_sent.append(change.subject)
+                self.log.warning("SKU %s stays planned, as it cannot be looked up: %s", change.subject, look.failure)
+        return [change for change, look in zip(changes, found, strict=True) if look.exists is False]
 
 
 def _batches(changes: Iterable[RecordedChange]) -> Iterator[list[RecordedChange]]:

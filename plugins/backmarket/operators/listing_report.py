@@ -8,6 +8,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from backmarket.assets import LISTINGS
+from backmarket.operators.item_failures import named
 from backmarket.operators.order_report import total
 
 if TYPE_CHECKING:
@@ -47,21 +48,30 @@ class BackMarketListingCreationCheckOperator(BaseOperator):
 
     :param leftovers: the counts of what earlier runs had sent.
     :param results: the counts of what this run sent.
+    :param sent: the counts of the sending; ``not_sent`` in them are SKUs that stay planned or were refused unsent.
     :raises ListingsNotCreatedError: saying how many, and where to look.
     """
 
-    template_fields = ("leftovers", "results")
+    template_fields = ("leftovers", "results", "sent")
     ui_color = "#f8d7da"
 
-    def __init__(self, *, leftovers: Any, results: Any, **kwargs: Any) -> None:
+    def __init__(self, *, leftovers: Any, results: Any, sent: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.leftovers = leftovers
         self.results = results
+        self.sent = sent
 
     def execute(self, context: Context) -> None:
         """Pass where everything that was sent has been created."""
         refused = self.leftovers["refused"] + self.results["refused"]
         again, unknown = self.results["planned"], self.results["unknown"]
+        not_sent = self.sent["not_sent"]
+        if not_sent and not (refused or again or unknown):
+            raise ListingsNotCreatedError(
+                f"The SKUs {named(not_sent)} could not be sent: they could not be looked up, or Back Market refused "
+                "their batch as a whole; backmarket.changes says why. All others are settled. These go into the next "
+                "run until they had as many tries as a line may have."
+            )
         if refused or again or unknown:
             raise ListingsNotCreatedError(
                 f"Of the lines sent to Back Market, {refused} were refused, {again} go into the next run, and of "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError
+from backmarket.operators.item_failures import ItemFailures
 from backmarket.warehouse import inventory, sql
 from backmarket.warehouse.inventory import Reading
 from backmarket.warehouse.ledger import Ledger
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Listing
     from backmarket.operators.base import BackMarketOperator
-    from backmarket.settings import InventorySettings
+    from backmarket.settings import SendingSettings
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.ledger import RecordedChange
     from backmarket.warehouse.sku_line_budget import SkuLineBudget
 
-Outcome = Literal["confirmed", "refused", "unknown", "again", "waits"]
-MOST_FAILURES_IN_A_ROW = 5
+Outcome = Literal["confirmed", "refused", "unknown", "again", "left", "waits"]
 
 
 @dataclass
@@ -36,8 +36,10 @@ class ListingUpload:
     """One task's uploads.
 
     :param home: the market in which quantities are sent.
-    :param hold: how long units gone from a listing stay reserved.
+    :param hold: how long units gone from a listing stay reserved; None where readings are not compared with what was
+        known before them, which only quantities need.
     :param counts: outcomes so far.
+    :param failures: listings that Back Market failed on, by SKU and market.
     """
 
     connection: Connection
@@ -45,10 +47,10 @@ class ListingUpload:
     client: BackMarketClient
     budget: SkuLineBudget
     home: str
-    hold: timedelta
+    hold: timedelta | None
     log: Any
     counts: Counter[str] = field(default_factory=Counter)
-    _failures: int = 0
+    failures: ItemFailures = field(default_factory=ItemFailures)
 
     def __post_init__(self) -> None:
         self.quantities = Ledger(self.connection, self.account, "quantity")
@@ -65,7 +67,9 @@ class ListingUpload:
         The listing is read once more just before: units that went since the plan are noted, and the SKU is planned
         anew. What is sold between this reading and the write cannot be seen; that is what safety_qty is for.
 
-        :return: ``again`` where it is to be planned anew, ``waits`` where the hour's budget is spent.
+        :return: ``again`` where it is to be planned anew, ``left`` where Back Market failed on this listing, ``waits``
+            where the hour's budget is spent.
+        :raises BackMarketError: where sending more would fail alike.
         """
         listing_id = UUID(change.payload["id"])
         try:
@@ -75,17 +79,20 @@ class ListingUpload:
                 "%s: Back Market has no such listing any more; its quantity stays planned.", change.subject
             )
             return self._count("gone", "unknown")
+        except BackMarketError as error:
+            return self._left(change, error)
         if listing.quantity != shown:
+            self.failures.passed(_name(change))
             return self._count("moved", "again")
         changes = [(self.quantities, change), *([(self.prices, price)] if price else [])]
-        outcome = self._write(listing_id, self.home, changes)
-        if outcome == "refused" and price:
-            # Which of the two was at fault is not said: the quantity must not wait for a price.
-            return self._write(listing_id, self.home, changes[:1])
-        return outcome
+        return self._write(listing_id, self.home, changes)
 
     def send_price(self, change: RecordedChange) -> Outcome:
-        """Send a price in its market."""
+        """Send a price in its market.
+
+        :return: as :meth:`send_quantity`.
+        :raises BackMarketError: where sending more would fail alike.
+        """
         return self._write(UUID(change.payload["id"]), change.market, [(self.prices, change)])
 
     def tell_what_waits(self, ledger: Ledger) -> int:
@@ -103,18 +110,15 @@ class ListingUpload:
     def _write(self, listing_id: UUID, market: str, changes: list[tuple[Ledger, RecordedChange]]) -> Outcome:
         if self.budget.take(1) == 0:
             return "waits"
+        ours = self._mark_sent(listing_id, changes)
+        if len(ours) < len(changes):
+            # None is marked: what another process has taken is not waited for, the rest goes alone.
+            return self._write(listing_id, market, ours) if ours else self._count("not_ours", "unknown")
         fields = _fields(changes)
-        with self.connection.transaction():
-            for ledger, change in changes:
-                if not ledger.mark_sent([change.change_id]):
-                    return self._count("not_ours", "unknown")
-            if "quantity" in fields:
-                inventory.begin_sending(self.connection, self.account, listing_id, fields["quantity"])
         try:
             answer = self.client.update_listing(listing_id, market, **fields)
         except BackMarketError as error:
             return self._settle_failure(error, listing_id, market, changes)
-        self._failures = 0
         if answer is None or answer.id != listing_id or not _shows(answer, fields):
             return self._settle_by_reading(listing_id, market, changes, "the answer did not show the change")
         with self.connection.transaction():
@@ -123,36 +127,68 @@ class ListingUpload:
                 inventory.know(self.connection, self.account, listing_id, answer.quantity, at=datetime.now(UTC))
             for ledger, change in changes:
                 ledger.settle([change.change_id], "confirmed")
+        self.failures.passed(_name(changes[0][1]))
         return self._count("confirmed", "confirmed")
+
+    def _mark_sent(
+        self, listing_id: UUID, changes: list[tuple[Ledger, RecordedChange]]
+    ) -> list[tuple[Ledger, RecordedChange]]:
+        """Mark changes as sent, all of them or none, and return those that may be sent."""
+        from psycopg import Rollback
+
+        with self.connection.transaction() as transaction:
+            ours = [(ledger, change) for ledger, change in changes if ledger.mark_sent([change.change_id])]
+            if len(ours) < len(changes):
+                raise Rollback(transaction)
+            quantity = _fields(changes).get("quantity")
+            if quantity is not None:
+                inventory.begin_sending(self.connection, self.account, listing_id, quantity)
+        return ours
+
+    def _left(self, change: RecordedChange, error: BackMarketError) -> Outcome:
+        """Leave a listing that Back Market failed on to the next run.
+
+        :raises BackMarketError: where the error concerns all listings alike.
+        """
+        self.failures.note(_name(change), error)
+        self.log.warning("%s is left to the next run: %s", _name(change), error)
+        return self._count("left", "left")
 
     def _settle_failure(
         self, error: BackMarketError, listing_id: UUID, market: str, changes: list[tuple[Ledger, RecordedChange]]
     ) -> Outcome:
-        """Settle changes whose request failed; raise what a person or time must mend.
+        """Settle changes whose request failed.
 
         :raises BackMarketError: where sending more would fail alike.
         """
         if isinstance(error, (RefusedError, NotFoundError)):
-            return self._settle_refusal(error, listing_id, changes)
+            return self._settle_refusal(error, listing_id, market, changes)
         if error.surely_not_applied:
             self._settle_all(changes, "planned", str(error))
             inventory.not_applied(self.connection, self.account, listing_id)
-            raise error
+            return self._left(changes[0][1], error)
         self._settle_all(changes, "unknown", str(error))
-        self._failures += 1
         outcome = self._settle_by_reading(listing_id, market, changes, str(error))
-        if self._failures >= MOST_FAILURES_IN_A_ROW:
-            raise error
+        if outcome == "again":
+            self.failures.note(_name(changes[0][1]), error)
         return outcome
 
     def _settle_refusal(
-        self, error: BackMarketError, listing_id: UUID, changes: list[tuple[Ledger, RecordedChange]]
+        self, error: BackMarketError, listing_id: UUID, market: str, changes: list[tuple[Ledger, RecordedChange]]
     ) -> Outcome:
+        """Settle a refusal; of a quantity and a price that were refused together, each is sent alone to find out which.
+
+        :return: what became of the first, the quantity.
+        """
         reason = error.api_message or str(error)
+        self.failures.passed(_name(changes[0][1]))
         inventory.not_applied(self.connection, self.account, listing_id)
-        ledger, change = changes[-1]
+        if len(changes) > 1:
+            self._settle_all(changes, "planned", f"refused together, sent apart to find out which: {reason}")
+            outcomes = [self._write(listing_id, market, [each]) for each in changes]
+            return outcomes[0]
+        ((ledger, change),) = changes
         ledger.settle([change.change_id], "refused", reason)
-        self._settle_all(changes[:-1], "planned", f"sent together with a price that was refused: {reason}")
         self.log.warning("%s (%s): Back Market refused it: %s", change.subject, ledger.kind, reason)
         return self._count("refused", "refused")
 
@@ -162,9 +198,9 @@ class ListingUpload:
         """Read a listing whose change got no usable answer, and settle by what it shows."""
         try:
             listing = self._read(listing_id, market)
-        except BackMarketError:
+        except BackMarketError as error:
             self._settle_all(changes, "unknown", f"{reason} Reading it back failed, too: the next run settles it.")
-            return self._count("unknown", "unknown")
+            return self._left(changes[0][1], error)
         outcome: Outcome = "confirmed"
         for ledger, change in changes:
             if _shows(listing, _fields([(ledger, change)])):
@@ -172,6 +208,8 @@ class ListingUpload:
             else:
                 ledger.settle([change.change_id], "planned", reason)
                 outcome = "again"
+        if outcome == "confirmed":
+            self.failures.passed(_name(changes[0][1]))
         return self._count("read_back", outcome)
 
     def _settle_all(
@@ -185,7 +223,7 @@ class ListingUpload:
         read_at = datetime.now(UTC)
         listing = self.client.get_listing(listing_id, market)
         self._store(listing, market, read_at)
-        if listing.sku:
+        if listing.sku and self.hold is not None:
             lines = inventory.lines_by_sku(
                 self.connection, self.account, now=read_at, hold=self.hold, intake_lag=timedelta(0), sku=listing.sku
             )
@@ -204,12 +242,15 @@ class ListingUpload:
 
 
 @contextmanager
-def open_upload(operator: BackMarketOperator, settings: InventorySettings) -> Iterator[ListingUpload]:
-    """Open what an upload task works with: the database, the client, and the hour's budget."""
+def open_upload(operator: BackMarketOperator, *, hold: timedelta | None) -> Iterator[ListingUpload]:
+    """Open what an upload task works with: the database, the client, and the hour's budget.
+
+    :param hold: see :class:`ListingUpload`.
+    """
     from backmarket.warehouse.connection import connect
     from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 
-    hook, hold = operator.hook, timedelta(hours=settings.pending_hold_hours)
+    hook = operator.hook
     with (
         connect(operator.warehouse_conn_id) as connection,
         hook as client,
@@ -218,8 +259,8 @@ def open_upload(operator: BackMarketOperator, settings: InventorySettings) -> It
         yield ListingUpload(connection, operator.account, client, budget, hook.config.market, hold, operator.log)
 
 
-def skip_unless_sending(settings: InventorySettings, toggle: str) -> None:
-    """Skip the task where its toggle is off, or nothing at all is to be sent.
+def skip_unless_sending(settings: SendingSettings, toggle: str) -> None:
+    """Skip the task where its toggle is off, be it since the run began, or nothing at all is to be sent.
 
     :param toggle: without ``backmarket_``.
     """
@@ -229,6 +270,10 @@ def skip_unless_sending(settings: InventorySettings, toggle: str) -> None:
         raise AirflowSkipException(f"backmarket_{toggle} is off.")
     if settings.dry_run:
         raise AirflowSkipException("backmarket_dry_run is on: the plan is recorded, nothing is sent.")
+
+
+def _name(change: RecordedChange) -> str:
+    return f"{change.subject} {change.market}".strip()
 
 
 def _fields(changes: list[tuple[Ledger, RecordedChange]]) -> dict[str, Any]:

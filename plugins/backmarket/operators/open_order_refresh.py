@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.operators.item_failures import named
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from backmarket.operators.order_reading import OrderReading
     from backmarket.warehouse.connection import Connection
 
 CONCERN = "open_orders"
@@ -25,17 +25,20 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
     """Reads all open orders by state, then, one by one, those open here that the lists lacked.
 
     Skips until a day has passed since the last time, and on the very first run, which reads everything anyway.
-    An order that Back Market answers 404 for is marked ``gone_at``; it was most likely never paid.
+    An order that Back Market answers 404 for is marked ``gone_at``; it was most likely never paid. One that it fails
+    on is named and left as it is; all others are stored.
     """
 
     ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the counts: orders new, changed, unchanged, quarantined and gone, requests made, seconds taken."""
+        """Return the counts: orders new, changed, unchanged, quarantined and gone, requests made, seconds taken; and
+        the ids of those that could not be read, as ``unread``."""
         from backmarket.api.errors import ShortReadError
         from backmarket.operators.order_reading import OrderReading
+        from backmarket.operators.order_reading_by_id import read_by_id
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.orders import OrderStaging, mark_gone
+        from backmarket.warehouse.orders import OrderStaging, mark_gone, open_order_ids
 
         began = monotonic()
         with connect(self.warehouse_conn_id) as connection:
@@ -46,17 +49,22 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
             with self.hook as client:
                 reading = OrderReading(client, OrderStaging(connection, self.account))
                 complete = [reading.read_list(state=state) for state in OPEN_STATES]
-                gone = self._read_absent(connection, reading)
-                counts = reading.store(CONCERN, succeeded=all(complete))
-                mark_gone(connection, self.account, gone)
+                absent = [each for each in open_order_ids(connection, self.account) if each not in reading.seen]
+                found = read_by_id(reading, absent)
+                counts = reading.store(CONCERN, succeeded=all(complete) and found.stopped_by is None)
+                mark_gone(connection, self.account, found.absent)
             counts |= {
-                "gone": len(gone),
+                "gone": len(found.absent),
+                "unread": list(found.unread),
                 "requests": client.requests_made,
                 "seconds": round(monotonic() - began, 1),
             }
         reading.tell(self.log, counts)
-        if gone:
-            self.log.warning("Back Market no longer serves %d orders that were open here: %s", len(gone), gone)
+        found.tell(self.log)
+        if found.absent:
+            self.log.warning("Back Market no longer serves these orders that were open here: %s.", named(found.absent))
+        if found.stopped_by:
+            raise found.stopped_by
         if not all(complete):
             raise ShortReadError(path="/ws/orders")
         return counts
@@ -71,17 +79,3 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
         if datetime.now(UTC) < last + EVERY:
             return f"Done {last:%Y-%m-%d %H:%M} UTC, due a day later."
         return None
-
-    def _read_absent(self, connection: Connection, reading: OrderReading) -> list[int]:
-        """Read by id what is open here but was in no list; answer the orders that are gone."""
-        from backmarket.api.errors import NotFoundError
-        from backmarket.warehouse.orders import open_order_ids
-
-        gone = []
-        for order_id in open_order_ids(connection, self.account):
-            if order_id not in reading.seen:
-                try:
-                    reading.read_one(order_id)
-                except NotFoundError:
-                    gone.append(order_id)
-        return gone

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from backmarket.operators.order_writing import OrderAction
-    from backmarket.settings import Settings
+    from backmarket.settings import SendingSettings
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.ledger import Kind, PlannedChange
 
-S = TypeVar("S", bound="Settings")
+S = TypeVar("S", bound="SendingSettings")
 
 
 class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):

@@ -1,4 +1,4 @@
-"""Ends the orders DAG: tells other DAGs of changes, and people of what could not be understood."""
+"""Tells other DAGs that orders changed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _SUMMED = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
-
-
-class UnreadableDocumentsError(Exception):
-    """Documents came in that could not be understood; they are in quarantine, all others are stored."""
 
 
 class BackMarketOrderAnnouncementOperator(BaseOperator):
@@ -43,34 +39,6 @@ class BackMarketOrderAnnouncementOperator(BaseOperator):
         context["outlet_events"][ORDERS].extra = dict(totals)
         self.log.info("%d orders changed: asset %s updated.", changed, ORDERS.name)
         return totals
-
-
-class BackMarketQuarantineCheckOperator(BaseOperator):
-    """Fails, visibly and once, where this run put documents into quarantine.
-
-    :param counts: the counts of the tasks that read documents; None for one that was skipped.
-    :param documents: what they are, for the message.
-    :raises UnreadableDocumentsError: saying how many, and where to look.
-    """
-
-    template_fields = ("counts",)
-    ui_color = "#f8d7da"
-
-    def __init__(self, *, counts: Any, documents: str = "orders", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.counts = counts
-        self.documents = documents
-
-    def execute(self, context: Context) -> None:
-        """Pass where every document was understood."""
-        quarantined = total(self.counts)["quarantined"]
-        if quarantined:
-            raise UnreadableDocumentsError(
-                f"{self.documents.capitalize()} could not be understood, {quarantined} times in this run. All others "
-                "are stored. These are kept whole in backmarket.quarantine, with the reason, and are tried again "
-                "whenever Back Market sends them. If the reason names a field that Back Market has changed, report it "
-                "to the maintainers."
-            )
 
 
 def total(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int]:

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backmarket.api.redaction import without_values
+from backmarket.operators.item_failures import ItemFailures
 from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     from backmarket.api.client import BackMarketClient
+    from backmarket.api.errors import BackMarketError
     from backmarket.api.models import Order
     from backmarket.warehouse.ledger import Ledger, RecordedChange, Settlement
     from backmarket.warehouse.orders import OrderStaging
@@ -33,6 +36,17 @@ MOST_TRIES = 3
 
 class ChangesWaitingError(Exception):
     """Changes could not be sent now; they stay in the queue."""
+
+
+class _LeftError(Exception):
+    """Some changes stay where they are: Back Market failed on their order; they are settled accordingly.
+
+    :param cause: how it failed.
+    """
+
+    def __init__(self, cause: BackMarketError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class OrderAction(Protocol):
@@ -65,6 +79,7 @@ class OrderWriting:
     log: Any
     in_flight: timedelta
     counts: Counter[str] = field(default_factory=Counter)
+    failures: ItemFailures = field(default_factory=ItemFailures)
 
     def settle_unsettled(self) -> None:
         """Find out, before anything new is sent, what became of changes whose end is not known.
@@ -72,15 +87,33 @@ class OrderWriting:
         Not before a request that was sent last has arrived for sure: read too early, it would be sent again.
         """
         self._let_arrive(self.ledger.unsettled())
-        for changes in self._grouped(self.ledger.unsettled()):
-            order = self._read(changes)
-            if order is None:
-                continue
-            decision = self.action.judge(facts_of(order), _payloads(changes))
-            if decision.verdict == "done":
-                self._store(order, changes, "confirmed", "read back: applied")
-            else:
-                self._store(order, changes, "planned", "read back: not applied, safe to send")
+        for changes in self.failures.each(self._grouped(self.ledger.unsettled())):
+            with self._left_alone(changes):
+                self._settle_by_reading(changes)
+
+    def _settle_by_reading(self, changes: list[RecordedChange]) -> None:
+        order = self._read(changes)
+        if order is None:
+            return
+        decision = self.action.judge(facts_of(order), _payloads(changes))
+        if decision.verdict == "done":
+            self._store(order, changes, "confirmed", "read back: applied")
+        else:
+            self._store(order, changes, "planned", "read back: not applied, safe to send")
+
+    @contextmanager
+    def _left_alone(self, changes: list[RecordedChange]) -> Iterator[None]:
+        """Let a failure of these changes' order stop nothing but these changes.
+
+        :raises BackMarketError: where it concerns all orders alike.
+        """
+        name = f"order {changes[0].payload['order_id']}"
+        try:
+            yield
+        except _LeftError as left:
+            self.failures.note(name, left.cause)
+        else:
+            self.failures.passed(name)
 
     def _let_arrive(self, changes: list[RecordedChange]) -> None:
         sent_last = max((change.sent_at for change in changes if change.sent_at), default=None)
@@ -92,55 +125,75 @@ class OrderWriting:
     def send_planned(self) -> None:
         """Send the queue, each change in a cycle of its own.
 
-        :raises ChangesWaitingError: where some could not be sent now.
+        :raises ChangesWaitingError: where some could not be sent now; all others are done.
+        :raises BackMarketError: where sending more would fail alike.
         """
-        for changes in self._grouped(self.ledger.planned()):
-            for _ in range(MOST_TRIES):
-                if self._send(changes) != "planned":
-                    break
-            else:
-                self.counts["waiting"] += len(changes)
-        if waiting := self.counts["waiting"]:
+        for changes in self.failures.each(self._grouped(self.ledger.planned())):
+            with self._left_alone(changes):
+                self._send_patiently(changes)
+        for name, reason in self.failures.failed.items():
+            self.log.warning("%s waits: %s", name.capitalize(), reason)
+        if self.failures.failed:
             raise ChangesWaitingError(
-                f"{waiting} changes could not be sent, or their orders not be read; backmarket.changes says why. All "
-                "others are done. They stay in the queue: the next run, or clearing this task, goes on with them."
+                f"Changes ({self.ledger.kind}) of {self.failures.names} could not be sent, or not be read back; "
+                "backmarket.changes says why. All others are done. These stay in the queue: the next run, or clearing "
+                "this task, goes on with them."
             )
 
-    def _send(self, changes: list[RecordedChange]) -> str:
-        """Go once through the cycle; return how it ended."""
+    def _send_patiently(self, changes: list[RecordedChange]) -> None:
+        """Send changes again at once while they surely were not applied.
+
+        :raises _LeftError: where that did not help.
+        """
+        for tries_left in reversed(range(MOST_TRIES)):
+            failure = self._send(changes)
+            if failure is None:
+                return
+            if not tries_left:
+                raise _LeftError(failure)
+
+    def _send(self, changes: list[RecordedChange]) -> BackMarketError | None:
+        """Go once through the cycle; return what went wrong where it is to be gone through again."""
         ids = [change.change_id for change in changes]
         taken = self.ledger.mark_sent(ids)
         if taken != set(ids):
             self.ledger.settle(taken, "planned", "another run is sending a part of this")
-            return "elsewhere"
+            return None
         order = self._read(changes, was_sent=False)
         if order is None:
-            return "unread"
+            return None
         decision = self.action.judge(facts_of(order), _payloads(changes))
+        if decision.verdict == "send":
+            return self._write(order, changes)
         if decision.verdict == "done":
-            return self._store(order, changes, "confirmed", "was so already")
-        if decision.verdict != "send":
-            return self._store(order, changes, "superseded", f"Back Market shows: {decision.reason}")
-        return self._write(order, changes)
+            self._store(order, changes, "confirmed", "was so already")
+        else:
+            self._store(order, changes, "superseded", f"Back Market shows: {decision.reason}")
+        return None
 
-    def _write(self, order: Order, changes: list[RecordedChange]) -> str:
+    def _write(self, order: Order, changes: list[RecordedChange]) -> BackMarketError | None:
+        """Make the write and settle it; return what went wrong where it surely was not applied."""
         from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError
 
         try:
             remark = self.action.send(self.client, facts_of(order), _payloads(changes))
         except (RefusedError, NotFoundError) as error:
-            return self._read_back(changes, "refused", _impersonal(error.api_message or str(error), order))
+            self._read_back(changes, "refused", _impersonal(error.api_message or str(error), order))
+            return None
         except BackMarketError as error:
             if error.surely_not_applied:
                 self._settle(changes, "planned", str(error))
-                raise
+                raise _LeftError(error) from None
             self._settle(changes, "unknown", str(error))
-            return self._read_back(changes, "planned", f"read back: not applied, safe to send. Before: {error}")
+            ended = self._read_back(changes, "planned", f"read back: not applied, safe to send. Before: {error}")
+            return error if ended == "planned" else None
         remark = remark and _impersonal(remark, order)
         self.log.info("Sent: order %d, %s.", order.order_id, self.ledger.kind)
         if self.action.unshown_is_final:
-            return self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
-        return self._read_back(changes, "unknown", "Back Market answered 200, but the order does not show it", remark)
+            self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
+        else:
+            self._read_back(changes, "unknown", "Back Market answered 200, but the order does not show it", remark)
+        return None
 
     def _read_back(
         self, changes: list[RecordedChange], otherwise: Settlement, reason: str, remark: str | None = None
@@ -148,31 +201,28 @@ class OrderWriting:
         """Settle a change by what the order shows now: confirmed where it is applied, whoever did that."""
         order = self._read(changes)
         if order is None:
-            return "unread"
+            return "refused"
         decision = self.action.judge(facts_of(order), _payloads(changes))
         if decision.verdict == "done":
             return self._store(order, changes, "confirmed", remark)
         return self._store(order, changes, otherwise, reason)
 
     def _read(self, changes: list[RecordedChange], *, was_sent: bool = True) -> Order | None:
-        """Read the order of some changes; None where that concerns this order alone, after settling them.
+        """Read the order of some changes; None where Back Market has none, after refusing them.
 
         :param was_sent: whether the change may have been applied.
-        :raises BackMarketError: where it concerns them all, after settling these.
+        :raises _LeftError: where Back Market failed, after settling them.
         """
-        from backmarket.api.errors import BackMarketError, NotFoundError, UnreadableDocumentError
+        from backmarket.api.errors import BackMarketError, NotFoundError
 
         order_id = int(changes[0].payload["order_id"])
         try:
             return self.client.get_order(order_id)
         except NotFoundError:
             self._settle(changes, "refused", f"Back Market has no order {order_id}")
-        except UnreadableDocumentError as error:
-            self._settle(changes, "unknown" if was_sent else "planned", f"the order cannot be understood: {error}")
-            self.counts["waiting"] += len(changes)
         except BackMarketError as error:
             self._settle(changes, "unknown" if was_sent else "planned", str(error))
-            raise
+            raise _LeftError(error) from None
         return None
 
     def _store(self, order: Order, changes: list[RecordedChange], status: Settlement, reason: str | None) -> str:

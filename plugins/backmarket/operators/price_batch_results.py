@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.operators.batch_waiting import BackMarketBatchWaitingOperator
+from backmarket.operators.item_failures import named
 from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.operators.price_batches import PriceBatches
     from backmarket.warehouse.connection import Connection
+
+
+class MarketsLeftError(Exception):
+    """Markets could not be read back; the prices that were sent to them in batches are not settled yet."""
 
 
 class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
@@ -45,33 +50,35 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
         return self.look_again({})
 
     def look_again(self, ended: dict[str, int]) -> dict[str, int]:
-        """Read the markets of the batches that are over, and settle."""
+        """Read the markets of the batches that are over, and settle.
+
+        :raises MarketsLeftError: where markets could not be read; the prices of all others are settled.
+        """
+        from backmarket.operators.market_reading import MarketReading
+        from backmarket.operators.markets import markets_for_marking
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection, self.hook as client:
             batches = self._batches(connection, client)
             reports = batches.reports()
             over = {batch_id for batch_id, report in reports.items() if report.state != "running"}
-            for market in dict.fromkeys(change.market for change in batches.under_way() if change.batch_id in over):
-                self._read(connection, client, market)
+            markets = list(dict.fromkeys(change.market for change in batches.under_way() if change.batch_id in over))
+            reading = MarketReading(client, connection, self.account, markets_for_marking(client.config), self.log)
+            left = reading.read_each(markets).left
             counts = batches.settle(reports)
         self.log.info(
             "Prices sent in batches: %(confirmed)d confirmed, %(refused)d refused, %(planned)d to be sent again, "
             "%(unknown)d not known yet.",
             counts,
         )
+        if left:
+            raise MarketsLeftError(
+                f"The markets {named(list(left))} could not be read back after their batches; the log says why. "
+                "Their prices are settled by the next run; all others are."
+            )
         return counts
 
     def _batches(self, connection: Connection, client: BackMarketClient) -> PriceBatches:
         from backmarket.operators.price_batches import PriceBatches
 
         return PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
-
-    def _read(self, connection: Connection, client: BackMarketClient, market: str) -> None:
-        """Read a market's listings and store what they show; a short reading marks nothing as gone."""
-        from backmarket.operators.listing_reading import ListingReading
-        from backmarket.warehouse.listings import ListingStaging
-
-        reading = ListingReading(client, ListingStaging(connection, self.account), market)
-        stored = reading.store([market], complete=reading.read())
-        reading.tell(self.log, stored)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.api.paging import PAGE_SIZE
 from backmarket.operators.batch_reports import BatchReport, by_batch, read_report
+from backmarket.rules.batch_end import End
 from backmarket.rules.catalog_csv import MOST_LINES
 from backmarket.rules.price_batches import PriceLine, columns_of_price, end_of_price, takes_fewer_requests
 from backmarket.warehouse import sql
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from backmarket.api.client import BackMarketClient
-    from backmarket.rules.batch_end import End
     from backmarket.warehouse.connection import Connection
 
 Reports = dict[int | None, BatchReport]
@@ -72,8 +72,8 @@ class PriceBatches:
         :return: how many were confirmed, refused, planned again, and are not known yet.
         """
         shown = {
-            (str(listing_id), market): price
-            for listing_id, market, price, _ in self.connection.execute(
+            (str(listing_id), market): (price, read_at)
+            for listing_id, market, price, read_at in self.connection.execute(
                 sql.statement("prices/select_shown_prices"), {"account": self.account}
             )
         }
@@ -81,9 +81,13 @@ class PriceBatches:
         for batch_id, changes in by_batch(self.under_way()).items():
             if batch_id in reports:
                 for change in changes:
-                    price = shown.get((change.payload["id"], change.market))
-                    line = _line(change, reports[batch_id], shown=price == Decimal(change.payload["price"]))
-                    end = end_of_price(line, now=datetime.now(UTC), deadline=self.deadline)
+                    price, read_at = shown.get((change.payload["id"], change.market), (None, None))
+                    if read_at and change.sent_at and read_at <= change.sent_at:
+                        # Its market has not been read since: what it shows says nothing about this price.
+                        end = End("unknown", "sent in a batch; the market was not read since")
+                    else:
+                        line = _line(change, reports[batch_id], shown=price == Decimal(change.payload["price"]))
+                        end = end_of_price(line, now=datetime.now(UTC), deadline=self.deadline)
                     ends.setdefault(end, []).append(change)
         for end, changes in ends.items():
             self.ledger.settle((change.change_id for change in changes), end.status, end.reason or None)

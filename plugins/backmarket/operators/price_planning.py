@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from backmarket.settings import InventorySettings
+    from backmarket.settings import PriceSettings
     from backmarket.warehouse.connection import Connection
 
 SAME_REFUSAL_AGAIN = timedelta(days=1)
+# What a market showed longer ago says nothing: as where it could not be read by this run.
+FRESH = timedelta(minutes=30)
 
 
 def plan_prices(
     connection: Connection,
     account: str,
-    settings: InventorySettings,
+    settings: PriceSettings,
     *,
     markets: list[str],
     now: datetime,
@@ -32,7 +34,8 @@ def plan_prices(
 ) -> dict[str, int]:
     """Plan the prices of these markets from what is stored, and record them.
 
-    A large move waits for a person; what a person decided about exactly this move, old price and new, holds.
+    A large move waits for a person; what a person decided about exactly this move, old price and new, holds. A price
+    whose offer was not read within the last half hour is left alone.
 
     :return: prices looked at, and how many are sent, refused, unchanged and asked.
     """
@@ -46,6 +49,9 @@ def plan_prices(
         counts["prices"] += 1
         if (row["sku"].lower(), row["market"]) in ambiguous:
             counts["refuse"] += 1
+            continue
+        if now - row["read_at"] > FRESH:
+            counts["not_read"] += 1
             continue
         verdict, change = _decide(row, settings, refused)
         counts[verdict] += 1
@@ -82,7 +88,7 @@ def _refusals_of_twins(rows: list[dict[str, Any]]) -> dict[tuple[str, str], Plan
 
 
 def _decide(
-    row: dict[str, Any], settings: InventorySettings, refused: dict[tuple[str, str], Any]
+    row: dict[str, Any], settings: PriceSettings, refused: dict[tuple[str, str], Any]
 ) -> tuple[str, PlannedChange | None]:
     from backmarket.api.markets import MARKETS
 

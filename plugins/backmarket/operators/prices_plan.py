@@ -20,11 +20,11 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         """Return how many prices were looked at, and what becomes of them."""
         from backmarket.operators.markets import chosen_markets
         from backmarket.operators.price_planning import plan_prices
-        from backmarket.settings import InventorySettings
+        from backmarket.settings import PriceSettings
         from backmarket.warehouse import sql
         from backmarket.warehouse.connection import connect
 
-        settings = InventorySettings.load()
+        settings = PriceSettings.load()
         markets = chosen_markets(settings, self.hook.config)
         with connect(self.warehouse_conn_id) as connection:
             counts = plan_prices(

@@ -60,12 +60,12 @@ class BackMarketPriceQuestionOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> int:
         """Return how many moves wait, or skip."""
-        from backmarket.settings import InventorySettings
+        from backmarket.settings import read_variable
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.price_approvals import unasked
 
         # An open question ends by itself after that many hours; one that is older was deleted with its run.
-        patience = timedelta(hours=InventorySettings.load().price_approval_hours + 1)
+        patience = timedelta(hours=read_variable("price_approval_hours") + 1)
         with connect(self.warehouse_conn_id) as connection:
             moves = unasked(connection, self.account, asked_before=datetime.now(UTC) - patience)
         if not moves:

@@ -67,13 +67,15 @@ class Reading:
     read_at: datetime
 
 
-def shown_stock(connection: Connection, account: str) -> tuple[list[ShownStock], list[str]]:
+def shown_stock(connection: Connection, account: str, stored: Iterable[Reading]) -> tuple[list[ShownStock], list[str]]:
     """Return every SKU with stock, once for each of its listings, and the SKUs of listings without stock.
 
     Matched here, not in SQL: ``seller.stock`` may be a view, which no index on ``lower(sku)`` helps.
+
+    :param stored: what the listings show.
     """
     readings: dict[str, list[Reading]] = defaultdict(list)
-    for reading in stored_readings(connection, account):
+    for reading in stored:
         readings[reading.sku.lower()].append(reading)
     shown, stocked = [], set()
     rows = connection.execute(sql.statement("inventory/select_stock"), {"account": account})

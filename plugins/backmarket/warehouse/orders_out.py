@@ -84,10 +84,9 @@ def lines_by_imei(connection: Connection, account: str, imeis: Iterable[str]) ->
     return found
 
 
-def orders_to_read(connection: Connection, account: str, *, most: int) -> list[int]:
+def orders_to_read(connection: Connection, account: str) -> list[int]:
     """Return orders that the seller's tables name and of which too little is known here, newest first."""
-    parameters = {"account": account, "most": most}
-    rows = connection.execute(sql.statement("orders_out/select_orders_to_read"), parameters)
+    rows = connection.execute(sql.statement("orders_out/select_orders_to_read"), {"account": account})
     return [order_id for (order_id,) in rows]
 
 

@@ -1,0 +1,84 @@
+"""Reads and stores all listings of markets, so that one market which refuses keeps none of the others away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from backmarket.api.errors import BackMarketError
+from backmarket.operators.item_failures import ItemFailures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backmarket.api.client import BackMarketClient
+    from backmarket.warehouse.connection import Connection
+
+
+@dataclass(frozen=True)
+class MarketReading:
+    """Reads markets of one account.
+
+    :param markets: all markets that are read: a listing is gone when none of them has an offer of it.
+    """
+
+    client: BackMarketClient
+    connection: Connection
+    account: str
+    markets: Sequence[str]
+    log: Any
+
+    def read(self, market: str) -> int:
+        """Read and store one market, and return how many listings were seen.
+
+        What a short reading lacks keeps its older reading, and is not marked as gone.
+
+        :raises BackMarketError: where Back Market failed; what was read before that is stored.
+        """
+        from backmarket.operators.listing_reading import ListingReading
+        from backmarket.warehouse.listings import ListingStaging
+
+        reading = ListingReading(self.client, ListingStaging(self.connection, self.account), market)
+        failure: BackMarketError | None = None
+        try:
+            complete = reading.read()
+        except BackMarketError as error:
+            complete, failure = False, error
+        stored = reading.store(list(dict.fromkeys([*self.markets, market])), complete=complete)
+        reading.tell(self.log, stored)
+        if failure:
+            raise failure
+        if not complete:
+            self.log.warning(
+                "The list of %s did not come out complete: what it lacks is left as it was by this run.", market
+            )
+        return len(reading.seen)
+
+    def read_each(self, markets: Sequence[str]) -> MarketsRead:
+        """Read and store markets; one that refuses or fails is named, and the others are read.
+
+        :raises BackMarketError: where it concerns all markets alike.
+        """
+        found = MarketsRead()
+        failures = ItemFailures(found.left)
+        for market in failures.each(markets):
+            try:
+                found.listings += self.read(market)
+            except BackMarketError as error:
+                failures.note(market, error)
+                self.log.warning("Market %s is left as it was: %s", market, error)
+            else:
+                failures.passed(market)
+        return found
+
+
+@dataclass
+class MarketsRead:
+    """What became of some markets.
+
+    :param listings: how many were seen, all markets together.
+    :param left: why a market could not be read, by its code.
+    """
+
+    listings: int = 0
+    left: dict[str, str] = field(default_factory=dict)

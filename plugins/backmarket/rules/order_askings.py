@@ -1,0 +1,52 @@
+"""Decides when Back Market is asked again for an order that it did not have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# A new order may be served a little late; a mistyped number never is.
+PAUSES = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+"""How long to wait after the first, second, … asking; after the last one nobody asks any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An order that Back Market did not have.
+
+    :param attempts: how often it was asked.
+    :param first_at: when it was asked first.
+    :param last_at: when it was asked last.
+    """
+
+    order_id: int
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it was asked for often enough."""
+        return self.attempts > len(PAUSES)
+
+    def is_due(self, now: datetime) -> bool:
+        """Tell whether it is time to ask again."""
+        return not self.is_given_up and now >= self.last_at + PAUSES[self.attempts - 1]
+
+    def __str__(self) -> str:
+        """Say for a person what was done and what to do."""
+        return (
+            f"Back Market has no such order: asked {self.attempts} times between {self.first_at:%Y-%m-%d %H:%M} and "
+            f"{self.last_at:%Y-%m-%d %H:%M} UTC. Correct the order id, or remove the row"
+        )
+
+
+def choose_orders_to_ask(wanted: list[int], asked: dict[int, Asked], *, now: datetime, most: int) -> list[int]:
+    """Choose the orders to read now: first those never asked for, the highest id first, then those that are due.
+
+    :param wanted: orders of which too little is known, each once.
+    :param asked: those among them, and others, that Back Market did not have.
+    """
+    new = sorted((each for each in wanted if each not in asked), reverse=True)
+    due = sorted((each for each in wanted if each in asked and asked[each].is_due(now)), key=lambda i: asked[i].last_at)
+    return [*new, *due][:most]

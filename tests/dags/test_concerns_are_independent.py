@@ -1,0 +1,139 @@
+"""No concern stands in another's way: whatever fails in one, all others do their work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.operators.gate import BackMarketGateOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    import psycopg
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
+
+    from sandbox.remote import Sandbox
+    from tests.dags.conftest import Run
+
+DAGS_WITH_SEVERAL_TOGGLES = {
+    "backmarket_orders": {"order_download", "order_acceptance"},
+    "backmarket_listings": {"active_listing_download", "listing_creation", "product_creation"},
+    "backmarket_inventory_prices": {"inventory_upload", "prices_upload"},
+    "backmarket_tracking_imei": {"tracking_upload", "imei_update"},
+}
+
+
+def _gates(dag: DAG) -> dict[str, str]:
+    """Return each toggle's gate."""
+    gates = [task for task in dag.tasks if isinstance(task, BackMarketGateOperator) and not task.upstream_task_ids]
+    return {task.toggle: task.task_id for task in gates}
+
+
+def _states(dag: Any, *, skipped: Collection[str] = (), failed: Collection[str] = ()) -> dict[str, str]:
+    """Walk the DAG as Airflow would, with some tasks skipping or failing once they run; return each task's state."""
+    states: dict[str, str] = {}
+    for task in dag.topological_sort():
+        above = [states[each] for each in task.upstream_task_ids]
+        state = _state_by_rule(task.trigger_rule.value, above)
+        if state == "success":
+            state = "failed" if task.task_id in failed else "skipped" if task.task_id in skipped else state
+        states[task.task_id] = state
+    return states
+
+
+def _state_by_rule(rule: str, above: list[str]) -> str:
+    """Return what a task's trigger rule makes of the states above it; ``success``: it runs."""
+    has_failed = any(state in {"failed", "upstream_failed"} for state in above)
+    if rule == "all_done" or not above:
+        return "success"
+    if rule == "all_success":
+        return "upstream_failed" if has_failed else "skipped" if "skipped" in above else "success"
+    if rule == "one_success":
+        return "success" if "success" in above else "upstream_failed" if has_failed else "skipped"
+    if rule == "none_failed_min_one_success":
+        return "upstream_failed" if has_failed else "success" if "success" in above else "skipped"
+    if rule == "all_done_min_one_success":
+        return "success" if "success" in above else "skipped"
+    raise AssertionError(f"this test does not know the trigger rule {rule}")
+
+
+def _own_tasks(dag: DAG, toggle: str) -> set[str]:
+    """Return the tasks that run where a toggle is the only one that is on."""
+    others = [task.task_id for task in dag.tasks if isinstance(task, BackMarketGateOperator) and task.toggle != toggle]
+    return {task_id for task_id, state in _states(dag, skipped=others).items() if state == "success"}
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAGS_WITH_SEVERAL_TOGGLES))
+def test_no_toggle_stands_in_anothers_way(dag_bag: DagBag, dag_id: str) -> None:
+    """Let every task of every other toggle fail, all together and one by one: a toggle's own tasks still run."""
+    dag: Any = dag_bag.dags[dag_id]
+    assert set(_gates(dag)) == DAGS_WITH_SEVERAL_TOGGLES[dag_id]
+    for toggle, gate in _gates(dag).items():
+        own = _own_tasks(dag, toggle)
+        assert {gate, toggle if toggle in dag.task_ids else gate} <= own
+        foreign = {task for other in _gates(dag) if other != toggle for task in _own_tasks(dag, other)} - own
+        assert foreign
+        for failing in [foreign, *({each} for each in foreign)]:
+            states = _states(dag, failed=failing)
+            assert {each for each in own if states[each] != "success"} == set(), (toggle, failing)
+
+
+def test_every_toggle_is_looked_at(dag_bag: DagBag) -> None:
+    """A DAG with a second toggle is judged, too."""
+    several = {dag_id: set(_gates(dag)) for dag_id, dag in dag_bag.dags.items() if len(_gates(dag)) > 1}
+    assert several == DAGS_WITH_SEVERAL_TOGGLES
+
+
+VARIABLES_OF_OTHERS = [
+    ("backmarket_orders", "order_download", "stock_max_age_hours", "abc"),
+    ("backmarket_orders", "order_download", "order_acceptance", "perhaps"),
+    ("backmarket_orders", "order_download", "pii_retention_days", "abc"),
+    ("backmarket_orders", "order_download", "markets", "France"),
+    ("backmarket_orders", "order_acceptance", "order_download", "perhaps"),
+    ("backmarket_orders", "order_acceptance", "initial_lookback_days", "abc"),
+    ("backmarket_inventory_prices", "inventory_upload", "price_change_limit_pct", "30%"),
+    ("backmarket_inventory_prices", "inventory_upload", "prices_upload", "perhaps"),
+    ("backmarket_inventory_prices", "inventory_upload", "markets", "France"),
+    ("backmarket_inventory_prices", "prices_upload", "inventory_upload", "perhaps"),
+    ("backmarket_inventory_prices", "prices_upload", "safety_qty", "two"),
+    ("backmarket_tracking_imei", "tracking_upload", "imei_update", "perhaps"),
+    ("backmarket_tracking_imei", "tracking_upload", "markets", "France"),
+    ("backmarket_tracking_imei", "imei_update", "phone_titles", "("),
+    ("backmarket_tracking_imei", "imei_update", "tracking_upload", "perhaps"),
+    ("backmarket_listings", "active_listing_download", "dry_run", "perhaps"),
+    ("backmarket_listings", "listing_creation", "markets", "France"),
+    ("backmarket_listings", "listing_creation", "product_creation", "perhaps"),
+    ("backmarket_settlements", "settlement_download", "settlement_tolerance", "a cent"),
+]
+
+
+@pytest.mark.parametrize(("dag_id", "toggle", "variable", "value"), VARIABLES_OF_OTHERS)
+def test_a_slip_in_anothers_variable_stops_nothing(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    dag_id: str,
+    toggle: str,
+    variable: str,
+    value: str,
+) -> None:
+    """Each concern reads only its own Variables, and a gate only its two toggles."""
+    switch_on(toggle, **{variable: value}, ship_by_alert_hours=-1_000_000)
+    run = run_dag(dag_id)
+    assert run.tasks[f"{toggle}_gate"] == "success"
+    assert run.tasks[toggle] in {"success", "skipped" if toggle == "settlement_download" else "success"}, run.tasks
+
+
+def test_a_slip_in_its_own_variable_stops_the_concern_alone(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """Acceptance says what is wrong with its Variable; orders come in all the same, and the run is red."""
+    switch_on("order_download", "order_acceptance", stock_max_age_hours="abc")
+    run = run_dag("backmarket_orders")
+    assert run.tasks["order_download"] == "success"
+    assert run.tasks["order_acceptance"] == "failed"
+    assert run.state == "failed"
+    assert database.execute("select count(*) from backmarket.orders").fetchone() != (0,)
