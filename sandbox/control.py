@@ -72,8 +72,17 @@ async def _clear_faults(request: Request) -> object:
     return {"ok": True}
 
 
+async def _remove_fault(request: Request) -> object:
+    world_of(request).faults.remove(request.path_params["fault_id"])
+    return {"ok": True}
+
+
 async def _journal(request: Request) -> object:
     return world_of(request).journal.as_json()
+
+
+async def _take_journal(request: Request) -> object:
+    return world_of(request).journal.take()
 
 
 async def _clear_journal(request: Request) -> object:
@@ -177,7 +186,9 @@ routes = [
     _route("/_sandbox/faults", "POST", _add_fault),
     _route("/_sandbox/faults", "GET", _list_faults),
     _route("/_sandbox/faults", "DELETE", _clear_faults),
+    _route("/_sandbox/faults/{fault_id:int}", "DELETE", _remove_fault),
     _route("/_sandbox/journal", "GET", _journal),
+    _route("/_sandbox/journal/take", "POST", _take_journal),
     _route("/_sandbox/journal", "DELETE", _clear_journal),
     _route("/_sandbox/orders", "GET", _orders),
     _route("/_sandbox/orders", "POST", _make_orders),

@@ -83,6 +83,11 @@ def unauthorized() -> Response:
     return error_v1(401, "unauthorized", "Invalid authentication credentials.")
 
 
+def forbidden() -> Response:
+    """The 403 of something the account may not see, such as a market it does not sell in."""
+    return error_v1(403, "forbidden", "You do not have permission to perform this action.")
+
+
 def not_found(what: str) -> Response:
     """The 404 of an object that does not exist or belongs to somebody else."""
     return error_v1(404, "not_found", f"{what} not found")

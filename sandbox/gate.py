@@ -10,16 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox import errors
 from sandbox.clock import http_date
-from sandbox.faults import INSTEAD_OF_ANSWER, ON_TOP_OF_ANSWER, Fault
+from sandbox.faults import INSTEAD_OF_ANSWER, ON_THE_WAY, ON_TOP_OF_ANSWER, READS, Fault, Seen
 from sandbox.journal import Entry
-from sandbox.spoiling import answer_instead, spoil
+from sandbox.spoiling import answer_instead, spoil, with_documents
 from sandbox.world import World
 
 _USER_AGENT = re.compile(r"BM-[^;\s-][^;]*-[^;]+;\s*[^@;\s]+@[^@;\s]+\.?")
 TRANSPORT = "sandbox.transport"
 """The ASGI extension under which the server lends the connection's transport."""
 
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -36,12 +35,19 @@ class Gate:
             await self._app(scope, receive, send)
             return
         scope["path"] = scope["path"].rstrip("/")
-        await self._serve(_Visit(self._world, scope, receive, send))
+        visit = _Visit(self._world, scope, receive, send)
+        try:
+            await self._serve(visit)
+        finally:
+            visit.leave()
 
     async def _serve(self, visit: "_Visit") -> None:
         await visit.read()
         if self._world.config.latency_ms:
             await asyncio.sleep(self._world.config.latency_ms / 1000)
+        held_up = visit.struck_by(ON_THE_WAY)
+        if held_up is not None:
+            await asyncio.sleep(held_up.seconds)
         fault = visit.struck_by(INSTEAD_OF_ANSWER)
         refusal = self._refuse(visit) if fault is None or fault.applied else None
         if fault is not None:
@@ -55,13 +61,19 @@ class Gate:
 
     async def _let_through(self, visit: "_Visit") -> None:
         fault = visit.struck_by(ON_TOP_OF_ANSWER)
-        if fault is None:
+        odd = self._world.faults.in_documents(visit.seen)
+        if fault is None and not odd:
             await visit.pass_on(self._app)
             return
-        honest = await visit.capture(self._app)
+        answer = await visit.capture(self._app)
+        if odd:
+            answer = with_documents(answer, lambda document: self._world.faults.alter(document, odd))
+        if fault is None:
+            await visit.answer(answer)
+            return
         if fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        await visit.answer(spoil(fault, honest))
+        await visit.answer(spoil(fault, answer))
 
     def _refuse(self, visit: "_Visit") -> Response | None:
         """Tell why a request does not get in: Cloudflare looks first, the application then checks the token."""
@@ -96,6 +108,12 @@ class _Visit:
             world.clock.now(), scope["method"], self.path, scope["query_string"], list(scope["headers"])
         )
         world.journal.add(self._entry)
+        market = self.header(b"accept-language").strip().lower()
+        self.seen = Seen(self._entry.method, self.path, market)
+
+    def leave(self) -> None:
+        """Close the journal's entry: nothing more becomes of this request."""
+        self._entry.is_over = True
 
     def header(self, name: bytes) -> str:
         """Give one request header, '' when absent."""
@@ -106,14 +124,14 @@ class _Visit:
 
     def struck_by(self, kinds: frozenset[str]) -> Fault | None:
         """Ask for a fault and note it."""
-        fault = self._world.faults.strike(kinds, self._entry.method, self.path)
+        fault = self._world.faults.strike(kinds, self.seen)
         if fault is not None:
             self._entry.fault = fault.kind
         return fault
 
     async def read(self) -> None:
         """Take the whole body of a write, for the journal and for the application."""
-        if self._entry.method in _READS:
+        if self._entry.method in READS:
             return
         more = True
         while more:
@@ -146,7 +164,7 @@ class _Visit:
         return response
 
     def _note_applied(self, status: int) -> None:
-        self._entry.applied = self._entry.method not in _READS and status < 300
+        self._entry.applied = self._entry.method not in READS and status < 300
 
     async def answer(self, response: Response | None) -> None:
         """Send a response, or hang up when there is none."""

@@ -13,7 +13,8 @@ KEPT_ENTRIES = 20_000
 class Entry:
     """One request; `status` None means the connection was closed without an answer.
 
-    `applied` tells whether a write took effect, whatever the caller was told.
+    `applied` tells whether a write took effect, whatever the caller was told; `is_over` that nothing more becomes
+    of the request.
     """
 
     at: int
@@ -25,6 +26,7 @@ class Entry:
     status: int | None = None
     applied: bool = False
     fault: str | None = None
+    is_over: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Give the entry for the control API; the token itself is never shown."""
@@ -57,6 +59,12 @@ class Journal:
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
+
+    def take(self) -> list[dict[str, Any]]:
+        """Give the entries of all requests that are over, and forget these."""
+        over = [entry.as_json() for entry in self._entries if entry.is_over]
+        self._entries = deque((entry for entry in self._entries if not entry.is_over), maxlen=KEPT_ENTRIES)
+        return over
 
     def as_json(self) -> list[dict[str, Any]]:
         """Give all entries for the control API."""

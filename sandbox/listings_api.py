@@ -135,6 +135,9 @@ async def post_catalog(request: Request) -> Response:
         rows, problem = [], str(error)
     if len(rows) > MAX_CATALOG_LINES:
         return errors.error_text(400, f"catalog has more than {MAX_CATALOG_LINES} lines")
+    skus = {row.get("sku", "").strip().lower() for row in rows}
+    if world.faults.strike_batch("batch_refused", request, skus) is not None:
+        return errors.error_text(400, "The catalog could not be processed.")
     if world.config.rate_limit and not world.sku_lines.admits(len(rows)):
         return _too_many_lines()
     if world.faults.strike_inside("batch_fails", request) is not None:

@@ -50,6 +50,10 @@ class Sandbox:
         fault: Json = self.call("POST", "faults", {"kind": kind, **options})
         return fault
 
+    def remove_fault(self, fault_id: int) -> None:
+        """Switch one fault off, by the `id` it was given."""
+        self.call("DELETE", f"faults/{fault_id}")
+
     def faults(self) -> list[Json]:
         """List the faults that are on, with how often each struck."""
         faults: list[Json] = self.call("GET", "faults")
@@ -63,6 +67,11 @@ class Sandbox:
         """List the requests that came, oldest first."""
         entries: list[Json] = self.call("GET", "journal")
         return [e for e in entries if e["path"].startswith(path_prefix) and method in (None, e["method"])]
+
+    def take_journal(self) -> list[Json]:
+        """List the requests that are over, oldest first, and forget them: whoever takes often misses none."""
+        entries: list[Json] = self.call("POST", "journal/take")
+        return entries
 
     def clear_journal(self) -> None:
         """Forget all requests so far."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
@@ -18,6 +19,7 @@ _INSTEAD: dict[str, Callable[[], Response | None]] = {
     "html_200": lambda: errors.html_page(200, "Just a moment..."),
     "redirect": lambda: RedirectResponse("https://accounts.backmarket.invalid/login", 302),
     "401": errors.unauthorized,
+    "403": errors.forbidden,
     "reset_before": lambda: None,
 }
 
@@ -42,6 +44,23 @@ def spoil(fault: Fault, honest: Response) -> Response | None:
     if fault.kind == "404_last_page":
         return _without_last_page(honest)
     return honest
+
+
+def with_documents(honest: Response, alter: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    """Let `alter` change the order or listing that an answer shows, or each of a page."""
+    if honest.status_code != 200:
+        return honest
+    try:
+        shown = json.loads(bytes(honest.body).decode("utf-8", "surrogatepass"))
+    except ValueError:
+        return honest
+    page = isinstance(shown, dict) and isinstance(shown.get("results"), list)
+    documents = shown["results"] if page else [shown]
+    altered = [alter(each) if isinstance(each, dict) else each for each in documents]
+    if altered == documents:
+        return honest
+    body = json.dumps({**shown, "results": altered} if page else altered[0], ensure_ascii=False)
+    return _with_body(honest, body.encode("utf-8", "surrogatepass"))
 
 
 def _with_body(honest: Response, body: bytes) -> Response:

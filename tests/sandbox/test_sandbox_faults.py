@@ -10,7 +10,7 @@ from sandbox.remote import ControlError, Sandbox
 
 STATUS = {
     "429_html": 429, "429_retry_after": 429, "503_cf_ray": 503, "500": 500, "502_html": 502, "firewall_403": 403,
-    "bot_challenge_403": 403, "html_200": 200, "redirect": 302, "401": 401,
+    "bot_challenge_403": 403, "html_200": 200, "redirect": 302, "401": 401, "403": 403,
 }  # fmt: skip
 
 
@@ -126,5 +126,7 @@ def test_every_kind_is_tested_here_or_with_its_endpoint() -> None:
         "short_page",
         "slow",
         "404_last_page",
+        "late",
+        "odd_document",
     }
     assert set(STATUS) | elsewhere == KINDS
