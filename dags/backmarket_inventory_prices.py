@@ -45,14 +45,7 @@ from backmarket.operators.upload_summary import BackMarketPriceQuestionOperator,
     default_args=default_args(),
     tags=[*TAGS, "inventory", "prices"],
     doc_md=__doc__,
-    params={
-        "allow_mass_zero": Param(
-            False,
-            type="boolean",
-            title="Zero as many SKUs as the stock says",
-            description="Lets this run take any number of listings offline.",
-        )
-    },
+    params={"allow_mass_zero": Param(False, type="boolean", title="Take as many listings offline as the stock says")},
 )
 def backmarket_inventory_prices() -> None:
     inventory_gate = BackMarketGateOperator(task_id="inventory_upload_gate", toggle="inventory_upload")

@@ -10,10 +10,11 @@ Every fifteen minutes, ships the orders that have a row in `seller.shipments` an
 written to `backmarket.changes`, sent once and read back. A tracking number never waits for an identifier, unless
 `backmarket_require_imei` says so.
 
-**When it fails:** `ship_by_alert` fails while orders are late: its log lists them. `quarantine_check` fails when single
-orders could not be read, `tracking_check` and `imei_check` when rows of your tables newly cannot be used: all others
-are done. Any other task says in its last lines what happened and what to do. Clear a task to repeat it; nothing is ever
-sent twice.
+**Late orders** turn no run red: `ship_by_alert` lists them and tells people, where `backmarket_alert_conn_id` says how.
+
+**When it fails:** `quarantine_check` fails when single orders could not be read, `tracking_check` and `imei_check` when
+rows of your tables newly cannot be used: all others are done. Any other task says in its last lines what happened and
+what to do. Clear a task to repeat it; nothing is ever sent twice.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def backmarket_tracking_imei() -> None:
     refresh = BackMarketShipmentOrderRefreshOperator(task_id="shipment_order_refresh")
     tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
     imei = BackMarketImeiUpdateOperator(task_id="imei_update")
-    alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done", retries=0)
+    alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done")
     BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[refresh.output], trigger_rule="all_done")
     # The alert comes whatever became of the uploads, so it cannot tell of their failure: these do.
     BackMarketItemsCheckOperator(task_id="tracking_check", counts=[tracking.output])

@@ -21,15 +21,15 @@ class BackMarketFailureAlert(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Answer Airflow, which calls this once a task has used up its retries."""
-        from backmarket.settings import AlertSettings, VariableError
+        from backmarket.settings import VariableError, read_variable
 
         try:
-            settings = AlertSettings.load()
+            conn_id = read_variable("alert_conn_id")
         except VariableError as error:
             self.log.warning("%s", error)
             return
-        if settings.alert_conn_id:
-            self._tell(settings.alert_conn_id, context)
+        if conn_id:
+            self._tell(conn_id, context)
 
     def _tell(self, conn_id: str, context: Context) -> None:
         from backmarket.alert_channels import AlertChannelError, send

@@ -227,11 +227,13 @@ class AlertSettings(Settings):
     """The Variables of ``backmarket_alerts`` and of the alerts that failing tasks send.
 
     :param alert_conn_id: the Airflow connection to tell people by; None: nobody is told.
+    :param alert_repeat_hours: what still needs a person is told again after so many hours.
     """
 
     alert_conn_id: str | None = Field(
         default=None, description="the id of an Airflow connection of type http, slackwebhook or smtp, or empty"
     )
+    alert_repeat_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
 
 
 class AcceptanceSettings(StockCountSettings, SendingSettings):

@@ -15,7 +15,7 @@ import pytest
 
 from backmarket.api import errors
 from tests.client.conftest import TOKEN, MakeClient
-from tests.client.hostile_server import HostileServer, Reply, Seen, list_of, order
+from tests.client.hostile_server import HostileServer, Play, Reply, Seen, list_of, order
 
 if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
@@ -277,3 +277,51 @@ def test_the_token_is_checked_by_one_cheap_read(client: BackMarketClient, server
     server.answer(Reply({"error": {"code": "x", "message": "m"}}, 401))
     with pytest.raises(errors.AuthenticationError):
         client.check_token()
+
+
+def _firewall(numbers: set[int]) -> Play:
+    """Refuse some requests, counted from 1, as Cloudflare does; answer the others."""
+    served = 0
+
+    def play(request: Seen) -> Reply:
+        nonlocal served
+        served += 1
+        if served in numbers:
+            return Reply("<html>Sorry, you have been blocked</html>", 403, {"cf-ray": "8f1b2c3d4e5f6a7b-CDG"})
+        return Reply(order(int(request.path.rsplit("/", 1)[1])))
+
+    return play
+
+
+def test_one_refusal_by_the_firewall_among_good_answers_is_no_end(
+    client: BackMarketClient, server: HostileServer
+) -> None:
+    """The request goes again, twice at most, after a pause."""
+    server.play = _firewall({2, 4, 5})
+    assert [client.get_order(each).order_id for each in (1, 2, 3)] == [1, 2, 3]
+    assert len(server.seen) == 6
+
+
+def test_a_refusal_by_the_firewall_that_stays_is_final(client: BackMarketClient, server: HostileServer) -> None:
+    """Three times for the same request: a person has to act, and nothing is hammered."""
+    server.play = _firewall({2, 3, 4, 5, 6})
+    client.get_order(1)
+    with pytest.raises(errors.FirewallError):
+        client.get_order(2)
+    assert len(server.seen) == 4
+
+
+def test_a_refusal_of_the_first_request_is_final(client: BackMarketClient, server: HostileServer) -> None:
+    """Whoever was never answered is blocked, not unlucky."""
+    server.play = _firewall({1})
+    with pytest.raises(errors.FirewallError):
+        client.get_order(1)
+    assert len(server.seen) == 1
+
+
+def test_a_write_that_the_firewall_refused_goes_again(client: BackMarketClient, server: HostileServer) -> None:
+    """It never reached Back Market, so it cannot act twice."""
+    server.play = _firewall({2})
+    client.get_order(1)
+    client.update_order(2, 2, sku="A")
+    assert [request.method for request in server.seen] == ["GET", "POST", "POST"]

@@ -107,3 +107,15 @@ def database(warehouse_uri: str) -> Iterator[psycopg.Connection[Any]]:
         connection.execute("set timezone to 'UTC'")
         migrate(connection)
         yield connection
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that repeat as often as ever, and wait for milliseconds in between."""
+    from datetime import timedelta
+
+    from backmarket.hooks import backmarket as hooks
+
+    checked, moment = hooks._checked, timedelta(milliseconds=5)
+    short = {"backoff": moment, "backoff_limit": moment, "throttle_pause": moment}
+    monkeypatch.setattr(hooks, "_checked", lambda *args: checked(*args).model_copy(update=short))

@@ -121,7 +121,7 @@ def test_what_needs_a_person_is_told_once(
     webhook: Webhook,
     warehouse: psycopg.Connection[Any],
 ) -> None:
-    """New things in one message, old ones never again; no document and no person in it."""
+    """New things in one message, old ones not again; no document and no person in it."""
     switch_on()
     insert = (
         "insert into backmarket.quarantine (account, entity, key, document, reason) values "
@@ -139,6 +139,54 @@ def test_what_needs_a_person_is_told_once(
     warehouse.execute(insert, ["79"])
     run_dag("backmarket_alerts")
     assert [each["new"] for each in webhook.received[1:]] == [{"Not understood": 1}]
+
+
+def test_the_same_thing_with_other_numbers_is_told_once_a_day(
+    run_dag: RunDag,
+    connected: Sandbox,
+    switch_on: SwitchOn,
+    webhook: Webhook,
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """Known by its kind and its subject; where it still waits after a Variable's hours, people hear of it again."""
+    switch_on(alert_repeat_hours=5)
+    for units in (5, 6):
+        warehouse.execute(
+            b"insert into backmarket.inventory_findings (account, kind, sku, detail) "
+            b"values ('default', 'promised_too_much', 'A', %s) "
+            b"on conflict (account, kind, sku, market) do update set detail = excluded.detail",
+            [f"{units} units are promised, 3 were counted"],
+        )
+        run_dag("backmarket_alerts")
+    assert len(webhook.received) == 1
+    warehouse.execute(
+        b"insert into backmarket.inventory_findings (account, kind, sku, detail) "
+        b"values ('default', 'stock_stale', 'A', 'old')"
+    )
+    run_dag("backmarket_alerts")
+    assert len(webhook.received) == 2
+    warehouse.execute(b"update backmarket.alerts set told_at = told_at - interval '6 hours'")
+    assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 2, "told": 2}
+
+
+def test_a_late_order_is_told_once(
+    run_dag: RunDag,
+    connected: Sandbox,
+    switch_on: SwitchOn,
+    webhook: Webhook,
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """Before it is too late, by the run that sees it; the run stays green."""
+    order_id = connected.create_order(lines=[{"sku": "LATE", "state": 2}], force=True)["order_id"]
+    connected.patch_order(order_id, expected_dispatch_date="2026-01-01T00:00:00Z")
+    warehouse.execute(b"insert into seller.devices (order_id, sku, imei) values (%s, 'LATE', '1')", [order_id])
+    switch_on("imei_update")
+    for _ in range(2):
+        run = run_dag("backmarket_tracking_imei")
+        assert run.tasks["ship_by_alert"] == "success"
+    (told,) = webhook.received
+    assert told["orders"] == [order_id]
+    assert "to ship by 2026-01-01 00:00 UTC" in told["text"]
 
 
 def test_what_could_not_be_told_is_told_later(

@@ -360,7 +360,13 @@ def test_what_does_not_fit_the_hour_waits_oldest_first(
     with open_sku_line_budget("backmarket_warehouse", "default") as budget:
         assert budget.take(1_947) == 1_947
     run = creation()
-    assert run.xcoms["listing_creation"] == {"sent": 3, "batches": 1, "listed_already": 0, "waiting": 2}
+    assert run.xcoms["listing_creation"] == {
+        "sent": 3,
+        "batches": 1,
+        "listed_already": 0,
+        "waiting": 2,
+        "not_sent": [],
+    }
     statuses = {sku: change[1] for sku, change in _changes(database).items()}
     assert statuses == {
         "NEW-0": "confirmed", "NEW-1": "confirmed", "NEW-2": "confirmed", "NEW-3": "planned", "NEW-4": "planned",
@@ -372,13 +378,14 @@ def test_a_difference_after_creation_is_reported(
 ) -> None:
     """A listing that came out otherwise than sent is confirmed with what differs."""
     from backmarket.operators import batch_looking
-    from backmarket.operators.listing_lookup import look_up as honest
+    from backmarket.operators.listing_lookup import look_up_each as honest
 
-    def sold_meanwhile(client: Any, change: Any) -> Any:
-        connected.patch_listing(change.subject, quantity=2, grade="GOOD")
-        return honest(client, change)
+    def sold_meanwhile(client: Any, changes: Any) -> Any:
+        for change in changes:
+            connected.patch_listing(change.subject, quantity=2, grade="GOOD")
+        return honest(client, changes)
 
-    monkeypatch.setattr(batch_looking, "look_up", sold_meanwhile)
+    monkeypatch.setattr(batch_looking, "look_up_each", sold_meanwhile)
     _fill(database, _row(connected, "NEW-1"))
     run = creation()
     assert run.state == "success"

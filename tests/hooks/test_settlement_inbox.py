@@ -14,6 +14,7 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from backmarket.hooks.settlement_inbox import UNPACKING_ERRORS, InboxError, InboxFile, list_inbox
+from backmarket.operators.items_check import BackMarketItemsCheckOperator, ItemsLeftError
 from backmarket.operators.settlement_download import BackMarketSettlementDownloadOperator
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def test_an_inbox_that_is_not_there_says_what_to_do(url: str) -> None:
 def test_a_file_that_the_storage_keeps_back_does_not_stop_the_others(
     warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All others are loaded; then the task fails and names it, so that it is not forgotten."""
+    """All others are loaded, and it is named, so that the last task of the run turns red."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", tmp_path.as_uri())
     for name in ("1", "2", "3"):
         row = f"sales,2026-09-08,S,{name},Phone,{name}.00,EUR\n"
@@ -128,7 +129,9 @@ def test_a_file_that_the_storage_keeps_back_does_not_stop_the_others(
         return readable(self)
 
     monkeypatch.setattr(InboxFile, "content", content)
-    with pytest.raises(InboxError, match=r"1 of 3 .*20260914-EU-H-2\.csv \(PermissionError\)"):
-        BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({})
+    counts = BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({})
+    assert counts["files_left"] == [f"{tmp_path.as_uri()}/20260914-EU-H-2.csv"]
+    with pytest.raises(ItemsLeftError, match=r"20260914-EU-H-2\.csv"):
+        BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[counts]).execute({})
     stored = warehouse.execute("select order_id from backmarket.settlement_lines order by 1").fetchall()
     assert stored == [(1,), (3,)]

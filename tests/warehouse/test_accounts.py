@@ -6,10 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.warehouse.accounts import AccountMixUpError, account_of, claim
+from backmarket.warehouse.accounts import AccountMixUpError, KnownThing, account_of
+from backmarket.warehouse.accounts import claim as claim_account
 
 if TYPE_CHECKING:
     import psycopg
+
+
+def claim(connection: psycopg.Connection[Any], account: str, url: str, token: str, *shown: str) -> list[KnownThing]:
+    """Claim an account with a token that sees these orders and listings; return what was asked for."""
+    asked: list[KnownThing] = []
+
+    def shows(thing: KnownThing) -> bool:
+        asked.append(thing)
+        return thing.key in shown
+
+    claim_account(connection, account, url, token, shows=shows)
+    return asked
+
+
+def _store_orders(connection: psycopg.Connection[Any], *order_ids: int) -> None:
+    for order_id in order_ids:
+        connection.execute(
+            b"insert into backmarket.orders (account, order_id, state, document, first_seen_at, read_at) "
+            b"values ('default', %s, 3, '{}', now(), now())",
+            [order_id],
+        )
+
 
 EU, PREPROD = "https://www.backmarket.fr", "https://preprod.backmarket.fr"
 
@@ -27,6 +50,26 @@ def test_a_renewed_token_is_taken_over(warehouse: psycopg.Connection[Any]) -> No
     rows = warehouse.execute("select account, host, token_fingerprint from backmarket.accounts").fetchall()
     assert [row[:2] for row in rows] == [("default", "www.backmarket.fr")]
     assert "token" not in rows[0][2]
+
+
+def test_a_new_token_that_sees_a_known_order_is_taken_over(warehouse: psycopg.Connection[Any]) -> None:
+    """One of what is stored is enough; some of it may be too old to be served."""
+    claim(warehouse, "default", EU, "first-token")
+    _store_orders(warehouse, 1, 2, 3)
+    claim(warehouse, "default", EU, "second-token", "2")
+    assert claim(warehouse, "default", EU, "second-token") == []
+
+
+def test_another_sellers_token_is_refused(warehouse: psycopg.Connection[Any]) -> None:
+    """It sees nothing of what is stored: two sellers' orders would mix. The message says how to confirm a doubt."""
+    claim(warehouse, "default", EU, "first-token")
+    _store_orders(warehouse, *range(1, 30))
+    with pytest.raises(AccountMixUpError, match="another seller's") as refusal:
+        claim(warehouse, "default", EU, "foreign-token", "77")
+    assert "deleting the row of 'default' from backmarket.accounts" in str(refusal.value)
+    assert "foreign-token" not in str(refusal.value)
+    warehouse.execute(b"delete from backmarket.accounts where account = 'default'")
+    claim(warehouse, "default", EU, "foreign-token")
 
 
 def test_one_account_under_two_names_is_refused(warehouse: psycopg.Connection[Any]) -> None:

@@ -11,6 +11,7 @@ select
         ' %%)'
     ) as detail,
     planned_at as since,
+    concat_ws('/', market, subject) as topic,
     count(*) over () as total
 from backmarket.changes
 where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s) and planned_at >= %(since)s

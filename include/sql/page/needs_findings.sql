@@ -9,6 +9,7 @@ select
         case when actual is not null then ' · found ' || actual || ' ' || currency end
     ) as detail,
     opened_at as since,
+    concat_ws('/', kind, subject) as topic,
     count(*) over () as total
 from backmarket.settlement_findings
 where account = %(account)s and status = 'open' and opened_at >= %(since)s

@@ -5,6 +5,7 @@ select
     order_id::text as subject,
     concat_ws(' · ', country_code, case state when 1 then 'not accepted' else 'accepted, not shipped' end) as detail,
     expected_dispatch_date as since,
+    order_id::text as topic,
     count(*) over () as total
 from backmarket.orders
 where

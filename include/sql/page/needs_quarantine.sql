@@ -5,6 +5,7 @@ select
     key as subject,
     concat(entity, ' · ', reason) as detail,
     first_seen_at as since,
+    concat_ws('/', entity, key) as topic,
     count(*) over () as total
 from backmarket.quarantine
 where account = %(account)s and first_seen_at >= %(since)s

@@ -5,6 +5,7 @@ select
     sku as subject,
     concat_ws(' · ', concat_ws(' ', replace(kind, '_', ' '), nullif(market, '')), detail) as detail,
     first_seen_at as since,
+    concat_ws('/', kind, market, sku) as topic,
     count(*) over () as total
 from backmarket.inventory_findings
 where account = %(account)s and first_seen_at >= %(since)s

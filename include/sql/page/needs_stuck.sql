@@ -9,6 +9,7 @@ select
     change.planned_at as since,
     change.kind,
     change.run_id,
+    concat_ws('/', change.kind, change.market, change.subject) as topic,
     count(*) over () as total
 from backmarket.changes as change
 left join lateral (

@@ -25,7 +25,9 @@ _KINDS = ("accept", "tracking", "imei", "quantity", "price", "listing", "product
 class BackMarketAttentionAlertOperator(BackMarketOperator):
     """Sends one message about all that is new since the last one; skips while nobody is to be told.
 
-    What was told is noted in the transaction of the sending: a failure to send is made good by the next run.
+    A thing is known by its kind and its subject, whatever numbers it speaks of, and is told again where it still waits
+    after ``backmarket_alert_repeat_hours``. What was told is noted in the transaction of the sending: a failure to send
+    is made good by the next run.
 
     :raises AlertChannelError: where the message could not be sent.
     """
@@ -48,7 +50,11 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
             needs = read_needs(database, _KINDS, most=_MOST_ITEMS)
         with connect(self.warehouse_conn_id) as connection, connection.transaction():
             connection.execute(sql.statement("alerts/purge_told"), {"account": self.account})
-            parameters = {"account": self.account, "subjects": [key for need in needs for key in _keys(need)]}
+            parameters = {
+                "account": self.account,
+                "subjects": [key for need in needs for key in _keys(need)],
+                "repeat_hours": read_variable("alert_repeat_hours"),
+            }
             new = {row[0] for row in connection.execute(sql.statement("alerts/insert_told"), parameters).fetchall()}
             if new:
                 send(conn_id, attention_message(self.account, needs, new))
@@ -78,4 +84,4 @@ def attention_message(account: str, needs: Sequence[Need], new: set[str]) -> Mes
 
 
 def _keys(need: Need) -> list[str]:
-    return [f"{need.title}:{item['subject']}:{item['detail']}"[:500] for item in need.items]
+    return [f"{need.name}:{item['topic']}"[:500] for item in need.items]

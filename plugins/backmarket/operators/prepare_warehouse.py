@@ -9,11 +9,15 @@ from backmarket.operators.base import BackMarketOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from backmarket.hooks.backmarket import BackMarketHook
+    from backmarket.warehouse.accounts import KnownThing
+
 
 class BackMarketPrepareWarehouseOperator(BackMarketOperator):
     """Creates or migrates the schema, and holds this account name to one Back Market account.
 
-    Each DAG begins with it, so whichever runs first sets the database up; two at once take turns.
+    Each DAG begins with it, so whichever runs first sets the database up; two at once take turns. A new token is taken
+    over once it shows an order or a listing that is stored here.
 
     :raises AccountMixUpError: where the data of two accounts would be mixed, or one account run twice.
     """
@@ -26,9 +30,33 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.migrations import migrate
 
-        config = self.hook.config
+        hook = self.hook
+        config = hook.config
         with connect(self.warehouse_conn_id) as connection:
             applied = migrate(connection)
-            accounts.claim(connection, self.account, config.base_url, config.token.get_secret_value())
+            accounts.claim(
+                connection,
+                self.account,
+                config.base_url,
+                config.token.get_secret_value(),
+                shows=lambda thing: _shows(hook, thing),
+            )
         self.log.info("Schema up to date%s.", f"; applied now: {', '.join(applied)}" if applied else "")
         return applied
+
+
+def _shows(hook: BackMarketHook, thing: KnownThing) -> bool:
+    """Tell whether the connection's token sees an order or a listing."""
+    from backmarket.api.errors import ForbiddenError, NotFoundError, UnreadableDocumentError
+
+    with hook as client:
+        try:
+            if thing.what == "order":
+                client.get_order(int(thing.key))
+            else:
+                client.get_listing(thing.key, client.config.market)
+        except (NotFoundError, ForbiddenError):
+            return False
+        except UnreadableDocumentError:
+            return True
+    return True

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from backmarket.warehouse import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from backmarket.warehouse.connection import Connection
+
+
+MOST_THINGS_SHOWN = 5
+"""Of each kind; one that the token shows is enough."""
+
+
+class KnownThing(NamedTuple):
+    """An order or a listing that is stored here.
+
+    :param what: ``order`` or ``listing``.
+    :param key: its id.
+    """
+
+    what: str
+    key: str
 
 
 class AccountMixUpError(Exception):
@@ -24,12 +39,16 @@ def account_of(conn_id: str) -> str:
     return conn_id.removeprefix("backmarket_")
 
 
-def claim(connection: Connection, account: str, base_url: str, token: str) -> None:
+def claim(
+    connection: Connection, account: str, base_url: str, token: str, *, shows: Callable[[KnownThing], bool]
+) -> None:
     """Write down that this account name stands for this platform and token, and refuse what would mix data.
 
-    A renewed token is taken over. A sandbox on this machine may change its port.
+    A renewed token is taken over once it shows something that is stored here: another seller's token shows none of it.
+    A sandbox on this machine may change its port.
 
-    :raises AccountMixUpError: where the name already stands for another platform, or another name for the
+    :param shows: tells whether the token sees an order or a listing; asked only where the token is a new one.
+    :raises AccountMixUpError: where the name already stands for another platform or seller, or another name for the
         same platform and token.
     """
     address = urlsplit(base_url)
@@ -40,7 +59,7 @@ def claim(connection: Connection, account: str, base_url: str, token: str) -> No
     }
     with connection.transaction():
         connection.execute("lock table backmarket.accounts in share row exclusive mode")
-        for name, host in connection.execute(sql.statement("accounts/select_claims"), claim).fetchall():
+        for name, host, fingerprint in connection.execute(sql.statement("accounts/select_claims"), claim).fetchall():
             if name != account:
                 raise AccountMixUpError(
                     f"Back Market account {address.netloc} with this token is already run as '{name}' in this "
@@ -53,7 +72,21 @@ def claim(connection: Connection, account: str, base_url: str, token: str) -> No
                     f"points at {address.netloc}. Their orders must not be mixed: give the other platform a "
                     "database of its own, or a connection of another name."
                 )
+            if name == account and fingerprint != claim["token_fingerprint"]:
+                _require_same_seller(connection, account, address.netloc, shows)
         connection.execute(sql.statement("accounts/claim_account"), claim)
+
+
+def _require_same_seller(connection: Connection, account: str, host: str, shows: Callable[[KnownThing], bool]) -> None:
+    parameters = {"account": account, "most": MOST_THINGS_SHOWN}
+    known = [KnownThing(*row) for row in connection.execute(sql.statement("accounts/select_known_things"), parameters)]
+    if known and not any(map(shows, known)):
+        raise AccountMixUpError(
+            f"The token of connection backmarket_{account} is a new one, and {host} shows it none of the orders and "
+            f"listings that are stored here as '{account}', such as {known[0].what} {known[0].key}: it seems to be "
+            "another seller's. Put the right token into the connection. If it is the same seller all the same, confirm "
+            f"it by deleting the row of '{account}' from backmarket.accounts; then clear this task."
+        )
 
 
 def record_check(

@@ -98,7 +98,8 @@ class Need:
     :param advice: what to do about it.
     :param dag_id: the DAG, and ``task_id`` its task, whose log tells more; empty where each item has a run of its own.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
-        ``subject``, ``detail`` and ``since``; changes have ``kind`` and ``run_id`` too.
+        ``subject``, ``detail``, ``since``, and ``topic``: what it is about, without the numbers that change; changes
+        have ``kind`` and ``run_id`` too.
     """
 
     name: str

@@ -1,0 +1,302 @@
+"""One order, listing, market or batch that Back Market fails on for ever: all others are dealt with in that run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.operators.item_failures import MOST_IN_A_ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+    from sandbox.remote import Sandbox
+    from tests.dags.conftest import Run
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+def _ids(orders: list[dict[str, Any]]) -> list[int]:
+    return [order["order_id"] for order in orders]
+
+
+def _make_orders(sandbox: Sandbox, count: int, *, state: int) -> list[int]:
+    """Make orders of one line each, of one SKU that no other order has."""
+    lines = [{"sku": "SICK-TEST", "state": state}]
+    return [sandbox.create_order(lines=lines, force=True)["order_id"] for _ in range(count)]
+
+
+def _stock(database: psycopg.Connection[Any], quantities: dict[str, int]) -> None:
+    for sku, quantity in quantities.items():
+        database.execute(
+            b"insert into seller.stock (sku, quantity, counted_at) values (%s, %s, %s)",
+            [sku, quantity, datetime.now(UTC)],
+        )
+
+
+def _ship(database: psycopg.Connection[Any], order_ids: list[int]) -> None:
+    for order_id in order_ids:
+        database.execute(
+            b"insert into seller.shipments (order_id, tracking_number) values (%s, %s)", [order_id, f"6X{order_id}"]
+        )
+
+
+def _line_state(sandbox: Sandbox, order_id: int) -> int:
+    state: int = sandbox.order(order_id)["orderlines"][0]["state"]
+    return state
+
+
+@pytest.mark.parametrize("method", ["GET", "WRITE"])
+def test_a_sick_order_keeps_no_other_from_being_accepted(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    capsys: pytest.CaptureFixture[str],
+    method: str,
+) -> None:
+    """The oldest of four orders cannot be read, or not be written: it stays in the queue, is named, the run is red."""
+    sick, *healthy = _make_orders(connected, 4, state=1)
+    _stock(database, {"SICK-TEST": 100})
+    connected.fault("500", method=method, order_id=sick, times=None)
+    switch_on("order_acceptance")
+    run = run_dag("backmarket_orders")
+    assert [_line_state(connected, order_id) for order_id in healthy] == [2, 2, 2]
+    assert _line_state(connected, sick) == 1
+    assert run.state == "failed"
+    assert f"Order {sick} waits" in capsys.readouterr().out
+    waiting = b"select payload ->> 'order_id' from backmarket.changes where status in ('planned', 'unknown')"
+    assert database.execute(waiting).fetchall() == [(str(sick),)]
+    connected.clear_faults()
+    assert run_dag("backmarket_orders").tasks["order_acceptance"] == "success"
+    assert _line_state(connected, sick) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "WRITE"])
+def test_a_sick_order_keeps_no_other_from_being_shipped(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    method: str,
+) -> None:
+    """Orders that are unknown here are read by id first: the sick one neither blocks that nor the parcels."""
+    sick, *healthy = _make_orders(connected, 4, state=2)
+    _ship(database, [sick, *healthy])
+    connected.fault("500", method=method, order_id=sick, times=None)
+    switch_on("tracking_upload", ship_by_alert_hours=-1_000_000)
+    run = run_dag("backmarket_tracking_imei")
+    assert [_line_state(connected, order_id) for order_id in healthy] == [3, 3, 3]
+    assert _line_state(connected, sick) == 2
+    assert run.state == "failed"
+    assert run.tasks["shipment_order_refresh"] == "success"
+
+
+def test_sick_orders_at_the_head_of_the_queue_are_no_outage(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """More of them in a row than an outage needs: the healthy ones behind them go in the same run."""
+    orders = _make_orders(connected, MOST_IN_A_ROW + 5, state=1)
+    sick, healthy = orders[: MOST_IN_A_ROW + 2], orders[MOST_IN_A_ROW + 2 :]
+    _stock(database, {"SICK-TEST": 100})
+    for order_id in sick:
+        connected.fault("500", method="GET", order_id=order_id, times=None)
+    switch_on("order_acceptance")
+    run_dag("backmarket_orders")
+    assert [_line_state(connected, order_id) for order_id in healthy] == [2] * len(healthy)
+
+
+def test_an_outage_is_not_hammered(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """Every order answers 500: the task asks for a handful of forty and stops; nothing was accepted."""
+    _make_orders(connected, 40, state=1)
+    _stock(database, {"SICK-TEST": 100})
+    connected.fault("500", method="GET", path_prefix="/ws/orders/", times=None)
+    switch_on("order_acceptance")
+    run = run_dag("backmarket_orders")
+    assert run.tasks["order_acceptance"] == "failed"
+    asked = {entry["path"] for entry in connected.journal("GET", "/ws/orders/")}
+    assert len(asked) <= (MOST_IN_A_ROW + 1) * run.tries["order_acceptance"]
+    assert connected.journal("POST", "/ws/orders/") == []
+
+
+def test_an_open_order_that_cannot_be_read_keeps_no_other_from_being_stored(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """The daily re-read meets one that answers 500: the others are stored, it is named, the run is red."""
+    orders = _make_orders(connected, 3, state=2)
+    switch_on("order_download")
+    assert run_dag("backmarket_orders").state == "success"
+    for order_id in orders:
+        # Served to no list any more, and changed without a new date_modification.
+        connected.patch_order(order_id, state=8, tracking_number=f"T{order_id}")
+    sick, *healthy = orders
+    connected.fault("500", order_id=sick, times=None)
+    database.execute(b"update backmarket.sync_state set succeeded_at = now() - interval '2 days'")
+    run = run_dag("backmarket_orders")
+    stored = b"select order_id from backmarket.orders where tracking_number like 'T%%' and order_id = any(%s)"
+    assert sorted(row[0] for row in database.execute(stored, [orders]).fetchall()) == sorted(healthy)
+    assert run.tasks["open_order_refresh"] == "success"
+    assert run.tasks["quarantine_check"] == "failed"
+
+
+def test_orders_that_do_not_exist_keep_nobodys_turn(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """520 unknown ids, all newer than a real one: it is shipped by the second run; they are not asked for again."""
+    (real,) = _make_orders(connected, 1, state=2)
+    unknown = list(range(real + 1000, real + 1520))
+    _ship(database, [real, *unknown])
+    switch_on("tracking_upload", ship_by_alert_hours=-1_000_000)
+    run_dag("backmarket_tracking_imei")
+    connected.clear_journal()
+    run_dag("backmarket_tracking_imei")
+    assert _line_state(connected, real) == 3
+    assert len(connected.journal("GET", "/ws/orders/")) < 60
+    connected.clear_journal()
+    run_dag("backmarket_tracking_imei")
+    assert connected.journal("GET", "/ws/orders/") == []
+
+
+def test_an_order_that_never_appears_is_named_as_such(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """After a few askings it is asked for no more, and the refusal says since when, and what to do."""
+    _ship(database, [77_777_777])
+    switch_on("tracking_upload", ship_by_alert_hours=-1_000_000)
+    for _ in range(6):
+        run_dag("backmarket_tracking_imei")
+        database.execute(b"update backmarket.orders_not_found set asked_at = asked_at - interval '2 days'")
+    assert len(connected.journal("GET", "/ws/orders/77777777")) == 5
+    newest = b"select status, reason from backmarket.changes order by change_id desc limit 1"
+    status, reason = database.execute(newest).fetchone() or ("", "")
+    assert status == "refused"
+    assert "asked 5 times" in reason
+    assert "Correct the order id" in reason
+
+
+@pytest.mark.parametrize("sickness", ["GET", "POST", "unreadable"])
+def test_a_sick_listing_keeps_no_quantity_back(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    sickness: str,
+) -> None:
+    """The sick one is first in the queue, for its stock is 0: all others show their stock after the same run."""
+    listings = connected.listings()
+    sick, *healthy = [listing for listing in listings if listing["quantity"] > 0]
+    _stock(database, {sick["sku"]: 0, **{listing["sku"]: listing["quantity"] + 1 for listing in healthy}})
+    if sickness == "unreadable":
+        connected.fault("odd_document", listing=sick["id"], fields={"quantity": "many"}, times=None)
+    else:
+        connected.fault("500", method=sickness, listing=sick["id"], times=None)
+    switch_on("inventory_upload")
+    run = run_dag("backmarket_inventory_prices")
+    after = {listing["sku"]: listing["quantity"] for listing in connected.listings()}
+    assert {listing["sku"]: after[listing["sku"]] for listing in healthy} == {
+        listing["sku"]: listing["quantity"] + 1 for listing in healthy
+    }
+    assert run.state == "failed" or sickness == "unreadable"
+
+
+def test_a_market_that_refuses_leaves_the_others_and_all_quantities(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """de-de answers 403: prices of fr-fr and all quantities go, and de-de is named by a red last task."""
+    priced = [
+        listing
+        for listing in connected.listings()
+        if all((listing["offers"].get(market) or {}).get("price") for market in ("fr-fr", "de-de"))
+    ][:3]
+    assert priced
+    for listing in priced:
+        for market in ("de-de", "fr-fr"):
+            database.execute(
+                b"insert into seller.prices (sku, market, price, currency) values (%s, %s, %s, 'EUR')",
+                [listing["sku"], market, Decimal(listing["offers"][market]["price"]) - Decimal("0.01")],
+            )
+    _stock(database, {listing["sku"]: 7 for listing in priced})
+    connected.fault("403", market="de-de", times=None)
+    switch_on("inventory_upload", "prices_upload", markets='["de-de", "fr-fr"]')
+    run = run_dag("backmarket_inventory_prices")
+    after = {listing["sku"]: listing for listing in connected.listings()}
+    for listing in priced:
+        shown = after[listing["sku"]]
+        assert shown["quantity"] == 7
+        assert Decimal(shown["offers"]["fr-fr"]["price"]) < Decimal(listing["offers"]["fr-fr"]["price"])
+        assert shown["offers"]["de-de"]["price"] == listing["offers"]["de-de"]["price"]
+    assert run.tasks["prices_check"] == "failed"
+    assert run.tasks["inventory_check"] == "success"
+    assert "Market de-de is left as it was" in capsys.readouterr().out
+
+
+def _catalog(database: psycopg.Connection[Any], product_id: str, rows: dict[str, str]) -> None:
+    for sku, market in rows.items():
+        database.execute(
+            b"""insert into seller.catalog (sku, product_id, quantity, price, currency, market, grade, warranty_delay,
+            comment) values (%s, %s, 3, 199.90, 'EUR', %s, 'FAIR', 12, 'Bon')""",
+            [sku, product_id, market],
+        )
+
+
+def _creation_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for option, seconds in (("POLL", "0.2"), ("WAIT", "6"), ("DEADLINE", "4")):
+        monkeypatch.setenv(f"AIRFLOW__BACKMARKET__BATCH_{option}_SECONDS", seconds)
+
+
+def test_a_batch_that_is_refused_whole_ends_after_its_tries(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The batch of one market is refused: the other one's goes in the same run; the third try is its last."""
+    _creation_waits(monkeypatch)
+    product_id = connected.listings()[0]["product_id"]
+    _catalog(database, product_id, {"BAD-1": "de-de", "GOOD-1": "fr-fr"})
+    connected.fault("batch_refused", sku="BAD-1", times=None)
+    switch_on("listing_creation")
+    run = run_dag("backmarket_listings", retry_refused=False)
+    assert "GOOD-1" in {listing["sku"] for listing in connected.listings()}
+    assert run.tasks["listing_creation_check"] == "failed"
+    for _ in range(3):
+        run = run_dag("backmarket_listings", retry_refused=False)
+    sent = [e for e in connected.journal("POST") if e["path"] == "/ws/listings" and "BAD-1" in e["body"]["catalog"]]
+    assert len(sent) == 3
+    row = database.execute(b"select status, reason from backmarket.changes where subject = 'BAD-1'").fetchone()
+    assert row is not None
+    assert row[0] == "refused"
+    assert "the batch was refused" in row[1]
+    assert "sent 3 times" in row[1]
+
+
+def test_a_sku_that_cannot_be_looked_up_keeps_no_other_from_being_listed(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether a market has the SKU is not known, so it is not sent there: sending could overwrite a listing."""
+    _creation_waits(monkeypatch)
+    product_id = connected.listings()[0]["product_id"]
+    _catalog(database, product_id, {"BAD-1": "de-de", "GOOD-1": "fr-fr"})
+    connected.fault("500", method="GET", market="de-de", times=None)
+    switch_on("listing_creation")
+    run = run_dag("backmarket_listings", retry_refused=False)
+    skus = {listing["sku"] for listing in connected.listings()}
+    assert "GOOD-1" in skus
+    assert "BAD-1" not in skus
+    assert run.tasks["listing_creation_check"] == "failed"
