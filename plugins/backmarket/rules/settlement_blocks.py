@@ -99,7 +99,7 @@ def read_blocks(text: TextIO, dialect: Dialect) -> Iterator[Block]:
     first = 1
     while rows := _take(reader):
         # Nearly all rows begin with a key: one look at it settles that they are none of these.
-        rows = [row for row in rows if row and (row[0][:1].isalpha() or not _is_blank(row))]
+        rows = [row for row in rows if row and (row[0].isidentifier() or not _is_blank(row))]
         for number, row in enumerate(rows, start=first):
             if len(row) != dialect.width:
                 raise StatementError(f"row {number} has {len(row)} fields, the header {dialect.width}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from backmarket.rules.settlement_blocks import Block, Dialect, StatementError, read_blocks, read_header
@@ -148,7 +149,7 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLines]:
         days = [found.dates[day] for day in block.value_date]
         skus = block.each(block.sku, _text)
         designations = block.each(block.designation, _text)
-        numbers, tracking_numbers = _names(block, keys, designations)
+        numbers, references, tracking_numbers = _names(block, keys, designations)
         amounts = block.each(block.amount, found.read_amount)
         currencies = block.each(block.currency, _currency)
         _add_up(found, currencies, block.value_date, amounts)
@@ -158,10 +159,10 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLines]:
             [meaning.category for meaning in meanings],
             [meaning.role for meaning in meanings],
             days,
-            [text in found.undated for text in block.value_date],
+            [text in found.undated for text in block.value_date] if found.undated else [False] * len(keys),
             [sku or None for sku in skus],
             numbers,
-            block.each(block.order_id, _reference),
+            references,
             tracking_numbers,
             designations,
             amounts,
@@ -169,15 +170,20 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLines]:
         )
 
 
-def _names(block: Block, keys: Sequence[str], designations: Sequence[str]) -> tuple[list[int | None], list[str | None]]:
-    """Return the number, and where there is none the parcel, that each row names."""
+def _names(
+    block: Block, keys: Sequence[str], designations: Sequence[str]
+) -> tuple[list[int | None], list[str | None], list[str | None]]:
+    """Return the number that each row names and, where it has none, what it says instead and the parcel it names."""
     numbers = block.each(block.order_id, order_number)
+    references: list[str | None] = [None] * len(numbers)
     parcels: list[str | None] = [None] * len(numbers)
     if None in numbers:
         for place, number in enumerate(numbers):
             if number is None:
+                if text := block.order_id[place]:
+                    references[place] = _reference(text)
                 numbers[place], parcels[place] = _named_in(designations[place], keys[place])
-    return numbers, parcels
+    return numbers, references, parcels
 
 
 def _named_in(designation: str, key: str) -> tuple[int | None, str | None]:
@@ -209,6 +215,7 @@ def _currency(text: str) -> str:
     return currency
 
 
+@lru_cache(maxsize=1024)
 def _reference(text: str) -> str | None:
     reference = order_reference(text)
     return reference and _text(reference)
