@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from backmarket.api.models import Order
 from backmarket.operators.order_writing import facts_of
 from backmarket.rules.identifiers import Identifiers, judge_identifiers
-from backmarket.rules.order_facts import OrderFacts
 from backmarket.rules.shipping import judge_tracking
+
+if TYPE_CHECKING:
+    from backmarket.rules.order_facts import OrderFacts
 
 LINE: dict[str, Any] = {"id": 2, "state": 2, "quantity": 1, "listing": "A"}
 IMEI = "352099001761481"
