@@ -48,7 +48,7 @@ def write_statement(rows: Sequence[Row], style: Style) -> bytes:
         writer.writerow(
             (
                 row.invoice_key,
-                row.value_date.strftime(style.dates),
+                row.value_date.strftime(style.dates) if row.dated else "",
                 row.sku,
                 style.order_id.format(row.order_id) if row.order_id else style.no_order,
                 designation,

@@ -10,6 +10,7 @@ from sandbox.order_model import LINE_REFUNDED_AFTER, LINE_SHIPPED, PROCESSED, Do
 from sandbox.statement_rows import Row
 
 UNKNOWN_ORDER = 99_999_999
+REFERENCE = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 _CREDIT = "avoir_sales_fees"
 
 
@@ -181,12 +182,16 @@ _RULES: tuple[tuple[Callable[[list[Row], Document], Planting], int], ...] = (
 
 
 def _loose_rows(until: date, currency: str) -> list[tuple[Row, Planted]]:
-    """Give rows that belong to no order: a sale of nobody's, and a key nobody knows."""
+    """Give rows that belong to no order: a sale of nobody's, a key nobody knows, a UUID as order id, no date."""
     day = until - timedelta(days=10)
     sale = Row("sales", day, "GHOST", str(UNKNOWN_ORDER), "Ghost", Decimal("99.00"), currency)
     unknown: dict[str, Any] = {"invoice_key": "mystery_levy", "order_id": "", "amount": Decimal("-7.77")}
     levy = replace(sale, **unknown, sku="", designation="Levy")
+    named = replace(levy, invoice_key="adjustment", order_id=REFERENCE, amount=Decimal("3.21"))
+    undated = replace(levy, invoice_key="allowance", amount=Decimal("1.23"), dated=False)
     return [
         (sale, Planted("sale_without_order", UNKNOWN_ORDER, currency, None, "99.00", day)),
         (levy, Planted("unknown_key", None, currency, None, "-7.77", day)),
+        (named, Planted("unknown_order_reference", None, currency, None, "3.21", day)),
+        (undated, Planted("no_value_date", None, currency, None, "1.23", day)),
     ]

@@ -17,7 +17,7 @@ _DYNAMIC_EVERY = 13
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a statement; amounts are signed, what the seller pays is negative."""
+    """One line of a statement; amounts are signed, what the seller pays is negative. Some do not show their date."""
 
     invoice_key: str
     value_date: date
@@ -26,6 +26,7 @@ class Row:
     designation: str
     amount: Decimal
     currency: str
+    dated: bool = True
 
     @property
     def invoiced_on(self) -> date:

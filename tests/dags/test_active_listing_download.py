@@ -191,6 +191,39 @@ def test_unknown_values_are_kept_and_told_and_unreadable_documents_are_set_aside
     assert _all(database, "select 1 from backmarket.quarantine") == []
 
 
+def test_odd_fields_are_empty_and_told_once(
+    listings: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A listing whose title is a number is stored with its quantity; the log names the field, once a market."""
+    from backmarket.api import listings as calls
+    from backmarket.api.models.document import read_each as honest
+
+    odd = {listing["id"] for listing in connected.listings()[:2]}
+    fields = {"title": 555, "max_price": "n/a", "shippings": "x", "warranty_delay": 12.5, "publication_state": "online"}
+
+    def spoilt(model: Any, documents: list[dict[str, Any]], **options: Any) -> Any:
+        return honest(model, [{**each, **fields} if each["id"] in odd else each for each in documents], **options)
+
+    monkeypatch.setattr(calls, "read_each", spoilt)
+    assert listings().state == "success"
+    logged = "".join(capfd.readouterr())
+    for market in MARKETS:
+        told = "Field title has an unexpected form (string_type) in 2 listings of"
+        assert logged.count(f"{told} {market}: stored as empty, kept in the raw document.") == 1
+    stored = _all(
+        database,
+        "select listing.title, max_price, warranty_delay, publication_state, quantity > -9, document ->> 'title' "
+        "from backmarket.listings as listing join backmarket.listing_offers using (account, id) "
+        "where document ->> 'title' = '555'",
+    )
+    assert set(stored) == {(None, None, None, None, True, "555")}
+    assert len(stored) == 2 * len(MARKETS)
+
+
 def test_off_nothing_is_read_and_the_reason_is_shown(
     connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run]
 ) -> None:

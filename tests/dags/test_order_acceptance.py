@@ -145,6 +145,74 @@ def test_without_the_condition_every_paid_line_is_accepted_and_no_other(
             assert now["state"] == (then["state"] if untouched else 2)
 
 
+_ODD = (
+    {"date_shipping": "0000-00-00T00:00:00Z"},
+    {"is_backship": "maybe"},
+    {"country_code": 33},
+    {"expected_dispatch_date": "soon"},
+    {"sales_taxes": "12,50"},
+    {"shipping_address": "Rue de Rivoli"},
+    {"payment_method": ["CARD"]},
+    {"date_modification": "yesterday"},
+    {"date_payment": 1777455600},
+    {"date_creation": {"at": 1}},
+)
+_ODD_OF_LINES: tuple[dict[str, Any], ...] = (
+    {"backcare_price": 99.99},
+    {"imei": {"a": 1}},
+    {"return_reason": "none"},
+    {"condition": 10**30},
+)
+
+
+def test_orders_with_odd_fields_are_accepted(
+    accept: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Fourteen forms nobody expects cost no acceptance, no order and no watermark.
+
+    The field is null, told once per kind with the number of orders, never with its value, and the document keeps it.
+    """
+    switch_on("order_download", "order_acceptance", initial_lookback_days=400)
+    _stock(database, SKU, 2 * len(_ODD + _ODD_OF_LINES))
+    orders = {}
+    for odd in _ODD + _ODD_OF_LINES:
+        for _ in range(2):
+            order = _order(connected, (SKU, 1, 1))
+            orders[order["order_id"]] = odd
+            lines = [{**line, **odd} for line in order["orderlines"]]
+            connected.patch_order(order["order_id"], **({"orderlines": lines} if odd in _ODD_OF_LINES else odd))
+    run = accept()
+    assert run.state == "success"
+    assert run.xcoms["order_download"]["quarantined"] == 0
+    for order_id in orders:
+        assert [line["state"] for line in connected.order(order_id)["orderlines"]] == [2]
+    stored = database.execute(
+        b"select order_id, to_jsonb(orders.*), document, document #> '{orderlines,0}', to_jsonb(line.*)"
+        b"|| jsonb_build_object('backcare_price', backcare_price_cents) "
+        b"from backmarket.orders join backmarket.order_lines as line using (account, order_id) "
+        b"where order_id = any(%s)",
+        [list(orders)],
+    ).fetchall()
+    assert len(stored) == len(orders)
+    for order_id, of_order, raw_order, raw_line, of_line in stored:
+        columns, raw = (of_line, raw_line) if orders[order_id] in _ODD_OF_LINES else (of_order, raw_order)
+        ((name, value),) = orders[order_id].items()
+        # Accepting it has given it a new date.
+        if name != "date_modification":
+            assert columns.get(name) is None
+            assert name == "shipping_address" or str(raw[name]) == str(value)
+    assert database.execute(b"select watermark from backmarket.sync_state where concern = 'orders'").fetchone()
+    logged = "".join(capfd.readouterr())
+    told = "Field orderlines.backcare_price has an unexpected form (int_from_float) in 2 orders: stored as empty, kept"
+    assert logged.count(told) == len([task for task in ("order_download", "paid_order_refresh") if run.xcoms[task]])
+    assert "99.99" not in logged
+    assert "Rivoli" not in logged
+
+
 def test_a_dry_run_sends_nothing(
     accept: Callable[..., Run],
     connected: Sandbox,

@@ -128,6 +128,52 @@ def test_honest_statements_leave_no_finding(
     assert "<script" not in html
 
 
+def test_odd_rows_are_loaded_and_flagged(
+    settlements: Callable[..., Run],
+    inbox: Path,
+    database: psycopg.Connection[Any],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Rows of nothing, an order id of another kind, no date: the file is loaded, each odd row is one finding.
+
+    What stands in place of an order id is in the table alone; the other file, with rounded ids, is refused.
+    """
+    header = "invoice_key;value_date;sku;order_id;designation;amount;currency"
+    fee = "ccbm_fees;2026-09-08;;;Care;-1,00;EUR"
+    (inbox / "20260914-EU-H-1.csv").write_text(
+        "\n".join(
+            [
+                header,
+                *[fee] * 40,
+                ";;;;;;",
+                "sales;2026-09-08;S;victor@example.com;Phone;10,00;EUR",
+                "adjustment;;S;;Phone;2,50;EUR",
+                " ; ; ",
+                ";;;;;;",
+            ]
+        )
+    )
+    run = settlements()
+    assert run.state == "success", run.tasks
+    assert run.xcoms["settlement_download"] | {"seconds": 0} == {
+        "files": 1,
+        "loaded": 1,
+        "new_lines": 42,
+        "unreadable": 0,
+        "seconds": 0,
+    }
+    assert _all(database, "select total::text from backmarket.settlement_statements") == [("-27.50",)]
+    assert _open(database) == {("unknown_order_reference", None, "EUR"), ("no_value_date", None, "EUR")}
+    reference = "select order_reference from backmarket.settlement_lines where order_reference is not null"
+    assert _all(database, reference) == [("victor@example.com",)]
+    (html,) = _all(database, "select html from backmarket.settlement_reports")[0]
+    assert "victor" not in html + "".join(capfd.readouterr()) + json.dumps(run.xcoms, default=str)
+    (inbox / "20260921-EU-H-2.csv").write_text(f"{header}\nsales;2026-09-15;S;7,48E+07;Phone;10,00;EUR")
+    again = settlements()
+    assert again.xcoms["settlement_download"]["unreadable"] == 1
+    assert again.tasks["settlement_check"] == "failed"
+
+
 def test_the_check_follows_the_account(
     connected: Sandbox, inbox: Path, switch_on: Callable[..., None], dag_bag: DagBag, monkeypatch: pytest.MonkeyPatch
 ) -> None:

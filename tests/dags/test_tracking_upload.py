@@ -95,6 +95,39 @@ def test_an_accepted_order_is_shipped_once_with_all_it_needs(
     assert connected.journal("POST") == []
 
 
+def test_what_cannot_be_read_lets_no_shipment_out(
+    ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """Back Market may ship the order itself, or it went out already: the row waits, and a person is told why.
+
+    So it is where the form turned odd only after planning; once it can be read, the shipment goes out.
+    """
+    backship = _order(connected, (PHONE, 1, 2))
+    connected.patch_order(backship, is_backship="maybe")
+    shipped = _order(connected, (PHONE, 1, 2), (TABLET, 1, 3))
+    connected.patch_order(shipped, tracking_number={"number": "6X9"})
+    _row(database, backship)
+    _row(database, shipped, "6X2")
+    for _ in range(2):
+        assert ship().state == "success"
+        assert _shipped(connected) == []
+    ((status, reason),) = _ledger(database, backship)
+    assert status == "refused"
+    assert "is_backship is in no form known" in reason
+    ((_, reason),) = _ledger(database, shipped)
+    assert "a second shipment" in reason
+    connected.patch_order(backship, is_backship=False)
+    connected.advance_clock(60)
+    ship()
+    assert _states(connected, backship) == [2]
+    database.execute(
+        b"update backmarket.orders set is_backship = false, document = document || '{\"is_backship\": false}'"
+    )
+    connected.patch_order(backship, is_backship=[])
+    ship()
+    assert _states(connected, backship) == [2]
+
+
 def test_a_carrier_is_tied_by_the_sellers_own_table_or_goes_as_other(
     ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:

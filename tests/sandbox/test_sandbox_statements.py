@@ -13,7 +13,7 @@ KINDS = {
     "missing_sale", "sale_amount_difference", "fee_difference", "refund_without_refunded_line",
     "refunded_line_without_refund", "refund_without_fee_credit", "currency_mismatch", "sale_without_order",
     "unknown_key", "payout_never_released", "refund_amount_difference", "fee_credit_difference", "line_changed",
-    "line_vanished",
+    "line_vanished", "unknown_order_reference", "no_value_date",
 }  # fmt: skip
 
 

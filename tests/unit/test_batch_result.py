@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backmarket.rules.batch_end import MOST_SENDINGS, BatchState, Line, end_of, next_look
-from backmarket.rules.batch_result import CreatedListing, differences, errors_by_key
+from backmarket.rules.batch_result import CreatedListing, differences, errors_by_key, told
 
 SENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DEADLINE = timedelta(minutes=45)
@@ -35,6 +35,22 @@ def test_errors_are_found_in_every_form_seen(report: Any) -> None:
     errors = errors_by_key(report)
     assert list(errors) == ["b"]
     assert "no match" in errors["b"]
+
+
+@pytest.mark.parametrize("name", [{"a": 1}, ["A"], True, None, ""])
+def test_an_odd_name_costs_no_other_its_error(name: object) -> None:
+    """What names no SKU is left out; the errors beside it are found."""
+    errors = errors_by_key([{"sku": name, "error": "lost"}, {"sku": "B", "error": {"code": 3}}])
+    assert errors == {"b": "code: 3"}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("interrupted", "interrupted"), ({"code": 3, "text": "a\nb"}, "code: 3; text: a b"), (None, "no reason given")],
+)
+def test_why_a_batch_failed_is_told_in_whatever_form(error: object, words: str) -> None:
+    """A text, an object or nothing."""
+    assert told(error) == words
 
 
 def test_a_sku_that_sounds_like_an_error_is_none() -> None:

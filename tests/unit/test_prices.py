@@ -37,6 +37,14 @@ def test_the_same_price_is_not_sent_again() -> None:
     assert decide(replace(WANTED, price=Decimal(100))).verdict == "unchanged"
 
 
+def test_a_ceiling_that_cannot_be_read_holds_the_price() -> None:
+    """Above it the offer would go offline; a price that is shown already is no matter."""
+    offer = replace(OFFER, max_price=None, max_price_unreadable=True)
+    assert decide(offer=offer).verdict == "refuse"
+    assert "max_price is in no form known here" in decide(offer=offer).reason
+    assert decide(replace(WANTED, price=Decimal(100)), offer).verdict == "unchanged"
+
+
 @pytest.mark.parametrize(
     ("fields", "options", "reason"),
     [

@@ -40,6 +40,9 @@ class Line(NamedTuple):
     value_date: date
     designation: str
     amount: str
+    is_undated: bool = False
+    order_reference: str | None = None
+    number: int | None = None
 
 
 def read(content: bytes, issued_on: date | None = None) -> list[Line]:
@@ -50,7 +53,15 @@ def read(content: bytes, issued_on: date | None = None) -> list[Line]:
     lines = [
         Line(*values)
         for block in read_lines(text, found)
-        for values in zip(block.value_date, block.designation, block.amount, strict=True)
+        for values in zip(
+            block.value_date,
+            block.designation,
+            block.amount,
+            block.is_undated,
+            block.order_reference,
+            block.number,
+            strict=True,
+        )
     ]
     assert sum(found.counts.values()) == len(lines)
     assert sum(found.totals.values()) == sum(Decimal(line.amount) for line in lines)
@@ -126,11 +137,86 @@ def test_an_ambiguous_date_is_settled_by_the_invoice_or_refused() -> None:
         read(write(*rows), issued_on=date(2027, 9, 8))
 
 
-@pytest.mark.parametrize("texts", [["2026-09-14", "14/09/2026"], ["32/01/2026"], ["yesterday"], [""]])
+@pytest.mark.parametrize("texts", [["2026-09-14", "14/09/2026"], ["32/01/2026"], ["14 sept. 2026"], ["46279"]])
 def test_dates_of_no_one_style_are_refused(texts: list[str]) -> None:
     """Styles are not mixed within a file."""
     with pytest.raises(StatementError, match="date style"):
         read(write(*(row(value_date=text) for text in texts)))
+
+
+NO_DATES = ["", " ", "n/a", "None", "-", "#N/A", "yesterday", "0000-00-00", "0000-00-00T00:00:00Z", "00/01/1900"]
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_a_row_without_a_date_is_kept_on_the_day_of_the_statement(text: str) -> None:
+    """The day of issue, which every export has; without it, the latest day of the file. The others keep theirs."""
+    rows = [PLAIN, row(value_date=text, amount="-7.00"), row(value_date="2026-09-11")]
+    for issued_on, instead in ((date(2026, 9, 15), date(2026, 9, 15)), (None, date(2026, 9, 14))):
+        lines = read(write(*rows), issued_on)
+        assert [line.value_date for line in lines] == [date(2026, 9, 14), instead, date(2026, 9, 11)]
+        assert [line.is_undated for line in lines] == [False, True, False]
+        assert sum(Decimal(line.amount) for line in lines) == Decimal("193.00")
+    assert [line.is_undated for line in read(write(row(value_date=text)), date(2026, 9, 15))] == [True]
+    with pytest.raises(StatementError, match="no row has a date"):
+        read(write(row(value_date=text)))
+
+
+NO_ORDER_IDS = [
+    "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "PRO-12345", "12345/2", "#N/A", "50000001.5", "1" * 19, "two",
+    "victor@example.com", "50 000 001", "5x7",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_ORDER_IDS)
+def test_a_row_whose_order_id_is_of_another_kind_is_kept_with_it(text: str) -> None:
+    """It is counted, names no order, and keeps what it says; a designation may still name its order."""
+    lines = read(write(PLAIN, row(order_id=f" {text} "), row(order_id=text, designation="order_id_50000002")))
+    assert [line.order_reference for line in lines] == [None, text, text]
+    assert [line.number for line in lines] == [50000001, None, 50000002]
+
+
+@pytest.mark.parametrize("text", ["7.48E+07", "7,48E+07", "5E+07", "7.48e7", "7.48 E+07", "-7.48E+07", "7.48E+007"])
+def test_an_order_id_that_a_spreadsheet_has_rounded_refuses_the_file(text: str) -> None:
+    """It names other orders; the reason names the row, blank ones not counted, and what to do."""
+    with pytest.raises(StatementError, match=r"row 2: .* rounded; export the file again"):
+        read(write(PLAIN, ("",) * 7, row(order_id=text), delimiter=";"))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    "blank",
+    ["{0}" * 6, "{0}" * 3, "{0}" * 9, "  ", "", " {0} {0} ", '" , ,"', '""{0}""{0}""', ",,,,,,", ";;;;;;", "\t \t"],
+)
+def test_rows_of_nothing_are_skipped(delimiter: str, blank: str) -> None:
+    """Delimiters and blanks, of whatever number, at the end, in between and before: nothing is read from them."""
+    header, first = write(PLAIN, delimiter=delimiter).decode().splitlines()
+    nothing = blank.format(delimiter)
+    content = f"{header}\n{nothing}\n{first}\n{nothing}\n{first}\n{nothing}\n{nothing}"
+    assert [line.amount for line in read(content.encode())] == ["100.00", "100.00"]
+    assert [line.amount for line in read(f"{content}\n".encode())] == ["100.00", "100.00"]
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (row(invoice_key="", order_id="", value_date="", designation=""), "row 2: it has no invoice_key"),
+        (row(currency=""), "row 2: it has no currency"),
+        (row(amount=""), "row 2: it has no amount"),
+        (("", "", "", "", "", "12.00"), "row 2 has 6 fields, the header 7"),
+        (("Total", "12.00"), "row 2 has 2 fields, the header 7"),
+    ],
+)
+def test_a_row_that_the_total_needs_refuses_the_file(last: Row, reason: str) -> None:
+    """An amount of no currency or no key would be missing from a total, or be wrong in one."""
+    with pytest.raises(StatementError, match=reason):
+        read(write(PLAIN, last))
+
+
+def test_a_row_of_totals_is_a_row_of_an_unknown_key() -> None:
+    """Kept, counted and marked, as whatever nobody knows."""
+    (first, total) = read(write(PLAIN, ("Total", "", "", "", "", "100.00", "EUR")))
+    assert (total.amount, total.is_undated, total.order_reference) == (first.amount, True, None)
+    assert meaning_of("Total").category == "unknown"
 
 
 @pytest.mark.parametrize(

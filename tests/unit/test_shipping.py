@@ -67,6 +67,14 @@ def test_back_markets_own_shipping_gets_no_tracking() -> None:
     assert judge_tracking(_order(2, is_backship=True), "T").verdict == "refuse"
 
 
+def test_where_it_cannot_be_read_who_ships_nothing_is_sent() -> None:
+    """The row waits until it can, and a person is told what to do."""
+    order = _order(2, is_backship=None)
+    for decision in (judge_shipments([Shipment(1, "T")], order, now=NOW), judge_tracking(order, "T")):
+        assert decision.verdict == "wait"
+        assert "Back Office" in decision.reason
+
+
 @pytest.mark.parametrize(
     ("url", "sent"),
     [

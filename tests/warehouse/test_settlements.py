@@ -180,9 +180,76 @@ def test_a_vanished_row_that_comes_back_closes_its_finding(warehouse: Database) 
 def test_a_file_that_is_refused_leaves_nothing(warehouse: Database) -> None:
     """Not even the rows before the broken one."""
     with pytest.raises(StatementError):
-        load(warehouse, sale(1), sale(2).replace(",2,", ",two,"))
+        load(warehouse, sale(1), sale(2).replace(",2,", ",7.48E+07,"))
     assert lines(warehouse) == []
     assert load(warehouse, sale(1)) == 1
+
+
+UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+
+
+def test_odd_rows_are_kept_counted_and_flagged(warehouse: Database) -> None:
+    """A UUID as order id, no date, both, and a row of nothing: one finding each, and a total to the cent."""
+    odd = [
+        sale(1).replace(",1,", f",{UUID},"),
+        sale(2, "7.00", key="adjustment", day=""),
+        sale(3, "-1.00", key="adjustment", day="n/a").replace(",3,", ",victor@example.com,"),
+        "Total,,,,,5.00,EUR",
+        ",,,,,,",
+    ]
+    assert load(warehouse, sale(9, key="adjustment"), *odd) == 5
+    assert statement(warehouse) == [("EUR", 5, "211.00")]
+    reconcile(warehouse, "default", LIMITS)
+    assert [(kind, actual) for kind, _, _, actual in findings(warehouse)] == [
+        ("no_value_date", Decimal("7.00")),
+        ("no_value_date", Decimal("-1.00")),
+        ("no_value_date", Decimal("5.00")),
+        ("unknown_key", Decimal("5.00")),
+        ("unknown_order_reference", Decimal("100.00")),
+        ("unknown_order_reference", Decimal("-1.00")),
+    ]
+    stored = warehouse.execute(
+        "select order_reference, value_date, is_undated from backmarket.settlement_lines order by line_no"
+    ).fetchall()
+    issued, dated = date(2026, 9, 14), date(2026, 9, 8)
+    assert stored == [
+        (None, dated, False),
+        (UUID, dated, False),
+        (None, issued, True),
+        ("victor@example.com", issued, True),
+        (None, issued, True),
+    ]
+    written = warehouse.execute("select to_jsonb(f)::text from backmarket.settlement_findings as f").fetchall()
+    assert not [text for (text,) in written if "victor" in text or UUID in text]
+    covered = warehouse.execute("select upper(covers) from backmarket.settlement_statements").fetchone()
+    assert covered == (issued,)
+
+
+def test_odd_rows_are_the_same_in_a_longer_export_and_closed_once_mended(warehouse: Database) -> None:
+    """Loaded again they add nothing; an export that has the date and the order closes the findings."""
+    odd = [sale(1, day=""), sale(2, key="refunds").replace(",2,", f",{UUID},"), sale(3, key="odd", day="")]
+    assert load(warehouse, *odd) == 3
+    assert load(warehouse, *odd, sale(4), hour=1) == 1
+    assert load(warehouse, *odd, odd[1].replace(UUID, "PRO-1"), sale(4), hour=2) == 1
+    reconcile(warehouse, "default", LIMITS)
+    opened = [kind for kind, *_ in findings(warehouse)]
+    assert (opened.count("no_value_date"), opened.count("unknown_order_reference")) == (2, 2)
+    assert load(warehouse, sale(1, day="2026-09-14"), sale(2, key="refunds"), sale(4), hour=3) == 2
+    reconcile(warehouse, "default", LIMITS)
+    kinds = {kind for kind, *_ in findings(warehouse)}
+    assert not kinds & {"no_value_date", "unknown_order_reference"}
+    details = warehouse.execute(
+        "select detail from backmarket.settlement_findings where kind = 'line_changed' and order_id = 1"
+    ).fetchall()
+    assert [detail for (detail,) in details] == [
+        "A later export of this statement has the row with another value_date; the later one counts."
+    ]
+
+
+def test_a_currency_without_any_date_covers_the_day_of_its_statement(warehouse: Database) -> None:
+    """There is no other day to speak of."""
+    load(warehouse, sale(1), sale(2, "5.00", day="", cur="GBP"))
+    assert statement(warehouse) == [("EUR", 1, "100.00"), ("GBP", 1, "5.00")]
 
 
 def test_one_file_may_hold_several_currencies(warehouse: Database) -> None:

@@ -10,6 +10,7 @@ select
     offer.id,
     offer.price as shown,
     offer.max_price,
+    offer.max_price is null and coalesce(btrim(offer.document ->> 'max_price'), '') <> '' as max_price_unreadable,
     offer.read_at,
     last.price as last_sent,
     last.confirmed_at as last_sent_at,

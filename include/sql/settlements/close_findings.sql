@@ -10,11 +10,17 @@ with closed as (
             %(everything)s
             or stored.kind = 'payout_never_released'
             or (
-                stored.kind in ('line_changed', 'line_vanished', 'unknown_key', 'sale_without_order')
+                stored.kind in (
+                    'line_changed', 'line_vanished', 'unknown_key', 'unknown_order_reference', 'no_value_date',
+                    'sale_without_order'
+                )
                 and stored.day = any(%(days)s)
             )
             or (
-                stored.kind not in ('line_changed', 'line_vanished', 'unknown_key', 'sale_without_order')
+                stored.kind not in (
+                    'line_changed', 'line_vanished', 'unknown_key', 'unknown_order_reference', 'no_value_date',
+                    'sale_without_order'
+                )
                 and stored.order_id in (select order_id from settlement_scope)
             )
         )

@@ -1,7 +1,9 @@
--- Statement rows that are a finding by themselves: changed or vanished rows, unknown keys, sales of no order known.
+-- Statement rows that are a finding by themselves: changed or vanished rows, unknown keys, what is no order id, rows
+-- without a date, sales of no order known.
 -- :account, :everything, :days
 --
 -- A number that no stored order has is a finding only once Back Market, asked for it, has answered that there is none.
+-- What stands in place of an order id may be personal: no finding repeats it.
 insert into found_differences (
     kind, subject, order_id, invoice_ref, day, expected, actual, currency, detail, documents
 )
@@ -10,7 +12,13 @@ with questionable as (
     from backmarket.settlement_lines
     where
         account = %(account)s
-        and (vanished or category = 'unknown' or (role = 'sale' and tied_by is null))
+        and (
+            vanished
+            or category = 'unknown'
+            or order_reference is not null
+            or is_undated
+            or (role = 'sale' and tied_by is null)
+        )
         and (%(everything)s or value_date = any(%(days)s))
 ),
 
@@ -19,16 +27,18 @@ with questionable as (
 placed as (
     select
         line.*,
-        coalesce('order ' || line.number, 'line ' || line.line_no) as place,
+        coalesce('order ' || line.number, 'reference ' || line.order_reference, 'line ' || line.line_no) as place,
         row_number() over (
             partition by
-                line.invoice_ref, line.currency, line.invoice_key, coalesce('order ' || line.number, 'line ' || line.line_no),
+                line.invoice_ref, line.currency, line.invoice_key,
+                coalesce('order ' || line.number, 'reference ' || line.order_reference, 'line ' || line.line_no),
                 line.first_export
             order by line.line_id
         ) as nth_new,
         row_number() over (
             partition by
-                line.invoice_ref, line.currency, line.invoice_key, coalesce('order ' || line.number, 'line ' || line.line_no),
+                line.invoice_ref, line.currency, line.invoice_key,
+                coalesce('order ' || line.number, 'reference ' || line.order_reference, 'line ' || line.line_no),
                 line.last_export
             order by line.line_id
         ) as nth_gone
@@ -57,7 +67,7 @@ successors as (
 replaced as (
     select distinct on (successors.invoice_ref, successors.new_id)
         successors.invoice_ref, successors.line_id, new.line_id as new_id, new.line_no, new.amount, new.value_date,
-        new.designation, new.sku
+        new.is_undated, new.designation, new.sku
     from successors
     inner join placed as gone on successors.invoice_ref = gone.invoice_ref and successors.line_id = gone.line_id
     inner join placed as new on successors.invoice_ref = new.invoice_ref and successors.new_id = new.line_id
@@ -97,7 +107,7 @@ cross join lateral (
         'A later export of this statement has the row with another ' || concat_ws(
             ', ',
             case when new.amount <> line.amount then 'amount' end,
-            case when new.value_date <> line.value_date then 'value_date' end,
+            case when (new.value_date, new.is_undated) <> (line.value_date, line.is_undated) then 'value_date' end,
             case when new.designation <> line.designation then 'designation' end,
             case when new.sku is distinct from line.sku then 'sku' end
         ) || '; the later one counts.'
@@ -111,8 +121,16 @@ cross join lateral (
         format('The key %%s is not known: counted in the total, left out of the net.', line.invoice_key)
     ),
     (
+        'unknown_order_reference', line.order_reference is not null and not line.vanished,
+        'The column order_id says something that is no order id; settlement_lines.order_reference keeps it.'
+    ),
+    (
+        'no_value_date', line.is_undated and not line.vanished,
+        format('The row has no date: it counts on %%s, the day of the statement.', line.value_date)
+    ),
+    (
         'sale_without_order',
-        line.role = 'sale' and line.tied_by is null and not line.vanished
+        line.role = 'sale' and line.tied_by is null and line.order_reference is null and not line.vanished
         and (
             line.number is null
             or exists (

@@ -6,10 +6,12 @@
 -- The days of all that changed, and of rows vanished before, which a new row may explain, are to be looked at again.
 with stored as (
     select
-        line_id, vanished, currency, invoice_key, value_date, amount, designation,
-        coalesce(sku, '') as sku, coalesce(number, -1) as number,
+        line_id, vanished, currency, invoice_key, value_date, is_undated, amount, designation,
+        coalesce(sku, '') as sku, coalesce(number, -1) as number, coalesce(order_reference, '') as order_reference,
         row_number() over (
-            partition by currency, invoice_key, value_date, amount, designation, sku, number order by line_id
+            partition by
+                currency, invoice_key, value_date, is_undated, amount, designation, sku, number, order_reference
+            order by line_id
         ) as occurrence
     from backmarket.settlement_lines
     where account = %(account)s and invoice_ref = %(invoice_ref)s
@@ -17,10 +19,12 @@ with stored as (
 
 staged as (
     select
-        line_id, currency, invoice_key, value_date, amount, designation,
-        coalesce(sku, '') as sku, coalesce(number, -1) as number,
+        line_id, currency, invoice_key, value_date, is_undated, amount, designation,
+        coalesce(sku, '') as sku, coalesce(number, -1) as number, coalesce(order_reference, '') as order_reference,
         row_number() over (
-            partition by currency, invoice_key, value_date, amount, designation, sku, number order by line_id
+            partition by
+                currency, invoice_key, value_date, is_undated, amount, designation, sku, number, order_reference
+            order by line_id
         ) as occurrence
     from staged_settlement_lines
 ),
@@ -32,7 +36,9 @@ matched as (
         value_date
     from stored
     full join staged
-        using (currency, invoice_key, value_date, amount, designation, sku, number, occurrence)
+        using (
+            currency, invoice_key, value_date, is_undated, amount, designation, sku, number, order_reference, occurrence
+        )
 ),
 
 changed as (
@@ -67,14 +73,14 @@ known_longer as (
 
 added as (
     insert into backmarket.settlement_lines (
-        account, invoice_ref, line_id, line_no, currency, invoice_key, category, role, value_date, sku, order_id, number,
-        tracking_number, tied_by, designation, amount, first_export, last_export, vanished
+        account, invoice_ref, line_id, line_no, currency, invoice_key, category, role, value_date, is_undated,
+        sku, order_id, number, order_reference, tracking_number, tied_by, designation, amount, first_export, last_export, vanished
     )
     select
         line.account, line.invoice_ref,
         (select max(stored.line_id) from stored) + row_number() over (order by line.line_id),
-        line.line_no, line.currency, line.invoice_key, line.category, line.role, line.value_date, line.sku,
-        line.order_id, line.number, line.tracking_number, line.tied_by, line.designation, line.amount,
+        line.line_no, line.currency, line.invoice_key, line.category, line.role, line.value_date,
+        line.is_undated, line.sku, line.order_id, line.number, line.order_reference, line.tracking_number, line.tied_by, line.designation, line.amount,
         line.first_export, case when not %(is_newest)s then line.first_export end, not %(is_newest)s
     from staged_settlement_lines as line
     inner join matched on line.line_id = matched.staged_id and matched.stored_id is null

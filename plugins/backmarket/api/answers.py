@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -94,9 +94,29 @@ def parse_json(text: str) -> Any:
     """
     # NaN and Infinity are no JSON, yet Python takes them; as text they fail only the field they stand in.
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=str)
+        return json.loads(text, parse_float=_decimal, parse_constant=str)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return json.loads(text, parse_float=_decimal, parse_constant=str, parse_int=_integer)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _decimal(digits: str) -> Decimal | str:
+    """Read a number with a fraction or exponent; as text where its exponent is beyond all bounds."""
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        return digits
+
+
+def _integer(digits: str) -> int | str:
+    """Read a whole number; as text where it has more digits than Python converts."""
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
 
 
 def failure(answer: RawAnswer) -> BackMarketError:

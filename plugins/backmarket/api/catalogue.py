@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from backmarket.api.calls import Calls, as_document
 from backmarket.api.errors import MalformedAnswerError, UnreadableDocumentError
-from backmarket.api.models.catalogue import Batch, Category
-from backmarket.api.models.document import reason_of
+from backmarket.api.models.catalogue import Batch, CategoryTree, read_tree
+from backmarket.api.models.document import Identifier, reason_of
 
 _TREE_PATH = "/ws/category/tree"
 _BATCH_PATH = "/ws/listings"
-_tree = TypeAdapter(tuple[Category, ...])
 
 
 class CatalogueCalls(Calls):
@@ -40,15 +39,21 @@ class CatalogueCalls(Calls):
         path = f"/ws/tasks/{task_id}"
         return as_document(Batch, self._transport.read(path), "GET", path)
 
-    def category_tree(self, market: str) -> tuple[Category, ...]:
-        """Read all categories, named in the market's language; under the stricter limit for the catalogue."""
-        answer = self._transport.read(_TREE_PATH, market=market, kind="catalogue")
-        try:
-            return _tree.validate_python(answer.document)
-        except ValidationError as error:
-            reason = reason_of(error)
-        raise UnreadableDocumentError(reason, method="GET", path=_TREE_PATH, document=answer.document)
+    def category_tree(self, market: str) -> CategoryTree:
+        """Read all categories, named in the market's language; under the stricter limit for the catalogue.
+
+        :raises UnreadableDocumentError: carrying the document, where it is no list of categories, or not one of them
+            can be understood.
+        """
+        document = self._transport.read(_TREE_PATH, market=market, kind="catalogue").document
+        if not isinstance(document, list):
+            raise UnreadableDocumentError("document: list_type", method="GET", path=_TREE_PATH, document=document)
+        tree = read_tree(document)
+        if tree.left_out and not tree.roots:
+            reason = tree.left_out[0].reason
+            raise UnreadableDocumentError(reason, method="GET", path=_TREE_PATH, document=document)
+        return tree
 
 
 class _BatchAccepted(BaseModel):
-    bodymessage: int
+    bodymessage: Identifier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from backmarket.rules.batch_result import errors_by_key
+from backmarket.rules.batch_result import LONGEST_REASON, errors_by_key, told
 
 if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
@@ -44,7 +44,7 @@ def read_report(client: BackMarketClient, batch_id: int | None) -> BatchReport:
     except (ServerError, MalformedAnswerError):
         return BatchReport("running")
     if batch.has_failed:
-        return BatchReport("failed", batch.last_action_error or "no reason given")
+        return BatchReport("failed", told(batch.last_action_error)[:LONGEST_REASON])
     return BatchReport("done", errors=errors_by_key(batch.result)) if batch.is_done else BatchReport("running")
 
 

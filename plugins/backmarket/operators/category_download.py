@@ -48,6 +48,13 @@ class BackMarketCategoryDownloadOperator(BackMarketOperator):
                         raise
                     self.log.warning("The tree of %s stays that of %s: %s", market, known_since, error)
                     continue
+                for category in tree.left_out:
+                    self.log.warning(
+                        "Category %s is left out of the tree of %s, so no product can be created in it: %s",
+                        category.key or "without an id",
+                        market,
+                        category.reason,
+                    )
                 read[market] = catalog.store_categories(market, tree, read_at=now)
         self.log.info("Category trees read: %s.", read or "none needed, or all fresh")
         return read

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from backmarket.operators.odd_fields import OddFields
 from backmarket.rules.listing_review import unknown_parts
 from backmarket.warehouse.jsonb import dump
 
@@ -39,6 +40,7 @@ class ListingReading:
     began_at: datetime | None = None
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
+    odd: OddFields = field(default_factory=OddFields)
     _nameless: set[str] = field(default_factory=set)
     _lengths: set[int] = field(default_factory=set)
 
@@ -79,6 +81,7 @@ class ListingReading:
 
     def tell(self, log: Any, counts: dict[str, int]) -> None:
         """Write what a person wants to know at the end of the task's log."""
+        self.odd.tell(log, f"listings of {self.market}")
         for key, document in self.unreadable.items():
             log.warning("Listing %s could not be understood and is kept in quarantine: %s", key, document.reason)
         for what, times in sorted(self.unknown.items()):
@@ -117,6 +120,7 @@ class ListingReading:
         self.seen.update(listing.id for listing in new)
         self._lengths.add(page.count)
         for listing in new:
+            self.odd.note(listing.all_odd_fields, listing.id)
             fields = set(type(listing).model_fields)
             self.unknown.update(
                 unknown_parts(listing.grade, listing.publication_state, listing.document, known_fields=fields)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from backmarket.operators.odd_fields import OddFields
 from backmarket.warehouse.jsonb import dump
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class OrderReading:
     seen: set[int] = field(default_factory=set)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     assumed_local: int = 0
+    odd: OddFields = field(default_factory=OddFields)
 
     def read_list(self, **filters: Any) -> bool:
         """Read one list to its end, again where orders moved between pages meanwhile.
@@ -91,6 +93,7 @@ class OrderReading:
                 "French local time.",
                 self.assumed_local,
             )
+        self.odd.tell(log, "orders")
         for key, document in self.unreadable.items():
             log.warning("Order %s could not be understood and is kept in quarantine: %s", key, document.reason)
         log.info(
@@ -119,6 +122,8 @@ class OrderReading:
     def _take(self, orders: list[Order], *, read_at: datetime) -> None:
         wanted = [order for order in orders if self._is_wanted(order)]
         self.staging.add(wanted, read_at=read_at)
+        for order in wanted:
+            self.odd.note(order.all_odd_fields, order.order_id)
         self.seen.update(order.order_id for order in wanted)
         self.assumed_local += sum(order.times_assumed_local for order in wanted)
         modified = [order.date_modification for order in wanted if order.date_modification]

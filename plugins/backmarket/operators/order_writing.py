@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.errors import BackMarketError
-    from backmarket.api.models import Order
+    from backmarket.api.models import Order, OrderLine
     from backmarket.warehouse.ledger import Ledger, RecordedChange, Settlement
     from backmarket.warehouse.orders import OrderStaging
 
@@ -249,20 +249,36 @@ class OrderWriting:
 
 
 def facts_of(order: Order) -> OrderFacts:
-    """Return what the rules know of an order, from the document just read."""
+    """Return what the rules know of an order, from the document just read.
+
+    An identifier or a tracking number that is there and cannot be read counts as another than any of the seller's.
+    """
     lines = tuple(
-        LineFacts(line.orderline_id, line.state, line.quantity, line.sku, line.imei, line.serial_number, line.product)
+        LineFacts(
+            line.orderline_id,
+            line.state,
+            line.quantity,
+            line.sku,
+            line.imei or _unreadable(line, "imei"),
+            line.serial_number or _unreadable(line, "serial_number"),
+            line.product,
+        )
         for line in order.orderlines
     )
     return OrderFacts(
         order_id=order.order_id,
         lines=lines,
         state=order.state,
-        is_backship=bool(order.is_backship),
-        tracking_number=order.tracking_number,
+        is_backship=None if _unreadable(order, "is_backship") else bool(order.is_backship),
+        tracking_number=order.tracking_number or _unreadable(order, "tracking_number"),
         paid_at=order.date_payment,
         ship_by=order.expected_dispatch_date,
     )
+
+
+def _unreadable(document: Order | OrderLine, name: str) -> str | None:
+    """Return what is at fault with a field that came in an unexpected form; None where it did not."""
+    return next((odd for odd in document.odd_fields if odd.startswith(f"{name}: ")), None)
 
 
 def _impersonal(text: str, order: Order) -> str:

@@ -97,7 +97,7 @@ def _decide(
     rules = MARKETS[market]
     decision = decide_price(
         wanted,
-        OfferRow(row["shown"], row["max_price"]),
+        OfferRow(row["shown"], row["max_price"], max_price_unreadable=row["max_price_unreadable"]),
         currency=rules.currency,
         decimals=rules.decimals,
         change_limit_pct=settings.price_change_limit_pct,

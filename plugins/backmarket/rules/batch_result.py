@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Whole names, so that a SKU that has "error" in it is not taken for one.
 _ERROR_NAME = re.compile(r"([a-z]+_)*(errors?|failures?|failed|rejected|refused)", re.IGNORECASE)
 _NAMES = ("sku", "ean", "key", "id")
-_LONGEST_REASON = 500
+LONGEST_REASON = 500
 
 
 def errors_by_key(result: Any) -> dict[str, str]:
@@ -27,7 +27,18 @@ def errors_by_key(result: Any) -> dict[str, str]:
         texts = found.setdefault(key.strip().lower(), [])
         if text not in texts:
             texts.append(text)
-    return {key: "; ".join(texts)[:_LONGEST_REASON] for key, texts in found.items()}
+    return {key: "; ".join(texts)[:LONGEST_REASON] for key, texts in found.items()}
+
+
+def told(value: Any) -> str:
+    """Flatten whatever stands for an error into one line for a person; ``no reason given`` for nothing."""
+    if isinstance(value, dict):
+        text = "; ".join(f"{name}: {told(inner)}" for name, inner in value.items())
+    elif isinstance(value, list):
+        text = "; ".join(told(inner) for inner in value)
+    else:
+        text = "" if value is None else str(value)
+    return " ".join(text.split()) or "no reason given"
 
 
 def _errors(report: Any) -> Iterator[tuple[str, str]]:
@@ -48,12 +59,12 @@ def _error_entries(entries: Any) -> Iterator[tuple[str, str]]:
     """Read a container that holds nothing but errors."""
     if isinstance(entries, dict):
         for key, value in entries.items():
-            yield str(key), _told(value)
+            yield str(key), told(value)
     elif isinstance(entries, list):
         for item in entries:
             key = _key_of(item)
             if key is not None:
-                yield key, _told({name: value for name, value in item.items() if name not in _NAMES} or item)
+                yield key, told({name: value for name, value in item.items() if name not in _NAMES} or item)
 
 
 def _errors_of_item(key: str | None, item: Any) -> Iterator[tuple[str, str]]:
@@ -63,7 +74,7 @@ def _errors_of_item(key: str | None, item: Any) -> Iterator[tuple[str, str]]:
     faults = [value for name, value in item.items() if _is_error_name(name) and value]
     name = _key_of(item) or key
     if faults and name is not None:
-        yield name, _told(faults)
+        yield name, told(faults)
         return
     for inner, value in item.items():
         yield from _errors_of_item(str(inner), value)
@@ -72,24 +83,14 @@ def _errors_of_item(key: str | None, item: Any) -> Iterator[tuple[str, str]]:
 def _key_of(item: Any) -> str | None:
     if isinstance(item, dict):
         for name in _NAMES:
-            if item.get(name):
-                return str(item[name])
+            value = item.get(name)
+            if value and isinstance(value, int | str) and not isinstance(value, bool):
+                return str(value)
     return None
 
 
 def _is_error_name(name: object) -> bool:
     return _ERROR_NAME.fullmatch(str(name)) is not None
-
-
-def _told(value: Any) -> str:
-    """Flatten whatever stands for an error into one line for a person."""
-    if isinstance(value, dict):
-        text = "; ".join(f"{name}: {_told(inner)}" for name, inner in value.items())
-    elif isinstance(value, list):
-        text = "; ".join(_told(inner) for inner in value)
-    else:
-        text = str(value)
-    return " ".join(text.split()) or "no reason given"
 
 
 @dataclass(frozen=True)

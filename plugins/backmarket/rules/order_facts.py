@@ -39,6 +39,7 @@ class LineFacts:
 class OrderFacts:
     """An order as it was last read.
 
+    :param is_backship: whether Back Market ships it itself; None where what Back Market says cannot be read.
     :param paid_at: when it was paid; None where Back Market does not say.
     :param ship_by: Back Market's ``expected_dispatch_date``; None once it is shipped.
     """
@@ -46,7 +47,7 @@ class OrderFacts:
     order_id: int
     lines: tuple[LineFacts, ...]
     state: int = 0
-    is_backship: bool = False
+    is_backship: bool | None = False
     tracking_number: str | None = None
     paid_at: datetime | None = None
     ship_by: datetime | None = None

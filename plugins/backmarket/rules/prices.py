@@ -29,10 +29,12 @@ class OfferRow:
 
     :param price: None where there is none yet.
     :param max_price: above it, Back Market takes the offer offline; None: not known.
+    :param max_price_unreadable: whether there is one, in a form that cannot be read.
     """
 
     price: Decimal | None
     max_price: Decimal | None = None
+    max_price_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ def decide_price(
     price = wanted.price.quantize(Decimal(1).scaleb(-decimals))
     if offer.price is not None and offer.price == price:
         return PriceDecision("unchanged", price)
+    if offer.max_price_unreadable:
+        reason = f"the listing's max_price is in no form known here: above it, price {price} would take it offline"
+        return PriceDecision("refuse", price, reason)
     change = change_pct(offer.price, price)
     if change is not None and abs(change) > change_limit_pct:
         reason = f"a move of {change:+.2f} % from {offer.price} to {price} {currency} needs approval"

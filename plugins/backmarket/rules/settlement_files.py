@@ -1,16 +1,27 @@
-"""Reads a settlement statement: any dialect seen, in two passes, a block of rows in memory at a time."""
+"""Reads a settlement statement: any dialect seen, in two passes, a block of rows in memory at a time.
+
+A statement needs only what its totals need: every row has a key, an amount and a currency. A row whose order id is of
+another kind, or that has no date, is kept as it is and marked. What would change the meaning of a number refuses the
+whole file: order ids that a spreadsheet has rounded, amounts or dates that can be read in two ways.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from backmarket.rules.settlement_blocks import Block, Dialect, StatementError, read_blocks, read_header
 from backmarket.rules.settlement_keys import LOGISTICS, meaning_of
-from backmarket.rules.settlement_references import number_in_designation, order_number, tracking_in_designation
-from backmarket.rules.settlement_styles import StyleError, choose_amount_style, choose_dates, shape_of
+from backmarket.rules.settlement_references import (
+    number_in_designation,
+    order_number,
+    order_reference,
+    tracking_in_designation,
+)
+from backmarket.rules.settlement_styles import StyleError, choose_amount_style, choose_dates, says_no_date, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +35,10 @@ class StatementLines(NamedTuple):
 
     :param line_no: from 1, header not counted.
     :param role: what the row is compared with in its order.
+    :param value_date: of a row without one, the day of the statement.
+    :param is_undated: whether the row has no date.
     :param number: the order id, or orderline id, that the row names.
+    :param order_reference: what the row says in place of an order id; it may be personal.
     :param tracking_number: what a shipping row without an order names.
     :param amount: signed decimal text with a dot, in ``currency``; what the seller pays is negative.
     """
@@ -34,8 +48,10 @@ class StatementLines(NamedTuple):
     category: Sequence[str]
     role: Sequence[str]
     value_date: Sequence[date]
+    is_undated: Sequence[bool]
     sku: Sequence[str | None]
     number: Sequence[int | None]
+    order_reference: Sequence[str | None]
     tracking_number: Sequence[str | None]
     designation: Sequence[str]
     amount: Sequence[str]
@@ -46,15 +62,18 @@ class StatementLines(NamedTuple):
 class Survey:
     """What the first pass over a file finds: its dialect, how its rows write dates and amounts, what they name.
 
+    :param dates: the day of each date text; of those that say no date, the day of the statement.
+    :param undated: the date texts that say no date.
     :param numbers: every order id or orderline id that a row names.
     :param parcels: every tracking number that a shipping row without an order names.
     :param totals: Σ amounts by currency, filled while lines are read.
     :param counts: rows by currency, likewise.
-    :param days: value dates by currency, likewise.
+    :param days: value dates by currency, likewise; without those of rows that have none.
     """
 
     dialect: Dialect
     dates: Mapping[str, date]
+    undated: frozenset[str]
     read_amount: Callable[[str], str]
     numbers: set[int]
     parcels: set[str]
@@ -91,16 +110,34 @@ def survey(text: TextIO, issued_on: date | None = None) -> Survey:
         raise StatementError("there is a header and not one row")
     try:
         read_amount = choose_amount_style(shapes).reader(shapes)
-        read_dates = choose_dates(dates, issued_on)
+        read_dates, undated = _read_dates(dates, issued_on)
     except StyleError as error:
         raise StatementError(str(error)) from None
     return Survey(
         dialect,
         read_dates,
+        undated,
         read_amount,
         {number for number in numbers if number is not None},
         {parcel for parcel in parcels if parcel is not None},
     )
+
+
+def _read_dates(texts: set[str], issued_on: date | None) -> tuple[dict[str, date], frozenset[str]]:
+    """Return the day of each date text, and the texts that say none.
+
+    Rows without a date count on the day of issue, which is the same in every export of a statement; where the file's
+    name does not tell it, on the latest day of the file.
+    """
+    undated = frozenset(filter(says_no_date, texts))
+    dated = texts - undated
+    days = dict(choose_dates(dated, issued_on)) if dated else {}
+    instead = issued_on or max(days.values(), default=None)
+    if undated and instead is None:
+        raise StyleError("no row has a date, and the file's name no invoice reference that begins with one")
+    if undated and instead:
+        days |= dict.fromkeys(undated, instead)
+    return days, undated
 
 
 def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLines]:
@@ -112,18 +149,20 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLines]:
         days = [found.dates[day] for day in block.value_date]
         skus = block.each(block.sku, _text)
         designations = block.each(block.designation, _text)
-        numbers, tracking_numbers = _names(block, keys, designations)
+        numbers, references, tracking_numbers = _names(block, keys, designations)
         amounts = block.each(block.amount, found.read_amount)
         currencies = block.each(block.currency, _currency)
-        _add_up(found, currencies, days, amounts)
+        _add_up(found, currencies, block.value_date, amounts)
         yield StatementLines(
             range(block.first, block.first + len(keys)),
             keys,
             [meaning.category for meaning in meanings],
             [meaning.role for meaning in meanings],
             days,
+            [text in found.undated for text in block.value_date] if found.undated else [False] * len(keys),
             [sku or None for sku in skus],
             numbers,
+            references,
             tracking_numbers,
             designations,
             amounts,
@@ -131,15 +170,20 @@ def read_lines(text: TextIO, found: Survey) -> Iterator[StatementLines]:
         )
 
 
-def _names(block: Block, keys: Sequence[str], designations: Sequence[str]) -> tuple[list[int | None], list[str | None]]:
-    """Return the number, and where there is none the parcel, that each row names."""
+def _names(
+    block: Block, keys: Sequence[str], designations: Sequence[str]
+) -> tuple[list[int | None], list[str | None], list[str | None]]:
+    """Return the number that each row names and, where it has none, what it says instead and the parcel it names."""
     numbers = block.each(block.order_id, order_number)
+    references: list[str | None] = [None] * len(numbers)
     parcels: list[str | None] = [None] * len(numbers)
     if None in numbers:
         for place, number in enumerate(numbers):
             if number is None:
+                if text := block.order_id[place]:
+                    references[place] = _reference(text)
                 numbers[place], parcels[place] = _named_in(designations[place], keys[place])
-    return numbers, parcels
+    return numbers, references, parcels
 
 
 def _named_in(designation: str, key: str) -> tuple[int | None, str | None]:
@@ -149,12 +193,13 @@ def _named_in(designation: str, key: str) -> tuple[int | None, str | None]:
     return number, None
 
 
-def _add_up(found: Survey, currencies: Sequence[str], days: Sequence[date], amounts: Sequence[str]) -> None:
+def _add_up(found: Survey, currencies: Sequence[str], dates: Sequence[str], amounts: Sequence[str]) -> None:
     for (currency, amount), times in Counter(zip(currencies, amounts, strict=True)).items():
         found.totals[currency] += Decimal(amount) * times
         found.counts[currency] += times
-    for currency, day in set(zip(currencies, days, strict=True)):
-        found.days[currency].add(day)
+    for currency, text in set(zip(currencies, dates, strict=True)):
+        if text not in found.undated:
+            found.days[currency].add(found.dates[text])
 
 
 def _key(text: str) -> str:
@@ -168,6 +213,12 @@ def _currency(text: str) -> str:
     if len(currency) != _CURRENCY_LENGTH or not (currency.isascii() and currency.isalpha()):
         raise ValueError("it has no currency of three letters")
     return currency
+
+
+@lru_cache(maxsize=1024)
+def _reference(text: str) -> str | None:
+    reference = order_reference(text)
+    return reference and _text(reference)
 
 
 def _shape(text: str) -> str:

@@ -16,5 +16,7 @@ KINDS: dict[str, str] = {
     "line_changed": "a later export of the statement has the row with other content",
     "line_vanished": "an earlier export of the statement has the row, the newest has not",
     "unknown_key": "a key that nobody knows: in the total, not in the net",
+    "unknown_order_reference": "the column order_id says something that is no order id",
+    "no_value_date": "the row has no date: it counts on the day of the statement",
     "payout_never_released": "a payout held back, and not released when due",
 }

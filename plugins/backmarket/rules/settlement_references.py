@@ -9,6 +9,7 @@ from functools import lru_cache
 _INVOICE = re.compile(r"(\d{8})-[A-Z]+-[A-Z]-\d+")
 _ORDER_ID = re.compile(r"(?:BM)?[\s_#-]*(\d{1,18})(?:\.0+)?", re.IGNORECASE)
 _NO_ORDER_ID = frozenset({"", "none", "null", "nan", "n/a", "-"})
+_ROUNDED = re.compile(r"[-+]?\d+(?:[.,]\d+)?\s*E\s*[-+]?\d+", re.IGNORECASE)
 # "avoir_commission_order_id_123", "accelerator_offer_order_id_123_FR", "… order id 123"
 _IN_DESIGNATION = re.compile(r"order[\s_]*id[\s_:#]*(?:BM)?(\d{1,18})(?:\.0+)?(?:[\s_-]*[A-Z]{2})?\s*$", re.IGNORECASE)
 _TRACKING = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9]*\d{6})[A-Za-z0-9]{8,40}(?![A-Za-z0-9])")
@@ -30,19 +31,27 @@ def issue_date(invoice_ref: str) -> date | None:
 
 
 def order_number(text: str) -> int | None:
-    """Read the column ``order_id``: digits, also as ``BM123`` or ``123.0``; None for none.
+    """Read the column ``order_id``: digits, also as ``BM123`` or ``123.0``; None for anything else.
 
-    :raises ValueError: for anything else, such as a number that a spreadsheet has rounded.
+    :raises ValueError: for a number that a spreadsheet has rounded, such as ``7.48E+07``: it names other orders.
     """
     text = text.strip()
     if text.isdecimal() and text.isascii() and len(text) <= 18:
         return int(text)
-    if text.lower() in _NO_ORDER_ID:
-        return None
-    found = _ORDER_ID.fullmatch(text)
-    if not found:
-        raise ValueError(f"{text!r} is not an order id")
-    return int(found.group(1))
+    if found := _ORDER_ID.fullmatch(text):
+        return int(found.group(1))
+    if _ROUNDED.fullmatch(text):
+        raise ValueError(f"{text!r} is an order id that a spreadsheet has rounded; export the file again")
+    return None
+
+
+def order_reference(text: str) -> str | None:
+    """Return what the column ``order_id`` says where it is no order id, such as a UUID; None for one, or nothing.
+
+    It may be personal, as whatever people type: it is stored, and shown in no log.
+    """
+    text = text.strip()
+    return None if text.lower() in _NO_ORDER_ID or order_number(text) is not None else text
 
 
 def number_in_designation(designation: str) -> int | None:

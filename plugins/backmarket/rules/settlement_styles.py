@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _OLDEST_ROW = timedelta(days=45)
 _DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y%m%d")
 _TIME_OF_DAY = re.compile(r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?$")
+# "00/00/0000", and "00/01/1900", which is a spreadsheet's date of nothing.
+_ZERO_PART = re.compile(r"(^|[-/.])0+([-/.]|$)")
 _TO_SHAPE = str.maketrans("123456789", "000000000")
 _ONE_WAY = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 _DOT = re.compile(r"[-+]?(0+|0{1,3}([,' ]000)+)(\.0+)?-?")
@@ -75,13 +77,19 @@ def choose_amount_style(shapes: Iterable[str]) -> AmountStyle:
     return AmountStyle(decimal_comma=bool(dot))
 
 
+def says_no_date(text: str) -> bool:
+    """Tell whether a date column says nothing: it is empty, without a digit, or a part of its date is zero."""
+    day = _day_part(text)
+    return not any(digit in day for digit in "123456789") or _ZERO_PART.search(day) is not None
+
+
 def choose_dates(texts: Iterable[str], issued_on: date | None = None) -> Mapping[str, date]:
     """Read all dates of a file by the one style that fits every row.
 
     Where day and month could change places in all rows alike, the statement's own date settles it if it can: a
     statement holds nothing later than itself and nothing older than 45 days.
 
-    :param texts: every date text that occurs.
+    :param texts: every date text that occurs, but those that say no date.
     :param issued_on: the date in the invoice reference.
     :return: each text's date.
     :raises StyleError: where no style fits all rows, or several do and differ.

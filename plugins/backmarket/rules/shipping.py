@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # Lengths as in the spec.
 _LONGEST_NUMBER = 200
 _LONGEST_URL = 300
+_UNREADABLE_BACKSHIP = wait(
+    "Back Market's is_backship is in no form known here, so it may ship this order itself; look at the order in the "
+    "Back Office, and mark it shipped there if it is yours to ship"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ def judge_shipments(shipments: Iterable[Shipment], order: OrderFacts | None, *, 
     rows = list(dict.fromkeys(shipments))
     if order is None:
         return refuse("waits: this order is not known here and not on Back Market; check the order id")
+    if order.is_backship is None:
+        return _UNREADABLE_BACKSHIP
     if order.is_backship:
         return refuse("Back Market ships this order itself (is_backship): it gets no tracking from you; remove the row")
     if len(rows) > 1:
@@ -60,6 +66,8 @@ def judge_tracking(order: OrderFacts, tracking_number: str | None) -> Decision:
 
     A shipment moves every accepted line at once, so all others must be past that point.
     """
+    if order.is_backship is None:
+        return _UNREADABLE_BACKSHIP
     if order.is_backship:
         return refuse("Back Market ships this order itself (is_backship)")
     states = {line.state for line in order.lines}

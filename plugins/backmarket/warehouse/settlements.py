@@ -97,7 +97,7 @@ def _store(
     if stored is None:
         # Nothing to compare with, so nothing to stage.
         _copy(connection, account, file, invoice_ref, text, found, Identifier("backmarket", "settlement_lines"))
-        days = sorted({day for of_currency in found.days.values() for day in of_currency})
+        days = sorted(set(found.dates.values()))
         connection.execute(sql.statement("settlements/insert_stale_days"), {"account": account, "days": days})
         new = found.counts.total()
     else:
@@ -132,14 +132,15 @@ def _copy(
 def _upsert_statements(connection: Connection, key: dict[str, str], file: StatementFile, found: Survey) -> None:
     connection.execute(sql.statement("settlements/drop_statements"), key | {"currencies": list(found.counts)})
     for currency, line_count in found.counts.items():
+        days = found.days[currency] or set(found.dates.values())
         statement = {
             "currency": currency,
             "file_name": clean(file.name),
             "sha256": file.sha256,
             "exported_at": file.modified_at,
             "issued_on": issue_date(key["invoice_ref"]),
-            "first_day": min(found.days[currency]),
-            "last_day": max(found.days[currency]),
+            "first_day": min(days),
+            "last_day": max(days),
             "line_count": line_count,
             "total": found.totals[currency],
         }

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationError
 
-from backmarket.api.models.document import Document, EmptyIfNull, OptionalInteger, OptionalText
+from backmarket.api.models.document import (
+    Document,
+    EmptyIfNull,
+    Identifier,
+    Integer,
+    Needed,
+    NeededText,
+    OptionalIdentifier,
+    OptionalInteger,
+    OptionalWord,
+    Unreadable,
+    reason_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _RUNNING = frozenset({0, 2, 3, 7})
 _FAILED = 8
@@ -18,12 +34,14 @@ class Batch(Document):
 
     A done batch may hold errors of single SKUs in ``result``, whose form is free (seen:
     ``{product_success: {key: ...}, product_errors: {key: ...}}``). ``action_status`` is an open set: a batch may
-    be neither running, done nor failed.
+    be neither running, done nor failed. ``last_action_error`` is a text, or of whatever form.
+
+    Needed: ``action_status``. Its number is known to whoever asked.
     """
 
-    task_id: int
-    action_status: int
-    last_action_error: OptionalText = None
+    task_id: OptionalIdentifier = None
+    action_status: Integer
+    last_action_error: Any = None
     result: Any = None
 
     @property
@@ -46,21 +64,70 @@ class Attribute(Document):
     """A column that products of a leaf category may or must have.
 
     ``type``: 0 decimal, 1 integer, 2 string, 3 multiple choice. ``allowed_values`` are separated by commas.
+
+    Needed: all but its name, as products are checked by them.
     """
 
     field: str
-    field_name: OptionalText = None
-    type: OptionalInteger = None
-    allowed_values: OptionalText = None
-    required: bool = False
+    field_name: OptionalWord = None
+    type: Annotated[OptionalInteger, Needed()] = None
+    allowed_values: NeededText = None
+    required: Annotated[bool, BeforeValidator(lambda value: False if value is None else value), Needed()] = False
 
 
 class Category(Document):
-    """A branch of the category tree; products hang on its leaves."""
+    """A branch of the category tree; products hang on its leaves.
 
-    category_id: int
-    category_name: OptionalText = None
-    marketplace_category_id: OptionalInteger = None
+    Needed: its ids and its attributes. See :func:`read_tree`: one without them costs no other.
+    """
+
+    category_id: Identifier
+    category_name: OptionalWord = None
+    marketplace_category_id: Annotated[OptionalInteger, Needed()] = None
     is_leaf: bool = False
-    attributes: Annotated[tuple[Attribute, ...], EmptyIfNull] = ()
-    children: Annotated[tuple[Category, ...], EmptyIfNull] = Field((), validation_alias="childrens")
+    attributes: Annotated[tuple[Attribute, ...], EmptyIfNull, Needed()] = ()
+    children: Annotated[tuple[Category, ...], EmptyIfNull, Needed()] = Field((), validation_alias="childrens")
+
+
+@dataclass(frozen=True)
+class CategoryTree:
+    """All categories of a market; to iterate over it gives the roots.
+
+    :param roots: the trees; what hung on a category that is left out stands in its place.
+    :param left_out: the categories that could not be understood.
+    """
+
+    roots: tuple[Category, ...]
+    left_out: list[Unreadable] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Category]:
+        """Give the roots."""
+        return iter(self.roots)
+
+
+def read_tree(documents: list[Any]) -> CategoryTree:
+    """Read a category tree, so that one category that does not fit costs no other."""
+    roots: list[Category] = []
+    left_out: list[Unreadable] = []
+    for document in documents:
+        inner = CategoryTree(())
+        if isinstance(document, dict) and isinstance(document.get("childrens"), list):
+            inner = read_tree(document["childrens"])
+            document = {**document, "childrens": inner.roots}  # noqa: PLW2901 - the same with its children read
+        left_out += inner.left_out
+        if inner.left_out and not inner.roots and document.get("is_leaf") is not True:
+            continue  # All that hung on it is left out: alone, it would pass for a leaf.
+        try:
+            roots.append(Category.model_validate(document))
+        except ValidationError as error:
+            left_out.append(Unreadable(document, reason_of(error), _name_of(document)))
+            roots += inner.roots
+    return CategoryTree(tuple(roots), left_out)
+
+
+def _name_of(document: object) -> str | None:
+    """Return what a person knows a category by."""
+    if not isinstance(document, dict):
+        return None
+    names = (document.get(name) for name in ("marketplace_category_id", "category_id", "category_name"))
+    return " / ".join(str(name) for name in names if isinstance(name, int | str) and name != "") or None

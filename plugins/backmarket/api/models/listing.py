@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID  # noqa: TC003 - pydantic reads the annotations at run time
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from backmarket.api.models.document import (
     Document,
     EmptyIfNull,
     Integer,
+    NeededAmount,
+    NeededText,
     OptionalAmount,
     OptionalFlag,
     OptionalIdentifier,
     OptionalInteger,
-    OptionalText,
+    OptionalWord,
     Unreadable,
 )
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
 
 
 class Shipping(Document):
     """A way of shipping that a listing defines for itself; ``shipping_delay`` is in hours."""
 
-    country_code: OptionalText = None
-    shipper: OptionalText = None
-    shipper_display: OptionalText = None
+    country_code: OptionalWord = None
+    shipper: OptionalWord = None
+    shipper_display: OptionalWord = None
     shipping_delay: OptionalInteger = None
     shipping_price: OptionalAmount = None
 
@@ -38,34 +43,36 @@ class Listing(Document):
     ``quantity`` and what describes the product are the same everywhere; ``price``, ``currency``, ``min_price``,
     ``max_price``, ``comment`` and ``publication_state`` belong to the market that was asked. ``listing_id`` and
     ``backmarket_id`` are the deprecated integers of ``id`` and ``product_id``. ``warranty_delay`` is in months.
+
+    Needed: id, SKU and quantity, by which stock is uploaded; price, from which a move is measured. A ``max_price`` in
+    ``odd_fields`` is a ceiling that cannot be read: no price is sent below a ceiling that nobody knows.
     """
 
     id: UUID
-    sku: OptionalText = None
+    sku: NeededText = None
     quantity: Integer
     listing_id: OptionalIdentifier = None
     product_id: UUID | None = None
     backmarket_id: OptionalIdentifier = None
-    title: OptionalText = None
-    grade: OptionalText = None
+    title: OptionalWord = None
+    grade: OptionalWord = None
     state: OptionalInteger = None
     publication_state: OptionalInteger = None
     warranty_delay: OptionalInteger = None
-    price: OptionalAmount = None
-    currency: OptionalText = None
+    price: NeededAmount = None
+    currency: OptionalWord = None
     min_price: OptionalAmount = None
     max_price: OptionalAmount = None
-    comment: OptionalText = None
+    comment: OptionalWord = None
     new_battery: OptionalFlag = None
     shippings: Annotated[tuple[Shipping, ...], EmptyIfNull] = ()
 
     document: dict[str, Any] = Field(default_factory=dict, repr=False)
     """The listing as it came."""
 
-    @model_validator(mode="before")
     @classmethod
-    def _add_document(cls, data: Any) -> Any:
-        return {**data, "document": data} if isinstance(data, dict) else data
+    def _prepare(cls, data: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:  # noqa: ARG003 - same signature
+        return {**data, "document": data}
 
 
 @dataclass(frozen=True)

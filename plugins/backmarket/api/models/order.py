@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from backmarket.api.models.document import (
     Document,
     Identifier,
     Integer,
+    NeededAmount,
+    NeededText,
     OptionalAmount,
     OptionalFlag,
     OptionalIdentifier,
     OptionalInteger,
     OptionalText,
+    OptionalWord,
     Unreadable,
 )
 from backmarket.api.models.privacy import without_personal_data
@@ -79,25 +82,29 @@ class OrderLine(Document):
     Back Market's names mislead in two places: ``listing`` is the SKU (here ``sku``), and ``backcare_price`` is in
     cents. ``price`` is per unit in the spec and was once reported per line: compare with the order's own total.
     ``state`` is an open set; 0 in ``return_reason`` does not mean that something was returned.
+
+    Needed: id, state, quantity and SKU, by which lines are accepted and stock is reserved; price, shipping price and
+    commission, which statements are compared with. An ``imei`` or ``serial_number`` in ``odd_fields`` is one that is
+    registered and cannot be read: no other is sent in its place.
     """
 
     orderline_id: Identifier = Field(validation_alias=AliasChoices("id", "orderline_id"))
     state: Integer
     quantity: Integer
-    sku: OptionalText = Field(None, validation_alias=AliasChoices("listing", "sku"))
+    sku: NeededText = Field(None, validation_alias=AliasChoices("listing", "sku"))
     listing_id: OptionalIdentifier = None
-    price: OptionalAmount = None
-    shipping_price: OptionalAmount = None
-    currency: OptionalText = None
-    orderline_fee: OptionalAmount = None
+    price: NeededAmount = None
+    shipping_price: NeededAmount = None
+    currency: OptionalWord = None
+    orderline_fee: NeededAmount = None
     sales_taxes: OptionalAmount = None
     return_reason: OptionalInteger = None
     return_message: OptionalText = Field(None, repr=False)
     imei: OptionalText = None
     serial_number: OptionalText = None
-    product: OptionalText = None
+    product: OptionalWord = None
     product_id: OptionalIdentifier = None
-    brand: OptionalText = None
+    brand: OptionalWord = None
     condition: OptionalInteger = None
     backcare: OptionalFlag = None
     backcare_price_cents: OptionalIdentifier = Field(
@@ -109,6 +116,11 @@ class OrderLine(Document):
 class Order(Document):
     """A customer's order. Only the ids, states and lines are always there.
 
+    Needed: id, state and lines; the price and shipping price, which say how statements have to be compared with its
+    lines. An order with any other field in ``odd_fields`` is accepted and reserved as any. Three of these mean more
+    than an empty field: ``is_backship``, which might be True, holds back a shipment; ``tracking_number`` counts as
+    another parcel's; an ``expected_dispatch_date`` that cannot be read leaves the order out of alerts about late ones.
+
     ``state`` 9 also covers wholly cancelled and refunded orders: the lines tell the truth. Amounts are in
     ``currency``; times are in UTC. Pass the answer's ``Date`` as ``context={"server_time": ...}`` when validating:
     without it, times that name no zone are taken as UTC.
@@ -117,16 +129,16 @@ class Order(Document):
     order_id: Identifier
     state: Integer
     orderlines: tuple[OrderLine, ...]
-    country_code: OptionalText = None
-    currency: OptionalText = None
-    price: OptionalAmount = None
-    shipping_price: OptionalAmount = None
+    country_code: OptionalWord = None
+    currency: OptionalWord = None
+    price: NeededAmount = None
+    shipping_price: NeededAmount = None
     sales_taxes: OptionalAmount = None
-    payment_method: OptionalText = None
+    payment_method: OptionalWord = None
     tracking_number: OptionalText = None
     tracking_url: OptionalText = None
-    shipper: OptionalText = None
-    shipper_display: OptionalText = None
+    shipper: OptionalWord = None
+    shipper_display: OptionalWord = None
     is_backship: OptionalFlag = None
     delivery_note: OptionalText = None
     date_creation: OptionalMoment = None
@@ -142,15 +154,24 @@ class Order(Document):
     document: dict[str, Any] = Field(default_factory=dict, repr=False)
     """The order as it came, ready to be stored as JSON: without addresses or other personal fields."""
 
-    @model_validator(mode="before")
     @classmethod
-    def _add_own_fields(cls, data: Any, info: ValidationInfo) -> Any:
-        if not isinstance(data, dict):
-            return data
+    def _prepare(cls, data: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         server_time = (info.context or {}).get("server_time")
         local = are_local((data.get(name) for name in _PAST_TIMES), server_time)
         own = {"times_assumed_local": local, "document": without_personal_data(data)}
         return {**(_with_paris_times(data) if local else data), **own}
+
+    @property
+    def all_odd_fields(self) -> set[str]:
+        """``odd_fields``, with those of its lines and addresses."""
+        found = set(self.odd_fields)
+        for line in self.orderlines:
+            found.update(f"orderlines.{odd}" for odd in line.odd_fields)
+        if self.shipping_address:
+            found.update(f"shipping_address.{odd}" for odd in self.shipping_address.odd_fields)
+        if self.billing_address:
+            found.update(f"billing_address.{odd}" for odd in self.billing_address.odd_fields)
+        return found
 
 
 def _with_paris_times(data: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import PlainValidator
+from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,14 +16,31 @@ PARIS = ZoneInfo("Europe/Paris")
 CLOCK_SKEW = timedelta(minutes=2)
 """How far a time may lie after the answer's ``Date`` and still be taken as already past."""
 
-_parse = TypeAdapter(datetime).validate_python
+
+def _read(value: object) -> datetime:
+    """Read a time as it came, with or without a zone.
+
+    A number is none: whether it counts seconds or milliseconds would be a guess.
+    """
+    if isinstance(value, str):
+        return datetime.fromisoformat(value.strip().upper())
+    if isinstance(value, datetime):
+        return value
+    raise ValueError("neither text nor a time")
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _in_utc(value: object) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = _read(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    # The first and the last day of all times may have no place in UTC.
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("datetime_parsing", "not a time") from None
 
 
-OptionalMoment = Annotated[datetime | None, AfterValidator(lambda moment: moment and _in_utc(moment))]
+OptionalMoment = Annotated[datetime | None, PlainValidator(_in_utc)]
 """An aware datetime in UTC; without a zone it counts as UTC, which :func:`are_local` has to confirm first."""
 
 
@@ -56,7 +74,7 @@ def _naive(value: object) -> datetime | None:
     if not isinstance(value, str) or value.endswith("Z"):
         return None
     try:
-        moment = _parse(value)
-    except ValidationError:
+        moment = _read(value)
+    except ValueError:
         return None
     return moment if moment.tzinfo is None else None
