@@ -241,6 +241,8 @@ class ShippingSettings(Settings):
     :param phone_titles: what the title of a smartphone looks like: a regular expression, for ``require_imei`` alone.
     :param ship_by_alert_hours: an order that has less time left than this raises an alarm; below 0: only once it is
         so many hours late.
+    :param device_resale_days: so many days after an order was shipped, its device may be sold again although no
+        return is known of.
     """
 
     tracking_upload: Toggle = False
@@ -250,6 +252,7 @@ class ShippingSettings(Settings):
         default=re.compile(SMARTPHONES), description="a regular expression over product titles"
     )
     ship_by_alert_hours: int = Field(default=4, description="a whole number of hours, also below 0")
+    device_resale_days: int = Field(default=90, ge=0, description="a whole number of days, 0 or more")
 
 
 CONCERNS: tuple[type[Settings], ...] = (
