@@ -39,6 +39,7 @@ def test_nothing_is_nothing(text: str | None) -> None:
         ("tracking: 6X123", "6X123"),
         ("Tracking number: 6X123", "6X123"),
         ("Tracking No. 6X123", "6X123"),
+        ("TRACKING_NUMBER=6X123", "6X123"),
         ("N° de suivi : 6X123", "6X123"),
         ("Sendungsnummer 6X123456", "6X123456"),
         ("#6X123", "6X123"),

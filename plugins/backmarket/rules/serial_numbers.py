@@ -9,8 +9,8 @@ from backmarket.rules.given_texts import is_plain_run, letters_and_digits, tidy,
 _SHORTEST, _LONGEST = 4, 50
 _FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:-]*")
 _LABEL = re.compile(
-    r"(?:serial(?: ?(?:number|num|no|nr))?|s ?/ ?n|sn|serien-?(?:nummer|nr)|serienummer|num[eé]ro de s[eé]rie|"
-    r"n[uú]mero de serie|numero di serie|n[°º] ?(?:de )?s[eé]rie|matricola)(?: *[:#=]+ *|\.? +)",
+    r"(?:serial(?:[ _-]?(?:number|num|no|nr))?|ser\.? ?(?:no|nr)|s[ ./]*n|serien-?(?:nummer|nr)|serienummer|"
+    r"num[eé]ro de s[eé]rie|n[uú]mero de serie|numero di serie|n[°º] ?(?:de )?s[eé]rie|matricola)(?: *[:#=]+ *|\.? +)",
     re.IGNORECASE,
 )
 # As in the function `backmarket.serial_key`.
@@ -82,6 +82,11 @@ def _what_else(serial: str) -> str | None:
     from stdnum import ean, imei, mac
 
     plain = letters_and_digits(serial)
+    if mac.is_valid(serial):
+        return "a network address (MAC)"
+    # Serial numbers without a digit occur; unlike words, they have many consonants in a row.
+    if plain.isalpha() and re.search("[AEIOUY]", plain) and not re.search("[^AEIOUY]{4}", plain):
+        return "a word"
     letters, digits = re.sub(r"\d", "", plain).lower(), re.sub(r"\D", "", plain)
     if (not letters or letters in _KEYBOARD) and is_plain_run(digits):
         return "a placeholder"
@@ -93,8 +98,6 @@ def _what_else(serial: str) -> str | None:
         return "an IMEI with something around it: it belongs into imei"
     if len(plain) == _EAN_LENGTH and ean.is_valid(plain):
         return "an EAN, the number of a product: register it in the Back Office if it truly is this device's own"
-    if mac.is_valid(serial):
-        return "a network address (MAC)"
     if _DATE.fullmatch(serial):
         return "a date"
     return next((name for name, form in _OTHER_FORMS if re.fullmatch(form, plain)), None)

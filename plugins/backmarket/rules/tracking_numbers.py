@@ -14,7 +14,7 @@ _LONGEST_URL = 300
 _FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*")
 _LABEL = re.compile(
     r"(?:(?:tracking|track|trk|parcel|shipment|consignment|waybill|awb|barcode|colis|suivi|sendungs?|paket|seguimiento|"
-    r"envio|spedizione|zending)[ -]?(?:number|num|no|nr|id|code|nummer)?|(?:n[°º]|num[eé]ro) ?de ?(?:suivi|colis)|"
+    r"envio|spedizione|zending)[ _-]?(?:number|num|no|nr|id|code|nummer)?|(?:n[°º]|num[eé]ro) ?de ?(?:suivi|colis)|"
     r"n[uú]mero de seguimiento|no|nr|n[°º])(?: *[:#=]+ *|\.? +)|#",
     re.IGNORECASE,
 )
