@@ -12,12 +12,14 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
     from backmarket.rules.inventory import StockPolicy
+
+T = TypeVar("T", bound="Settings")
 
 PREFIX = "backmarket_"
 
@@ -301,9 +303,12 @@ class ImeiSettings(SendingSettings):
     """The Variables of registering devices, in ``backmarket_tracking_imei``.
 
     :param imei_update: IMEIs and serial numbers out.
+    :param device_resale_days: so many days after an order was shipped, its device may be sold again although no
+        return is known of.
     """
 
     imei_update: Toggle = False
+    device_resale_days: int = Field(default=90, ge=0, description="a whole number of days, 0 or more")
 
 
 class ShipBySettings(Settings):
@@ -346,6 +351,17 @@ def read_variable(field: str) -> Any:
         if field in settings.model_fields:
             return getattr(settings.load(only=field), field)
     raise KeyError(field)
+
+
+def neighbour(settings: type[T]) -> T | None:
+    """Read the Variables of another concern, for one that does its work differently beside it.
+
+    :return: None where one of them cannot be understood: that concern says so, and nobody else's work waits for it.
+    """
+    try:
+        return settings.load()
+    except VariableError:
+        return None
 
 
 def is_neighbour_on(toggle: str) -> bool:

@@ -65,12 +65,12 @@ def test_lines_are_identified_once(
     pair = _order(connected, (PHONE, 1, 2), (TABLET, 1, 2))
     twins = _order(connected, (PHONE, 1, 2), (PHONE, 1, 2))
     _device(database, pair, sku=PHONE.lower(), imei=f" {_imei(1)[:2]}-{_imei(1)[2:8]}-{_imei(1)[8:]} ")
-    _device(database, pair, sku=TABLET, serial_number=" SN 1 ")
-    _device(database, twins, orderline_id=twins["orderlines"][1]["id"], imei=_imei(2), serial_number="SN2")
+    _device(database, pair, sku=TABLET, serial_number=" S/N: DMQK 20R1 GHK9 ")
+    _device(database, twins, orderline_id=twins["orderlines"][1]["id"], imei=_imei(2), serial_number="F9FX5QJ2KXKN")
     run = register()
     assert run.state == "success"
-    assert _identifiers(connected, pair) == [(_imei(1), ""), ("", "SN 1")]
-    assert _identifiers(connected, twins)[1] == (_imei(2), "SN2")
+    assert _identifiers(connected, pair) == [(_imei(1), ""), ("", "DMQK20R1GHK9")]
+    assert _identifiers(connected, twins)[1] == (_imei(2), "F9FX5QJ2KXKN")
     rows = database.execute(b"select imei from backmarket.order_lines where imei is not null order by 1").fetchall()
     assert rows == [(_imei(1),), (_imei(2),)]
     assert len(connected.journal("PATCH")) == 3
@@ -85,7 +85,7 @@ def test_lines_are_identified_once(
         ({"imei": "0" * 15}, "all zeros"),
         ({"imei": _imei(1)[:-1] + str((int(_imei(1)[-1]) + 1) % 10)}, "check digit is wrong"),
         ({"imei": "35ABC0000000001"}, "other than digits"),
-        ({"serial_number": "x" * 51}, "more than 50"),
+        ({"serial_number": "C02AB" * 10 + "Z"}, "more than 50"),
         ({"serial_number": "a\nb"}, "cannot be printed"),
         ({"imei": " ", "serial_number": ""}, "neither IMEI nor serial"),
         ({"imei": _imei(1), "sku": "no such"}, "no line with this SKU"),
@@ -183,3 +183,172 @@ def test_a_paid_line_waits(register: Callable[..., Run], connected: Sandbox, dat
     connected.patch_order(order["order_id"], orderlines=[{**order["orderlines"][0], "state": 2}], state=3)
     register()
     assert _identifiers(connected, order) == [(_imei(1), "")]
+
+
+@pytest.mark.parametrize("state", [2, 3], ids=["open", "shipped yesterday"])
+def test_a_serial_number_goes_to_one_line_only(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], state: int
+) -> None:
+    """In any spelling, for lines of two orders or of one: none is sent, and each reason names the other line."""
+    first, second = _order(connected, (TABLET, 1, 2)), _order(connected, (TABLET, 1, 2))
+    connected.patch_order(first["order_id"], orderlines=[{**first["orderlines"][0], "state": state}])
+    twins = _order(connected, (TABLET, 1, 2), (TABLET, 1, 2))
+    _device(database, first, serial_number="DMQK20R1GHK9")
+    _device(database, second, serial_number="S/N: dmqk 20r1 ghk9")
+    for line in twins["orderlines"]:
+        _device(database, twins, orderline_id=line["id"], serial_number="F9FX5QJ2KXKN")
+    register()
+    assert connected.journal("PATCH") == []
+    for order, line, other_order, other_line in (
+        (first, 0, second, 0),
+        (second, 0, first, 0),
+        (twins, 0, twins, 1),
+        (twins, 1, twins, 0),
+    ):
+        status, reason = _reason(database, order, line)
+        assert status == "refused"
+        place = f"order line {other_order['orderlines'][other_line]['id']} of order {other_order['order_id']}"
+        assert f"this serial number also belongs to {place}" in reason
+
+
+def _sold(
+    sandbox: Sandbox, database: psycopg.Connection[Any], register: Callable[..., Run], **device: Any
+) -> dict[str, Any]:
+    """Make a shipped order whose device is registered."""
+    order = _order(sandbox, (PHONE if "imei" in device else TABLET, 1, 2))
+    _device(database, order, **device)
+    register()
+    database.execute(b"update backmarket.order_lines set state = 3 where order_id = %s", [order["order_id"]])
+    assert len(sandbox.journal("PATCH")) == 1
+    return order
+
+
+def _ship_days_ago(database: psycopg.Connection[Any], order: dict[str, Any], days: int) -> None:
+    query = b"update backmarket.orders set date_shipping = now() - make_interval(days => %s) where order_id = %s"
+    database.execute(query, [days, order["order_id"]])
+
+
+def _refund_by_statement(database: psycopg.Connection[Any], order: dict[str, Any], share: str) -> None:
+    query = b"""
+        insert into backmarket.settlement_lines (
+            account, invoice_ref, line_id, currency, line_no, invoice_key, category, role, value_date, order_id,
+            designation, amount, first_export
+        )
+        select
+            'default', 'X', 1, 'EUR', 1, 'refunds', 'refund', 'refund', now(), order_id, '', -price * %s::numeric, now()
+        from backmarket.orders
+        where order_id = %s
+    """
+    database.execute(query, [share, order["order_id"]])
+
+
+@pytest.mark.parametrize("device", [{"imei": _imei(1)}, {"serial_number": "DMQK20R1GHK9"}], ids=["imei", "serial"])
+@pytest.mark.parametrize(
+    ("earlier", "is_sent"),
+    [("lately", False), ("gesture", False), ("returned", True), ("refunded", True), ("long ago", True)],
+)
+def test_a_device_is_sold_again_once_it_is_back(
+    register: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    device: dict[str, Any],
+    earlier: str,
+    is_sent: bool,
+) -> None:
+    """Returned, refunded by statement, or sold long ago: the ledger names the earlier order, also once confirmed."""
+    first = _sold(connected, database, register, **device)
+    second = _order(connected, (PHONE if "imei" in device else TABLET, 1, 2))
+    _device(database, second, **device)
+    _ship_days_ago(database, first, 148 if earlier == "long ago" else 3)
+    if earlier in {"gesture", "refunded"}:
+        _refund_by_statement(database, first, "0.1" if earlier == "gesture" else "1")
+    if earlier == "returned":
+        database.execute(b"update backmarket.order_lines set state = 6 where order_id = %s", [first["order_id"]])
+    register()
+    status, reason = _reason(database, second)
+    assert status == ("confirmed" if is_sent else "refused")
+    assert f"order {first['order_id']}" in reason
+    assert len(connected.journal("PATCH")) == (2 if is_sent else 1)
+    if not is_sent:
+        assert "backmarket_device_resale_days" in reason
+        assert "if the device came back" in reason
+
+
+def test_a_resale_names_the_earlier_order_while_it_is_planned(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], switch_on: Callable[..., None]
+) -> None:
+    """In a dry run, where a person may still stop it; and the days are the seller's to set."""
+    first = _sold(connected, database, register, imei=_imei(1))
+    _ship_days_ago(database, first, 20)
+    second = _order(connected, (PHONE, 1, 2))
+    _device(database, second, imei=_imei(1))
+    switch_on("imei_update", ship_by_alert_hours=-1_000_000, dry_run=True, device_resale_days=14)
+    register()
+    status, reason = _reason(database, second)
+    assert status == "dry_run"
+    line = first["orderlines"][0]["id"]
+    assert f"sold before: order {first['order_id']}, line {line} (shipped on " in reason
+
+
+def test_a_cancelled_order_leaves_its_device_to_the_next(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """A row that stays behind for a line that never left is in nobody's way."""
+    cancelled, second = _order(connected, (PHONE, 1, 4)), _order(connected, (PHONE, 1, 2))
+    for order in (cancelled, second):
+        _device(database, order, imei=_imei(1))
+    register()
+    assert _identifiers(connected, second) == [(_imei(1), "")]
+    assert "cancelled or refunded" in _reason(database, cancelled)[1]
+
+
+def test_a_lines_id_in_the_place_of_its_orders_is_told(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """The reason names the order, and where a line is of another order, that one."""
+    known, other = _order(connected, (PHONE, 1, 2)), _order(connected, (PHONE, 1, 2))
+    line_id, other_line_id = known["orderlines"][0]["id"], other["orderlines"][0]["id"]
+    for order in (known, other):
+        _device(database, order, imei=_imei(order["order_id"]))
+    register()
+    database.execute(b"delete from seller.devices")
+    _device(database, {"order_id": line_id}, imei=_imei(1))
+    _device(database, known, orderline_id=other_line_id, imei=_imei(2))
+    connected.clear_journal()
+    register()
+    query = b"select subject, reason from backmarket.changes where kind = 'imei' and status = 'refused'"
+    reasons = dict(database.execute(query).fetchall())
+    assert f"{line_id} is the id of a line of order {known['order_id']}" in reasons[f"{line_id}/"]
+    assert f"it is one of order {other['order_id']}" in reasons[str(other_line_id)]
+    assert connected.journal("PATCH") == []
+
+
+def test_the_same_row_twice_is_one(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """A double of an export, or the same number in another spelling, contradicts nothing."""
+    order = _order(connected, (TABLET, 1, 2))
+    for serial in ("DMQK20R1GHK9", "DMQK20R1GHK9", "SN dmqk 20r1 ghk9"):
+        _device(database, order, serial_number=serial)
+    register()
+    ((_, serial),) = _identifiers(connected, order)
+    assert serial.upper() == "DMQK20R1GHK9"
+    assert len(connected.journal("PATCH")) == 1
+
+
+@pytest.mark.parametrize("serial", ["{order_id}", "{line_id}", "{sku}", "QA 1234-56789", "356938035643809", "N/A"])
+def test_what_a_serial_number_is_not_stays_here(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], serial: str
+) -> None:
+    """The order's own number, its line's, its SKU, its parcel's, an IMEI, a placeholder."""
+    order = _order(connected, (TABLET, 1, 2))
+    database.execute(
+        b"insert into seller.shipments (order_id, tracking_number) values (%s, 'QA123456789')", [order["order_id"]]
+    )
+    text = serial.format(order_id=order["order_id"], line_id=order["orderlines"][0]["id"], sku=TABLET)
+    _device(database, order, serial_number=text)
+    assert register().state == "success"
+    status, reason = _reason(database, order)
+    assert status == "refused"
+    assert "the serial number is" in reason
+    assert connected.journal("PATCH") == []

@@ -111,7 +111,7 @@ def _fill(sandbox: Sandbox, database: psycopg.Connection[Any]) -> int:
     for sku in (PHONE, SECOND):
         database.execute(b"insert into seller.stock (sku, quantity, counted_at) values (%s, 100, now())", [sku])
     database.execute(
-        b"insert into seller.shipments (order_id, tracking_number, shipper) values (%s, 'T1', 'ups')", [order_id]
+        b"insert into seller.shipments (order_id, tracking_number, shipper) values (%s, '6X1234', 'ups')", [order_id]
     )
     database.execute(
         b"insert into seller.devices (order_id, sku, imei) values (%s, %s, %s)", [order_id, PHONE, _imei(order_id)]
@@ -174,7 +174,7 @@ def test_killed_between_any_two_steps_it_ends_the_same(
     disarm()
     expected = _end_state(ready, database, order_id)
     assert expected[:4] == [
-        "T1",
+        "6X1234",
         [(3, True), (3, False)],
         [(3, True), (3, False)],
         [("accept", "confirmed", 2), ("imei", "confirmed", 1), ("tracking", "confirmed", 1)],

@@ -74,7 +74,7 @@ def test_rows_without_an_order_are_left_out(
     _view(
         database,
         "shipments",
-        f"""select 'default'::text as account, order_id::text, '6X1'::text as tracking_number,
+        f"""select 'default'::text as account, order_id::text, '6X1234'::text as tracking_number,
             null::text as tracking_url, null::text as shipper, null::timestamptz as shipped_at
         from (values ('{order_id}'), (null)) as parcel (order_id)""",
     )
@@ -100,7 +100,7 @@ def test_a_revoked_token_fails_the_run(
     path: str,
 ) -> None:
     """Nothing was shipped: the run says so, although the alert that comes last had nothing to complain of."""
-    database.execute("insert into seller.shipments (order_id, tracking_number) values (1, '6X1')")
+    database.execute("insert into seller.shipments (order_id, tracking_number) values (1, '6X1234')")
     connected.fault("401", path_prefix=path, times=None)
     switch_on("tracking_upload", ship_by_alert_hours=-1_000_000)
     run = run_dag("backmarket_tracking_imei")

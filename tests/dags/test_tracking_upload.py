@@ -39,7 +39,7 @@ def _order(sandbox: Sandbox, *lines: tuple[str, int, int], **wish: Any) -> int:
     return int(sandbox.create_order(lines=wishes, force=True, **wish)["order_id"])
 
 
-def _row(database: psycopg.Connection[Any], order_id: int, number: str | None = "6X1", **more: Any) -> None:
+def _row(database: psycopg.Connection[Any], order_id: int, number: str | None = "6X1234", **more: Any) -> None:
     row = {"order_id": order_id, "tracking_number": number, **more}
     query = f"insert into seller.shipments ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})"
     database.execute(query.encode(), list(row.values()))
@@ -70,8 +70,15 @@ def test_an_accepted_order_is_shipped_once_with_all_it_needs(
 ) -> None:
     """State 3 with number, URL, date and Back Market's name of the carrier, also where downloads are off."""
     order_id = _order(connected, (PHONE, 1, 2), (TABLET, 2, 2), ("GONE", 1, 4))
-    url = "https://track.example/6X1"
-    _row(database, order_id, " 6X1 ", shipper="DHL_EXPRESS", tracking_url=url, shipped_at="2026-01-02T03:04:05Z")
+    url = "https://track.example/6X1234"
+    _row(
+        database,
+        order_id,
+        " 6X 12\u00a034. ",
+        shipper="DHL_EXPRESS",
+        tracking_url=url,
+        shipped_at="2026-01-02T03:04:05Z",
+    )
     run = ship()
     assert run.state == "success"
     assert run.tasks["imei_update"] == "skipped"
@@ -80,7 +87,7 @@ def test_an_accepted_order_is_shipped_once_with_all_it_needs(
     assert body == {
         "order_id": order_id,
         "new_state": 3,
-        "tracking_number": "6X1",
+        "tracking_number": "6X1234",
         "tracking_url": url,
         "date_shipping": "2026-01-02T03:04:05Z",
         "shipper": "DHL Express",
@@ -88,7 +95,7 @@ def test_an_accepted_order_is_shipped_once_with_all_it_needs(
     stored = database.execute(
         b"select tracking_number, shipper from backmarket.orders where order_id = %s", [order_id]
     ).fetchall()
-    assert stored == [("6X1", "DHL Express")]
+    assert stored == [("6X1234", "DHL Express")]
     assert _ledger(database, order_id) == [("confirmed", None)]
     connected.clear_journal()
     assert ship().xcoms["tracking_upload"]["wanted"] == 0
@@ -155,8 +162,8 @@ def test_what_cannot_be_shipped_says_why_and_goes_when_that_changes(
     cancelled = _order(connected, (PHONE, 1, 4))
     unknown = 999
     _row(database, no_number, "  ")
-    _row(database, twice, "A")
-    _row(database, twice, "B")
+    _row(database, twice, "6XA111")
+    _row(database, twice, "6XB222")
     for order_id in (paid, backship, cancelled, unknown):
         _row(database, order_id)
     run = ship()
@@ -179,14 +186,14 @@ def test_what_cannot_be_shipped_says_why_and_goes_when_that_changes(
     ship()
     assert {order_id: _ledger(database, order_id) for order_id in reasons} == reasons
 
-    database.execute(b"update seller.shipments set tracking_number = 'N' where order_id = %s", [no_number])
-    database.execute(b"delete from seller.shipments where tracking_number = 'B'")
+    database.execute(b"update seller.shipments set tracking_number = '6XN333' where order_id = %s", [no_number])
+    database.execute(b"delete from seller.shipments where tracking_number = '6XB222'")
     connected.patch_order(paid, orderlines=[{**line, "state": 2} for line in connected.order(paid)["orderlines"]])
     ship()
     assert {body["order_id"]: body["tracking_number"] for body in _shipped(connected)} == {
-        no_number: "N",
-        twice: "A",
-        paid: "6X1",
+        no_number: "6XN333",
+        twice: "6XA111",
+        paid: "6X1234",
     }
 
 
@@ -195,11 +202,11 @@ def test_a_second_number_for_a_shipped_order_is_refused(
 ) -> None:
     """What is shipped stays as it is."""
     order_id = _order(connected, (PHONE, 1, 2))
-    _row(database, order_id, "A")
+    _row(database, order_id, "6XA111")
     ship()
-    database.execute(b"update seller.shipments set tracking_number = 'B'")
+    database.execute(b"update seller.shipments set tracking_number = '6XB222'")
     ship()
-    assert connected.order(order_id)["tracking_number"] == "A"
+    assert connected.order(order_id)["tracking_number"] == "6XA111"
     (first, second) = _ledger(database, order_id)
     assert first == ("confirmed", None)
     assert "second shipment" in second[1]
@@ -351,7 +358,7 @@ def test_late_orders_are_named_and_turn_no_run_red(
     unpaid = _order(connected, (PHONE, 1, 8))
     for order_id in (shipped, waiting, unpaid):
         connected.patch_order(order_id, expected_dispatch_date="2026-01-01T00:00:00Z")
-        _row(database, order_id, None if order_id == waiting else "6X1")
+        _row(database, order_id, None if order_id == waiting else "6X1234")
     run = run_dag("backmarket_tracking_imei")
     assert run.state == "success", run.tasks
     assert run.xcoms["ship_by_alert"]["late"] == 1
@@ -360,5 +367,99 @@ def test_late_orders_are_named_and_turn_no_run_red(
         b"select order_id, waits_for, hours_left < 0 from backmarket.order_desk order by 1"
     ).fetchall()
     assert rows == [(shipped, "carrier", None), (waiting, "tracking", True), (unpaid, "payment", True)]
-    database.execute(b"update seller.shipments set tracking_number = '6X2' where order_id = %s", [waiting])
+    database.execute(b"update seller.shipments set tracking_number = '6X1235' where order_id = %s", [waiting])
     assert run_dag("backmarket_tracking_imei").xcoms["ship_by_alert"]["late"] == 0
+
+
+def test_blanks_in_a_number_and_in_its_link_stay_here(
+    ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """Number and link go out as one clean number; the next run sees that it is done."""
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id, "QA 1234 5678 9GB", tracking_url="https://track.example/QA 1234 5678 9GB")
+    ship()
+    (body,) = _shipped(connected)
+    assert body["tracking_number"] == "QA123456789GB"
+    assert body["tracking_url"] == "https://track.example/QA123456789GB"
+    connected.clear_journal()
+    assert ship().xcoms["tracking_upload"]["wanted"] == 0
+    assert connected.journal("POST") == []
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("https://track.example/AB12", "belongs into tracking_url"),
+        ("YOUR_TRACKING_NUMBER", "placeholder"),
+        ("6.11E+12", "spreadsheet"),
+        ("6X123, 6X124", "more than one"),
+        ("{order_id}", "own number"),
+        ("{imei}", "IMEI of the order's own device"),
+    ],
+)
+def test_what_is_no_tracking_number_stays_here(
+    ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], number: str, words: str
+) -> None:
+    """Nothing is sent, and the ledger says why; with the number put right it goes."""
+    order_id = _order(connected, (PHONE, 1, 2))
+    _device(database, order_id, imei=_imei(1))
+    _row(database, order_id, number.format(order_id=order_id, imei=_imei(1)))
+    assert ship().state == "success"
+    assert _shipped(connected) == []
+    ((status, reason),) = _ledger(database, order_id)
+    assert status == "refused"
+    assert words in reason
+    database.execute(b"update seller.shipments set tracking_number = '6X12345'")
+    ship()
+    assert [body["tracking_number"] for body in _shipped(connected)] == ["6X12345"]
+
+
+def test_a_lines_id_in_the_place_of_its_orders_is_told(
+    ship: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """The reason names the order that was meant."""
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    ship()
+    line_id = connected.order(order_id)["orderlines"][0]["id"]
+    _row(database, line_id)
+    connected.clear_journal()
+    ship()
+    ((status, reason),) = _ledger(database, line_id)
+    assert status == "refused"
+    assert f"{line_id} is the id of a line of order {order_id}" in reason
+    assert _shipped(connected) == []
+
+
+@pytest.mark.parametrize("device", ["imei", "serial_number"])
+def test_what_a_shipment_carries_is_judged_alike(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    device: str,
+) -> None:
+    """A device that two open orders name goes with neither parcel; one that came back goes, with the earlier order."""
+    switch_on("tracking_upload", "imei_update")
+    sku, number = (PHONE, _imei(1)) if device == "imei" else (TABLET, "DMQK20R1GHK9")
+    first, second = _order(connected, (sku, 1, 2)), _order(connected, (sku, 1, 2))
+    again = _order(connected, (sku, 1, 2))
+    for order_id in (first, second):
+        _row(database, order_id)
+        _device(database, order_id, **{device: number})
+    ship()
+    assert {body["order_id"]: body.get(device) for body in _shipped(connected)} == {first: None, second: None}
+
+    database.execute(b"delete from seller.devices where order_id = %s", [second])
+    ship()
+    assert connected.order(first)["orderlines"][0][device] == number
+    database.execute(b"update backmarket.order_lines set state = 6 where order_id = %s", [first])
+    database.execute(b"delete from seller.devices")
+    database.execute(b"delete from seller.shipments")
+    _row(database, again)
+    _device(database, again, **{device: number})
+    ship()
+    assert connected.order(again)["orderlines"][0][device] == number
+    ((status, reason),) = _ledger(database, again)
+    assert status == "confirmed"
+    assert f"the device was sold before, with order {first}" in reason

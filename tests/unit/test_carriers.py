@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from backmarket.rules.carriers import CARRIERS, find_carrier
 from sandbox.shippers import SHIPPERS
+from tests.unit.carrier_spellings import SPELLINGS
 
 
 def test_the_list_is_back_markets() -> None:
@@ -34,6 +35,20 @@ def test_the_list_is_back_markets() -> None:
 def test_spelling_does_not_matter(name: str, carrier: str | None) -> None:
     """Case, accents, spaces and punctuation are ignored; nothing is guessed."""
     assert find_carrier(name, {}) == carrier
+
+
+@pytest.mark.parametrize(("name", "carrier"), SPELLINGS.items())
+def test_common_spellings_are_recognised(name: str, carrier: str | None) -> None:
+    """The bare name where the text names no service or country, nothing where it names two carriers or none."""
+    assert find_carrier(name, {}) == carrier
+
+
+def test_few_common_spellings_go_as_other() -> None:
+    """One in ten at most, and only those of carriers that Back Market has no name for."""
+    others = [name for name in SPELLINGS if find_carrier(name, {}) is None]
+    print(f"{len(others)} of {len(SPELLINGS)} spellings go as Other")
+    assert len(SPELLINGS) >= 120
+    assert len(others) <= len(SPELLINGS) // 10
 
 
 @given(

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
 from typing import TYPE_CHECKING
 
-from backmarket.rules.identifiers import IdentifierError, Identifiers, identifiers_of, judge_device, line_of
+from backmarket.rules.identifiers import (
+    IdentifierError,
+    Identifiers,
+    LineUse,
+    earlier_uses,
+    identifiers_of,
+    judge_device,
+    line_of,
+)
 from backmarket.rules.order_facts import Decision, refuse
-from backmarket.warehouse.orders_out import devices, lines_by_imei, order_facts
+from backmarket.rules.serial_numbers import serial_key
+from backmarket.warehouse.orders_out import device_lines, order_facts, orders_of_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
+
     from backmarket.rules.identifiers import Device
     from backmarket.rules.order_facts import LineFacts, OrderFacts
+    from backmarket.rules.shipping import Shipment
     from backmarket.warehouse.connection import Connection
 
 
@@ -23,6 +37,7 @@ class JudgedDevice:
     :param subject: the order line's id; where none was found, the order and SKU of the row.
     :param line: None where no line was found.
     :param identifiers: None where they cannot be registered.
+    :param sold_with: the earlier orders of a device that is sold again.
     """
 
     subject: str
@@ -31,38 +46,76 @@ class JudgedDevice:
     order: OrderFacts | None = None
     line: LineFacts | None = None
     identifiers: Identifiers | None = None
+    sold_with: tuple[int, ...] = ()
 
 
-def judge_devices(connection: Connection, account: str, *, ships_with_order: bool) -> dict[str, JudgedDevice]:
-    """Judge all device rows that may matter, by subject.
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What all devices of a run are judged by.
 
     :param ships_with_order: whether an order of a single unit waits for its shipment to carry the identifier.
+    :param resale_after: how long after its shipment a device may be sold again although no return is known of.
+    :param parcels: the rows of ``seller.shipments``, by order.
     """
-    rows = devices(connection, account)
+
+    now: datetime
+    ships_with_order: bool
+    resale_after: timedelta
+    parcels: Mapping[int, Iterable[Shipment]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """The lines that have, or are to get, each number."""
+
+    of_imei: dict[str, list[LineUse]] = field(default_factory=lambda: defaultdict(list))
+    of_serial: dict[str, list[LineUse]] = field(default_factory=lambda: defaultdict(list))
+
+
+def judge_devices(
+    connection: Connection, account: str, rows: Iterable[Device], circumstances: Circumstances
+) -> dict[str, JudgedDevice]:
+    """Judge all device rows that may matter, by subject."""
+    rows = list(rows)
     orders = order_facts(connection, account, {row.order_id for row in rows})
+    named = {row.order_id for row in rows} | {row.orderline_id for row in rows if row.orderline_id is not None}
+    known = orders_of_lines(connection, account, named)
     judged: dict[str, JudgedDevice] = {}
     matched: dict[str, list[JudgedDevice]] = defaultdict(list)
     for row in rows:
-        each = _match(row, orders.get(row.order_id))
+        each = _match(row, orders.get(row.order_id), known)
         if each.line is None:
             judged[each.subject] = each
         else:
             matched[each.subject].append(each)
-    used = _lines_with(connection, account, matched)
+    uses = _uses(connection, account, matched)
     for subject, of_line in matched.items():
-        judged[subject] = _judge(of_line, used, ships_with_order=ships_with_order)
+        judged[subject] = _judge(of_line, uses, circumstances)
     return judged
 
 
-def _match(row: Device, order: OrderFacts | None) -> JudgedDevice:
+def unknown_order(order_id: int, order_of_line: int | None) -> Decision:
+    """Refuse a row whose order is not known.
+
+    :param order_of_line: the order that has a line with this id.
+    """
+    if order_of_line is not None:
+        return refuse(
+            f"waits: {order_id} is the id of a line of order {order_of_line}: put {order_of_line} into order_id"
+        )
+    return refuse("waits: this order is not known here and not on Back Market; check the order id")
+
+
+def _match(row: Device, order: OrderFacts | None, order_of_line: Mapping[int, int]) -> JudgedDevice:
     subject = str(row.orderline_id or f"{row.order_id}/{row.sku or ''}")
     if order is None:
-        reason = "waits: this order is not known here and not on Back Market; check the order id"
-        return JudgedDevice(subject, row.order_id, refuse(reason))
+        return JudgedDevice(subject, row.order_id, unknown_order(row.order_id, order_of_line.get(row.order_id)))
     try:
         line = line_of(row, order)
     except IdentifierError as error:
-        return JudgedDevice(subject, row.order_id, refuse(str(error)), order)
+        its_order = order_of_line.get(row.orderline_id or 0)
+        advice = f"; it is one of order {its_order}" if its_order not in {None, order.order_id} else ""
+        return JudgedDevice(subject, row.order_id, refuse(f"{error}{advice}"), order)
     subject = str(line.orderline_id)
     try:
         found = identifiers_of(row)
@@ -71,30 +124,62 @@ def _match(row: Device, order: OrderFacts | None) -> JudgedDevice:
     return JudgedDevice(subject, row.order_id, Decision("send"), order, line, found)
 
 
-def _lines_with(connection: Connection, account: str, matched: dict[str, list[JudgedDevice]]) -> dict[str, set[int]]:
-    """Return which lines have, or are to get, each IMEI."""
-    wanted: dict[str, set[int]] = defaultdict(set)
-    for of_line in matched.values():
-        for each in of_line:
-            if each.identifiers and each.identifiers.imei and each.line:
-                wanted[each.identifiers.imei].add(each.line.orderline_id)
-    for imei, line_ids in lines_by_imei(connection, account, wanted).items():
-        wanted[imei] |= line_ids
-    return wanted
+def _uses(connection: Connection, account: str, matched: Mapping[str, list[JudgedDevice]]) -> _Uses:
+    """Return which lines have, or are to get, each number."""
+    wanted = [(each.line, each.identifiers) for rows in matched.values() for each in rows]
+    planned = [(line.orderline_id, identifiers) for line, identifiers in wanted if line and identifiers]
+    lines = device_lines(
+        connection,
+        account,
+        imeis={identifiers.imei for _, identifiers in planned if identifiers.imei},
+        serial_keys={serial_key(identifiers.serial_number) for _, identifiers in planned if identifiers.serial_number},
+        orderline_ids={orderline_id for orderline_id, _ in planned},
+    )
+    by_id = {line.use.orderline_id: line.use for line in lines}
+    uses = _Uses()
+    for line in lines:
+        _add(uses, line.use, line.imei, line.serial_key)
+    for orderline_id, identifiers in planned:
+        if use := by_id.get(orderline_id):
+            serial = identifiers.serial_number
+            _add(uses, use, identifiers.imei, serial_key(serial) if serial else None)
+    return uses
 
 
-def _judge(of_line: list[JudgedDevice], used: dict[str, set[int]], *, ships_with_order: bool) -> JudgedDevice:
+def _add(uses: _Uses, use: LineUse, imei: str | None, key: str | None) -> None:
+    if imei:
+        uses.of_imei[imei].append(use)
+    if key:
+        uses.of_serial[key].append(use)
+
+
+def _judge(of_line: list[JudgedDevice], uses: _Uses, circumstances: Circumstances) -> JudgedDevice:
     first = of_line[0]
-    if len({each.identifiers for each in of_line}) > 1:
-        decision = refuse(f"{len(of_line)} rows with different identifiers for one line: keep the one that is right")
-    elif first.identifiers is None or first.order is None or first.line is None:
-        decision = first.decision
-    else:
-        decision = judge_device(
-            first.identifiers,
-            first.line,
-            first.order,
-            lines_with_imei=used.get(first.identifiers.imei or "", ()),
-            ships_with_order=ships_with_order,
-        )
-    return JudgedDevice(first.subject, first.order_id, decision, first.order, first.line, first.identifiers)
+    if len({_comparable(each.identifiers) for each in of_line}) > 1:
+        reason = f"{len(of_line)} rows with different identifiers for one line: keep the one that is right"
+        return replace(first, decision=refuse(reason))
+    if first.identifiers is None or first.order is None or first.line is None:
+        return first
+    with_imei = uses.of_imei.get(first.identifiers.imei or "", [])
+    with_serial = uses.of_serial.get(serial_key(first.identifiers.serial_number or ""), [])
+    parcels = circumstances.parcels.get(first.order_id, ())
+    decision = judge_device(
+        first.identifiers,
+        first.line,
+        first.order,
+        with_imei=with_imei,
+        with_serial=with_serial,
+        tracking_numbers=[parcel.tracking_number for parcel in parcels if parcel.tracking_number],
+        ships_with_order=circumstances.ships_with_order,
+        resale_after=circumstances.resale_after,
+        now=circumstances.now,
+    )
+    earlier = earlier_uses(first.line, (*with_imei, *with_serial)) if decision.verdict == "send" else []
+    return replace(first, decision=decision, sold_with=tuple(sorted({use.order_id for use in earlier})))
+
+
+def _comparable(identifiers: Identifiers | None) -> tuple[str | None, str | None] | None:
+    """Return what two rows have in common that say the same."""
+    if identifiers is None:
+        return None
+    return identifiers.imei, serial_key(identifiers.serial_number or "")

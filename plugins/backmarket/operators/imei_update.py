@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.order_changes import BackMarketOrderChangesOperator
-from backmarket.rules.identifiers import GOES_WITH_SHIPMENT, Identifiers, judge_identifiers, still_missing
+from backmarket.rules.identifiers import (
+    GOES_WITH_SHIPMENT,
+    Identifiers,
+    judge_identifiers,
+    still_missing,
+    told_earlier_orders,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
     from backmarket.rules.order_facts import Decision, OrderFacts
     from backmarket.settings import ImeiSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import PlannedChange, RecordedChange
+    from backmarket.warehouse.ledger import PlannedChange, PlannedStatus, RecordedChange
 
 # Back Market never changes its mind about an identifier.
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -45,25 +51,32 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ImeiSettings"
 
     def plan_changes(self, connection: Connection, settings: ImeiSettings) -> list[PlannedChange]:
         """Return what is to be registered, and which rows wait or are refused."""
-        from backmarket.operators.device_planning import judge_devices
+        from backmarket.operators.device_planning import Circumstances, judge_devices
         from backmarket.operators.order_writing import refused_already
         from backmarket.settings import is_neighbour_on
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
+        from backmarket.warehouse.orders_out import devices, shipments
 
+        circumstances = Circumstances(
+            now=datetime.now(UTC),
+            ships_with_order=is_neighbour_on("tracking_upload"),
+            resale_after=timedelta(days=settings.device_resale_days),
+            parcels=shipments(connection, self.account),
+        )
         refused = refused_lately(connection, self.account, "imei", since=EVER)
         changes, with_shipment = [], 0
-        for each in judge_devices(
-            connection, self.account, ships_with_order=is_neighbour_on("tracking_upload")
-        ).values():
+        rows = devices(connection, self.account)
+        for each in judge_devices(connection, self.account, rows, circumstances).values():
             payload = _payload(each)
             if each.decision.verdict == "done" or refused_already(refused, each.subject, payload):
                 continue
             if each.decision == GOES_WITH_SHIPMENT:
                 with_shipment += 1
             elif each.decision.verdict == "send":
-                status = "dry_run" if settings.dry_run else "planned"
-                changes.append(PlannedChange(each.subject, payload, status=status))  # type: ignore[arg-type]
+                status: PlannedStatus = "dry_run" if settings.dry_run else "planned"
+                reason = each.decision.reason or None
+                changes.append(PlannedChange(each.subject, payload, status=status, reason=reason))
             else:
                 self.log.warning("Device of order %d, line %s: %s", each.order_id, each.subject, each.decision.reason)
                 changes.append(PlannedChange(each.subject, payload, status="refused", reason=each.decision.reason))
@@ -85,12 +98,14 @@ class Registration:
         """Judge the line."""
         return judge_identifiers(order, payloads[0]["orderline_id"], _wanted(payloads[0]))
 
-    def send(self, client: BackMarketClient, order: OrderFacts, payloads: list[dict[str, Any]]) -> None:
-        """Register it."""
+    def send(self, client: BackMarketClient, order: OrderFacts, payloads: list[dict[str, Any]]) -> str | None:
+        """Register it; what was sold before is remarked on."""
         orderline_id = payloads[0]["orderline_id"]
         line = order.line(orderline_id)
         missing = still_missing(line, _wanted(payloads[0])) if line else _wanted(payloads[0])
         client.update_orderline(orderline_id, imei=missing.imei, serial_number=missing.serial_number)
+        sold_with = payloads[0].get("sold_with")
+        return told_earlier_orders(sold_with) if sold_with else None
 
 
 def _wanted(payload: dict[str, Any]) -> Identifiers:
@@ -104,4 +119,6 @@ def _payload(each: JudgedDevice) -> dict[str, Any]:
     for name in ("imei", "serial_number"):
         if each.identifiers and (value := getattr(each.identifiers, name)):
             payload[name] = value
+    if each.sold_with:
+        payload["sold_with"] = list(each.sold_with)
     return payload

@@ -5,21 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from backmarket.operators.device_planning import Circumstances, judge_devices, unknown_order
 from backmarket.operators.order_changes import BackMarketOrderChangesOperator
 from backmarket.rules.carriers import OTHER, find_carrier
-from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing
+from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing, told_earlier_orders
 from backmarket.rules.order_facts import ACCEPTED, Decision, wait
-from backmarket.rules.shipping import judge_shipments, judge_tracking, sendable_url
+from backmarket.rules.shipping import judge_shipments, judge_tracking
+from backmarket.rules.tracking_numbers import clean_tracking_number, clean_tracking_url
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from backmarket.api.client import BackMarketClient
+    from backmarket.operators.device_planning import JudgedDevice
     from backmarket.rules.order_facts import OrderFacts
     from backmarket.rules.shipping import Shipment
-    from backmarket.settings import TrackingSettings
+    from backmarket.settings import ImeiSettings, TrackingSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import PlannedChange, RecordedChange
+    from backmarket.warehouse.ledger import PlannedChange, PlannedStatus, RecordedChange
 
 SHIP = 3
 SAME_REFUSAL_AGAIN = timedelta(hours=1)
@@ -49,28 +52,36 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
     def plan_changes(self, connection: Connection, settings: TrackingSettings) -> list[PlannedChange]:
         """Return what is to be shipped, and which rows wait or are refused."""
         from backmarket.operators.order_writing import refused_already
-        from backmarket.settings import is_neighbour_on
+        from backmarket.settings import ImeiSettings, neighbour
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
-        from backmarket.warehouse.orders_out import order_facts, shipments, shipper_aliases
+        from backmarket.warehouse.orders_out import order_facts, orders_of_lines, shipments, shipper_aliases
 
         now = datetime.now(UTC)
         rows = shipments(connection, self.account)
         orders = order_facts(connection, self.account, rows)
-        carried = self._carried(connection) if is_neighbour_on("imei_update") else {}
+        order_of_line = orders_of_lines(connection, self.account, rows.keys() - orders.keys())
+        imei_settings = neighbour(ImeiSettings)
+        judged = self._judged_devices(connection, imei_settings or ImeiSettings(), rows, now=now)
+        imeis = _imeis(judged)
+        carried = _carried(judged) if imei_settings and imei_settings.imei_update else {}
         aliases = shipper_aliases(connection, self.account)
         refused = refused_lately(connection, self.account, "tracking", since=now - SAME_REFUSAL_AGAIN)
         changes = []
         for order_id, of_order in rows.items():
-            order = orders.get(order_id)
-            decision = judge_shipments(of_order, order, now=now)
-            if decision.verdict == "send" and order and settings.require_imei:
-                decision = _judge_phones(order, settings, carried.get(order_id))
+            order, device = orders.get(order_id), carried.get(order_id)
+            if order is None:
+                decision = unknown_order(order_id, order_of_line.get(order_id))
+            else:
+                decision = judge_shipments(of_order, order, imeis=imeis.get(order_id, ()), now=now)
+                if decision.verdict == "send" and settings.require_imei:
+                    decision = _judge_phones(order, settings, device.identifiers if device else None)
             if decision.verdict == "send":
-                payload = self._payload(of_order[0], aliases, carried.get(order_id))
+                payload = self._payload(of_order[0], aliases, device)
                 if not refused_already(refused, str(order_id), payload):
-                    status = "dry_run" if settings.dry_run else "planned"
-                    changes.append(PlannedChange(str(order_id), payload, status=status))  # type: ignore[arg-type]
+                    status: PlannedStatus = "dry_run" if settings.dry_run else "planned"
+                    reason = (device.decision.reason if device else None) or None
+                    changes.append(PlannedChange(str(order_id), payload, status=status, reason=reason))
             elif decision.verdict != "done":
                 self.log.warning("Shipment of order %d: %s", order_id, decision.reason)
                 changes.append(
@@ -78,31 +89,38 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
                 )
         return changes
 
-    def _carried(self, connection: Connection) -> dict[int, Identifiers]:
-        """Return what travels with the shipment, by order: only an order of a single unit may carry it."""
-        from backmarket.operators.device_planning import judge_devices
+    def _judged_devices(
+        self,
+        connection: Connection,
+        settings: ImeiSettings,
+        parcels: Mapping[int, list[Shipment]],
+        *,
+        now: datetime,
+    ) -> list[JudgedDevice]:
+        from backmarket.warehouse.orders_out import devices
 
-        return {
-            each.order_id: each.identifiers
-            for each in judge_devices(connection, self.account, ships_with_order=False).values()
-            if each.decision.verdict == "send"
-            and each.order
-            and each.order.is_single_unit
-            and each.line
-            and each.line.state == ACCEPTED
-            and each.identifiers
-        }
+        circumstances = Circumstances(
+            now=now,
+            ships_with_order=False,
+            resale_after=timedelta(days=settings.device_resale_days),
+            parcels=parcels,
+        )
+        rows = devices(connection, self.account)
+        return list(judge_devices(connection, self.account, rows, circumstances).values())
 
-    def _payload(self, row: Shipment, aliases: Mapping[str, str], identifiers: Identifiers | None) -> dict[str, Any]:
+    def _payload(self, row: Shipment, aliases: Mapping[str, str], device: JudgedDevice | None) -> dict[str, Any]:
+        number = clean_tracking_number(row.tracking_number)
+        identifiers = device.identifiers if device else None
         carrier = find_carrier(row.shipper, aliases) if row.shipper else None
         payload = {
             "order_id": row.order_id,
-            "tracking_number": row.tracking_number,
-            "tracking_url": sendable_url(row.tracking_url),
+            "tracking_number": number,
+            "tracking_url": clean_tracking_url(row.tracking_url, row.tracking_number, number),
             "date_shipping": row.shipped_at.astimezone(UTC).isoformat() if row.shipped_at else None,
             "shipper": carrier or (OTHER if row.shipper else None),
             "imei": identifiers.imei if identifiers else None,
             "serial_number": identifiers.serial_number if identifiers else None,
+            "sold_with": (list(device.sold_with) or None) if device else None,
         }
         if row.shipper and carrier is None:
             payload["unknown_shipper"] = row.shipper
@@ -150,7 +168,11 @@ class Shipping:
             "shipper": payload.get("shipper"),
         }
         unknown = payload.get("unknown_shipper")
-        remark = f"went as {OTHER}: Back Market knows no carrier {unknown!r}" if unknown else None
+        sold_with = payload.get("sold_with")
+        remarks = [
+            f"went as {OTHER}: Back Market knows no carrier {unknown!r}" if unknown else None,
+            told_earlier_orders(sold_with) if sold_with else None,
+        ]
         wanted = Identifiers(payload.get("imei"), payload.get("serial_number"))
         missing = still_missing(order.lines[0], wanted) if order.is_single_unit else Identifiers()
         try:
@@ -162,8 +184,30 @@ class Shipping:
                 raise
             client.update_order(order.order_id, SHIP, **shipment)
             refusal = f"shipped without its identifier, which Back Market refused: {error.api_message}"
-            return "; ".join(filter(None, (remark, refusal)))
-        return remark
+            remarks.append(refusal)
+        return "; ".join(filter(None, remarks)) or None
+
+
+def _imeis(devices: Iterable[JudgedDevice]) -> dict[int, set[str]]:
+    """Return the IMEIs that are given for each order's devices."""
+    found: dict[int, set[str]] = {}
+    for each in devices:
+        if each.identifiers and each.identifiers.imei:
+            found.setdefault(each.order_id, set()).add(each.identifiers.imei)
+    return found
+
+
+def _carried(devices: Iterable[JudgedDevice]) -> dict[int, JudgedDevice]:
+    """Return what travels with the shipment, by order: only an order of a single unit may carry it."""
+    return {
+        each.order_id: each
+        for each in devices
+        if each.decision.verdict == "send"
+        and each.order
+        and each.order.is_single_unit
+        and each.line
+        and each.line.state == ACCEPTED
+    }
 
 
 def _judge_phones(order: OrderFacts, settings: TrackingSettings, carried: Identifiers | None) -> Decision:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from backmarket.rules.given_texts import letters_and_digits
 from backmarket.rules.order_facts import (
     ACCEPTED,
     DONE,
@@ -18,13 +18,11 @@ from backmarket.rules.order_facts import (
     refuse,
     wait,
 )
+from backmarket.rules.tracking_numbers import TrackingNumberError, clean_tracking_number, is_same_parcel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-# Lengths as in the spec.
-_LONGEST_NUMBER = 200
-_LONGEST_URL = 300
 _UNREADABLE_BACKSHIP = wait(
     "Back Market's is_backship is in no form known here, so it may ship this order itself; look at the order in the "
     "Back Office, and mark it shipped there if it is yours to ship"
@@ -42,23 +40,23 @@ class Shipment:
     shipped_at: datetime | None = None
 
 
-def judge_shipments(shipments: Iterable[Shipment], order: OrderFacts | None, *, now: datetime) -> Decision:
+def judge_shipments(
+    shipments: Iterable[Shipment], order: OrderFacts, *, imeis: Collection[str] = (), now: datetime
+) -> Decision:
     """Decide about all rows of one order.
 
-    :param order: None where Back Market, as far as is known here, has no such order.
+    :param imeis: those that the order's devices are to get.
     """
-    rows = list(dict.fromkeys(shipments))
-    if order is None:
-        return refuse("waits: this order is not known here and not on Back Market; check the order id")
+    rows = list(shipments)
     if order.is_backship is None:
         return _UNREADABLE_BACKSHIP
     if order.is_backship:
         return refuse("Back Market ships this order itself (is_backship): it gets no tracking from you; remove the row")
-    if len(rows) > 1:
-        return refuse(f"{len(rows)} different shipments for one order: keep the one that counts")
-    (row,) = rows
+    if (different := len({_comparable(row) for row in rows})) > 1:
+        return refuse(f"{different} different shipments for one order: keep the one that counts")
+    row = rows[0]
     decision = judge_tracking(order, row.tracking_number)
-    return _judge_texts(row, now=now) if decision.verdict == "send" else decision
+    return _judge_row(row, order, imeis, now=now) if decision.verdict == "send" else decision
 
 
 def judge_tracking(order: OrderFacts, tracking_number: str | None) -> Decision:
@@ -82,29 +80,41 @@ def judge_tracking(order: OrderFacts, tracking_number: str | None) -> Decision:
     return SEND
 
 
-def sendable_url(url: str | None) -> str | None:
-    """Return a tracking URL that Back Market takes, or None: a shipment is not held up for its link."""
-    if url is None or len(url) > _LONGEST_URL:
-        return None
+def _judge_row(row: Shipment, order: OrderFacts, imeis: Collection[str], *, now: datetime) -> Decision:
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return url if parts.scheme in {"http", "https"} and parts.netloc else None
-
-
-def _judge_texts(row: Shipment, *, now: datetime) -> Decision:
-    if row.tracking_number and len(row.tracking_number) > _LONGEST_NUMBER:
-        return refuse(f"the tracking number has more than {_LONGEST_NUMBER} characters")
-    if row.tracking_number and not row.tracking_number.isprintable():
-        return refuse("the tracking number contains characters that cannot be printed")
+        number = clean_tracking_number(row.tracking_number)
+    except TrackingNumberError as error:
+        return refuse(str(error))
+    if number is None:
+        return refuse("waits: the tracking number is missing")
+    if doubt := _doubt(number, order, imeis):
+        return refuse(doubt)
     if row.shipped_at is not None and row.shipped_at > now:
         return wait(f"shipped_at lies in the future ({row.shipped_at:%Y-%m-%d %H:%M} UTC)")
     return SEND
 
 
+def _doubt(number: str, order: OrderFacts, imeis: Collection[str]) -> str | None:
+    """Return what else of its own order a tracking number is, for a person; None where it is nothing else."""
+    key = letters_and_digits(number)
+    if key in {str(order.order_id), *(str(line.orderline_id) for line in order.lines)}:
+        return "the tracking number is the order's or a line's own number"
+    if key in imeis or any(line.imei and letters_and_digits(line.imei) == key for line in order.lines):
+        return "the tracking number is the IMEI of the order's own device"
+    if any(line.sku and letters_and_digits(line.sku) == key for line in order.lines):
+        return "the tracking number is a SKU of the order"
+    return None
+
+
+def _comparable(row: Shipment) -> tuple[object, ...]:
+    """Return what two rows have in common that name the same parcel."""
+    try:
+        number = clean_tracking_number(row.tracking_number)
+    except TrackingNumberError:
+        number = row.tracking_number
+    return letters_and_digits(number or "") or number, row.tracking_url, row.shipper, row.shipped_at
+
+
 def _differ(one: str | None, other: str | None) -> bool:
     """Tell whether two tracking numbers are both given and not the same."""
-    if not one or not other:
-        return False
-    return "".join(one.split()).casefold() != "".join(other.split()).casefold()
+    return bool(one and other and not is_same_parcel(one, other))

@@ -7,9 +7,9 @@ from datetime import datetime  # noqa: TC003 - read at run time by the named tup
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from backmarket.rules.identifiers import Device
+from backmarket.rules.identifiers import Device, LineUse
 from backmarket.rules.inventory import StockRow
-from backmarket.rules.order_facts import SOLD, LineFacts, OrderFacts
+from backmarket.rules.order_facts import LineFacts, OrderFacts
 from backmarket.rules.shipping import Shipment
 from backmarket.warehouse import sql
 from backmarket.warehouse.seller_rows import read_rows
@@ -32,6 +32,17 @@ class LateOrder(NamedTuple):
     reason: str | None
     ship_by: datetime
     hours_left: float
+
+
+class DeviceLine(NamedTuple):
+    """An order line and the numbers of devices that Back Market has for it.
+
+    :param serial_key: what all spellings of its serial number have in common.
+    """
+
+    use: LineUse
+    imei: str | None
+    serial_key: str | None
 
 
 def order_facts(connection: Connection, account: str, order_ids: Iterable[int]) -> dict[int, OrderFacts]:
@@ -75,13 +86,29 @@ def devices(connection: Connection, account: str) -> list[Device]:
     return read_rows("seller.devices", Device, rows)
 
 
-def lines_by_imei(connection: Connection, account: str, imeis: Iterable[str]) -> dict[str, set[int]]:
-    """Return which lines, sold and not taken back, have some IMEIs."""
-    parameters = {"account": account, "imeis": list(imeis), "states": list(SOLD)}
-    found: dict[str, set[int]] = {}
-    for imei, orderline_id in connection.execute(sql.statement("orders_out/select_imei_lines"), parameters):
-        found.setdefault(imei, set()).add(orderline_id)
-    return found
+def device_lines(
+    connection: Connection,
+    account: str,
+    *,
+    imeis: Iterable[str],
+    serial_keys: Iterable[str],
+    orderline_ids: Iterable[int],
+) -> list[DeviceLine]:
+    """Return the lines that have some numbers of devices, and some lines by their ids."""
+    parameters = {
+        "account": account,
+        "imeis": list(imeis),
+        "serial_keys": list(serial_keys),
+        "orderline_ids": list(orderline_ids),
+    }
+    rows = connection.execute(sql.statement("orders_out/select_device_lines"), parameters)
+    return [DeviceLine(LineUse(*row[:5]), *row[5:]) for row in rows]
+
+
+def orders_of_lines(connection: Connection, account: str, orderline_ids: Iterable[int]) -> dict[int, int]:
+    """Return the order of each of these lines that is known."""
+    parameters = {"account": account, "orderline_ids": list(orderline_ids)}
+    return dict(connection.execute(sql.statement("orders_out/select_orders_of_lines"), parameters).fetchall())
 
 
 def orders_to_read(connection: Connection, account: str) -> list[int]:
