@@ -18,6 +18,7 @@ from backmarket.rules.identifiers import (
 )
 from backmarket.rules.order_facts import Decision, refuse
 from backmarket.rules.serial_numbers import serial_key
+from backmarket.warehouse.orders_not_found import asked_orders
 from backmarket.warehouse.orders_out import device_lines, order_facts, orders_of_lines
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from backmarket.rules.identifiers import Device
+    from backmarket.rules.order_askings import Asked
     from backmarket.rules.order_facts import LineFacts, OrderFacts
     from backmarket.rules.shipping import Shipment
     from backmarket.warehouse.connection import Connection
@@ -79,11 +81,11 @@ def judge_devices(
     rows = list(rows)
     orders = order_facts(connection, account, {row.order_id for row in rows})
     named = {row.order_id for row in rows} | {row.orderline_id for row in rows if row.orderline_id is not None}
-    known = orders_of_lines(connection, account, named)
+    known, asked = orders_of_lines(connection, account, named), asked_orders(connection, account)
     judged: dict[str, JudgedDevice] = {}
     matched: dict[str, list[JudgedDevice]] = defaultdict(list)
     for row in rows:
-        each = _match(row, orders.get(row.order_id), known)
+        each = _match(row, orders.get(row.order_id), known, asked)
         if each.line is None:
             judged[each.subject] = each
         else:
@@ -94,22 +96,28 @@ def judge_devices(
     return judged
 
 
-def unknown_order(order_id: int, order_of_line: int | None) -> Decision:
+def unknown_order(order_id: int, order_of_line: int | None, asked: Asked | None) -> Decision:
     """Refuse a row whose order is not known.
 
     :param order_of_line: the order that has a line with this id.
+    :param asked: how often Back Market was asked for it in vain.
     """
     if order_of_line is not None:
         return refuse(
             f"waits: {order_id} is the id of a line of order {order_of_line}: put {order_of_line} into order_id"
         )
+    if asked is not None and asked.is_given_up:
+        return refuse(str(asked))
     return refuse("waits: this order is not known here and not on Back Market; check the order id")
 
 
-def _match(row: Device, order: OrderFacts | None, order_of_line: Mapping[int, int]) -> JudgedDevice:
+def _match(
+    row: Device, order: OrderFacts | None, order_of_line: Mapping[int, int], asked: Mapping[int, Asked]
+) -> JudgedDevice:
     subject = str(row.orderline_id or f"{row.order_id}/{row.sku or ''}")
     if order is None:
-        return JudgedDevice(subject, row.order_id, unknown_order(row.order_id, order_of_line.get(row.order_id)))
+        decision = unknown_order(row.order_id, order_of_line.get(row.order_id), asked.get(row.order_id))
+        return JudgedDevice(subject, row.order_id, decision)
     try:
         line = line_of(row, order)
     except IdentifierError as error:

@@ -55,12 +55,14 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
         from backmarket.settings import ImeiSettings, neighbour
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
+        from backmarket.warehouse.orders_not_found import asked_orders
         from backmarket.warehouse.orders_out import order_facts, orders_of_lines, shipments, shipper_aliases
 
         now = datetime.now(UTC)
         rows = shipments(connection, self.account)
         orders = order_facts(connection, self.account, rows)
         order_of_line = orders_of_lines(connection, self.account, rows.keys() - orders.keys())
+        asked = asked_orders(connection, self.account)
         imei_settings = neighbour(ImeiSettings)
         judged = self._judged_devices(connection, imei_settings or ImeiSettings(), rows, now=now)
         imeis = _imeis(judged)
@@ -71,7 +73,7 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
         for order_id, of_order in rows.items():
             order, device = orders.get(order_id), carried.get(order_id)
             if order is None:
-                decision = unknown_order(order_id, order_of_line.get(order_id))
+                decision = unknown_order(order_id, order_of_line.get(order_id), asked.get(order_id))
             else:
                 decision = judge_shipments(of_order, order, imeis=imeis.get(order_id, ()), now=now)
                 if decision.verdict == "send" and settings.require_imei:
