@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from backmarket.rules.identifiers import IdentifierError, Identifiers, identifiers_of, judge_device, line_of
 from backmarket.rules.order_facts import Decision, refuse
-from backmarket.warehouse.orders_out import devices, lines_by_imei, order_facts
+from backmarket.warehouse.orders_out import lines_by_imei, order_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from backmarket.rules.identifiers import Device
     from backmarket.rules.order_facts import LineFacts, OrderFacts
     from backmarket.warehouse.connection import Connection
@@ -33,12 +35,14 @@ class JudgedDevice:
     identifiers: Identifiers | None = None
 
 
-def judge_devices(connection: Connection, account: str, *, ships_with_order: bool) -> dict[str, JudgedDevice]:
-    """Judge all device rows that may matter, by subject.
+def judge_devices(
+    connection: Connection, account: str, rows: Sequence[Device], *, ships_with_order: bool
+) -> dict[str, JudgedDevice]:
+    """Judge device rows, by subject.
 
+    :param rows: all that may matter.
     :param ships_with_order: whether an order of a single unit waits for its shipment to carry the identifier.
     """
-    rows = devices(connection, account)
     orders = order_facts(connection, account, {row.order_id for row in rows})
     judged: dict[str, JudgedDevice] = {}
     matched: dict[str, list[JudgedDevice]] = defaultdict(list)

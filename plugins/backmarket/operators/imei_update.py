@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from backmarket.operators.order_changes import BackMarketOrderChangesOperator
+from backmarket.operators.order_changes import BackMarketOrderChangesOperator, Plan
 from backmarket.rules.identifiers import GOES_WITH_SHIPMENT, Identifiers, judge_identifiers, still_missing
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backmarket.rules.order_facts import Decision, OrderFacts
     from backmarket.settings import ShippingSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import PlannedChange, RecordedChange
+    from backmarket.warehouse.ledger import RecordedChange
 
 # Back Market never changes its mind about an identifier.
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -43,16 +43,19 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ShippingSetti
         """Return what is done to an order."""
         return Registration()
 
-    def plan_changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
-        """Return what is to be registered, and which rows wait or are refused."""
+    def plan_changes(self, connection: Connection, settings: ShippingSettings) -> Plan:
+        """Decide what is to be registered, and which rows wait or are refused."""
         from backmarket.operators.device_planning import judge_devices
         from backmarket.operators.order_writing import refused_already
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
+        from backmarket.warehouse.orders_out import devices
 
         refused = refused_lately(connection, self.account, "imei", since=EVER)
+        feed = devices(connection, self.account)
+        judged = judge_devices(connection, self.account, feed.rows, ships_with_order=settings.tracking_upload)
         changes, with_shipment = [], 0
-        for each in judge_devices(connection, self.account, ships_with_order=settings.tracking_upload).values():
+        for each in judged.values():
             payload = _payload(each)
             if each.decision.verdict == "done" or refused_already(refused, each.subject, payload):
                 continue
@@ -66,7 +69,7 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ShippingSetti
                 changes.append(PlannedChange(each.subject, payload, status="refused", reason=each.decision.reason))
         if with_shipment:
             self.log.info("%d identifiers go out with their orders' shipments.", with_shipment)
-        return changes
+        return Plan(changes, [feed])
 
 
 class Registration:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from backmarket.operators.order_changes import BackMarketOrderChangesOperator
+from backmarket.operators.order_changes import BackMarketOrderChangesOperator, Plan
 from backmarket.rules.carriers import OTHER, find_carrier
 from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing
-from backmarket.rules.order_facts import ACCEPTED, Decision, wait
+from backmarket.rules.order_facts import ACCEPTED, Decision, refuse, wait
 from backmarket.rules.shipping import judge_shipments, judge_tracking, sendable_url
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.order_facts import OrderFacts
     from backmarket.rules.shipping import Shipment
     from backmarket.settings import ShippingSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import PlannedChange, RecordedChange
+    from backmarket.warehouse.ledger import RecordedChange
+    from backmarket.warehouse.seller_rows import LeftOut
 
 SHIP = 3
 SAME_REFUSAL_AGAIN = timedelta(hours=1)
@@ -46,23 +48,27 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["ShippingS
         """Return what is done to an order."""
         return Shipping(identifiers_required=settings.require_imei)
 
-    def plan_changes(self, connection: Connection, settings: ShippingSettings) -> list[PlannedChange]:
-        """Return what is to be shipped, and which rows wait or are refused."""
+    def plan_changes(self, connection: Connection, settings: ShippingSettings) -> Plan:
+        """Decide what is to be shipped, and which rows wait or are refused."""
         from backmarket.operators.order_writing import refused_already
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
         from backmarket.warehouse.orders_out import order_facts, shipments, shipper_aliases
 
         now = datetime.now(UTC)
-        rows = shipments(connection, self.account)
+        feed, named = shipments(connection, self.account), shipper_aliases(connection, self.account)
+        aliases = dict(named.rows)
+        in_doubt = _orders_in_doubt(feed.left_out)
+        rows: dict[int, list[Shipment]] = {order_id: [] for order_id in in_doubt}
+        for row in feed.rows:
+            rows.setdefault(row.order_id, []).append(row)
         orders = order_facts(connection, self.account, rows)
         carried = self._carried(connection) if settings.imei_update else {}
-        aliases = shipper_aliases(connection, self.account)
         refused = refused_lately(connection, self.account, "tracking", since=now - SAME_REFUSAL_AGAIN)
         changes = []
         for order_id, of_order in rows.items():
             order = orders.get(order_id)
-            decision = judge_shipments(of_order, order, now=now)
+            decision = in_doubt.get(order_id) or judge_shipments(of_order, order, now=now)
             if decision.verdict == "send" and order and settings.require_imei:
                 decision = _judge_phones(order, settings, carried.get(order_id))
             if decision.verdict == "send":
@@ -75,15 +81,17 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["ShippingS
                 changes.append(
                     PlannedChange(str(order_id), {"order_id": order_id}, status="refused", reason=decision.reason)
                 )
-        return changes
+        return Plan(changes, [feed, named])
 
     def _carried(self, connection: Connection) -> dict[int, Identifiers]:
         """Return what travels with the shipment, by order: only an order of a single unit may carry it."""
         from backmarket.operators.device_planning import judge_devices
+        from backmarket.warehouse.orders_out import devices
 
+        rows = devices(connection, self.account).rows
         return {
             each.order_id: each.identifiers
-            for each in judge_devices(connection, self.account, ships_with_order=False).values()
+            for each in judge_devices(connection, self.account, rows, ships_with_order=False).values()
             if each.decision.verdict == "send"
             and each.order
             and each.order.is_single_unit
@@ -163,6 +171,17 @@ class Shipping:
             refusal = f"shipped without its identifier, which Back Market refused: {error.api_message}"
             return "; ".join(filter(None, (remark, refusal)))
         return remark
+
+
+def _orders_in_doubt(left_out: Iterable[LeftOut]) -> dict[int, Decision]:
+    """Keep back, for its reason, each order with a row that cannot be read: what it says cannot be taken back."""
+    from backmarket.warehouse.seller_rows import UnreadableError, id_number
+
+    found = {}
+    for each in left_out:
+        with suppress(UnreadableError):
+            found[id_number("order_id", each.document["order_id"] or "")] = refuse(each.reason)
+    return found
 
 
 def _judge_phones(order: OrderFacts, settings: ShippingSettings, carried: Identifiers | None) -> Decision:
