@@ -48,12 +48,12 @@ def test_whole_numbers_written_plainly_are_read(text: str, number: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "7,5", "7.5", "12 pcs", "1e3", "7.48E+07", "+7", "n/a", "NaN", "1_000", "1 000", "٧", "0x7", "2147483648",
-     "9" * 5000, "7.", ".0", "--7", "true"],
+    ["", " ", "7,5", "7.5", "12 pcs", "1e3", "7.48E+07", "+7", "n/a", "NaN", "1_000", "1 000", "\u0667", "0x7",
+     "2147483648", "9" * 5000, "7.", ".0", "--7", "true"],
 )  # fmt: skip
 def test_any_other_text_is_no_whole_number(text: str) -> None:
     """Nothing is guessed, and no number is taken that the database could not hold."""
-    with pytest.raises(UnreadableError, match="quantity .*: a whole number is needed"):
+    with pytest.raises(UnreadableError, match=r"quantity .*: a whole number is needed"):
         whole_number("quantity", text)
 
 
@@ -70,11 +70,11 @@ def test_numbers_of_orders_are_read(text: str, number: int) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "BM-50000002", "50000002.5", "5,0000002", "1234567890123456.0", "9" * 19, "-5", "+5", "0", "05", "5e7", "n/a",
-     "50000002 / 1", "５"],
+     "50000002 / 1", "\uff15"],
 )  # fmt: skip
 def test_any_other_text_is_no_number_of_an_order(text: str) -> None:
     """Above all nothing in front of the digits, and nothing that a spreadsheet may have rounded."""
-    with pytest.raises(UnreadableError, match="order_id is .*: Back Market's number is needed, digits only"):
+    with pytest.raises(UnreadableError, match=r"order_id is .*: Back Market's number is needed, digits only"):
         id_number("order_id", text)
 
 
@@ -86,12 +86,12 @@ def test_amounts_written_plainly_are_exact(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "n/a", "12,50", "1e5", "1.000,00", "1,000.00", "199.90 €", "EUR 5", ".5", "5.", "+5", "1234567890123", "٥",
-     "nan", "inf", "9" * 400, "0." + "1" * 21],
+    ["", "n/a", "12,50", "1e5", "1.000,00", "1,000.00", "199.90 €", "EUR 5", ".5", "5.", "+5", "1234567890123",
+     "\u0665", "nan", "inf", "9" * 400, "0." + "1" * 21],
 )  # fmt: skip
 def test_any_other_text_is_no_amount(text: str) -> None:
     """Never a guess about commas, and nothing so long that decimal arithmetic would fail on it."""
-    with pytest.raises(UnreadableError, match="price .*: a plain number such as 199.90 is needed"):
+    with pytest.raises(UnreadableError, match=r"price .*: a plain number such as 199\.90 is needed"):
         amount("price", text)
 
 
@@ -122,13 +122,13 @@ def test_times_in_iso_form_are_read(text: str, at: datetime) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "n/a", "0000-00-00", "0000-00-00 00:00:00", "02.03.2026", "03/02/2026", "2026-02-30", "45993", "1772452800",
-     "infinity", "2026-03-02 12:00:00 UTC", "2026-03-02x12:00:00", "2026-W10-1", "2026-03-02T25:00", "now", "today",
-     "9999-12-31T23:59:59-05:00", "2026-03-02T12:00+99:00"],
+    ["", " ", "n/a", "0000-00-00", "0000-00-00 00:00:00", "02.03.2026", "03/02/2026", "2026-02-30", "45993",
+     "1772452800", "infinity", "2026-03-02 12:00:00 UTC", "2026-03-02x12:00:00", "2026-W10-1", "2026-03-02T25:00",
+     "now", "today", "9999-12-31T23:59:59-05:00", "2026-03-02T12:00+99:00"],
 )  # fmt: skip
 def test_any_other_text_is_no_time(text: str) -> None:
     """Nor a date that is none, nor one that no calendar reaches."""
-    with pytest.raises(UnreadableError, match="counted_at is .*: a time such as 2026-03-02T16:00:00Z is needed"):
+    with pytest.raises(UnreadableError, match=r"counted_at is .*: a time such as 2026-03-02T16:00:00Z is needed"):
         moment("counted_at", text)
 
 
