@@ -26,6 +26,7 @@ class BackMarketRetryPolicy(RetryPolicy):
         from backmarket.hooks.backmarket import ConnectionFormError
         from backmarket.settings import VariableError
         from backmarket.warehouse.accounts import AccountMixUpError
+        from backmarket.warehouse.seller_rows import FeedUnusableError
 
         needs_a_person = (
             errors.AuthenticationError,
@@ -36,6 +37,7 @@ class BackMarketRetryPolicy(RetryPolicy):
             ConnectionFormError,
             VariableError,
             AccountMixUpError,
+            FeedUnusableError,
         )
         if isinstance(exception, needs_a_person):
             return RetryDecision.fail(f"{type(exception).__name__}: waiting does not help, a person has to act")

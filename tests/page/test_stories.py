@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.warehouse.ledger import Ledger, PlannedChange
+from backmarket.warehouse.seller_rows import LeftOut, keep_left_out
 from tests.page.given import add_orders, add_settlement_lines
 
 if TYPE_CHECKING:
@@ -123,6 +124,61 @@ def test_a_sku_tells_its_story(signed_in: SignIn, warehouse: psycopg.Connection[
     assert 'href="/backmarket/orders/7"' in story
     assert "39 units" in plain
     assert "41 on the shelf" in " ".join(re.sub(r"<[^>]*>", " ", viewer.get("/backmarket/skus/sku-7").text).split())
+
+
+def _as_texts(warehouse: psycopg.Connection[Any], table: str, query: str) -> None:
+    warehouse.execute(f"drop table seller.{table}".encode())
+    warehouse.execute(f"create view seller.{table} as {query}".encode())
+
+
+def test_an_order_tells_its_story_whatever_the_sellers_views_hold(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any]
+) -> None:
+    """The parcel with a time that can be read is told, the row without one by its reason; the desk is there."""
+    add_orders(warehouse, 50)
+    _as_texts(
+        warehouse,
+        "shipments",
+        """select 'default' as account, id as order_id, number as tracking_number, null::text as tracking_url,
+            'dhl' as shipper, at as shipped_at
+        from (values (' 50.0', 'T-1', '2026-03-02 12:00:00'), ('50', 'T-2', 'yesterday'), ('BM-50', 'T-3', ''),
+            ('', 'T-4', null)) as given (id, number, at)""",
+    )
+    keep_left_out(warehouse, "default", "seller.shipments", [LeftOut("50", "shipped_at is 'yesterday': no", {})])
+    viewer = signed_in("viewer")
+    story = viewer.get("/backmarket/orders/50")
+    assert story.status_code == 200
+    assert "T-1" in story.text
+    assert "seller.shipments · shipped_at is &#39;yesterday&#39;: no" in story.text
+    assert "T-2" not in story.text
+    desk = viewer.get("/backmarket/")
+    assert desk.status_code == 200
+    assert "shipped_at is &#39;yesterday&#39;: no" in desk.text
+
+
+def test_a_sku_tells_its_story_whatever_the_sellers_views_hold(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any]
+) -> None:
+    """The newest count that can be read, or what is wrong with the row; prices as the seller wrote them."""
+    given = "(values ('A', '41', '2026-03-02'), ('A', '42', '2026-03-03'), ('A', '9', 'n/a'), ('B', '5 pcs', ''))"
+    _as_texts(
+        warehouse,
+        "stock",
+        f"""select 'default' as account, sku, quantity, counted_at, null::text as safety_qty, null::text as max_qty
+        from {given} as given (sku, quantity, counted_at)""",
+    )
+    _as_texts(
+        warehouse,
+        "prices",
+        """select 'default' as account, 'A' as sku, 'fr-fr' as market, 'n/a' as price, 'EUR' as currency,
+            '150' as min_price""",
+    )
+    viewer = signed_in("viewer")
+    plain = " ".join(re.sub(r"<[^>]*>", " ", viewer.get("/backmarket/skus/A").text).split())
+    assert "Counted 42" in plain
+    assert "n/a EUR 150" in plain
+    broken = viewer.get("/backmarket/skus/B").text
+    assert "the row of seller.stock cannot be used: quantity is &#39;5 pcs&#39;: a whole number is needed" in broken
 
 
 @pytest.mark.parametrize("wanted", ["999999999999999999999999999", "-1", "1e3", "abc", "%00"])

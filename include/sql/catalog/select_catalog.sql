@@ -1,8 +1,9 @@
--- What the seller wants to be on sale; a row of a view without a SKU can be neither sent nor spoken of.
+-- What the seller wants to be on sale, as texts: each row is judged by itself.
 -- :account
 select
-    sku, ean, product_id, quantity, price, currency, market, grade, warranty_delay, comment,
-    category_id, title, description, brand, price_new, weight, images, attributes
+    sku::text, ean::text, product_id::text, quantity::text, price::text, currency::text, market::text, grade::text,
+    warranty_delay::text, comment::text, category_id::text, title::text, description::text, brand::text,
+    price_new::text, weight::text, images::text, attributes::text
 from seller.catalog
-where account = %(account)s and sku is not null
-order by sku
+where account::text = %(account)s
+order by sku::text

@@ -1,3 +1,3 @@
 -- The seller's own names of carriers.
 -- :account
-select alias, shipper from seller.shipper_aliases where account = %(account)s order by alias
+select alias::text, shipper::text from seller.shipper_aliases where account::text = %(account)s order by alias::text

@@ -1,12 +1,12 @@
--- The counts of some SKUs (in lower case).
+-- The counts of some SKUs (in lower case), as texts: each row is judged by itself.
 -- :account, :skus
 select
-    sku,
-    quantity,
-    counted_at::timestamptz,
-    safety_qty,
-    max_qty,
+    stock.sku::text,
+    stock.quantity::text,
+    stock.counted_at::text,
+    stock.safety_qty::text,
+    stock.max_qty::text,
     -- Through JSON, as a view need not have this column.
-    (to_jsonb(stock) ->> 'orders_known_until')::timestamptz as orders_known_until
+    to_jsonb(stock) ->> 'orders_known_until'
 from seller.stock as stock
-where account = %(account)s and lower(sku) = any(%(skus)s)
+where stock.account::text = %(account)s and lower(stock.sku::text) = any(%(skus)s)

@@ -1,7 +1,11 @@
--- Documents that came in and could not be understood.
+-- Documents that came in, and rows of the seller, that could not be understood.
 -- :account, :kinds, :since, :most
 select
-    case when entity = 'order' and key ~ '^\d+$' then 'order' else '' end as story,
+    case
+        when entity in ('order', 'seller.shipments', 'seller.devices') and key ~ '^\d+$' then 'order'
+        when entity = 'seller.stock' and key <> 'unnamed' then 'sku'
+        else ''
+    end as story,
     key as subject,
     concat(entity, ' · ', reason) as detail,
     first_seen_at as since,

@@ -12,10 +12,12 @@ with shown as (
 ),
 
 wanted as (
-    select distinct on (market) market, price, currency, min_price
+    -- As texts, shown as the seller wrote them.
+    select distinct on (market::text)
+        market::text as market, price::text as price, currency::text as currency, min_price::text as min_price
     from seller.prices
-    where account = %(account)s and sku = any(%(skus)s)
-    order by market
+    where account::text = %(account)s and sku::text = any(%(skus)s)
+    order by market::text
 )
 
 select

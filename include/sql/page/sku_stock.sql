@@ -1,7 +1,12 @@
--- What the seller's own systems say of a SKU.
+-- What the seller's own systems say of a SKU, as texts: each row is judged by itself.
 -- :account, :skus
-select quantity, counted_at, safety_qty, max_qty
-from seller.stock
-where account = %(account)s and sku = any(%(skus)s)
-order by counted_at desc
-limit 1
+select
+    stock.sku::text as sku,
+    stock.quantity::text as quantity,
+    stock.counted_at::text as counted_at,
+    stock.safety_qty::text as safety_qty,
+    stock.max_qty::text as max_qty,
+    -- Through JSON, as a view need not have this column.
+    to_jsonb(stock) ->> 'orders_known_until' as orders_known_until
+from seller.stock as stock
+where stock.account::text = %(account)s and stock.sku::text = any(%(skus)s)

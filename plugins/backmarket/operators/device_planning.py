@@ -22,7 +22,7 @@ from backmarket.warehouse.orders_not_found import asked_orders
 from backmarket.warehouse.orders_out import device_lines, order_facts, orders_of_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from backmarket.rules.identifiers import Device
@@ -75,10 +75,12 @@ class _Uses:
 
 
 def judge_devices(
-    connection: Connection, account: str, rows: Iterable[Device], circumstances: Circumstances
+    connection: Connection, account: str, rows: Sequence[Device], circumstances: Circumstances
 ) -> dict[str, JudgedDevice]:
-    """Judge all device rows that may matter, by subject."""
-    rows = list(rows)
+    """Judge device rows, by subject.
+
+    :param rows: all that may matter.
+    """
     orders = order_facts(connection, account, {row.order_id for row in rows})
     named = {row.order_id for row in rows} | {row.orderline_id for row in rows if row.orderline_id is not None}
     known, asked = orders_of_lines(connection, account, named), asked_orders(connection, account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from backmarket.operators.order_changes import BackMarketOrderChangesOperator
+from backmarket.operators.order_changes import BackMarketOrderChangesOperator, Plan
 from backmarket.rules.identifiers import (
     GOES_WITH_SHIPMENT,
     Identifiers,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from backmarket.rules.order_facts import Decision, OrderFacts
     from backmarket.settings import ImeiSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import PlannedChange, PlannedStatus, RecordedChange
+    from backmarket.warehouse.ledger import PlannedStatus, RecordedChange
 
 # Back Market never changes its mind about an identifier.
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -49,25 +49,26 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ImeiSettings"
         """Return what is done to an order."""
         return Registration()
 
-    def plan_changes(self, connection: Connection, settings: ImeiSettings) -> list[PlannedChange]:
-        """Return what is to be registered, and which rows wait or are refused."""
+    def plan_changes(self, connection: Connection, settings: ImeiSettings) -> Plan:
+        """Decide what is to be registered, and which rows wait or are refused."""
         from backmarket.operators.device_planning import Circumstances, judge_devices
         from backmarket.operators.order_writing import refused_already
         from backmarket.settings import is_neighbour_on
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
-        from backmarket.warehouse.orders_out import devices, shipments
+        from backmarket.warehouse.orders_out import devices, parcels_by_order
 
         circumstances = Circumstances(
             now=datetime.now(UTC),
             ships_with_order=is_neighbour_on("tracking_upload"),
             resale_after=timedelta(days=settings.device_resale_days),
-            parcels=shipments(connection, self.account),
+            parcels=parcels_by_order(connection, self.account),
         )
         refused = refused_lately(connection, self.account, "imei", since=EVER)
+        feed = devices(connection, self.account)
+        judged = judge_devices(connection, self.account, feed.rows, circumstances)
         changes, with_shipment = [], 0
-        rows = devices(connection, self.account)
-        for each in judge_devices(connection, self.account, rows, circumstances).values():
+        for each in judged.values():
             payload = _payload(each)
             if each.decision.verdict == "done" or refused_already(refused, each.subject, payload):
                 continue
@@ -82,7 +83,7 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ImeiSettings"
                 changes.append(PlannedChange(each.subject, payload, status="refused", reason=each.decision.reason))
         if with_shipment:
             self.log.info("%d identifiers go out with their orders' shipments.", with_shipment)
-        return changes
+        return Plan(changes, [feed])
 
 
 class Registration:

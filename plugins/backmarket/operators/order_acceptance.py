@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from backmarket.operators.order_changes import BackMarketOrderChangesOperator
+from backmarket.operators.order_changes import BackMarketOrderChangesOperator, Plan
 from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
 from backmarket.rules.order_facts import SEND
 
@@ -43,8 +43,8 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator["Acceptan
         """Return what is done to an order."""
         return Acceptance()
 
-    def plan_changes(self, connection: Connection, settings: AcceptanceSettings) -> list[PlannedChange]:
-        """Return what is to be accepted, and what is not, reported with its ship-by time."""
+    def plan_changes(self, connection: Connection, settings: AcceptanceSettings) -> Plan:
+        """Decide what is to be accepted, and what is not, reported with its ship-by time."""
         from backmarket.operators.order_writing import refused_already
         from backmarket.warehouse.inventory import refused_lately
         from backmarket.warehouse.ledger import PlannedChange
@@ -53,7 +53,7 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator["Acceptan
         now = datetime.now(UTC)
         queue = requests(paid_orders(connection, self.account))
         refused = refused_lately(connection, self.account, "accept", since=now - SAME_REFUSAL_AGAIN)
-        changes = []
+        changes: list[PlannedChange] = []
         for request, decision in zip(queue, self._decisions(connection, settings, queue, now), strict=True):
             if decision.verdict != "send":
                 self._report(request, decision)
@@ -65,7 +65,7 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator["Acceptan
                     self.log.warning("Line %s: Back Market refused it less than an hour ago; later again.", subject)
                 else:
                     changes.append(PlannedChange(subject, payload, status="dry_run" if settings.dry_run else "planned"))
-        return changes
+        return Plan(changes)
 
     def _decisions(
         self, connection: Connection, settings: AcceptanceSettings, queue: list[Request], now: datetime

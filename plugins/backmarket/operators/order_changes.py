@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from backmarket.operators.base import BackMarketOperator
 from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
     from backmarket.operators.order_writing import OrderAction
     from backmarket.settings import SendingSettings
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.ledger import Kind, PlannedChange
+    from backmarket.warehouse.seller_rows import SellerRows
 
 S = TypeVar("S", bound="SendingSettings")
+
+
+class Plan(NamedTuple):
+    """What one kind of changes comes to.
+
+    :param changes: what is wanted now, and what is refused, with its reason.
+    :param feeds: the seller's tables that this task names bad rows of; the first is what the changes come from.
+    """
+
+    changes: list[PlannedChange]
+    feeds: Sequence[SellerRows[Any]] = ()
 
 
 class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
     """Makes one kind of change of orders.
 
+    Rows of the seller's tables that cannot be read are left out and named; the others go.
+
     :raises ChangesWaitingError: where some could not be sent now; the others are.
+    :raises FeedUnusableError: where the seller's table has no row that can be read.
     """
 
     kind: ClassVar[Kind]
@@ -37,16 +55,19 @@ class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
         """Return what is done to an order."""
 
     @abstractmethod
-    def plan_changes(self, connection: Connection, settings: S) -> list[PlannedChange]:
-        """Return what is wanted now, and what is refused, with its reason."""
+    def plan_changes(self, connection: Connection, settings: S) -> Plan:
+        """Decide what is wanted now."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many changes were wanted, confirmed, refused and so on, and the subjects of those held back."""
+        """Return how many changes were wanted, confirmed, refused and so on, the subjects of those held back, and how
+        many rows were left out.
+        """
         from backmarket.operators.order_writing import OrderWriting
         from backmarket.warehouse import sql
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.ledger import Ledger
         from backmarket.warehouse.orders import OrderStaging
+        from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
 
         settings = self.load_settings()
         with connect(self.warehouse_conn_id) as connection, self.hook as client:
@@ -57,10 +78,15 @@ class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
                 client, ledger, staging, self.action(settings), self.log, in_flight=wait_of("in_flight_seconds")
             )
             writing.settle_unsettled()
-            changes = self.plan_changes(connection, settings)
+            changes, feeds = self.plan_changes(connection, settings)
+            named: Counter[str] = Counter()
+            for feed in feeds:
+                named.update(name_left_out(connection, self.account, feed))
             ledger.plan(changes, run_id=context["run_id"])
             writing.send_planned()
-        held = [change.subject for change in changes if change.status == "refused"]
-        wanted = len(changes) - len(held)
-        self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, self.kind, dict(writing.counts), len(held))
-        return {"wanted": wanted, **writing.counts, "held": held}
+            held = [change.subject for change in changes if change.status == "refused"]
+            wanted = len(changes) - len(held)
+            self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, self.kind, dict(writing.counts), len(held))
+            for feed in feeds[:1]:
+                fail_if_unusable(connection, self.account, feed)
+        return {"wanted": wanted, **writing.counts, "held": held, **named}

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.rules.prices import OfferRow, WantedPrice, decide_price
 from backmarket.warehouse import inventory, sql
 from backmarket.warehouse.inventory import Finding
 from backmarket.warehouse.ledger import Ledger, PlannedChange
+from backmarket.warehouse.seller_rows import PRICES, LeftOut, SellerRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
     from datetime import datetime
+    from decimal import Decimal
 
     from backmarket.settings import PriceSettings
     from backmarket.warehouse.connection import Connection
@@ -21,6 +25,33 @@ if TYPE_CHECKING:
 SAME_REFUSAL_AGAIN = timedelta(days=1)
 # What a market showed longer ago says nothing: as where it could not be read by this run.
 FRESH = timedelta(minutes=30)
+
+
+class PricePlan(NamedTuple):
+    """What a plan found.
+
+    :param counts: prices looked at, and how many are sent, refused, unchanged and asked.
+    :param feed: the rows of ``seller.prices`` that these markets may be meant by.
+    """
+
+    counts: dict[str, int]
+    feed: SellerRows[WantedPrice]
+
+
+class _Row(NamedTuple):
+    """A row of ``seller.prices`` whose SKU the market shows.
+
+    :param wanted: the row, or why it cannot be used.
+    :param offer: what the market shows, and what was sent last.
+    """
+
+    sku: str
+    market: str
+    wanted: WantedPrice | LeftOut
+    offer: dict[str, Any]
+
+
+_Decisions = dict[tuple[str, str, "Decimal", "Decimal"], str]
 
 
 def plan_prices(
@@ -31,49 +62,72 @@ def plan_prices(
     markets: list[str],
     now: datetime,
     run_id: str,
-) -> dict[str, int]:
+) -> PricePlan:
     """Plan the prices of these markets from what is stored, and record them.
 
-    A large move waits for a person; what a person decided about exactly this move, old price and new, holds. A price
-    whose offer was not read within the last half hour is left alone.
-
-    :return: prices looked at, and how many are sent, refused, unchanged and asked.
+    A large move waits for a person; what a person decided about exactly this move, old price and new, holds. A row
+    that cannot be read is refused for its reason. A price whose offer was not read within the last half hour is left
+    alone.
     """
     refused = inventory.refused_lately(connection, account, "price", since=now - SAME_REFUSAL_AGAIN)
     counts: Counter[str] = Counter({"prices": 0, "send": 0, "ask": 0, "refuse": 0, "unchanged": 0})
     changes, findings = [], []
-    found = connection.execute(sql.statement("prices/select_prices"), {"account": account, "markets": markets})
-    rows = list(_named(found))
+    feed, rows = _read(connection, account, markets)
+    decisions = _decisions(connection, account, markets)
     ambiguous = _refusals_of_twins(rows)
     for row in rows:
         counts["prices"] += 1
-        if (row["sku"].lower(), row["market"]) in ambiguous:
+        if (row.sku.lower(), row.market) in ambiguous:
             counts["refuse"] += 1
             continue
-        if now - row["read_at"] > FRESH:
+        if now - row.offer["read_at"] > FRESH:
             counts["not_read"] += 1
             continue
-        verdict, change = _decide(row, settings, refused)
+        verdict, change = _decide(row, settings, refused, decisions)
         counts[verdict] += 1
         if change is not None:
             changes.append(change)
-        if _changed_outside(row):
-            detail = f"shows {row['shown']}, {row['last_sent']} was sent: changed in the Back Office, by BackPricer or "
-            findings.append(
-                Finding("price_changed_outside", row["sku"], f"{detail}by another integration", row["market"])
-            )
+        if _changed_outside(row.offer):
+            shown, last_sent = row.offer["shown"], row.offer["last_sent"]
+            detail = f"shows {shown}, {last_sent} was sent: changed in the Back Office, by BackPricer or "
+            findings.append(Finding("price_changed_outside", row.sku, f"{detail}by another integration", row.market))
     with connection.transaction():
         Ledger(connection, account, "price").plan([*changes, *ambiguous.values()], run_id=run_id)
         inventory.record_findings(connection, account, findings)
-    return {**counts, "price_changed_outside": len(findings)}
+    return PricePlan({**counts, "price_changed_outside": len(findings)}, feed)
 
 
-def _refusals_of_twins(rows: list[dict[str, Any]]) -> dict[tuple[str, str], PlannedChange]:
+def _read(connection: Connection, account: str, markets: list[str]) -> tuple[SellerRows[WantedPrice], list[_Row]]:
+    """Return the seller's prices, and those of them whose SKU the market shows."""
+    usable: list[WantedPrice] = []
+    left_out: list[LeftOut] = []
+    rows = []
+    parameters = {"account": account, "markets": markets}
+    found = _named(connection.execute(sql.statement("prices/select_prices"), parameters))
+    for _, offers in groupby(found, key=itemgetter("position")):
+        offer = next(offers)
+        wanted = PRICES.judge({name: offer[name] for name in PRICES.columns})
+        if isinstance(wanted, LeftOut):
+            left_out.append(wanted)
+        else:
+            usable.append(wanted)
+        rows += [_Row(each["sku"], each["market"], wanted, each) for each in chain([offer], offers) if each["id"]]
+    return SellerRows(PRICES.table, "sku", usable, left_out), rows
+
+
+def _decisions(connection: Connection, account: str, markets: list[str]) -> _Decisions:
+    """Return what people decided: by SKU and market, old price and new."""
+    parameters = {"account": account, "markets": markets}
+    rows = connection.execute(sql.statement("prices/select_decisions"), parameters)
+    return {(sku, market, old, new): status for sku, market, old, new, status in rows}
+
+
+def _refusals_of_twins(rows: list[_Row]) -> dict[tuple[str, str], PlannedChange]:
     """Refuse, once each, SKUs with several prices for a market, or several listings: they would take turns.
 
     :return: by SKU in lower case, as Back Market takes it, and market.
     """
-    pairs = Counter((row["sku"].lower(), row["market"]) for row in rows)
+    pairs = Counter((row.sku.lower(), row.market) for row in rows)
     return {
         (sku, market): PlannedChange(
             sku,
@@ -88,30 +142,33 @@ def _refusals_of_twins(rows: list[dict[str, Any]]) -> dict[tuple[str, str], Plan
 
 
 def _decide(
-    row: dict[str, Any], settings: PriceSettings, refused: dict[tuple[str, str], Any]
+    row: _Row, settings: PriceSettings, refused: dict[tuple[str, str], Any], decisions: _Decisions
 ) -> tuple[str, PlannedChange | None]:
     from backmarket.api.markets import MARKETS
 
-    sku, market = row["sku"], row["market"]
-    wanted = WantedPrice(sku, market, row["price"], row["currency"], row["min_price"])
+    sku, market, wanted, offer = row
     rules = MARKETS[market]
+    if isinstance(wanted, LeftOut):
+        unknown = {"id": str(offer["id"]), "price": None, "currency": rules.currency}
+        return "refuse", PlannedChange(sku, unknown, market, "refused", wanted.reason)
     decision = decide_price(
         wanted,
-        OfferRow(row["shown"], row["max_price"], max_price_unreadable=row["max_price_unreadable"]),
+        OfferRow(offer["shown"], offer["max_price"], max_price_unreadable=offer["max_price_unreadable"]),
         currency=rules.currency,
         decimals=rules.decimals,
         change_limit_pct=settings.price_change_limit_pct,
     )
-    payload = {"id": str(row["id"]), "price": decision.price and str(decision.price), "currency": rules.currency}
+    decided = decisions.get((sku, market, offer["shown"], decision.price)) if decision.price else None
+    payload = {"id": str(offer["id"]), "price": decision.price and str(decision.price), "currency": rules.currency}
     verdict = decision.verdict
     reason: str | None = decision.reason or None
-    if verdict == "ask" and row["decision"] == "approved":
+    if verdict == "ask" and decided == "approved":
         verdict, reason = "send", None
-    elif verdict == "ask" and row["decision"] in {"refused", "expired"}:
-        how = "a person refused it" if row["decision"] == "refused" else "nobody approved it in time"
+    elif verdict == "ask" and decided in {"refused", "expired"}:
+        how = "a person refused it" if decided == "refused" else "nobody approved it in time"
         verdict, reason = "refuse", f"{decision.reason}: {how}"
     elif verdict == "ask":
-        payload["old_price"] = str(row["shown"])
+        payload["old_price"] = str(offer["shown"])
     if verdict == "send" and refused.get((sku, market)) == payload:
         return "refuse", None
     if verdict == "unchanged":
@@ -122,13 +179,15 @@ def _decide(
     return verdict, PlannedChange(sku, payload, market, status, reason)  # type: ignore[arg-type]
 
 
-def _changed_outside(row: dict[str, Any]) -> bool:
+def _changed_outside(offer: dict[str, Any]) -> bool:
     """Tell whether a market shows another price than was last confirmed here, by a later reading."""
     return bool(
-        row["last_sent"] is not None and row["shown"] != row["last_sent"] and row["read_at"] > row["last_sent_at"]
+        offer["last_sent"] is not None
+        and offer["shown"] != offer["last_sent"]
+        and offer["read_at"] > offer["last_sent_at"]
     )
 
 
-def _named(cursor: Any) -> Iterable[dict[str, Any]]:
+def _named(cursor: Any) -> Iterator[dict[str, Any]]:
     names = [column.name for column in cursor.description]
     return (dict(zip(names, row, strict=True)) for row in cursor)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.device_planning import Circumstances, judge_devices, unknown_order
-from backmarket.operators.order_changes import BackMarketOrderChangesOperator
+from backmarket.operators.order_changes import BackMarketOrderChangesOperator, Plan
 from backmarket.rules.carriers import OTHER, find_carrier
 from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing, told_earlier_orders
-from backmarket.rules.order_facts import ACCEPTED, Decision, wait
+from backmarket.rules.order_facts import ACCEPTED, Decision, refuse, wait
 from backmarket.rules.shipping import judge_shipments, judge_tracking
 from backmarket.rules.tracking_numbers import clean_tracking_number, clean_tracking_url
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from backmarket.rules.shipping import Shipment
     from backmarket.settings import ImeiSettings, TrackingSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import PlannedChange, PlannedStatus, RecordedChange
+    from backmarket.warehouse.ledger import PlannedStatus, RecordedChange
+    from backmarket.warehouse.seller_rows import LeftOut
 
 SHIP = 3
 SAME_REFUSAL_AGAIN = timedelta(hours=1)
@@ -49,8 +51,8 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
         """Return what is done to an order."""
         return Shipping(identifiers_required=settings.require_imei)
 
-    def plan_changes(self, connection: Connection, settings: TrackingSettings) -> list[PlannedChange]:
-        """Return what is to be shipped, and which rows wait or are refused."""
+    def plan_changes(self, connection: Connection, settings: TrackingSettings) -> Plan:
+        """Decide what is to be shipped, and which rows wait or are refused."""
         from backmarket.operators.order_writing import refused_already
         from backmarket.settings import ImeiSettings, neighbour
         from backmarket.warehouse.inventory import refused_lately
@@ -59,7 +61,12 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
         from backmarket.warehouse.orders_out import order_facts, orders_of_lines, shipments, shipper_aliases
 
         now = datetime.now(UTC)
-        rows = shipments(connection, self.account)
+        feed, named = shipments(connection, self.account), shipper_aliases(connection, self.account)
+        aliases = dict(named.rows)
+        in_doubt = _orders_in_doubt(feed.left_out)
+        rows: dict[int, list[Shipment]] = {order_id: [] for order_id in in_doubt}
+        for row in feed.rows:
+            rows.setdefault(row.order_id, []).append(row)
         orders = order_facts(connection, self.account, rows)
         order_of_line = orders_of_lines(connection, self.account, rows.keys() - orders.keys())
         asked = asked_orders(connection, self.account)
@@ -67,12 +74,13 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
         judged = self._judged_devices(connection, imei_settings or ImeiSettings(), rows, now=now)
         imeis = _imeis(judged)
         carried = _carried(judged) if imei_settings and imei_settings.imei_update else {}
-        aliases = shipper_aliases(connection, self.account)
         refused = refused_lately(connection, self.account, "tracking", since=now - SAME_REFUSAL_AGAIN)
         changes = []
         for order_id, of_order in rows.items():
             order, device = orders.get(order_id), carried.get(order_id)
-            if order is None:
+            if order_id in in_doubt:
+                decision = in_doubt[order_id]
+            elif order is None:
                 decision = unknown_order(order_id, order_of_line.get(order_id), asked.get(order_id))
             else:
                 decision = judge_shipments(of_order, order, imeis=imeis.get(order_id, ()), now=now)
@@ -89,7 +97,7 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
                 changes.append(
                     PlannedChange(str(order_id), {"order_id": order_id}, status="refused", reason=decision.reason)
                 )
-        return changes
+        return Plan(changes, [feed, named])
 
     def _judged_devices(
         self,
@@ -107,7 +115,7 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
             resale_after=timedelta(days=settings.device_resale_days),
             parcels=parcels,
         )
-        rows = devices(connection, self.account)
+        rows = devices(connection, self.account).rows
         return list(judge_devices(connection, self.account, rows, circumstances).values())
 
     def _payload(self, row: Shipment, aliases: Mapping[str, str], device: JudgedDevice | None) -> dict[str, Any]:
@@ -188,6 +196,17 @@ class Shipping:
             refusal = f"shipped without its identifier, which Back Market refused: {error.api_message}"
             remarks.append(refusal)
         return "; ".join(filter(None, remarks)) or None
+
+
+def _orders_in_doubt(left_out: Iterable[LeftOut]) -> dict[int, Decision]:
+    """Keep back, for its reason, each order with a row that cannot be read: what it says cannot be taken back."""
+    from backmarket.warehouse.seller_rows import UnreadableError, id_number
+
+    found = {}
+    for each in left_out:
+        with suppress(UnreadableError):
+            found[id_number("order_id", each.document["order_id"] or "")] = refuse(each.reason)
+    return found
 
 
 def _imeis(devices: Iterable[JudgedDevice]) -> dict[int, set[str]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, SETTLEMENTS_DAG
+from backmarket.warehouse.seller_rows import STOCK, LeftOut, UnreadableError, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from backmarket.rules.inventory import StockRow
     from backmarket.warehouse.reading import Reader, Row
 
 LARGEST_BIGINT = 2**63 - 1
@@ -33,7 +36,8 @@ class OrderStory:
 class SkuStory:
     """One SKU.
 
-    :param stock: what the seller's system counted; None where it says nothing.
+    :param stock: what the seller's system counted; None where it says nothing that can be read.
+    :param stock_problem: why its row cannot be used; empty where one can, or there is none.
     :param plan: the arithmetic of the newest plan; None where there was none.
     :param sent: the quantity that Back Market confirmed last; None before the first.
     :param sold: units ordered in the last 30 days.
@@ -41,7 +45,8 @@ class SkuStory:
     """
 
     sku: str
-    stock: Row | None
+    stock: StockRow | None
+    stock_problem: str
     plan: Row | None
     sent: Row | None
     sold: int
@@ -51,19 +56,24 @@ class SkuStory:
     @property
     def known(self) -> bool:
         """Whether anything at all is known of it."""
-        return bool(self.stock or self.plan or self.markets or self.events)
+        return bool(self.stock or self.stock_problem or self.plan or self.markets or self.events)
 
 
 def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> OrderStory:
     """Return all that this database knows of an order; settlements for who may see them."""
-    statements = ["order_events", "order_quarantine", "order_shipments", "order_changes"]
+    statements = ["order_events", "order_quarantine", "order_changes"]
     if SETTLEMENTS_DAG in readable:
         statements += ["order_settlement", "order_findings"]
     return OrderStory(
         order_id,
         _first(database.rows("order_head", order_id=order_id)),
         database.rows("order_lines", order_id=order_id),
-        _by_time(row for name in statements for row in database.rows(name, order_id=order_id)),
+        _by_time(
+            [
+                *(row for name in statements for row in database.rows(name, order_id=order_id)),
+                *_shipped(database.rows("order_shipments", order_id=order_id)),
+            ]
+        ),
     )
 
 
@@ -77,17 +87,40 @@ def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
         sales = database.rows("sku_sales", skus=skus)
         sold = sum(row["units"] for row in database.rows("sku_sold", skus=skus))
     if INVENTORY_DAG not in readable:
-        return SkuStory(sku, None, None, None, sold, [], _by_time(sales))
+        return SkuStory(sku, None, "", None, None, sold, [], _by_time(sales))
     events = [row for name in ("sku_changes", "sku_history") for row in database.rows(name, skus=skus)]
+    stock, problem = _newest_count(database.rows("sku_stock", skus=skus))
     return SkuStory(
         sku,
-        _first(database.rows("sku_stock", skus=skus)),
+        stock,
+        problem,
         _first(database.rows("sku_plan", skus=skus)),
         _first(database.rows("sku_sent", skus=skus)),
         sold,
         database.rows("sku_markets", skus=skus),
         _by_time([*sales, *events]),
     )
+
+
+def _newest_count(rows: list[Row]) -> tuple[StockRow | None, str]:
+    """Return the newest count that can be read; without one, what is wrong with a row, empty where there is none."""
+    counts, problem = [], ""
+    for row in rows:
+        found = STOCK.judge(row)
+        if isinstance(found, LeftOut):
+            problem = found.reason
+        else:
+            counts.append(found)
+    if counts:
+        return max(counts, key=lambda count: count.counted_at), ""
+    return None, problem
+
+
+def _shipped(rows: list[Row]) -> Iterable[Row]:
+    """Return the parcels whose time can be read: only these have a place in a story."""
+    for row in rows:
+        with suppress(UnreadableError):
+            yield {**row, "at": moment("shipped_at", row["at"])}
 
 
 def _first(rows: list[Row]) -> Row | None:

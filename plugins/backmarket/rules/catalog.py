@@ -41,6 +41,7 @@ class CatalogRow:
     :param weight: in grams.
     :param images: URLs; whatever JSON stands in the table.
     :param attributes: of the leaf category, by field name; whatever JSON stands in the table.
+    :param unreadable: why columns that are given cannot be read, by column; they are None here.
     """
 
     sku: str
@@ -61,6 +62,7 @@ class CatalogRow:
     weight: Decimal | None = None
     images: Any = None
     attributes: Any = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def kind_of(row: CatalogRow, *, products_on: bool) -> Kind:
     An EAN that Back Market knows wins over product columns (spec), so these do no harm. While products are
     switched off such a row is sent as a listing by EAN, and Back Market refuses it where it does not know the EAN.
     """
-    proposes = not _text(row.product_id) and row.category_id is not None
+    has_category = row.category_id is not None or "category_id" in row.unreadable
+    proposes = not _text(row.product_id) and has_category
     return "product" if proposes and products_on else "listing"
 
 
@@ -125,6 +128,7 @@ def reasons_against(row: CatalogRow, kind: Kind, market: MarketRules | None, *, 
     :param twin_skus: as :func:`twins` answers.
     """
     reasons = [
+        *row.unreadable.values(),
         *_sku(row, twin_skus),
         *_identity(row, kind),
         *_quantity(row),
@@ -163,14 +167,16 @@ def _identity(row: CatalogRow, kind: Kind) -> Iterator[str]:
 
 def _quantity(row: CatalogRow) -> Iterator[str]:
     if row.quantity is None:
-        yield "quantity is missing"
+        if _is_missing(row, "quantity"):
+            yield "quantity is missing"
     elif row.quantity < 0:
         yield f"quantity {row.quantity} is below 0"
 
 
 def _price(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
     if row.price is None:
-        yield "price is missing"
+        if _is_missing(row, "price"):
+            yield "price is missing"
     elif not row.price.is_finite() or row.price <= 0:
         yield f"price {row.price} is not above 0"
     elif market and decimals(row.price) > market.decimals:
@@ -188,7 +194,8 @@ def _grade_and_warranty(row: CatalogRow) -> Iterator[str]:
     elif grade.upper() not in GRADES:
         yield f"grade {grade} is none of {', '.join(GRADES)}"
     if row.warranty_delay is None:
-        yield "warranty_delay is missing"
+        if _is_missing(row, "warranty_delay"):
+            yield "warranty_delay is missing"
     elif row.warranty_delay < SHORTEST_WARRANTY_MONTHS:
         yield f"warranty_delay {row.warranty_delay} is below {SHORTEST_WARRANTY_MONTHS} months"
 
@@ -203,18 +210,22 @@ def _product_texts(row: CatalogRow) -> Iterator[str]:
 
 def _product_numbers(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
     if row.price_new is None:
-        yield "price_new is missing: a new product needs it"
+        if _is_missing(row, "price_new"):
+            yield "price_new is missing: a new product needs it"
     elif not row.price_new.is_finite() or row.price_new <= 0:
         yield f"price_new {row.price_new} is not above 0"
     elif market and decimals(row.price_new) > market.decimals:
         yield f"price_new {row.price_new} has more than {market.decimals} digits after the point"
     if row.weight is None:
-        yield "weight is missing: a new product needs it"
+        if _is_missing(row, "weight"):
+            yield "weight is missing: a new product needs it"
     elif not row.weight.is_finite() or row.weight != row.weight.to_integral_value() or row.weight <= 1:
         yield f"weight {row.weight} is not a whole number of grams above 1"
 
 
 def _images(row: CatalogRow) -> Iterator[str]:
+    if "images" in row.unreadable:
+        return
     images = [] if row.images is None else row.images
     if not isinstance(images, list):
         yield "images is not a list of URLs"
@@ -235,7 +246,7 @@ def _category(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
     if not isinstance(given, dict):
         yield "attributes is not a JSON object"
         given = {}
-    if market is None or market.categories is None:
+    if market is None or market.categories is None or {"category_id", "attributes"} & row.unreadable.keys():
         return
     leaf = market.categories.get(row.category_id or 0)
     if leaf is None:
@@ -277,6 +288,11 @@ def _too_long(name: str, value: str | None) -> Iterator[str]:
 
 def _attribute_text(value: Any) -> str:
     return "" if value is None else str(value).strip()
+
+
+def _is_missing(row: CatalogRow, column: str) -> bool:
+    """Tell whether a column is not given at all; of one that cannot be read the reason is known."""
+    return getattr(row, column) is None and column not in row.unreadable
 
 
 def _text(value: str | None) -> str | None:

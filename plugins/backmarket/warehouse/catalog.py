@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from backmarket.rules.catalog import Attribute, CatalogRow, LeafCategory
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean, dump
+from backmarket.warehouse.seller_rows import CATALOG, LeftOut, SellerRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,8 +41,26 @@ class Catalog:
     account: str
 
     def rows(self) -> list[CatalogRow]:
-        """Return all rows that name a SKU, by SKU."""
-        return [CatalogRow(*row) for row in self._select("select_catalog")]
+        """Return all rows that name a SKU, by SKU; each says what of it cannot be read."""
+        return self.read()[0]
+
+    def read(self) -> tuple[list[CatalogRow], SellerRows[CatalogRow]]:
+        """Return all rows that name a SKU, by SKU, and beside them which can be read whole and which cannot."""
+        named: list[CatalogRow] = []
+        whole: list[CatalogRow] = []
+        left_out: list[LeftOut] = []
+        for texts in self._select("select_catalog"):
+            given = dict(zip(CATALOG.columns, texts, strict=True))
+            values, reasons = CATALOG.values_of(given)
+            if reasons:
+                left_out.append(CATALOG.left_out(given, reasons.values()))
+            if "sku" in reasons:
+                continue
+            row = CatalogRow(**values, unreadable=reasons)
+            named.append(row)
+            if not reasons:
+                whole.append(row)
+        return named, SellerRows(CATALOG.table, "sku", whole, left_out)
 
     def listed(self) -> set[str]:
         """Return the SKUs that have a listing, in lower case."""

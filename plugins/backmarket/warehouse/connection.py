@@ -36,7 +36,7 @@ class UnstorableValueError(Exception):
 
 
 def open_connection(conn_id: str = DEFAULT_CONN_ID, *, connect_seconds: int | None = None) -> Connection:
-    """Open a psycopg connection in autocommit mode, with times in UTC.
+    """Open a psycopg connection in autocommit mode, with times in UTC and in ISO form as text.
 
     Statements that belong together go into ``with connection.transaction():``.
 
@@ -57,6 +57,7 @@ def open_connection(conn_id: str = DEFAULT_CONN_ID, *, connect_seconds: int | No
     connection.autocommit = True
     # Not by start-up option: connection poolers refuse those.
     connection.execute("set timezone to 'UTC'")
+    connection.execute("set datestyle to 'ISO'")
     return connection
 
 

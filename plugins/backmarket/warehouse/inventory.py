@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -11,13 +12,14 @@ from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
 from backmarket.warehouse import sql
-from backmarket.warehouse.seller_rows import read_rows
+from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
     from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.seller_rows import SellerRows
 
 FindingKind = Literal[
     "stock_missing",
@@ -67,6 +69,11 @@ class Reading:
     read_at: datetime
 
 
+def stock_rows(connection: Connection, account: str) -> SellerRows[StockRow]:
+    """Return the rows of ``seller.stock``, by SKU."""
+    return STOCK.read(connection.execute(sql.statement("inventory/select_stock"), {"account": account}))
+
+
 def shown_stock(connection: Connection, account: str, stored: Iterable[Reading]) -> tuple[list[ShownStock], list[str]]:
     """Return every SKU with stock, once for each of its listings, and the SKUs of listings without stock.
 
@@ -78,8 +85,7 @@ def shown_stock(connection: Connection, account: str, stored: Iterable[Reading])
     for reading in stored:
         readings[reading.sku.lower()].append(reading)
     shown, stocked = [], set()
-    rows = connection.execute(sql.statement("inventory/select_stock"), {"account": account})
-    for stock in read_rows("seller.stock", StockRow, rows):
+    for stock in stock_rows(connection, account).rows:
         stocked.add(stock.sku.lower())
         own = readings.get(stock.sku.lower(), ())
         shown += [ShownStock(stock, reading.id, reading.quantity, reading.read_at) for reading in own]
@@ -99,8 +105,7 @@ def lines_by_sku(
 
     :param sku: the only one that is wanted, in any case of letters; None for all.
     """
-    row = connection.execute(sql.statement("inventory/select_oldest_known"), {"account": account}).fetchone()
-    oldest = row[0] if row and row[0] else now
+    oldest = _oldest_known(connection, account, sku) or now
     since = min(oldest - intake_lag, now - 2 * hold)
     found: LinesBySku = defaultdict(list)
     parameters = {"account": account, "since": since, "sku": sku}
@@ -213,6 +218,17 @@ def refused_lately(
     parameters = {"account": account, "kind": kind, "since": since}
     rows = connection.execute(sql.statement("changes/select_refused"), parameters)
     return {(subject, market): payload for subject, market, payload in rows}
+
+
+def _oldest_known(connection: Connection, account: str, sku: str | None) -> datetime | None:
+    """Return the moment from which on some count does not know of orders; None without a count that can be read."""
+    parameters = {"account": account, "sku": sku}
+    known = set()
+    for texts in connection.execute(sql.statement("inventory/select_known_moments"), parameters):
+        for column, text in zip(("counted_at", "orders_known_until"), texts, strict=True):
+            with suppress(UnreadableError):
+                known.add(moment(column, text or ""))
+    return min(known, default=None)
 
 
 def _keep(connection: Connection, account: str, reading: Reading, before: list[Drop], seen: Observation) -> None:

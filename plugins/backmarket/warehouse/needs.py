@@ -85,7 +85,7 @@ _KINDS = (
         "needs_quarantine",
         "backmarket_orders",
         "quarantine_check",
-        "Kept whole in backmarket.quarantine, and tried again when it is sent again.",
+        "Correct rows of seller tables. What Back Market sent is tried again when it is sent again.",
     ),
 )
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from backmarket.rules.identifiers import Device, LineUse
-from backmarket.rules.inventory import StockRow
+from backmarket.rules.identifiers import LineUse
 from backmarket.rules.order_facts import LineFacts, OrderFacts
-from backmarket.rules.shipping import Shipment
 from backmarket.warehouse import sql
-from backmarket.warehouse.seller_rows import read_rows
+from backmarket.warehouse.seller_rows import (
+    ALIASES,
+    DEVICES,
+    SHIPMENTS,
+    STOCK,
+    UnreadableError,
+    id_number,
+    tell_left_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from backmarket.rules.identifiers import Device
+    from backmarket.rules.inventory import StockRow
+    from backmarket.rules.shipping import Shipment
     from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.seller_rows import SellerRows, ShipperAlias
 
 
 class LateOrder(NamedTuple):
@@ -65,25 +76,28 @@ def paid_orders(connection: Connection, account: str) -> list[OrderFacts]:
 def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> dict[str, StockRow]:
     """Return counts by SKU in lower case; a SKU with several rows has none that could be trusted."""
     parameters = {"account": account, "skus": list(skus)}
-    found = connection.execute(sql.statement("orders_out/select_stock"), parameters)
-    rows = read_rows("seller.stock", StockRow, found)
-    met = Counter(row.sku.lower() for row in rows)
-    return {row.sku.lower(): row for row in rows if met[row.sku.lower()] == 1}
+    found = STOCK.read(connection.execute(sql.statement("orders_out/select_stock"), parameters))
+    tell_left_out(found)
+    met = Counter(row.sku.lower() for row in found.rows)
+    return {row.sku.lower(): row for row in found.rows if met[row.sku.lower()] == 1}
 
 
-def shipments(connection: Connection, account: str) -> dict[int, list[Shipment]]:
-    """Return the rows of ``seller.shipments`` that may matter, by order, the most urgent order first."""
+def shipments(connection: Connection, account: str) -> SellerRows[Shipment]:
+    """Return the rows of ``seller.shipments`` that may matter, the most urgent order first."""
+    return SHIPMENTS.read(connection.execute(sql.statement("orders_out/select_shipments"), {"account": account}))
+
+
+def parcels_by_order(connection: Connection, account: str) -> dict[int, list[Shipment]]:
+    """Return the rows of ``seller.shipments`` that may matter and can be read, by order."""
     found: dict[int, list[Shipment]] = {}
-    rows = connection.execute(sql.statement("orders_out/select_shipments"), {"account": account})
-    for row in read_rows("seller.shipments", Shipment, rows):
+    for row in shipments(connection, account).rows:
         found.setdefault(row.order_id, []).append(row)
     return found
 
 
-def devices(connection: Connection, account: str) -> list[Device]:
+def devices(connection: Connection, account: str) -> SellerRows[Device]:
     """Return the rows of ``seller.devices`` that may matter, the most urgent order first."""
-    rows = connection.execute(sql.statement("orders_out/select_devices"), {"account": account})
-    return read_rows("seller.devices", Device, rows)
+    return DEVICES.read(connection.execute(sql.statement("orders_out/select_devices"), {"account": account}))
 
 
 def device_lines(
@@ -113,13 +127,17 @@ def orders_of_lines(connection: Connection, account: str, orderline_ids: Iterabl
 
 def orders_to_read(connection: Connection, account: str) -> list[int]:
     """Return orders that the seller's tables name and of which too little is known here, newest first."""
-    rows = connection.execute(sql.statement("orders_out/select_orders_to_read"), {"account": account})
-    return [order_id for (order_id,) in rows]
+    found = set()
+    for (text,) in connection.execute(sql.statement("orders_out/select_orders_to_read"), {"account": account}):
+        # The tasks that these tables feed name what is no number.
+        with suppress(UnreadableError):
+            found.add(id_number("order_id", text))
+    return sorted(found, reverse=True)
 
 
-def shipper_aliases(connection: Connection, account: str) -> dict[str, str]:
+def shipper_aliases(connection: Connection, account: str) -> SellerRows[ShipperAlias]:
     """Return the seller's names of carriers with Back Market's name for each."""
-    return dict(connection.execute(sql.statement("orders_out/select_aliases"), {"account": account}).fetchall())
+    return ALIASES.read(connection.execute(sql.statement("orders_out/select_aliases"), {"account": account}))
 
 
 def desk_counts(connection: Connection, account: str) -> dict[str, int]:

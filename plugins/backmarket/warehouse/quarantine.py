@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean, dump
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from backmarket.api.models import Unreadable
     from backmarket.warehouse.connection import Connection
@@ -30,3 +30,33 @@ def keep(connection: Connection, account: str, entity: str, documents: Mapping[s
                 "reason": unreadable.reason,
             },
         )
+
+
+def replace(
+    connection: Connection,
+    account: str,
+    entity: str,
+    documents: Mapping[str, tuple[Mapping[str, Any], str]],
+    *,
+    others: Sequence[str] = (),
+) -> int:
+    """Make these documents, each with its reason, all that is kept of an entity, in one transaction.
+
+    Those that were kept before keep their ``first_seen_at``.
+
+    :param others: keys of documents that stay as they are where they are kept.
+    :return: how many were not kept before.
+    """
+    keys = [clean(key) for key in documents]
+    parameters = {
+        "account": account,
+        "entity": entity,
+        "keys": keys,
+        "documents": [dump(dict(document)) for document, _ in documents.values()],
+        "reasons": [clean(reason) for _, reason in documents.values()],
+    }
+    with connection.transaction():
+        standing = {"account": account, "entity": entity, "keys": [*keys, *map(clean, others)]}
+        connection.execute(sql.statement("quarantine/release_seller_rows"), standing)
+        connection.execute(sql.statement("quarantine/update_seller_rows"), parameters)
+        return connection.execute(sql.statement("quarantine/insert_seller_rows"), parameters).rowcount

@@ -1,45 +1,415 @@
-"""Reads rows that the seller's systems filled: each table may be a view, so no row is taken on trust."""
+"""Reads rows that the seller's systems filled: each table may be a view of texts, so no row is taken on trust.
+
+SQL hands over every column as text, which no content can make fail. Here each row is judged by itself: it is read
+whole, or left out and named with its reason. Nothing is completed or guessed, and no amount passes a float.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping  # noqa: TC003 - read at run time by the dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from backmarket.rules.catalog import CatalogRow
+from backmarket.rules.identifiers import Device
+from backmarket.rules.inventory import StockRow
+from backmarket.rules.prices import WantedPrice
+from backmarket.rules.shipping import Shipment
+from backmarket.warehouse import quarantine, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from backmarket.warehouse.connection import Connection
 
 T = TypeVar("T")
 
+UNNAMED = "unnamed"
+"""The key of a row that has nothing to name it by."""
+
 _MOST_LOGGED = 20
+_LONGEST_SHOWN = 40
+# An index of PostgreSQL takes 2,704 bytes an entry, and a character is up to four.
+_LONGEST_NAME = 500
+_LONGEST_KEY = 200
+_BLANKS = " \t\r\n"
+_WHOLE = re.compile(r"(-?[0-9]{1,10})(?:\.0+)?")
+_LARGEST_WHOLE = 2**31 - 1
+_ID = re.compile(r"([1-9][0-9]{0,17})(\.0+)?")
+# A double holds every whole number of so many digits.
+_SURE_DIGITS = 15
+_AMOUNT = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,20})?")
+_NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
+_DATE_FIRST = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[T ].+)?")
+# Before Back Market; also the "no date" of many systems.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
 _log = logging.getLogger(__name__)
 
 
-def read_rows(table: str, row_class: type[T], rows: Iterable[tuple[Any, ...]]) -> list[T]:
-    """Return the rows that can be used; the others are left out, and the task's log names each with its reason.
+class UnreadableError(ValueError):
+    """A text is not what its column needs; the message is a sentence for a person."""
 
-    A whole number may come as any type of number; nothing else is converted or guessed.
 
-    :param table: for the log.
-    :param row_class: a dataclass with the columns as its fields, in their order.
+class FeedUnusableError(Exception):
+    """A table of the seller has rows, and not one of them can be used; everything else was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that cannot be used.
+
+    :param key: what names it, such as its SKU.
+    :param reason: every column at fault, in sentences for a person.
+    :param document: the row as it stands in the table, by column.
     """
-    adapter = TypeAdapter(row_class)
-    names = [each.name for each in fields(row_class)]  # type: ignore[arg-type]
-    found, left_out = [], []
-    for row in rows:
-        try:
-            found.append(adapter.validate_python(dict(zip(names, row, strict=True))))
-        except ValidationError as error:
-            left_out.append(f"{names[0]} {row[0]}: {_reasons(error)}")
-    for reason in left_out[:_MOST_LOGGED]:
-        _log.warning("A row of %s cannot be used and is left out: %s", table, reason)
-    if len(left_out) > _MOST_LOGGED:
-        _log.warning("%d rows of %s cannot be used, all in all.", len(left_out), table)
+
+    key: str
+    reason: str
+    document: Mapping[str, str | None]
+
+
+class ShipperAlias(NamedTuple):
+    """A row of ``seller.shipper_aliases``: the seller's name of a carrier, and Back Market's."""
+
+    alias: str
+    shipper: str
+
+
+@dataclass(frozen=True, slots=True)
+class SellerRows(Generic[T]):
+    """What was read of one of the seller's tables.
+
+    :param table: with its schema.
+    :param named_by: the column that names a row first.
+    :param rows: those that can be used.
+    """
+
+    table: str
+    named_by: str
+    rows: list[T]
+    left_out: list[LeftOut]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How a column is read.
+
+    :param read: takes the column's name and its text, and raises :class:`UnreadableError`.
+    :param required: whether a row without it is left out.
+    """
+
+    read: Callable[[str, str], object]
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[T]):
+    """How the rows of one table are read.
+
+    :param row_class: takes the columns by name.
+    :param columns: in the order in which a statement selects them.
+    :param named_by: the columns that name a row.
+    """
+
+    table: str
+    row_class: Callable[..., T]
+    columns: Mapping[str, Column]
+    named_by: tuple[str, ...]
+
+    def read(self, rows: Iterable[Sequence[str | None]]) -> SellerRows[T]:
+        """Judge rows one by one, each a text by column."""
+        usable: list[T] = []
+        left_out = []
+        for row in rows:
+            found = self.judge(dict(zip(self.columns, row, strict=True)))
+            if isinstance(found, LeftOut):
+                left_out.append(found)
+            else:
+                usable.append(found)
+        return SellerRows(self.table, self.named_by[0], usable, left_out)
+
+    def judge(self, texts: Mapping[str, str | None]) -> T | LeftOut:
+        """Return the row, or what is wrong with it: all of it."""
+        values, reasons = self.values_of(texts)
+        return self.left_out(texts, reasons.values()) if reasons else self.row_class(**values)
+
+    def values_of(self, texts: Mapping[str, str | None]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the columns that can be read, and the reasons against the others."""
+        values: dict[str, Any] = {}
+        reasons: dict[str, str] = {}
+        for name, column in self.columns.items():
+            given = texts[name]
+            if given is None:
+                values[name] = None
+                if column.required:
+                    reasons[name] = f"{name} is missing"
+                continue
+            try:
+                values[name] = column.read(name, given)
+            except UnreadableError as error:
+                reasons[name] = str(error)
+        return values, reasons
+
+    def left_out(self, texts: Mapping[str, str | None], reasons: Iterable[str]) -> LeftOut:
+        """Leave a row out."""
+        parts = [_named(name, texts[name]) for name in self.named_by]
+        return LeftOut("/".join(filter(None, parts)) or UNNAMED, "; ".join(reasons), dict(texts))
+
+
+def text(_column: str, given: str) -> str:
+    """Take a text as it is."""
+    return given
+
+
+def name(column: str, given: str) -> str:
+    """Take a text as it is, if it is short enough to be a name."""
+    if len(given) > _LONGEST_NAME:
+        raise UnreadableError(f"{column} is longer than {_LONGEST_NAME} characters ({len(given)})")
+    return given
+
+
+def whole_number(column: str, given: str) -> int:
+    """Read a whole number written plainly: ``7``, `` 7 ``, or ``7.00``, as numeric columns print it."""
+    found = _WHOLE.fullmatch(given.strip(_BLANKS))
+    number = int(found[1]) if found else None
+    if number is None or abs(number) > _LARGEST_WHOLE:
+        raise _unreadable(column, given, "a whole number is needed")
+    return number
+
+
+def id_number(column: str, given: str) -> int:
+    """Read the number of an order, a line or a category: digits only.
+
+    A zero fraction is how numeric columns print it. With more than 15 digits before it, a spreadsheet may have
+    rounded the number.
+    """
+    found = _ID.fullmatch(given.strip(_BLANKS))
+    if found is None or (found[2] and len(found[1]) > _SURE_DIGITS):
+        raise _unreadable(column, given, "Back Market's number is needed, digits only")
+    return int(found[1])
+
+
+def amount(column: str, given: str) -> Decimal:
+    """Read an amount written plainly, with a dot: ``199.90``.
+
+    A numeric column may hold ``NaN`` and infinities; the rules refuse these in their own words.
+    """
+    plain = given.strip(_BLANKS)
+    if plain in _NOT_FINITE:
+        return Decimal(plain)
+    if _AMOUNT.fullmatch(plain) is None:
+        raise _unreadable(column, given, "a plain number such as 199.90 is needed")
+    return Decimal(plain)
+
+
+def moment(column: str, given: str) -> datetime:
+    """Read a time in ISO 8601 or as PostgreSQL prints it; without an offset it is UTC."""
+    plain = given.strip(_BLANKS)
+    try:
+        found = datetime.fromisoformat(plain) if _DATE_FIRST.fullmatch(plain) else None
+        at = found and (found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        at = None
+    if at is None:
+        raise _unreadable(column, given, "a time such as 2026-03-02T16:00:00Z is needed")
+    if at < _EARLIEST:
+        raise _unreadable(column, given, "a time since the year 2000 is needed")
+    return at
+
+
+def json_value(column: str, given: str) -> Any:
+    """Read JSON."""
+    try:
+        found = json.loads(given, parse_constant=_refuse_constant)
+        written = json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise UnreadableError(f"{column} is not valid JSON") from None
+    # With lone surrogates, which the encoding above refuses, all that PostgreSQL does not take.
+    if b"\\u0000" in written:
+        raise UnreadableError(f"{column} is JSON with a NUL in it")
     return found
 
 
-def _reasons(error: ValidationError) -> str:
-    """Name the columns at fault, and not what stands in them."""
-    return "; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors(include_input=False))
+STOCK = Form(
+    "seller.stock",
+    StockRow,
+    {
+        "sku": Column(name, required=True),
+        "quantity": Column(whole_number, required=True),
+        "counted_at": Column(moment, required=True),
+        "safety_qty": Column(whole_number),
+        "max_qty": Column(whole_number),
+        "orders_known_until": Column(moment),
+    },
+    ("sku",),
+)
+PRICES = Form(
+    "seller.prices",
+    WantedPrice,
+    {
+        "sku": Column(name, required=True),
+        "market": Column(name, required=True),
+        "price": Column(amount),
+        "currency": Column(text),
+        "min_price": Column(amount),
+    },
+    ("sku", "market"),
+)
+SHIPMENTS = Form(
+    "seller.shipments",
+    Shipment,
+    {
+        "order_id": Column(id_number, required=True),
+        "tracking_number": Column(text),
+        "tracking_url": Column(text),
+        "shipper": Column(text),
+        "shipped_at": Column(moment),
+    },
+    ("order_id",),
+)
+DEVICES = Form(
+    "seller.devices",
+    Device,
+    {
+        "order_id": Column(id_number, required=True),
+        "orderline_id": Column(id_number),
+        "sku": Column(name),
+        "imei": Column(text),
+        "serial_number": Column(text),
+    },
+    ("order_id",),
+)
+CATALOG = Form(
+    "seller.catalog",
+    CatalogRow,
+    {
+        "sku": Column(name, required=True),
+        "ean": Column(text),
+        "product_id": Column(text),
+        "quantity": Column(whole_number),
+        "price": Column(amount),
+        "currency": Column(text),
+        "market": Column(name),
+        "grade": Column(text),
+        "warranty_delay": Column(whole_number),
+        "comment": Column(text),
+        "category_id": Column(id_number),
+        "title": Column(text),
+        "description": Column(text),
+        "brand": Column(text),
+        "price_new": Column(amount),
+        "weight": Column(amount),
+        "images": Column(json_value),
+        "attributes": Column(json_value),
+    },
+    ("sku",),
+)
+ALIASES = Form(
+    "seller.shipper_aliases",
+    ShipperAlias,
+    {"alias": Column(text, required=True), "shipper": Column(text, required=True)},
+    ("alias",),
+)
+
+
+def name_left_out(
+    connection: Connection, account: str, feed: SellerRows[Any], *, named_elsewhere: Iterable[LeftOut] = ()
+) -> dict[str, int]:
+    """Name what was left out where people look: in quarantine and in the log.
+
+    Only the task that a table feeds calls it, with all that it read.
+
+    :param named_elsewhere: rows of the table that another task names.
+    :return: how many rows were left out, and how many of them the last reading had not found.
+    """
+    newly = keep_left_out(connection, account, feed.table, feed.left_out, named_elsewhere=named_elsewhere)
+    tell_left_out(feed)
+    return {"left_out": len(feed.left_out), "newly_left_out": newly}
+
+
+def tell_left_out(feed: SellerRows[Any]) -> None:
+    """Write to the log which rows were left out: the first ones, and how many there are."""
+    for each in feed.left_out[:_MOST_LOGGED]:
+        name = f"{feed.named_by} {each.key}"
+        _log.warning("A row of %s cannot be used and is left out: %s: %s", feed.table, name, each.reason)
+    if len(feed.left_out) > _MOST_LOGGED:
+        _log.warning("%d rows of %s cannot be used, all in all.", len(feed.left_out), feed.table)
+
+
+def keep_left_out(
+    connection: Connection,
+    account: str,
+    table: str,
+    left_out: Iterable[LeftOut],
+    *,
+    named_elsewhere: Iterable[LeftOut] = (),
+) -> int:
+    """Make the quarantine hold these rows of a table, and no others but those that another task names.
+
+    A row that was there before keeps its ``first_seen_at``.
+
+    :return: how many were not there before.
+    """
+    documents = {key: (each.document, each.reason) for key, each in _keyed(left_out).items()}
+    return quarantine.replace(connection, account, table, documents, others=list(_keyed(named_elsewhere)))
+
+
+def fail_if_unusable(connection: Connection, account: str, feed: SellerRows[Any]) -> None:
+    """Fail where a table has rows and none of them can be used; to be called after everything else was done.
+
+    :raises FeedUnusableError: saying which table, how many rows, the first reason, and what to do.
+    """
+    from psycopg.sql import SQL, Identifier
+
+    # A parcel or device without an order, as of another shop, is no sign that the table is broken.
+    broken = [each for each in feed.left_out if each.document.get("order_id", "") is not None]
+    if feed.rows or not broken:
+        return
+    query = SQL(sql.statement("quarantine/count_seller_rows")).format(table=Identifier(*feed.table.split(".")))
+    row = connection.execute(query, {"account": account}).fetchone()
+    # A statement may leave out rows that need nothing more: these can be used.
+    if row and row[0] <= len(feed.left_out):
+        first = broken[0]
+        raise FeedUnusableError(
+            f"{feed.table} has {row[0]} rows and none of them can be used. The first, {feed.named_by} {first.key}: "
+            f"{first.reason}. Nothing new was sent from it. Correct the table, or the view in its place; the next run "
+            "reads it anew. backmarket.quarantine holds every row with its reason."
+        )
+
+
+def _keyed(left_out: Iterable[LeftOut]) -> dict[str, LeftOut]:
+    """Give each row a key of its own: rows of one name are numbered, so that a changed row does not look new."""
+    met: Counter[str] = Counter()
+    found = {}
+    for each in sorted(left_out, key=lambda each: (each.key, json.dumps(each.document, sort_keys=True))):
+        met[each.key] += 1
+        found[each.key if met[each.key] == 1 else f"{each.key} ({met[each.key]})"] = each
+    return found
+
+
+def _named(column: str, given: str | None) -> str:
+    if column == "order_id" and given is not None:
+        return given.strip(_BLANKS) if _is_showable(given) else "an order_id that is not shown here"
+    return (given or "")[:_LONGEST_KEY]
+
+
+def _unreadable(column: str, given: str, need: str) -> UnreadableError:
+    if _is_showable(given):
+        return UnreadableError(f"{column} is '{given}': {need}")
+    return UnreadableError(f"{column} cannot be read: {need}")
+
+
+def _is_showable(given: str) -> bool:
+    """Tell whether a text may stand in a message: what is long, or an e-mail address, may be about a person."""
+    return len(given) <= _LONGEST_SHOWN and "@" not in given and given.isprintable()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
