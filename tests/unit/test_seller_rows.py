@@ -170,9 +170,11 @@ def _left_out(form: Form[Any], texts: dict[str, str | None]) -> LeftOut:
 
 
 def test_a_good_row_is_read_and_its_optional_columns_may_be_null() -> None:
-    """Null, and only null, stands for nothing."""
+    """Null stands for nothing, and so does an empty text, as an export writes it."""
     assert STOCK.judge(_stock()) == StockRow("A", 7, NOON)
-    assert _left_out(STOCK, _stock(max_qty="")).reason == "max_qty is '': a whole number is needed"
+    assert STOCK.judge(_stock(max_qty="", orders_known_until="  ")) == StockRow("A", 7, NOON)
+    assert _left_out(STOCK, _stock(max_qty="-")).reason == "max_qty is '-': a whole number is needed"
+    assert _left_out(STOCK, _stock(counted_at="", sku=" ")).reason == "sku is missing; counted_at is missing"
 
 
 def test_a_row_is_left_out_with_all_its_reasons() -> None:

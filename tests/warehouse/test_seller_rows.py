@@ -234,7 +234,6 @@ def test_orders_to_read_are_numbers_newest_first(warehouse: psycopg.Connection[A
     row, device = GOOD["shipments"], GOOD["devices"]
     view(warehouse, "shipments", *({**row, "order_id": text} for text in ("9", "10", " 10", "10.0", "BM-11", "", None)))
     view(warehouse, "devices", *({**device, "order_id": text} for text in ("10", "8", "n/a")))
-    assert orders_out.orders_to_read(warehouse, "default") == [10, 9]
     assert orders_out.orders_to_read(warehouse, "default") == [10, 9, 8]
 
 
@@ -353,7 +352,7 @@ def test_a_table_without_one_usable_row_is_a_failure(warehouse: psycopg.Connecti
     with pytest.raises(FeedUnusableError) as failure:
         fail_if_unusable(warehouse, "default", inventory.stock_rows(warehouse, "default"))
     assert str(failure.value).startswith(
-        "seller.stock has 2 rows and none of them can be used. The first, sku B: counted_at is '': a time such as"
+        "seller.stock has 2 rows and none of them can be used. The first, sku B: counted_at is missing."
     )
     view(warehouse, "stock", {**row, "counted_at": ""}, {**row, "sku": "B"})
     fail_if_unusable(warehouse, "default", inventory.stock_rows(warehouse, "default"))

@@ -146,7 +146,8 @@ class Form(Generic[T]):
         reasons: dict[str, str] = {}
         for name, column in self.columns.items():
             given = texts[name]
-            if given is None:
+            # An export writes an empty text where there is nothing.
+            if given is None or not given.strip(_BLANKS):
                 values[name] = None
                 if column.required:
                     reasons[name] = f"{name} is missing"
@@ -369,7 +370,7 @@ def fail_if_unusable(connection: Connection, account: str, feed: SellerRows[Any]
     from psycopg.sql import SQL, Identifier
 
     # A parcel or device without an order, as of another shop, is no sign that the table is broken.
-    broken = [each for each in feed.left_out if each.document.get("order_id", "") is not None]
+    broken = [each for each in feed.left_out if (each.document.get("order_id", "none needed") or "").strip(_BLANKS)]
     if feed.rows or not broken:
         return
     query = SQL(sql.statement("quarantine/count_seller_rows")).format(table=Identifier(*feed.table.split(".")))
