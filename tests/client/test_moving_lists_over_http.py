@@ -171,6 +171,17 @@ def test_a_page_that_fails_is_told_after_all_others(
     assert seen == set(range(1000)) - set(range(100, 150))
 
 
+def test_a_last_page_that_fails_is_not_the_end(make_client: MakeClient, server: HostileServer) -> None:
+    """The reading ends soon, with the failure, and with all other pages."""
+    served = Served(list(range(1000)), spoilt={999: Reply("", 500)})
+    server.play = served
+    reading = reading_of(make_client(server.base_url, attempts=1))
+    assert not reading.read_list()
+    assert isinstance(reading.failure, errors.ServerError)
+    assert reading.seen >= set(range(950))
+    assert served.requests < 40
+
+
 def test_a_failing_first_page_is_a_failure_of_its_list_alone(make_client: MakeClient, server: HostileServer) -> None:
     """Another list can be read all the same."""
     fine = Served([7])

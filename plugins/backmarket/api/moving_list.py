@@ -222,7 +222,7 @@ class MovingList(Generic[Page]):
         return page
 
     def _keys(self, page: RawPage) -> list[Hashable]:
-        return [self._key(row) for row in page.documents]
+        return list(dict.fromkeys(self._key(row) for row in page.documents))
 
 
 def key_by(name: str) -> Callable[[Any], Hashable]:

@@ -45,7 +45,7 @@ class PageRequests(Protocol):
 
 
 class PageThreads:
-    """:class:`PageRequests` over HTTP, each in a thread; leave it as a context manager, or close it.
+    """:class:`PageRequests` over HTTP, each in a thread; to be closed.
 
     :param read: reads one page.
     :param concurrency: most requests at a time.

@@ -144,10 +144,12 @@ class KnownOrder:
     def is_end_of(self, rows: Sequence[Hashable]) -> bool:
         """Tell whether the rear half of a page is known, and in order: then all behind it is known, too.
 
-        Single known rows prove nothing, they may have jumped; so many keep no order when they jump.
+        Single known rows prove nothing, they may have jumped; so many keep no order when they jump. One may stand
+        out of order: a row that is listed twice.
         """
-        rear = [self._places.get(row) for row in rows[len(rows) // 2 :]]
-        return all(before is not None and after is not None and before < after for before, after in pairwise(rear))
+        rear = [self._places[row] for row in rows[len(rows) // 2 :] if row in self._places]
+        is_known = len(rear) == len(rows) - len(rows) // 2
+        return is_known and sum(before > after for before, after in pairwise(rear)) <= 1
 
 
 def longest_reach(start: int, size: int) -> Window:

@@ -68,10 +68,15 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
         return PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
 
     def _read(self, connection: Connection, client: BackMarketClient, market: str) -> None:
-        """Read a market's listings and store what they show; a short reading marks nothing as gone."""
+        """Read a market's listings and store what they show; a short reading marks nothing as gone.
+
+        :raises BackMarketError: what a page could not be read for; all others are stored.
+        """
         from backmarket.operators.listing_reading import ListingReading
         from backmarket.warehouse.listings import ListingStaging
 
         reading = ListingReading(client, ListingStaging(connection, self.account), market)
         stored = reading.store([market], complete=reading.read())
         reading.tell(self.log, stored)
+        if reading.failure:
+            raise reading.failure

@@ -71,6 +71,16 @@ def test_pages_of_fewer_rows_than_asked_for() -> None:
     assert _is_right(simulate(range(60), evenly(0.4), size_limit=30))
 
 
+@pytest.mark.parametrize("twin", [45, 70, 400])
+def test_a_row_that_is_listed_twice_does_no_harm(twin: int) -> None:
+    """On one page or on two: the reading ends as any other."""
+    shifting = Shifting(_rng(), 500, Rates(0, 0, 0, 0))
+    shifting.rows[twin] = 40
+    outcome = read_one(shifting)
+    assert (outcome.lost, outcome.is_proven) == (0, True)
+    assert outcome.requests < 20
+
+
 class _Unending(Shifting):
     """A list whose every page says that another follows."""
 
