@@ -1,15 +1,26 @@
 -- Merge staged orders, their lines and addresses in one statement; answers the ids it touched.
 -- :account
 --
--- Of several readings of one order the newest document wins, and the later reading at equal date_modification.
--- A stored document never gives way to an older one. Unchanged rows are not rewritten.
-with latest as (
-    select distinct on (order_id) *
-    from staged_orders
-    order by order_id asc, date_modification desc nulls last, read_no desc
+-- Of several readings of one order the newest document wins; at equal date_modification, or where one of them has
+-- none, the later reading does, whichever is merged first. So it is among those staged, and against what is stored.
+-- Unchanged rows are not rewritten.
+with readings as (
+    select
+        staged.*,
+        case
+            when bool_and(staged.date_modification is not null) over (partition by staged.order_id)
+                then staged.date_modification
+        end as comparable_date
+    from staged_orders as staged
 ),
 
--- What is not older than what is stored. A document without date_modification is as new as its reading.
+-- Pages arrive in any order: read_no, which counts as they came, only tells readings of one moment apart.
+latest as (
+    select distinct on (order_id) *
+    from readings
+    order by order_id asc, comparable_date desc, read_at desc, read_no desc
+),
+
 fresh as (
     select latest.*
     from latest
@@ -17,8 +28,11 @@ fresh as (
         on stored.account = %(account)s and stored.order_id = latest.order_id
     where
         stored.order_id is null
-        or coalesce(latest.date_modification, latest.read_at)
-        >= coalesce(stored.date_modification, stored.read_at)
+        or latest.date_modification > stored.date_modification
+        or (
+            coalesce(latest.date_modification = stored.date_modification, true)
+            and latest.read_at >= stored.read_at
+        )
 ),
 
 merged_orders as (

@@ -10,6 +10,8 @@ from backmarket.api.errors import UnreadableDocumentError
 from backmarket.api.models.document import Document, reason_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from backmarket.api.transport import Answer, Transport
 
 Model = TypeVar("Model", bound=Document)
@@ -28,7 +30,7 @@ def as_document(model: type[Model], answer: Answer, method: str, path: str) -> M
     :raises UnreadableDocumentError: carrying the document, if it does not fit its model.
     """
     try:
-        return model.model_validate(answer.document, context={"server_time": answer.server_time})
+        return model.model_validate(answer.document, context=_context(answer))
     except ValidationError as error:
         reason = reason_of(error)
     raise UnreadableDocumentError(reason, method=method, path=path, document=answer.document)
@@ -40,6 +42,10 @@ def as_written(model: type[Model], answer: Answer) -> Model | None:
     The change has been applied whatever the answer holds, so one that does not fit is no failure.
     """
     try:
-        return model.model_validate(answer.document, context={"server_time": answer.server_time})
+        return model.model_validate(answer.document, context=_context(answer))
     except ValidationError:
         return None
+
+
+def _context(answer: Answer) -> dict[str, datetime]:
+    return {"server_time": answer.server_time, "served_at": answer.server_time}

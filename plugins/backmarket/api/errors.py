@@ -14,7 +14,7 @@
     ├── NetworkError             no answer: again later; a write may have been applied
     ├── MalformedAnswerError     2xx whose body is not what was asked for
     │   └── UnreadableDocumentError  one document does not fit its model; it carries the document
-    └── ShortReadError           a list that stays shorter than it says
+    └── ShortReadError           a list that cannot be read whole
 
 The texts name method, path and Cloudflare's or Back Market's ids, never a query, header or body: they end up in
 logs. The one exception is :attr:`BackMarketError.api_message`, the API's reason for a refusal; e-mail addresses and
@@ -200,7 +200,7 @@ class UnreadableDocumentError(MalformedAnswerError):
 
 
 class ShortReadError(BackMarketError):
-    """A list that, read repeatedly, held fewer documents than it says: storing it as whole would lose the rest."""
+    """A list whose pages did not meet, or lacked rows, however often they were read: the rest may be missing."""
 
     happened = "Back Market's list came out short"
     advice = "Try again later; what was read may be kept, but the list must not count as complete."

@@ -11,10 +11,12 @@ from backmarket.api.errors import NotFoundError
 from backmarket.api.markets import MARKETS
 from backmarket.api.models.document import read_each
 from backmarket.api.models.listing import Listing, ListingPage
-from backmarket.api.paging import read_list, read_page
+from backmarket.api.moving_list import MovingList, key_by
+from backmarket.api.page_requests import PageThreads
+from backmarket.api.paging import Window, read_list, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from uuid import UUID
 
     from backmarket.api.paging import RawPage
@@ -27,18 +29,27 @@ class ListingCalls(Calls):
     """Reads and changes listings, each as one market sees it."""
 
     def listing_pages(self, market: str, publication_state: int | None = None) -> Generator[ListingPage, None, None]:
-        """Yield all listings, a page at a time, in no particular order; one may come twice.
+        """Yield all listings, a page at a time, in no particular order; one may come twice, or not at all.
 
         :param publication_state: 0 incomplete, 1 pending, 2 online, 3 offline, 4 deactivated; None for all.
+        :raises BackMarketError: what a page failed with, after all other pages have been yielded.
         """
-        filters = {} if publication_state is None else {"publication_state": publication_state}
-        with closing(read_list(self._transport, _PATH, filters=filters, market=market)) as pages:
+        read = self._listing_page_reader(market, publication_state)
+        with closing(read_list(read, self._transport.config.concurrency, _PATH)) as pages:
             for page in pages:
                 yield _listing_page(page, market)
 
+    def moving_listings(self, market: str, publication_state: int | None = None) -> MovingList[ListingPage]:
+        """Read all listings, none of them missing although the list moves meanwhile.
+
+        The filters are those of :meth:`listing_pages`.
+        """
+        requests = PageThreads(self._listing_page_reader(market, publication_state), self._transport.config.concurrency)
+        return MovingList(requests, lambda page: _listing_page(page, market), key_by("id"), path=_PATH)
+
     def count_listings(self, market: str) -> int:
         """Tell how many listings there are; one cheap read."""
-        return read_page(self._transport, _PATH, 1, size=1, market=market).count
+        return read_page(self._transport, _PATH, Window(1, 1), market=market).count
 
     def get_listing(self, listing_id: UUID | str | int, market: str) -> Listing:
         """Read one listing.
@@ -74,6 +85,10 @@ class ListingCalls(Calls):
         currency = {"currency": MARKETS[market].currency} if "price" in fields else {}
         answer = self._transport.write("POST", _path_of(listing_id), {**currency, **fields}, market=market)
         return as_written(Listing, answer)
+
+    def _listing_page_reader(self, market: str, publication_state: int | None) -> Callable[[Window], RawPage]:
+        filters = {} if publication_state is None else {"publication_state": publication_state}
+        return lambda window: read_page(self._transport, _PATH, window, filters=filters, market=market)
 
 
 def _path_of(listing_id: UUID | str | int) -> str:

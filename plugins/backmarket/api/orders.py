@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from backmarket.api.calls import Calls, as_document, as_written
 from backmarket.api.errors import RefusedError
 from backmarket.api.models.document import read_each
 from backmarket.api.models.order import Order, OrderPage
-from backmarket.api.paging import read_list, read_page
+from backmarket.api.moving_list import MovingList, key_by
+from backmarket.api.page_requests import PageThreads
+from backmarket.api.paging import Window, read_list, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from backmarket.api.paging import RawPage
     from backmarket.api.transport import Transport
@@ -43,24 +45,33 @@ class OrderCalls(Calls):
         """Yield all orders that match every filter, a page at a time, in no particular order.
 
         Orders in states 0 and 8 are never listed (spec). An order may come twice, since the list moves while it
-        is read: of two readings, the later ``server_time`` holds. At most ``config.concurrency`` pages wait in
-        memory. The caller judges by their ids whether as many came as the first page counted.
+        is read, or not at all: of two readings, the later ``server_time`` holds. At most ``config.concurrency``
+        pages wait in memory.
 
         :param date_modification: modified at this moment or later; aware.
         :param date_creation: made at this moment or later; aware.
+        :raises BackMarketError: what a page failed with, after all other pages have been yielded.
         """
-        dates = {"date_modification": date_modification, "date_creation": date_creation}
-        moments = {name: _require_aware(moment) for name, moment in dates.items() if moment is not None}
-        others = {"state": state, "country_code": country_code}
-        filters: dict[str, str | int] = {key: value for key, value in others.items() if value is not None}
-        date_format = self._date_format
-        try:
-            yield from self._order_pages(filters, moments, date_format)
-        except RefusedError as error:
-            if date_format == _SPACED or _WRONG_DATE_FORMAT not in (error.api_message or ""):
-                raise
-            self._date_format = _SPACED
-            yield from self._order_pages(filters, moments, _SPACED)
+        read = self._order_page_reader(_filters(date_modification, date_creation, state, country_code))
+        with closing(read_list(read, self._transport.config.concurrency, _PATH)) as pages:
+            for page in pages:
+                yield _order_page(page)
+
+    def moving_orders(
+        self,
+        *,
+        date_modification: datetime | None = None,
+        date_creation: datetime | None = None,
+        state: int | None = None,
+        country_code: str | None = None,
+    ) -> MovingList[OrderPage]:
+        """Read all orders that match every filter, none of them missing although the list moves meanwhile.
+
+        The filters are those of :meth:`order_pages`.
+        """
+        read = self._order_page_reader(_filters(date_modification, date_creation, state, country_code))
+        requests = PageThreads(read, self._transport.config.concurrency)
+        return MovingList(requests, _order_page, key_by("order_id"), is_newer=_is_newer, path=_PATH)
 
     def get_order(self, order_id: int) -> Order:
         """Read one order.
@@ -73,7 +84,7 @@ class OrderCalls(Calls):
 
     def count_orders(self) -> int:
         """Tell how many orders the account can list; one cheap read."""
-        return read_page(self._transport, _PATH, 1, size=1).count
+        return read_page(self._transport, _PATH, Window(1, 1)).count
 
     def update_order(
         self,
@@ -125,13 +136,49 @@ class OrderCalls(Calls):
         body = {name: value for name, value in fields.items() if value is not None}
         self._transport.write("PATCH", f"/ws/orderlines/{orderline_id}", body)
 
-    def _order_pages(
-        self, filters: dict[str, str | int], moments: dict[str, datetime], date_format: str
-    ) -> Generator[OrderPage, None, None]:
-        dates = {name: moment.strftime(date_format) for name, moment in moments.items()}
-        with closing(read_list(self._transport, _PATH, filters={**filters, **dates})) as pages:
-            for page in pages:
-                yield _order_page(page)
+    def _order_page_reader(self, filters: dict[str, str | int | datetime]) -> Callable[[Window], RawPage]:
+        """Return what reads a page; where an environment refuses the format of dates, it goes on with the other."""
+
+        def read(window: Window) -> RawPage:
+            date_format = self._date_format
+            try:
+                return read_page(self._transport, _PATH, window, filters=_as_sent(filters, date_format))
+            except RefusedError as error:
+                if date_format == _SPACED or _WRONG_DATE_FORMAT not in (error.api_message or ""):
+                    raise
+            self._date_format = _SPACED
+            return read_page(self._transport, _PATH, window, filters=_as_sent(filters, _SPACED))
+
+        return read
+
+
+def _filters(
+    date_modification: datetime | None, date_creation: datetime | None, state: int | None, country_code: str | None
+) -> dict[str, str | int | datetime]:
+    filters = {
+        "date_modification": date_modification and _require_aware(date_modification),
+        "date_creation": date_creation and _require_aware(date_creation),
+        "state": state,
+        "country_code": country_code,
+    }
+    return {name: value for name, value in filters.items() if value is not None}
+
+
+def _as_sent(filters: dict[str, str | int | datetime], date_format: str) -> dict[str, str | int]:
+    return {
+        name: value.strftime(date_format) if isinstance(value, datetime) else value for name, value in filters.items()
+    }
+
+
+def _is_newer(document: Any, page: RawPage) -> bool:
+    """Tell whether an order was surely made after a page was served, whose ``Date`` has whole seconds."""
+    written = document.get("date_creation") if isinstance(document, dict) else None
+    try:
+        created = datetime.fromisoformat(str(written))
+    except ValueError:
+        return False
+    # Without a zone it may be local time, an hour or two ahead.
+    return created.tzinfo is not None and created >= page.server_time + timedelta(seconds=1)
 
 
 def _order_page(page: RawPage) -> OrderPage:

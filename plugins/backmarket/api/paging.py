@@ -1,8 +1,7 @@
-"""Reads a whole list page by page, several pages at a time."""
+"""Reads pages of a list by number, several at a time."""
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
@@ -13,11 +12,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from backmarket.api.errors import MalformedAnswerError, NotFoundError
 from backmarket.api.models.document import reason_of
+from backmarket.api.page_requests import Failures, PageThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
-    from concurrent.futures import Future
 
+    from backmarket.api.page_requests import PageRequests
     from backmarket.api.transport import Transport
 
 PAGE_SIZE = 50
@@ -28,19 +28,46 @@ _PAGES_BEYOND_COUNT = 200
 
 
 @dataclass(frozen=True)
+class Window:
+    """A page to ask for: with pages of this size, the one of this number.
+
+    :param number: from 1.
+    :param size: rows asked for, at most :data:`PAGE_SIZE`.
+    """
+
+    number: int
+    size: int = PAGE_SIZE
+
+    @property
+    def start(self) -> int:
+        """The place in the list of its first row, from 0."""
+        return (self.number - 1) * self.size
+
+    @property
+    def end(self) -> int:
+        """The place behind its last row."""
+        return self.number * self.size
+
+
+@dataclass(frozen=True)
 class RawPage:
     """One page as it came.
 
-    :param number: from 1.
+    :param window: what was asked for.
     :param count: how long the whole list is, as this page says.
     :param is_last: whether the page says that no other follows.
     """
 
-    number: int
+    window: Window
     count: int
     is_last: bool
     server_time: datetime
     documents: list[Any] = field(repr=False)
+
+    @property
+    def number(self) -> int:
+        """Its number, from 1."""
+        return self.window.number
 
 
 class _ListBody(BaseModel):
@@ -52,64 +79,53 @@ class _ListBody(BaseModel):
 def read_page(
     transport: Transport,
     path: str,
-    number: int,
+    window: Window,
     *,
-    size: int = PAGE_SIZE,
     filters: Mapping[str, str | int] | None = None,
     market: str | None = None,
 ) -> RawPage:
-    """Read one page by its number.
+    """Read one page.
 
     ``next`` is never followed: it is an absolute URL that may name another host, and the token must not go there.
 
     :raises NotFoundError: past the end of the list.
     :raises MalformedAnswerError: if the answer is no page.
     """
-    answer = transport.read(path, params={**(filters or {}), "page": number, "page-size": size}, market=market)
+    params = {**(filters or {}), "page": window.number, "page-size": window.size}
+    answer = transport.read(path, params=params, market=market)
     try:
         body = _ListBody.model_validate(answer.document)
     except ValidationError as error:
         reason = reason_of(error)
     else:
-        return RawPage(number, body.count, not body.next, answer.server_time, body.results)
+        return RawPage(window, body.count, not body.next, answer.server_time, body.results)
     raise MalformedAnswerError(f"not a page of a list ({reason})", method="GET", path=path)
 
 
-def read_list(
-    transport: Transport,
-    path: str,
-    *,
-    filters: Mapping[str, str | int] | None = None,
-    market: str | None = None,
-) -> Generator[RawPage, None, None]:
+def read_list(read: Callable[[Window], RawPage], concurrency: int, path: str) -> Generator[RawPage, None, None]:
     """Yield all pages of a list once, the first one first, the others as they arrive.
 
-    A list moves while it is read: documents may come twice, or slip across a border between two pages. Whether
-    enough came is for the caller to judge, who knows their ids.
+    A list moves while it is read: documents may come twice, or slip across a border between two pages. Where all
+    must be found, read a :class:`~backmarket.api.moving_list.MovingList`.
 
     Pages that nobody has taken yet number at most the client's concurrency; closing the iterator waits for the
     requests under way and starts no others.
+
+    :raises BackMarketError: what a page failed with, after all other pages have been yielded.
     """
-
-    def read(number: int) -> RawPage | None:
-        try:
-            return read_page(transport, path, number, filters=filters, market=market)
-        except NotFoundError:
-            if number == 1:
-                raise
-            return None
-
-    with closing(_read_concurrently(read, transport.config.concurrency, path)) as pages:
-        yield from pages
+    failures = Failures()
+    with closing(PageThreads(read, concurrency)) as requests:
+        yield from pages_in_turn(requests, failures, path)
+    if failures.first:
+        raise failures.first
 
 
-def _read_concurrently(
-    read: Callable[[int], RawPage | None], concurrency: int, path: str
-) -> Generator[RawPage, None, None]:
-    """Yield each page once; the count tells how many to read at the same time, ``next`` when to stop."""
-    first = read(1)
-    if first is None:
-        return
+def pages_in_turn(requests: PageRequests, failures: Failures, path: str) -> Generator[RawPage, None, None]:
+    """Yield each page once; the count tells how many to read at the same time, ``next`` when to stop.
+
+    :param failures: takes down what pages failed with.
+    """
+    first = first_page(requests)
     yield first
     if first.is_last:
         return
@@ -118,22 +134,32 @@ def _read_concurrently(
     last = max(expected, 2)
     number = 2
     ended = False
-    pending: set[Future[RawPage | None]] = set()
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="backmarket-pages") as threads:
-        while True:
-            while not ended and number <= last and len(pending) < concurrency:
-                pending.add(threads.submit(read, number))
-                number += 1
-            if not pending:
-                return
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for page in (future.result() for future in done):
-                if page is None or page.is_last:
-                    ended = True
-                elif page.number == last and page.documents:
-                    last = _one_further(last, expected, path)
-                if page is not None:
-                    yield page
+    while True:
+        while not ended and number <= last and requests.under_way < requests.most:
+            requests.start(Window(number))
+            number += 1
+        if not requests.under_way:
+            break
+        _, page = requests.next()
+        failures.note(page)
+        if page is None or (isinstance(page, RawPage) and page.is_last):
+            ended = True
+        if isinstance(page, RawPage):
+            if not page.is_last and page.number == last and page.documents:
+                last = _one_further(last, expected, path)
+            yield page
+
+
+def first_page(requests: PageRequests) -> RawPage:
+    """Read the first page, which tells how long the list is.
+
+    :raises BackMarketError: if it cannot be read; nothing is known without it.
+    """
+    requests.start(Window(1))
+    _, page = requests.next()
+    if isinstance(page, RawPage):
+        return page
+    raise page or NotFoundError("a list without a first page", method="GET")
 
 
 def _one_further(last: int, expected: int, path: str) -> int:

@@ -17,7 +17,8 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
     stored, and marks nothing. Running again repeats nothing.
 
     :param market: the market, such as ``fr-fr``.
-    :raises ShortReadError: where the list did not come out complete, however often it was read.
+    :raises ShortReadError: where the list moved, or lacked rows, for as long as it was read.
+    :raises BackMarketError: what a page could not be read for; all others are stored.
     """
 
     template_fields = (*BackMarketOperator.template_fields, "market")
@@ -30,7 +31,7 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return the counts: offers new, changed, unchanged, gone and quarantined, requests made."""
         from backmarket.api.errors import ShortReadError
-        from backmarket.operators.listing_reading import MOST_PASSES, ListingReading
+        from backmarket.operators.listing_reading import ListingReading
         from backmarket.operators.markets import chosen_markets
         from backmarket.settings import MarketSettings
         from backmarket.warehouse.connection import connect
@@ -43,10 +44,12 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
             complete = reading.read()
             counts = reading.store(markets, complete=complete) | {"requests": client.requests_made}
         reading.tell(self.log, counts)
+        if reading.failure:
+            raise reading.failure
         if not complete:
             raise ShortReadError(
-                f"{len(reading.seen)} listings of {self.market} were seen in the last of {MOST_PASSES} readings, "
-                "which is not what its pages count; what was read is stored, none is marked as gone",
+                f"{len(reading.seen)} listings of {self.market} were read, and others may be missing; what was read is "
+                "stored, none is marked as gone",
                 method="GET",
                 path="/ws/listings",
             )

@@ -24,8 +24,8 @@ class BackMarketItemsCheckOperator(BaseOperator):
     that failure reach another last task.
 
     :param counts: what the tasks returned; None for one that was skipped or failed. Read from them: ``quarantined``
-        (documents), ``unread`` (ids), ``newly_left_out`` (rows of the seller's tables), ``not_sent`` (changes),
-        ``files_left`` (files) and ``markets_left`` (markets).
+        (documents), ``unread`` (ids), ``lists_short`` (lists), ``newly_left_out`` (rows of the seller's tables),
+        ``not_sent`` (changes), ``files_left`` (files) and ``markets_left`` (markets).
     :param documents: what was read, for the message.
     :raises ItemsLeftError: saying how many of what, the first by name, and where to look.
     """
@@ -59,6 +59,11 @@ class BackMarketItemsCheckOperator(BaseOperator):
             yield (
                 f"Back Market could not serve {self.documents} {named(unread)}: the next run asks again. If that "
                 "lasts, give these ids to your Back Market contact."
+            )
+        if lists := _names(done, "lists_short"):
+            yield (
+                f"The list of {named(lists)} did not come out whole: its last lines in the log say why. What was read "
+                "is dealt with; the next run reads the list again."
             )
         if left_out := _sum(done, "newly_left_out"):
             yield (

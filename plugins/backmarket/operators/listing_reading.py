@@ -1,8 +1,9 @@
-"""Reads all listings of one market until nothing can be missing, although pages shift while they are read."""
+"""Reads all listings of one market so that none is missing, although the list moves while it is read."""
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from backmarket.api.client import BackMarketClient
+    from backmarket.api.errors import BackMarketError
     from backmarket.api.models import ListingPage, Unreadable
     from backmarket.warehouse.listings import ListingStaging, MergeCounts
 
-MOST_PASSES = 3
 CONCERN = "listings"
 
 
@@ -27,10 +28,11 @@ CONCERN = "listings"
 class ListingReading:
     """What has been read of one market into staging.
 
-    :param seen: the listings of the newest pass, those that could not be understood included.
-    :param began_at: Back Market's time when that pass began; None before it.
+    :param seen: the listings read, those that could not be understood included.
+    :param began_at: Back Market's time when reading began; None before it.
     :param unreadable: documents that could not be understood, by market and id.
     :param unknown: grades, states and fields that this version does not know, and how often each occurs.
+    :param failure: what a page failed with, so that the list is not complete; to be raised once the rest is stored.
     """
 
     client: BackMarketClient
@@ -41,20 +43,35 @@ class ListingReading:
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     odd: OddFields = field(default_factory=OddFields)
+    failure: BackMarketError | None = None
     _nameless: set[str] = field(default_factory=set)
-    _lengths: set[int] = field(default_factory=set)
+    _is_proven: bool = False
 
     def read(self) -> bool:
-        """Read the list to its end, again where it did not stand still.
+        """Read the list to its end.
 
-        :return: whether one pass held as many different listings as each of its pages counted.
+        A page that cannot be read costs no other: what it failed with is kept in ``failure``.
+
+        :return: whether every listing was read that the list had when reading began, and has still.
+        :raises BackMarketError: what other pages would fail with, too, such as a refused token.
         """
-        return any(self._read_pass() for _ in range(MOST_PASSES))
+        from backmarket.api.page_requests import COSTS_ONE_PAGE
+
+        listings = self.client.moving_listings(self.market)
+        try:
+            with closing(listings.pages()) as pages:
+                for page in pages:
+                    self.began_at = self.began_at or page.server_time
+                    self._take(page)
+        except COSTS_ONE_PAGE as error:
+            self.failure = error
+        self._is_proven = listings.is_proven
+        return listings.is_complete
 
     @property
     def tells_what_is_missing(self) -> bool:
-        """Whether a listing that a complete pass did not hold is surely gone: none came in without an id."""
-        return not self._nameless
+        """Whether a listing that was not read is surely gone: its page cannot have been missed, nor its id."""
+        return self._is_proven and not self._nameless
 
     def store(self, markets: list[str], *, complete: bool) -> dict[str, int]:
         """Store what was read, what is gone, and the success, in one transaction.
@@ -86,7 +103,7 @@ class ListingReading:
             log.warning("Listing %s could not be understood and is kept in quarantine: %s", key, document.reason)
         for what, times in sorted(self.unknown.items()):
             log.warning("Unknown to this version, kept as sent: %s (%d listings of %s).", what, times, self.market)
-        if not self.tells_what_is_missing:
+        if self._nameless:
             log.warning("Some documents came without a usable id, so no listing of %s is marked as gone.", self.market)
         log.info(
             "Listings of %s: %d new, %d changed, %d unchanged, %d gone, %d quarantined.",
@@ -94,31 +111,12 @@ class ListingReading:
             *(counts[name] for name in ("new", "changed", "unchanged", "gone", "quarantined")),
         )
 
-    def _read_pass(self) -> bool:
-        """Page through the list once; complete when its length stood still and that many listings were seen.
-
-        A listing that arrives or vanishes meanwhile moves others across the borders between pages.
-        """
-        for page in self.client.listing_pages(self.market):
-            if page.number == 1:
-                self._begin_pass(page)
-            self._take(page)
-        return self._lengths == {len(self.seen) + len(self._nameless)}
-
-    def _begin_pass(self, page: ListingPage) -> None:
-        """Forget the last pass."""
-        self.began_at = page.server_time
-        self.seen.clear()
-        self._nameless.clear()
-        self._lengths.clear()
-        self.unreadable.clear()
-        self.unknown.clear()
-
     def _take(self, page: ListingPage) -> None:
         new = [listing for listing in page.listings if listing.id not in self.seen]
         self.staging.add(page.listings, self.market, read_at=page.server_time)
         self.seen.update(listing.id for listing in new)
-        self._lengths.add(page.count)
+        for listing in page.listings:
+            self.unreadable.pop(f"{self.market}/{listing.id}", None)
         for listing in new:
             self.odd.note(listing.all_odd_fields, listing.id)
             fields = set(type(listing).model_fields)

@@ -33,20 +33,20 @@ class MarketReading:
 
         What a short reading lacks keeps its older reading, and is not marked as gone.
 
-        :raises BackMarketError: where Back Market failed; what was read before that is stored.
+        :raises BackMarketError: where Back Market refused or failed on a page; what was read besides is stored.
         """
         from backmarket.operators.listing_reading import ListingReading
         from backmarket.warehouse.listings import ListingStaging
 
         reading = ListingReading(self.client, ListingStaging(self.connection, self.account), market)
-        failure: BackMarketError | None = None
+        refusal: BackMarketError | None = None
         try:
             complete = reading.read()
         except BackMarketError as error:
-            complete, failure = False, error
+            complete, refusal = False, error
         stored = reading.store(list(dict.fromkeys([*self.markets, market])), complete=complete)
         reading.tell(self.log, stored)
-        if failure:
+        if failure := refusal or reading.failure:
             raise failure
         if not complete:
             self.log.warning(

@@ -66,7 +66,7 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
         if found.stopped_by:
             raise found.stopped_by
         if not all(complete):
-            raise ShortReadError(path="/ws/orders")
+            raise reading.failure or ShortReadError(method="GET", path="/ws/orders")
         return counts
 
     def _reason_to_wait(self, connection: Connection) -> str | None:

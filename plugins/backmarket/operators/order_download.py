@@ -32,15 +32,15 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
     watermark alone. Data and watermark move in one transaction after all pages have arrived: a crash at any
     moment loses nothing, and running again repeats nothing.
 
-    :raises ShortReadError: where the list stayed shorter than its own count. What was read is stored, the
-        watermark has not moved.
+    :raises BackMarketError: where Back Market refused, or failed on a page; :class:`ShortReadError` where the list
+        moved too much to be read whole. What was read besides is stored, the watermark has not moved.
     """
 
     ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged and quarantined, requests made, seconds taken."""
-        from backmarket.api.errors import ShortReadError
+        from backmarket.api.errors import BackMarketError, ShortReadError
         from backmarket.operators.order_reading import OrderReading
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.orders import OrderStaging
@@ -50,7 +50,11 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
             window = self._window(context, connection)
             self.log.info("Reading orders %s.", window)
             reading = OrderReading(client, OrderStaging(connection, self.account))
-            complete = _read(reading, window)
+            refusal: BackMarketError | None = None
+            try:
+                complete = _read(reading, window)
+            except BackMarketError as error:
+                complete, refusal = False, error
             watermark = None
             if complete and isinstance(window, Incremental) and reading.started_at:
                 watermark = next_watermark(reading.newest_modification, reading.started_at, window.modified_since)
@@ -59,7 +63,7 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
         self.log.info("Watermark: %s.", watermark or "not moved")
         reading.tell(self.log, counts)
         if not complete:
-            raise ShortReadError(path="/ws/orders")
+            raise refusal or reading.failure or ShortReadError(method="GET", path="/ws/orders")
         return counts
 
     def _window(self, context: Context, connection: Connection) -> Incremental | Historical:

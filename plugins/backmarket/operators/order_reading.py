@@ -1,9 +1,10 @@
-"""Reads a list of orders until nothing can be missing, although orders arrive and change while it is read."""
+"""Reads lists of orders so that none is missing, although orders arrive, change and leave while they are read."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +13,21 @@ from backmarket.warehouse.jsonb import dump
 
 if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
+    from backmarket.api.errors import BackMarketError
     from backmarket.api.models import Order, Unreadable
     from backmarket.warehouse.orders import OrderStaging
-
-MOST_PASSES = 3
-_DATE_HEADER_RESOLUTION = timedelta(seconds=1)
 
 
 @dataclass
 class OrderReading:
-    """What has been read into staging so far, over all lists and passes.
+    """What has been read into staging so far, over all lists.
 
     :param created_to: orders created from here on are counted but not staged; None stages all.
     :param started_at: Back Market's time when the first list began; None before that.
     :param newest_modification: of all orders read.
     :param unreadable: documents that could not be understood, by key.
     :param assumed_local: orders whose times came without an offset and had to be French local time.
+    :param failure: what a page failed with, so that its list is not complete; to be raised once the rest is stored.
     """
 
     client: BackMarketClient
@@ -39,14 +39,30 @@ class OrderReading:
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     assumed_local: int = 0
     odd: OddFields = field(default_factory=OddFields)
+    failure: BackMarketError | None = None
 
     def read_list(self, **filters: Any) -> bool:
-        """Read one list to its end, again where orders moved between pages meanwhile.
+        """Read one list to its end.
+
+        A page that cannot be read costs no other: what it failed with is kept in ``failure``.
 
         :param filters: as :meth:`BackMarketClient.order_pages` takes them.
-        :return: whether every order that the list had when a pass began was seen.
+        :return: whether every order was read that the list had when reading began, and has still.
+        :raises BackMarketError: what other pages would fail with, too, such as a refused token.
         """
-        return any(self._read_pass(filters) for _ in range(MOST_PASSES))
+        from backmarket.api.page_requests import COSTS_ONE_PAGE
+
+        orders = self.client.moving_orders(**filters)
+        try:
+            with closing(orders.pages()) as pages:
+                for page in pages:
+                    self.started_at = self.started_at or page.server_time
+                    self._take(page.orders, read_at=page.server_time)
+                    for document in page.unreadable:
+                        self._set_aside(document)
+        except COSTS_ONE_PAGE as error:
+            self.failure = self.failure or error
+        return orders.is_complete
 
     def read_one(self, order_id: int) -> None:
         """Read one order by id.
@@ -61,7 +77,8 @@ class OrderReading:
         except UnreadableDocumentError as error:
             self._set_aside(Unreadable(error.document, error.detail, str(order_id)))
             return
-        self._take([order], read_at=datetime.now(UTC))
+        self.staging.add_single(order)
+        self._note([order])
 
     def store(self, concern: str, *, watermark: datetime | None = None, succeeded: bool = True) -> dict[str, Any]:
         """Store what was read, and the success, in one transaction.
@@ -102,42 +119,25 @@ class OrderReading:
             counts,
         )
 
-    def _read_pass(self, filters: dict[str, Any]) -> bool:
-        """Page through the list once.
-
-        Pages shift while orders arrive, so a pass is complete when as many of the orders that existed at its
-        beginning were seen as the first page counted; those that arrived later belong to the next run.
-        """
-        at_start: tuple[int, datetime] | None = None
-        members: set[int | str] = set()
-        for page in self.client.order_pages(**filters):
-            if at_start is None:
-                at_start = page.count, page.server_time + _DATE_HEADER_RESOLUTION
-                self.started_at = self.started_at or page.server_time
-            self._take(page.orders, read_at=page.server_time)
-            members.update(order.order_id for order in page.orders if _existed(order, at_start[1]))
-            members.update(map(self._set_aside, page.unreadable))
-        return at_start is None or len(members) >= at_start[0]
-
     def _take(self, orders: list[Order], *, read_at: datetime) -> None:
         wanted = [order for order in orders if self._is_wanted(order)]
         self.staging.add(wanted, read_at=read_at)
-        for order in wanted:
+        self._note(wanted)
+
+    def _note(self, orders: list[Order]) -> None:
+        new = [order for order in orders if order.order_id not in self.seen]
+        self.seen.update(order.order_id for order in new)
+        for order in orders:
             self.odd.note(order.all_odd_fields, order.order_id)
-        self.seen.update(order.order_id for order in wanted)
-        self.assumed_local += sum(order.times_assumed_local for order in wanted)
-        modified = [order.date_modification for order in wanted if order.date_modification]
+            self.unreadable.pop(str(order.order_id), None)
+        self.assumed_local += sum(order.times_assumed_local for order in new)
+        modified = [order.date_modification for order in orders if order.date_modification]
         self.newest_modification = max([*modified, *filter(None, [self.newest_modification])], default=None)
 
-    def _set_aside(self, document: Unreadable) -> str:
+    def _set_aside(self, document: Unreadable) -> None:
         """Keep a document for the quarantine under its id, or under its content where it has none."""
         key = document.key or f"sha256:{sha256(dump(document.document).encode()).hexdigest()}"
         self.unreadable[key] = document
-        return key
 
     def _is_wanted(self, order: Order) -> bool:
         return self.created_to is None or order.date_creation is None or order.date_creation < self.created_to
-
-
-def _existed(order: Order, moment: datetime) -> bool:
-    return order.date_creation is None or order.date_creation < moment

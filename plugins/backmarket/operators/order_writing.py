@@ -228,7 +228,7 @@ class OrderWriting:
     def _store(self, order: Order, changes: list[RecordedChange], status: Settlement, reason: str | None) -> str:
         """Settle changes and store the order they were judged by, in one transaction."""
         with self.staging.connection.transaction():
-            self.staging.add([order], read_at=datetime.now(UTC))
+            self.staging.add_single(order)
             self.staging.merge()
             self.staging.clear()
             self._settle(changes, status, reason)

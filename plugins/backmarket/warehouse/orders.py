@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
+from datetime import UTC, datetime
 from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -73,6 +73,15 @@ class OrderStaging:
         self._waiting += [(next(self._read_numbers), read_at, order) for order in orders]
         if len(self._waiting) >= _COPY_SIZE:
             self._copy_waiting()
+
+    def add_single(self, order: Order) -> None:
+        """Stage an order that was read by id, maybe right after it was changed.
+
+        Back Market tells whole seconds. A page of the same second may have been served before the change, so the
+        single reading counts as made at the end of that second, and wins.
+        """
+        read_at = order.served_at or datetime.now(UTC)
+        self.add([order], read_at=read_at.replace(microsecond=999_999))
 
     def merge(self) -> MergeCounts:
         """Store what was staged; to be called in the transaction that also moves the watermark."""

@@ -149,6 +149,8 @@ class Order(Document):
     shipping_address: OptionalAddress = None
     billing_address: OptionalAddress = None
 
+    served_at: datetime | None = None
+    """Back Market's clock when it answered with this order alone, in whole seconds. Of a list, the page tells."""
     times_assumed_local: bool = False
     """Whether its times named no zone and were taken as Paris time, since as UTC they were yet to come."""
     document: dict[str, Any] = Field(default_factory=dict, repr=False)
@@ -158,7 +160,8 @@ class Order(Document):
     def _prepare(cls, data: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         server_time = (info.context or {}).get("server_time")
         local = are_local((data.get(name) for name in _PAST_TIMES), server_time)
-        own = {"times_assumed_local": local, "document": without_personal_data(data)}
+        served_at = (info.context or {}).get("served_at")
+        own = {"served_at": served_at, "times_assumed_local": local, "document": without_personal_data(data)}
         return {**(_with_paris_times(data) if local else data), **own}
 
     @property

@@ -1,0 +1,243 @@
+"""Reads a list that moves while it is read, so that nothing slips through between two pages.
+
+Pages are cut by place, and places shift: a row that leaves pulls all later ones forward, and the one behind a border
+comes to stand on a page that was read before. So pages are asked for in such sizes that each begins some rows before
+its neighbour ended. Two pages that show a common row have nothing between them, whatever moved meanwhile: rows keep
+their order unless they jump to an end of the list. A page that shows none is asked for again, from further ahead.
+
+In the end the front is read again, down to rows known from before: for what jumped there before it was read.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from math import ceil
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from backmarket.api.errors import BackMarketError
+from backmarket.api.page_requests import Failures
+from backmarket.api.page_walk import MOST_REPETITIONS, KnownOrder, Walk
+from backmarket.api.paging import PAGE_SIZE, RawPage, Window, first_page, pages_in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Hashable
+
+    from backmarket.api.page_requests import PageRequests
+
+LEAST_SIZE = 25
+"""Where a platform gives fewer rows a page than this, overlapping pages would cost too much."""
+
+MOST_PASSES = 8
+"""So often a list is read from front to end where its pages cannot overlap."""
+
+Page = TypeVar("Page")
+_Answer: TypeAlias = RawPage | BackMarketError | None
+
+
+class MovingList(Generic[Page]):
+    """One reading of a list: iterate over :meth:`pages`, then look at what it came to.
+
+    :param requests: asks for pages; closed in the end.
+    :param read: makes of a page what is yielded.
+    :param key: tells rows apart.
+    :param is_newer: whether a row surely came into being after a page was read; without it no row is.
+    :param path: for messages.
+    """
+
+    def __init__(
+        self,
+        requests: PageRequests,
+        read: Callable[[RawPage], Page],
+        key: Callable[[Any], Hashable],
+        *,
+        is_newer: Callable[[Any, RawPage], bool] = lambda _row, _page: False,
+        path: str = "",
+    ) -> None:
+        self.is_complete = False
+        """Whether each row that was there when reading began, and still is, has been yielded."""
+        self.is_proven = False
+        """Whether that is certain: all pages met, or the list stood still while it was read twice."""
+        self.requests_made = 0
+        self._requests = requests
+        self._read = read
+        self._key = key
+        self._is_newer = is_newer
+        self._path = path
+        self._known = KnownOrder()
+        self._size = PAGE_SIZE
+        self._length = 0
+        self._longest = 0
+        self._failures = Failures()
+
+    def pages(self) -> Generator[Page, None, None]:
+        """Yield pages as they arrive. A row may come several times: of its readings the latest holds.
+
+        The number of requests is bounded; where they did not suffice, the reading is not complete.
+
+        :raises BackMarketError: what a page failed with, after all other pages have been yielded. At once where
+            the others would fail, too, and after :data:`~backmarket.api.page_requests.MOST_FAILURES` in a row.
+        """
+        with closing(self._requests), closing(self._raw_pages()) as pages:
+            for page in pages:
+                yield self._read(page)
+        if self._failures.first:
+            self.is_complete = self.is_proven = False
+            raise self._failures.first
+
+    @property
+    def most_requests(self) -> int:
+        """After so many, reading ends."""
+        return 40 + 4 * ceil(self._longest / self._size)
+
+    def _raw_pages(self) -> Generator[RawPage, None, None]:
+        first = yield from self._read_first()
+        self._size = len(first.documents)
+        if first.is_last and _is_sound(first):
+            self.is_complete = self.is_proven = True
+            return
+        pages_overlap = self._size >= LEAST_SIZE and not first.is_last
+        if pages_overlap:
+            pages_overlap = yield from self._read_in_chains(first)
+        if not pages_overlap:
+            yield from self._read_in_passes(first)
+
+    def _read_first(self) -> Generator[RawPage, None, RawPage]:
+        """Read the first page; again where it lacks rows, which may be this platform's way, or this answer's fault."""
+        for _ in range(2):
+            self.requests_made += 1
+            first = self._note(first_page(self._requests))
+            yield first
+            if _is_sound(first):
+                break
+        return first
+
+    def _read_in_chains(self, first: RawPage) -> Generator[RawPage, None, bool]:
+        """Read to the end, then the front until one page reaches known rows; answer whether pages can overlap."""
+        walk = Walk(self._size, ahead=self._requests.most)
+        walk.join(Window(1, self._size), self._keys(first))
+        has_arrived = yield from self._follow(walk, lambda page: page.is_last)
+        self._known.put_in_front(walk.rows)
+        while has_arrived and not self.is_complete and not self._failures.first:
+            walk = Walk(self._size, ahead=1)
+            has_arrived = yield from self._follow(
+                walk, lambda page: page.is_last or self._known.is_end_of(self._keys(page))
+            )
+            self._known.put_in_front(walk.rows)
+            self.is_complete = self.is_proven = walk.arrived_at_once
+        return not walk.is_impossible
+
+    def _follow(self, walk: Walk, is_far_enough: Callable[[RawPage], bool]) -> Generator[RawPage, None, bool]:
+        """Ask for the pages of a walk until one that has joined is far enough; answer whether one was."""
+        answers: dict[Window, _Answer] = {}
+        while not walk.is_over:
+            self._ask_ahead(walk)
+            if not self._requests.under_way:
+                break
+            window, answer = yield from self._receive()
+            answers[window] = answer
+            if not self._join_those_next(walk, answers, is_far_enough):
+                yield from self._drain()
+                answers.clear()
+                walk.step_back()
+        yield from self._drain()
+        return walk.has_arrived
+
+    def _join_those_next(
+        self, walk: Walk, answers: dict[Window, _Answer], is_far_enough: Callable[[RawPage], bool]
+    ) -> bool:
+        """Add to a walk the pages that have come, as far as none before them is missing; False where one misses."""
+        while walk.waiting and walk.waiting[0] in answers and not walk.is_over:
+            window = walk.waiting.popleft()
+            if not self._join(walk, window, answers.pop(window), is_far_enough):
+                return False
+        return True
+
+    def _join(self, walk: Walk, window: Window, answer: _Answer, is_far_enough: Callable[[RawPage], bool]) -> bool:
+        """Add the next page to a walk; False where it does not meet what was read before."""
+        if isinstance(answer, BackMarketError):
+            walk.skip()
+            return True
+        if answer is None or not answer.documents:
+            return walk.ends_after_a_hole()
+        if not _is_sound(answer):
+            walk.repeat(window, is_hopeless=len(answer.documents) > window.size)
+            return True
+        # The end is read last, or again: rows may have jumped there meanwhile.
+        arrives = walk.is_newest(window) and is_far_enough(answer)
+        if not walk.join(window, self._keys(answer)):
+            return False
+        walk.has_arrived = arrives
+        return True
+
+    def _read_in_passes(self, first: RawPage) -> Generator[RawPage, None, None]:
+        """Read page after page, from front to end, until that brings nothing that was there when reading began.
+
+        Twice, unless the list stood still the last time: a row that slips through once may do so again.
+        """
+        seen: set[Hashable] = set()
+        vain = short = 0
+        for _ in range(MOST_PASSES):
+            known, rows, counts = len(seen), 0, set()
+            distinct: set[Hashable] = set()
+            for page in pages_in_turn(self._requests, self._failures, self._path):
+                self.requests_made += 1
+                yield self._note(page)
+                distinct.update(self._keys(page))
+                seen.update(self._key(row) for row in page.documents if not self._is_newer(row, first))
+                rows += len(page.documents)
+                counts.add(page.count)
+            short += rows < min(counts)
+            vain = vain + 1 if rows >= min(counts) and len(seen) == known else 0
+            stood_still = counts == {rows} == {len(distinct)}
+            if vain == 2 or (vain and stood_still):
+                self.is_complete, self.is_proven = True, stood_still
+                return
+            if self._failures.first or short == MOST_REPETITIONS:
+                return
+
+    def _ask_ahead(self, walk: Walk) -> None:
+        while self._requests.under_way < self._requests.most and self.requests_made < self.most_requests:
+            window = walk.next_window(self._length)
+            if window is None:
+                return
+            self.requests_made += 1
+            self._requests.start(window)
+
+    def _receive(self) -> Generator[RawPage, None, tuple[Window, _Answer]]:
+        """Yield the next page that arrives, if it is one, and return what it is the answer to."""
+        window, answer = self._requests.next()
+        self._failures.note(answer)
+        if isinstance(answer, RawPage):
+            yield self._note(answer)
+        return window, answer
+
+    def _drain(self) -> Generator[RawPage, None, None]:
+        """Yield what was asked for and has not come yet."""
+        while self._requests.under_way:
+            yield from self._receive()
+
+    def _note(self, page: RawPage) -> RawPage:
+        self._length = page.count
+        self._longest = max(self._longest, page.count)
+        return page
+
+    def _keys(self, page: RawPage) -> list[Hashable]:
+        return list(dict.fromkeys(self._key(row) for row in page.documents))
+
+
+def key_by(name: str) -> Callable[[Any], Hashable]:
+    """Return what tells documents apart: their id under this name, or all they hold where they have none."""
+
+    def key(document: Any) -> Hashable:
+        value = document.get(name) if isinstance(document, dict) else None
+        return str(value) if isinstance(value, int | str) and value != "" else repr(document)
+
+    return key
+
+
+def _is_sound(page: RawPage) -> bool:
+    """Tell whether a page has as many rows as were asked for, or reaches the end of the list as it counts it."""
+    rows = len(page.documents)
+    if page.is_last:
+        return rows <= page.window.size and page.window.start + rows >= page.count
+    return rows == page.window.size
