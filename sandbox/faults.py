@@ -27,7 +27,14 @@ IN_DOCUMENTS = frozenset({"odd_document"})
 """These change how one order or listing reads, in every answer that shows it."""
 
 INSIDE = frozenset(
-    {"orders_arrive_while_paging", "wrong_date_format", "batch_fails", "batch_line_fails", "batch_refused"}
+    {
+        "orders_arrive_while_paging",
+        "wrong_date_format",
+        "batch_fails",
+        "batch_line_fails",
+        "batch_refused",
+        "field_refused",
+    }
 )
 """These are carried out by the endpoints they concern."""
 
@@ -47,7 +54,7 @@ class Fault:
     With `times` None it is a poison when it is for one `order_id` (with its lines, and nothing of an order whose id
     is longer), one `listing` (the UUID, or whatever key the URL holds) or one `market` (as in Accept-Language).
     `method` may be WRITE. An `odd_document` is served with `fields` set and the fields `without` left out; a
-    `batch_refused` refuses batches that hold `sku`.
+    `batch_refused` refuses batches that hold `sku`, a `field_refused` changes of a listing that hold one of `fields`.
     """
 
     kind: str
@@ -205,6 +212,14 @@ class Faults:
     def strike_inside(self, kind: str, request: Request) -> Fault | None:
         """Give a fault of one of the kinds that endpoints carry out themselves."""
         return self.strike(frozenset({kind}), seen(request))
+
+    def strike_fields(self, kind: str, request: Request, fields: set[str]) -> Fault | None:
+        """Give a fault that strikes changes of some fields, if this is one."""
+        about = seen(request)
+        for fault in self._faults:
+            if fault.kind == kind and fields & set(fault.fields) and fault.matches(about) and fault.fires(self._rng):
+                return fault
+        return None
 
     def strike_batch(self, kind: str, request: Request, skus: set[str]) -> Fault | None:
         """Give a fault that strikes batches of a SKU, if this batch is one; the case of SKUs does not matter."""

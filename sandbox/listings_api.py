@@ -110,6 +110,8 @@ async def update_listing(request: Request) -> Response:
         return errors.not_found("listing")
     if world.config.rate_limit and not world.sku_lines.admits(1):
         return _too_many_lines()
+    if world.faults.strike_fields("field_refused", request, set(body)) is not None:
+        return errors.error_text(400, "parameters refused")
     try:
         remarks = change_listing(listing, market, world.platform, body)
     except InvalidListingError as refusal:

@@ -277,11 +277,13 @@ class PriceSettings(MarketSettings, SendingSettings):
     :param prices_upload: prices out.
     :param price_change_limit_pct: a larger move of a price waits for a person.
     :param price_approval_hours: how long a person may take over a large move of a price.
+    :param price_decision_days: so long what a person decided about a move holds; then it is put to a person again.
     """
 
     prices_upload: Toggle = False
     price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
     price_approval_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
+    price_decision_days: int = Field(default=7, ge=1, description="a whole number of days, 1 or more")
 
 
 class TrackingSettings(SendingSettings):

@@ -141,6 +141,54 @@ def test_quantity_and_home_price_share_a_request(
     assert rows == [("price", "confirmed"), ("quantity", "confirmed")]
 
 
+@pytest.mark.parametrize("at_fault", ["price", "quantity", "both"])
+def test_of_a_quantity_and_a_price_refused_together_the_one_at_fault_is_found(
+    upload: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], at_fault: str
+) -> None:
+    """They are sent apart once: the good one arrives, the bad one carries Back Market's words and is not sent again."""
+    (sku,) = priced(connected, 1)
+    amount = (offered(connected, sku) * Decimal("1.01")).quantize(Decimal("0.01"))
+    quantity, shown_before = shown(connected)[sku] + 1, shown(connected)[sku]
+    stock(database, {sku: quantity})
+    price(database, sku, str(amount))
+    for field in ("price", "quantity"):
+        if at_fault in {field, "both"}:
+            connected.fault("field_refused", method="POST", fields={field: None}, times=None)
+    upload()
+    statuses = dict(all_of(database, "select kind, status from backmarket.changes where status <> 'superseded'"))
+    bad = {"price", "quantity"} if at_fault == "both" else {at_fault}
+    assert statuses == {kind: "refused" if kind in bad else "confirmed" for kind in ("price", "quantity")}
+    assert shown(connected)[sku] == (shown_before if "quantity" in bad else quantity)
+    assert (offered(connected, sku) == amount) == ("price" not in bad)
+    connected.clear_journal()
+    upload()
+    assert posts(connected) == []
+
+
+def test_what_another_process_has_taken_is_not_left_marked_as_sent(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A price that is under way elsewhere lets its quantity go alone; nothing is marked as sent that never left."""
+    (sku,) = priced(connected, 1)
+    quantity = shown(connected)[sku] + 1
+    stock(database, {sku: quantity})
+    price(database, sku, str(offered(connected, sku) + Decimal("0.01")))
+    mark_sent = ListingUpload._mark_sent
+
+    def taken_elsewhere(upload_: ListingUpload, listing_id: Any, changes: Any) -> Any:
+        database.execute("update backmarket.changes set status = 'sent' where kind = 'price' and status = 'planned'")
+        return mark_sent(upload_, listing_id, changes)
+
+    monkeypatch.setattr(ListingUpload, "_mark_sent", taken_elsewhere)
+    upload()
+    assert shown(connected)[sku] == quantity
+    statuses = dict(all_of(database, "select kind, status from backmarket.changes"))
+    assert statuses["quantity"] == "confirmed"
+
+
 @pytest.mark.parametrize(("on", "off"), [UPLOADS, UPLOADS[::-1]])
 def test_each_toggle_works_alone(
     connected: Sandbox,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.dags.conftest import Run
 
 __all__ = ["database", "upload"]
+
+LAST_WEEK = datetime.now(UTC) - timedelta(days=7)
 
 
 def halved(sandbox: Sandbox, sku: str) -> Decimal:
@@ -43,7 +45,7 @@ def asked(
     assert run.xcoms["ask_for_price_approval"] == 2
     rows = dict(all_of(database, "select subject, status from backmarket.changes"))
     assert rows == {one: "awaiting_approval", other: "awaiting_approval", small: "confirmed"}
-    return price_approvals.ask(database, "default", run_id="r")
+    return price_approvals.ask(database, "default", run_id="r", decided_since=LAST_WEEK)
 
 
 def answer(**event: Any) -> dict[str, int]:
@@ -161,7 +163,28 @@ def test_a_question_whose_run_was_deleted_is_put_again(
     assert upload().tasks["ask_for_price_approval"] == "skipped"
     database.execute("update backmarket.price_approvals set asked_at = now() - interval '26 hours'")
     assert upload().xcoms["ask_for_price_approval"] == 2
-    assert len(price_approvals.ask(database, "default", run_id="another")) == 2
+    assert len(price_approvals.ask(database, "default", run_id="another", decided_since=LAST_WEEK)) == 2
+
+
+@pytest.mark.parametrize("decision", [ALL_OF_THEM, NONE_OF_THEM])
+def test_a_decision_of_last_year_holds_no_more(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    asked: list[price_approvals.Move],
+    decision: str,
+) -> None:
+    """The same move is put to a person again, whichever way it was decided: nothing goes out unasked."""
+    before = {move.sku: offered(connected, move.sku) for move in asked}
+    person_chose(decision)
+    database.execute("update backmarket.price_approvals set decided_at = now() - interval '8 days'")
+    run = upload()
+    assert run.xcoms["ask_for_price_approval"] == 2
+    assert {move.sku: offered(connected, move.sku) for move in asked} == before
+    assert len(price_approvals.ask(database, "default", run_id="r", decided_since=LAST_WEEK)) == 2
+    person_chose(ALL_OF_THEM)
+    upload()
+    assert {move.sku: offered(connected, move.sku) for move in asked} == {move.sku: move.new_price for move in asked}
 
 
 def test_without_a_question_the_dag_skips(

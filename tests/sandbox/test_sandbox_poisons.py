@@ -166,3 +166,12 @@ def test_what_was_taken_from_the_journal_is_not_there_again(sandbox: Sandbox, cl
         time.sleep(0.02)
     assert taken == ["/ws/orders/1"]
     assert sandbox.take_journal() == []
+
+
+def test_one_field_of_a_listing_is_refused(sandbox: Sandbox, client: httpx.Client) -> None:
+    """Whatever is changed together with it; all other changes are taken."""
+    listing = sandbox.listings()[0]
+    sandbox.fault("field_refused", fields={"price": None}, times=None)
+    path = f"/ws/listings/{listing['id']}"
+    assert client.post(path, json={"price": "9.99", "currency": "EUR", "quantity": 1}).status_code == 400
+    assert client.post(path, json={"quantity": listing["quantity"] + 1}).status_code == 200

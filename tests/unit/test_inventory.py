@@ -105,8 +105,8 @@ def test_a_line_is_reserved_where_the_count_cannot_know_of_it(
 def test_the_count_knows_orders_up_to_its_own_word_else_up_to_the_lag() -> None:
     """``orders_known_until`` wins; without it the count is as much behind as the Variable says."""
     policy = StockPolicy(intake_lag=2 * HOUR)
-    assert orders_known_until(StockRow("A", 1, NOON), policy) == NOON - 2 * HOUR
-    assert orders_known_until(StockRow("A", 1, NOON, orders_known_until=BEFORE), policy) == BEFORE
+    assert orders_known_until(StockRow("A", 1, NOON), policy, now=NOON) == NOON - 2 * HOUR
+    assert orders_known_until(StockRow("A", 1, NOON, orders_known_until=BEFORE), policy, now=NOON) == BEFORE
 
 
 def test_a_count_gets_stale() -> None:
@@ -119,7 +119,7 @@ def test_a_count_gets_stale() -> None:
 
 def test_what_is_left_may_fall_below_zero() -> None:
     """More was promised than is there: acceptance wants to know by how much."""
-    assert units_left(StockRow("A", 1, COUNTED), [line(1), line(1), line(0)], StockPolicy()) == -2
+    assert units_left(StockRow("A", 1, COUNTED), [line(1), line(1), line(0)], StockPolicy(), now=NOON) == -2
 
 
 def test_the_example_of_the_documentation() -> None:

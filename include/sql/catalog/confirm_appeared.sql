@@ -6,4 +6,4 @@ from backmarket.listings as listing
 where
     change.account = %(account)s and change.kind = %(kind)s
     and change.status = 'planned' and change.attempts > 0
-    and listing.account = change.account and lower(listing.sku) = lower(change.subject) and listing.gone_at is null
+    and listing.account = change.account and backmarket.sku_key(listing.sku) = backmarket.sku_key(change.subject) and listing.gone_at is null

@@ -1,7 +1,8 @@
--- The moments at which counts were made, and up to which they know of orders, as texts; each pair once.
+-- When each SKU was counted, and up to when the count knows of orders, as texts.
 -- :account, :sku (null for all)
-select distinct stock.counted_at::text, to_jsonb(stock) ->> 'orders_known_until'
+select backmarket.sku_key(stock.sku::text), stock.counted_at::text, to_jsonb(stock) ->> 'orders_known_until'
 from seller.stock as stock
 where
     stock.account::text = %(account)s
-    and (%(sku)s::text is null or lower(stock.sku::text) = lower(%(sku)s))
+    and stock.sku is not null
+    and (%(sku)s::text is null or backmarket.sku_key(stock.sku::text) = backmarket.sku_key(%(sku)s))

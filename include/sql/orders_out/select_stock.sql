@@ -1,4 +1,4 @@
--- The counts of some SKUs (in lower case), as texts: each row is judged by itself.
+-- The counts of some SKUs (as backmarket.sku_key gives them), as texts: each row is judged by itself.
 -- :account, :skus
 select
     stock.sku::text,
@@ -9,4 +9,4 @@ select
     -- Through JSON, as a view need not have this column.
     to_jsonb(stock) ->> 'orders_known_until'
 from seller.stock as stock
-where stock.account::text = %(account)s and lower(stock.sku::text) = any(%(skus)s)
+where stock.account::text = %(account)s and backmarket.sku_key(stock.sku::text) = any(%(skus)s)

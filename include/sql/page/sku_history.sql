@@ -7,6 +7,6 @@ select
     concat_ws(' · ', history.market, history.quantity || ' units', history.price || ' ' || history.currency) as detail
 from backmarket.listings as listing
 inner join backmarket.listing_offer_history as history on listing.account = history.account and listing.id = history.id
-where listing.account = %(account)s and lower(listing.sku) = lower((%(skus)s::text [])[1])
+where listing.account = %(account)s and backmarket.sku_key(listing.sku) = backmarket.sku_key((%(skus)s::text [])[1])
 order by history.changed_at desc
 limit 200

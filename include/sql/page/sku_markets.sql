@@ -6,7 +6,7 @@ with shown as (
     from backmarket.listings as listing
     inner join backmarket.listing_offers as offer on listing.account = offer.account and listing.id = offer.id
     where
-        listing.account = %(account)s and lower(listing.sku) = lower((%(skus)s::text [])[1])
+        listing.account = %(account)s and backmarket.sku_key(listing.sku) = backmarket.sku_key((%(skus)s::text [])[1])
         and listing.gone_at is null and offer.gone_at is null
     order by offer.market asc, offer.read_at desc
 ),
@@ -16,7 +16,7 @@ wanted as (
     select distinct on (market::text)
         market::text as market, price::text as price, currency::text as currency, min_price::text as min_price
     from seller.prices
-    where account::text = %(account)s and sku::text = any(%(skus)s)
+    where account::text = %(account)s and backmarket.sku_key(sku::text) = backmarket.sku_key((%(skus)s::text [])[1])
     order by market::text
 )
 

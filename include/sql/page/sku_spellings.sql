@@ -2,5 +2,5 @@
 -- :account, :sku
 select sku
 from backmarket.listings
-where account = %(account)s and lower(sku) = lower(%(sku)s)
+where account = %(account)s and backmarket.sku_key(sku) = backmarket.sku_key(%(sku)s)
 group by sku

@@ -9,4 +9,4 @@ select
     -- Through JSON, as a view need not have this column.
     to_jsonb(stock) ->> 'orders_known_until' as orders_known_until
 from seller.stock as stock
-where stock.account::text = %(account)s and stock.sku::text = any(%(skus)s)
+where stock.account::text = %(account)s and backmarket.sku_key(stock.sku::text) = backmarket.sku_key((%(skus)s::text [])[1])

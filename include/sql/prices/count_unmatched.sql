@@ -13,7 +13,7 @@ from (
         end as reason
     from seller.prices as price
     left join backmarket.listings as listing
-        on price.account::text = listing.account and lower(price.sku::text) = lower(listing.sku)
+        on price.account::text = listing.account and backmarket.sku_key(price.sku::text) = backmarket.sku_key(listing.sku)
         and listing.gone_at is null
     left join backmarket.listing_offers as offer
         on listing.account = offer.account and listing.id = offer.id

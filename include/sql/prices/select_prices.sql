@@ -4,7 +4,7 @@
 with given as (
     select
         account::text as account,
-        sku::text as sku,
+        backmarket.clean_sku(sku::text) as sku,
         market::text as market,
         price::text as price,
         currency::text as currency,
@@ -30,7 +30,7 @@ select
     last.confirmed_at as last_sent_at
 from given
 left join backmarket.listings as listing
-    on given.account = listing.account and lower(given.sku) = lower(listing.sku) and listing.gone_at is null
+    on given.account = listing.account and backmarket.sku_key(given.sku) = backmarket.sku_key(listing.sku) and listing.gone_at is null
 left join backmarket.listing_offers as offer
     on listing.account = offer.account and listing.id = offer.id
     and given.market = offer.market and offer.gone_at is null

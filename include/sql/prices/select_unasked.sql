@@ -20,6 +20,7 @@ where
             and approval.old_price = (change.payload ->> 'old_price')::numeric
             and approval.new_price = (change.payload ->> 'price')::numeric
             and not (approval.status = 'asked' and approval.asked_at < %(asked_before)s)
+            and not (approval.status <> 'asked' and approval.decided_at < %(decided_since)s)
     )
 order by change.planned_at, change.change_id
 limit %(most)s

@@ -7,18 +7,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from backmarket.rules.hidden_sales import held_units
-from backmarket.rules.inventory import is_explained_by_orders, is_mass_zero, plan_quantity
+from backmarket.rules.inventory import OPEN, is_explained_by_orders, is_mass_zero, plan_quantity
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse import inventory
 from backmarket.warehouse.inventory import Finding
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from backmarket.rules.inventory import QuantityPlan
+    from backmarket.rules.inventory import OrderLineRow, QuantityPlan
     from backmarket.settings import QuantitySettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.inventory import ShownStock
+    from backmarket.warehouse.inventory import Reading, ShownStock
 
 # A reading older than this is not fresh: it may lower a quantity, not raise it.
 FRESH = timedelta(minutes=30)
@@ -83,9 +85,10 @@ def _all_plans(
     shown: dict[str, list[ShownStock]] = defaultdict(list)
     with_stock, missing = inventory.shown_stock(connection, account, readings)
     for each in with_stock:
-        shown[each.stock.sku.lower()].append(each)
+        shown[sku_key(each.stock.sku)].append(each)
     left_alone = "seller.stock has no row that can be used: the listing is left alone"
     findings += [Finding("stock_missing", sku, left_alone) for sku in missing]
+    findings += [_sold_below_zero(each, lines.get(sku_key(each.sku), [])) for each in readings if each.quantity < 0]
     plans: Plans = []
     for sku, candidates in shown.items():
         if len(candidates) > 1:
@@ -114,10 +117,22 @@ def _remarks(each: ShownStock, plan: QuantityPlan) -> list[Finding]:
     if plan.is_stale:
         detail = f"counted at {each.stock.counted_at:%Y-%m-%d %H:%M} UTC: too old to raise what is shown"
         found.append(Finding("stock_stale", each.stock.sku, detail))
+    if plan.ahead:
+        minutes = round(plan.ahead.total_seconds() / 60)
+        detail = f"counted {minutes} minutes in the future: is it local time, written as UTC? It raises nothing"
+        found.append(Finding("count_in_future", each.stock.sku, detail))
     if plan.reserved + plan.held > max(0, plan.stock):
         detail = f"{plan.reserved + plan.held} units are promised, {plan.stock} were counted"
         found.append(Finding("promised_too_much", each.stock.sku, detail))
     return found
+
+
+def _sold_below_zero(reading: Reading, lines: Iterable[OrderLineRow]) -> Finding:
+    """Report a listing that sold a unit more often than it had it, with the newest orders that may be meant."""
+    open_lines = sorted((line for line in lines if line.state in OPEN), key=lambda line: -line.order_id)
+    orders = ", ".join(str(order_id) for order_id in list(dict.fromkeys(each.order_id for each in open_lines))[:5])
+    detail = f"Back Market shows {reading.quantity}: it sold more than there was"
+    return Finding("sold_below_zero", reading.sku, f"{detail}; its newest open orders: {orders or 'none known yet'}")
 
 
 def _held_by_guard(plans: Plans, settings: QuantitySettings, *, allow_mass_zero: bool) -> set[str]:

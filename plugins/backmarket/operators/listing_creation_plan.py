@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.rules.skus import sku_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -101,7 +102,7 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
         for row in rows:
             if kind_of(row, products_on=products_on) != self.kind:
                 continue
-            market, key = market_of(row, config), row.sku.lower()
+            market, key = market_of(row, config), sku_key(row.sku)
             bare = {"market": market, "columns": {"sku": row.sku}}
             if key in under_way:
                 yield _Finding(Check(row.sku, market, "under way", []), bare)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from backmarket.operators.order_changes import BackMarketOrderChangesOperator, Plan
 from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
 from backmarket.rules.order_facts import SEND
+from backmarket.rules.skus import sku_key
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -78,7 +79,7 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator["Acceptan
             return by_order
         policy = settings.stock_policy
         lines = lines_by_sku(connection, self.account, now=now, hold=timedelta(0), intake_lag=policy.intake_lag)
-        stock = stock_by_sku(connection, self.account, {request.sku.lower() for request in queue})
+        stock = stock_by_sku(connection, self.account, {sku_key(request.sku) for request in queue})
         by_stock = judge_stock(queue, stock, lines, policy, now=now)
         return [stock if order == SEND else order for order, stock in zip(by_order, by_stock, strict=True)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -68,7 +68,8 @@ class BackMarketPriceApprovalOperator(HITLOperator):
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection:
-            moves = price_approvals.ask(connection, self.account, run_id=context["run_id"])
+            decided_since = datetime.now(UTC) - timedelta(days=read_variable("price_decision_days"))
+            moves = price_approvals.ask(connection, self.account, run_id=context["run_id"], decided_since=decided_since)
         if not moves:
             raise AirflowSkipException("No large price change waits for approval.")
         self.options = _options(moves)

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.rules.prices import OfferRow, WantedPrice, decide_price
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse import inventory, sql
 from backmarket.warehouse.inventory import Finding
 from backmarket.warehouse.ledger import Ledger, PlannedChange
@@ -65,7 +66,8 @@ def plan_prices(
 ) -> PricePlan:
     """Plan the prices of these markets from what is stored, and record them.
 
-    A large move waits for a person; what a person decided about exactly this move, old price and new, holds. A row
+    A large move waits for a person; what a person decided about exactly this move, old price and new, holds for
+    ``backmarket_price_decision_days``. A row
     that cannot be read is refused for its reason. A price whose offer was not read within the last half hour is left
     alone.
     """
@@ -73,11 +75,12 @@ def plan_prices(
     counts: Counter[str] = Counter({"prices": 0, "send": 0, "ask": 0, "refuse": 0, "unchanged": 0})
     changes, findings = [], []
     feed, rows = _read(connection, account, markets)
-    decisions = _decisions(connection, account, markets)
+    decided_since = now - timedelta(days=settings.price_decision_days)
+    decisions = _decisions(connection, account, markets, decided_since)
     ambiguous = _refusals_of_twins(rows)
     for row in rows:
         counts["prices"] += 1
-        if (row.sku.lower(), row.market) in ambiguous:
+        if (sku_key(row.sku), row.market) in ambiguous:
             counts["refuse"] += 1
             continue
         if now - row.offer["read_at"] > FRESH:
@@ -115,9 +118,9 @@ def _read(connection: Connection, account: str, markets: list[str]) -> tuple[Sel
     return SellerRows(PRICES.table, "sku", usable, left_out), rows
 
 
-def _decisions(connection: Connection, account: str, markets: list[str]) -> _Decisions:
+def _decisions(connection: Connection, account: str, markets: list[str], decided_since: datetime) -> _Decisions:
     """Return what people decided: by SKU and market, old price and new."""
-    parameters = {"account": account, "markets": markets}
+    parameters = {"account": account, "markets": markets, "decided_since": decided_since}
     rows = connection.execute(sql.statement("prices/select_decisions"), parameters)
     return {(sku, market, old, new): status for sku, market, old, new, status in rows}
 
@@ -125,9 +128,9 @@ def _decisions(connection: Connection, account: str, markets: list[str]) -> _Dec
 def _refusals_of_twins(rows: list[_Row]) -> dict[tuple[str, str], PlannedChange]:
     """Refuse, once each, SKUs with several prices for a market, or several listings: they would take turns.
 
-    :return: by SKU in lower case, as Back Market takes it, and market.
+    :return: by :func:`sku_key` and market.
     """
-    pairs = Counter((row.sku.lower(), row.market) for row in rows)
+    pairs = Counter((sku_key(row.sku), row.market) for row in rows)
     return {
         (sku, market): PlannedChange(
             sku,

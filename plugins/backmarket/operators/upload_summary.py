@@ -67,7 +67,9 @@ class BackMarketPriceQuestionOperator(BackMarketOperator):
         # An open question ends by itself after that many hours; one that is older was deleted with its run.
         patience = timedelta(hours=read_variable("price_approval_hours") + 1)
         with connect(self.warehouse_conn_id) as connection:
-            moves = unasked(connection, self.account, asked_before=datetime.now(UTC) - patience)
+            now = datetime.now(UTC)
+            decided_since = now - timedelta(days=read_variable("price_decision_days"))
+            moves = unasked(connection, self.account, decided_since=decided_since, asked_before=now - patience)
         if not moves:
             raise AirflowSkipException("No large price change waits to be shown to a person.")
         return len(moves)

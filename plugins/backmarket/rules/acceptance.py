@@ -18,6 +18,7 @@ from backmarket.rules.order_facts import (
     refuse,
     wait,
 )
+from backmarket.rules.skus import sku_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -91,7 +92,7 @@ def judge_stock(
     }
     decisions = []
     for request in queue:
-        key = request.sku.lower()
+        key = sku_key(request.sku)
         row = stock.get(key)
         asked = [line for line in lines.get(key, ()) if line.orderline_id in request.orderline_ids]
         decisions.append(_judge_units(request, asked, row, promised.get(key, []), policy, now=now))
@@ -112,9 +113,9 @@ def _judge_units(
         return refuse(f"stock: seller.stock has no row that can be used, or several, for SKU {request.sku}")
     if is_stale(row, policy, now=now):
         return refuse(f"stock: the count of {row.counted_at:%Y-%m-%d %H:%M} UTC is too old to promise anything on it")
-    known_until = orders_known_until(row, policy)
+    known_until = orders_known_until(row, policy, now=now)
     needed = sum(line.quantity for line in asked if is_reserved(line, known_until, policy.known_from))
-    left = units_left(row, promised, policy)
+    left = units_left(row, promised, policy, now=now)
     if needed > max(left, 0):
         return refuse(f"stock: {needed} needed, {max(left, 0)} of {row.quantity} left after older promises")
     return SEND

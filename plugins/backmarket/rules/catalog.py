@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stdnum import ean as ean_code
 
 from backmarket.rules.listing_review import GRADES
+from backmarket.rules.skus import sku_key
 from backmarket.rules.values import decimals, is_number, is_uuid, is_web_address
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def kind_of(row: CatalogRow, *, products_on: bool) -> Kind:
 
 def twins(skus: Iterable[str]) -> set[str]:
     """Return the SKUs, in lower case, that occur more than once: Back Market takes ``ab-1`` and ``AB-1`` as one."""
-    return {sku for sku, times in Counter(_key(sku) for sku in skus).items() if times > 1}
+    return {sku for sku, times in Counter(sku_key(sku) for sku in skus).items() if times > 1}
 
 
 def reasons_against(row: CatalogRow, kind: Kind, market: MarketRules | None, *, twin_skus: set[str]) -> list[str]:
@@ -146,7 +147,7 @@ def _sku(row: CatalogRow, twin_skus: set[str]) -> Iterator[str]:
         yield "sku is empty"
     elif row.sku != row.sku.strip():
         yield "sku begins or ends with a blank"
-    if _key(row.sku) in twin_skus:
+    if sku_key(row.sku) in twin_skus:
         yield "sku occurs more than once: Back Market does not tell upper from lower case"
     yield from _too_long("sku", row.sku)
 
@@ -297,7 +298,3 @@ def _is_missing(row: CatalogRow, column: str) -> bool:
 
 def _text(value: str | None) -> str | None:
     return (value or "").strip() or None
-
-
-def _key(sku: str) -> str:
-    return sku.strip().lower()

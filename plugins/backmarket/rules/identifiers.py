@@ -24,6 +24,7 @@ from backmarket.rules.order_facts import (
     wait,
 )
 from backmarket.rules.serial_numbers import SerialNumberError, clean_serial_number, serial_key
+from backmarket.rules.skus import sku_key
 from backmarket.rules.tracking_numbers import is_same_parcel
 
 if TYPE_CHECKING:
@@ -147,10 +148,10 @@ def line_of(device: Device, order: OrderFacts) -> LineFacts:
         line = order.line(device.orderline_id)
         if line is None:
             raise IdentifierError(f"order line {device.orderline_id} is not one of this order")
-        if device.sku and _key(device.sku) != _key(line.sku):
+        if device.sku and sku_key(device.sku) != sku_key(line.sku or ""):
             raise IdentifierError("the row names a line and a SKU that do not belong together")
         return line
-    candidates = [line for line in order.lines if not device.sku or _key(device.sku) == _key(line.sku)]
+    candidates = [line for line in order.lines if not device.sku or sku_key(device.sku) == sku_key(line.sku or "")]
     if not candidates:
         raise IdentifierError("the order has no line with this SKU")
     if len(candidates) > 1:
@@ -288,7 +289,3 @@ def phones_without_imei(order: OrderFacts, phones: re.Pattern[str], carried: Ide
         and not (carried and carried.imei)
         and phones.search(line.product or "")
     ]
-
-
-def _key(text: str | None) -> str:
-    return (text or "").strip().casefold()

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 KnownFrom = Literal["accepted", "paid"]
 
+CLOCKS_APART = timedelta(minutes=2)
+"""How far the clock of the seller's system may be ahead of this machine's."""
+
 # Line states (source: spec). Accepted lines, and those refunded from there: the unit may have left the shelf, and
 # whether it came back is for the next count to say.
 _NOT_PAID_YET = frozenset({0, 8, 9})
 _PAID = 1
 _WAITING = _NOT_PAID_YET | {_PAID}
 _ACCEPTED = frozenset({2, 3, 5, 6})
+OPEN = _WAITING | {2}
+"""Lines whose unit is promised and not shipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class QuantityPlan:
     :param sellable: what is left of the count; never below 0.
     :param wanted: what Back Market is to show.
     :param is_stale: the count was too old to raise anything.
+    :param ahead: how far the count, or what it knows of, lies in the future, so that it raises nothing; else zero.
     """
 
     stock: int
@@ -102,11 +108,18 @@ class QuantityPlan:
     sellable: int
     wanted: int
     is_stale: bool
+    ahead: timedelta = timedelta(0)
 
 
-def orders_known_until(stock: StockRow, policy: StockPolicy) -> datetime:
-    """Return up to when a count knows of orders."""
-    return stock.orders_known_until or stock.counted_at - policy.intake_lag
+def orders_known_until(stock: StockRow, policy: StockPolicy, *, now: datetime) -> datetime:
+    """Return up to when a count knows of orders: never later than now, whatever the seller's clock says."""
+    return min(stock.orders_known_until or stock.counted_at - policy.intake_lag, now)
+
+
+def time_ahead(stock: StockRow, *, now: datetime) -> timedelta:
+    """Return how far a count lies in the future, as where local time was written as UTC; zero within the tolerance."""
+    ahead = max(stock.counted_at, stock.orders_known_until or stock.counted_at) - now
+    return ahead if ahead > CLOCKS_APART else timedelta(0)
 
 
 def is_stale(stock: StockRow, policy: StockPolicy, *, now: datetime) -> bool:
@@ -139,12 +152,13 @@ def reserved_units(lines: Iterable[OrderLineRow], known_until: datetime, known_f
     return sum(line.quantity for line in lines if is_reserved(line, known_until, known_from))
 
 
-def units_left(stock: StockRow, lines: Iterable[OrderLineRow], policy: StockPolicy) -> int:
+def units_left(stock: StockRow, lines: Iterable[OrderLineRow], policy: StockPolicy, *, now: datetime) -> int:
     """Return the count less the given lines' units, before safety; below 0 where more was promised than is there.
 
     :param lines: of this SKU: all of them, or those promised before the one that is to be accepted.
     """
-    return stock.quantity - reserved_units(lines, orders_known_until(stock, policy), policy.known_from)
+    known_until = orders_known_until(stock, policy, now=now)
+    return stock.quantity - reserved_units(lines, known_until, policy.known_from)
 
 
 def quantity_to_show(sellable: int, safety_qty: int, max_qty: int | None) -> int:
@@ -170,13 +184,13 @@ def plan_quantity(
     :param shown_now: what Back Market shows, by the last reading.
     :param may_raise: whether that reading is fresh.
     """
-    free = units_left(stock, lines, policy)
+    free = units_left(stock, lines, policy, now=now)
     sellable = max(0, free - held)
     safety_qty = policy.safety_qty if stock.safety_qty is None else max(0, stock.safety_qty)
     max_qty = policy.max_qty if stock.max_qty is None else max(0, stock.max_qty)
     wanted = quantity_to_show(sellable, safety_qty, max_qty)
-    stale = is_stale(stock, policy, now=now)
-    if stale or not may_raise:
+    stale, ahead = is_stale(stock, policy, now=now), time_ahead(stock, now=now)
+    if stale or ahead or not may_raise:
         wanted = min(wanted, shown_now)
     return QuantityPlan(
         stock=stock.quantity,
@@ -187,6 +201,7 @@ def plan_quantity(
         sellable=sellable,
         wanted=wanted,
         is_stale=stale,
+        ahead=ahead,
     )
 
 

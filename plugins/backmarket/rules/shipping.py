@@ -90,7 +90,7 @@ def _judge_row(row: Shipment, order: OrderFacts, imeis: Collection[str], *, now:
     if doubt := _doubt(number, order, imeis):
         return refuse(doubt)
     if row.shipped_at is not None and row.shipped_at > now:
-        return wait(f"shipped_at lies in the future ({row.shipped_at:%Y-%m-%d %H:%M} UTC)")
+        return wait(f"shipped_at lies in the future ({row.shipped_at:%Y-%m-%d %H:%M} UTC): is it local time?")
     return SEND
 
 

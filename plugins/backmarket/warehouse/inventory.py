@@ -11,6 +11,7 @@ from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
 from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse import sql
 from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 FindingKind = Literal[
     "stock_missing",
     "stock_stale",
+    "count_in_future",
     "promised_too_much",
+    "sold_below_zero",
     "sku_ambiguous",
     "held_by_zero_guard",
     "quantity_changed_outside",
@@ -33,7 +36,9 @@ FindingKind = Literal[
 STATES: tuple[FindingKind, ...] = (
     "stock_missing",
     "stock_stale",
+    "count_in_future",
     "promised_too_much",
+    "sold_below_zero",
     "sku_ambiguous",
     "held_by_zero_guard",
 )
@@ -61,7 +66,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a listing showed; its SKU is compared in lower case."""
+    """What a listing showed."""
 
     id: UUID
     sku: str
@@ -83,11 +88,11 @@ def shown_stock(connection: Connection, account: str, stored: Iterable[Reading])
     """
     readings: dict[str, list[Reading]] = defaultdict(list)
     for reading in stored:
-        readings[reading.sku.lower()].append(reading)
+        readings[sku_key(reading.sku)].append(reading)
     shown, stocked = [], set()
     for stock in stock_rows(connection, account).rows:
-        stocked.add(stock.sku.lower())
-        own = readings.get(stock.sku.lower(), ())
+        stocked.add(sku_key(stock.sku))
+        own = readings.get(sku_key(stock.sku), ())
         shown += [ShownStock(stock, reading.id, reading.quantity, reading.read_at) for reading in own]
     return shown, [each.sku for sku, found in readings.items() if sku not in stocked for each in found]
 
@@ -101,16 +106,26 @@ def lines_by_sku(
     intake_lag: timedelta,
     sku: str | None = None,
 ) -> LinesBySku:
-    """Return the order lines that may matter, by SKU in lower case.
+    """Return the order lines that may matter, by :func:`sku_key`: of each SKU, those that its count cannot know of.
 
-    :param sku: the only one that is wanted, in any case of letters; None for all.
+    :param sku: the only one that is wanted, in any spelling; None for all.
     """
-    oldest = _oldest_known(connection, account, sku) or now
-    since = min(oldest - intake_lag, now - 2 * hold)
+    since = now - 2 * hold
+    older = {
+        key: known - intake_lag
+        for key, known in _known_until(connection, account, sku).items()
+        if known - intake_lag < since
+    }
     found: LinesBySku = defaultdict(list)
-    parameters = {"account": account, "since": since, "sku": sku}
+    parameters = {
+        "account": account,
+        "since": since,
+        "sku": sku,
+        "keys": list(older),
+        "sinces": list(older.values()),
+    }
     for line in connection.execute(sql.statement("inventory/select_lines"), parameters):
-        found[line[2].lower()].append(OrderLineRow(*line))
+        found[sku_key(line[2])].append(OrderLineRow(*line))
     return found
 
 
@@ -149,7 +164,7 @@ def note_readings(
             if baseline is not None and reading.read_at <= baseline.at:
                 continue
             before = drops.get(reading.id, [])
-            seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(reading.sku.lower(), []))
+            seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(sku_key(reading.sku), []))
             _keep(connection, account, reading, before, seen)
             if seen.raised_outside:
                 findings.append(
@@ -220,15 +235,16 @@ def refused_lately(
     return {(subject, market): payload for subject, market, payload in rows}
 
 
-def _oldest_known(connection: Connection, account: str, sku: str | None) -> datetime | None:
-    """Return the moment from which on some count does not know of orders; None without a count that can be read."""
+def _known_until(connection: Connection, account: str, sku: str | None) -> dict[str, datetime]:
+    """Return, by :func:`sku_key`, the earliest moment that can be read of a SKU's count."""
     parameters = {"account": account, "sku": sku}
-    known = set()
-    for texts in connection.execute(sql.statement("inventory/select_known_moments"), parameters):
+    known: dict[str, datetime] = {}
+    for key, *texts in connection.execute(sql.statement("inventory/select_known_moments"), parameters):
         for column, text in zip(("counted_at", "orders_known_until"), texts, strict=True):
             with suppress(UnreadableError):
-                known.add(moment(column, text or ""))
-    return min(known, default=None)
+                at = moment(column, text or "")
+                known[key] = min(at, known.get(key, at))
+    return known
 
 
 def _keep(connection: Connection, account: str, reading: Reading, before: list[Drop], seen: Observation) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.rules.identifiers import LineUse
 from backmarket.rules.order_facts import LineFacts, OrderFacts
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse import sql
 from backmarket.warehouse.seller_rows import (
     ALIASES,
@@ -78,8 +79,8 @@ def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> d
     parameters = {"account": account, "skus": list(skus)}
     found = STOCK.read(connection.execute(sql.statement("orders_out/select_stock"), parameters))
     tell_left_out(found)
-    met = Counter(row.sku.lower() for row in found.rows)
-    return {row.sku.lower(): row for row in found.rows if met[row.sku.lower()] == 1}
+    met = Counter(sku_key(row.sku) for row in found.rows)
+    return {sku_key(row.sku): row for row in found.rows if met[sku_key(row.sku)] == 1}
 
 
 def shipments(connection: Connection, account: str) -> SellerRows[Shipment]:

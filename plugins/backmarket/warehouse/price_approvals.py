@@ -31,20 +31,31 @@ class Move(NamedTuple):
         return f"{self.sku} {self.market}: {self.old_price} → {self.new_price} {self.currency}"
 
 
-def unasked(connection: Connection, account: str, *, asked_before: datetime = _LONG_AGO) -> list[Move]:
+def unasked(
+    connection: Connection, account: str, *, decided_since: datetime, asked_before: datetime = _LONG_AGO
+) -> list[Move]:
     """Return the moves that wait and were put to nobody, at most as many as one form takes.
 
+    :param decided_since: what was decided before this holds no more: the move is put to a person again.
     :param asked_before: a question put before this and not answered by now counts as never put: its run is gone.
     """
-    parameters = {"account": account, "most": MOST_MOVES_A_QUESTION, "asked_before": asked_before}
+    parameters = {
+        "account": account,
+        "most": MOST_MOVES_A_QUESTION,
+        "asked_before": asked_before,
+        "decided_since": decided_since,
+    }
     return [Move(*row) for row in connection.execute(sql.statement("prices/select_unasked"), parameters)]
 
 
-def ask(connection: Connection, account: str, *, run_id: str) -> list[Move]:
-    """Take the waiting moves up as one run's question, again where a try of the run asked before."""
+def ask(connection: Connection, account: str, *, run_id: str, decided_since: datetime) -> list[Move]:
+    """Take the waiting moves up as one run's question, again where a try of the run asked before.
+
+    :param decided_since: see :func:`unasked`.
+    """
     with connection.transaction():
         connection.execute(sql.statement("prices/forget_unanswered"), {"account": account, "run_id": run_id})
-        for move in unasked(connection, account):
+        for move in unasked(connection, account, decided_since=decided_since):
             parameters = {"account": account, "run_id": run_id, **move._asdict()}
             connection.execute(sql.statement("prices/insert_question"), parameters)
         return asked(connection, account, run_id=run_id)

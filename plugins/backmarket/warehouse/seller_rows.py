@@ -21,6 +21,7 @@ from backmarket.rules.identifiers import Device
 from backmarket.rules.inventory import StockRow
 from backmarket.rules.prices import WantedPrice
 from backmarket.rules.shipping import Shipment
+from backmarket.rules.skus import clean_sku
 from backmarket.warehouse import quarantine, sql
 
 if TYPE_CHECKING:
@@ -176,6 +177,14 @@ def name(column: str, given: str) -> str:
     return given
 
 
+def sku(column: str, given: str) -> str:
+    """Take a SKU without the blanks around it: they never make another SKU."""
+    found = clean_sku(given)
+    if not found:
+        raise UnreadableError(f"{column} is missing")
+    return name(column, found)
+
+
 def whole_number(column: str, given: str) -> int:
     """Read a whole number written plainly: ``7``, `` 7 ``, or ``7.00``, as numeric columns print it."""
     found = _WHOLE.fullmatch(given.strip(_BLANKS))
@@ -242,7 +251,7 @@ STOCK = Form(
     "seller.stock",
     StockRow,
     {
-        "sku": Column(name, required=True),
+        "sku": Column(sku, required=True),
         "quantity": Column(whole_number, required=True),
         "counted_at": Column(moment, required=True),
         "safety_qty": Column(whole_number),
@@ -255,7 +264,7 @@ PRICES = Form(
     "seller.prices",
     WantedPrice,
     {
-        "sku": Column(name, required=True),
+        "sku": Column(sku, required=True),
         "market": Column(name, required=True),
         "price": Column(amount),
         "currency": Column(text),
@@ -281,7 +290,7 @@ DEVICES = Form(
     {
         "order_id": Column(id_number, required=True),
         "orderline_id": Column(id_number),
-        "sku": Column(name),
+        "sku": Column(sku),
         "imei": Column(text),
         "serial_number": Column(text),
     },
@@ -291,7 +300,7 @@ CATALOG = Form(
     "seller.catalog",
     CatalogRow,
     {
-        "sku": Column(name, required=True),
+        "sku": Column(sku, required=True),
         "ean": Column(text),
         "product_id": Column(text),
         "quantity": Column(whole_number),

@@ -1,0 +1,135 @@
+"""The database and the rules agree on when two SKUs are one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.operators.inventory_planning import plan_quantities
+from backmarket.rules.skus import BLANKS, clean_sku, sku_key
+from backmarket.settings import QuantitySettings
+from backmarket.warehouse import inventory
+
+if TYPE_CHECKING:
+    import psycopg
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+def _listing(warehouse: psycopg.Connection[Any], sku: str, quantity: int) -> None:
+    warehouse.execute(
+        b"insert into backmarket.listings (account, id, sku, title_market, quantity, first_seen_at, read_at) "
+        b"values ('default', gen_random_uuid(), %s, 'fr-fr', %s, %s, %s)",
+        [sku, quantity, NOW, NOW],
+    )
+
+
+def _line(warehouse: psycopg.Connection[Any], order_id: int, sku: str, state: int, at: datetime) -> None:
+    warehouse.execute(
+        b"insert into backmarket.orders (account, order_id, state, date_creation, document, first_seen_at, read_at) "
+        b"values ('default', %s, 3, %s, '{}', %s, %s)",
+        [order_id, at, at, at],
+    )
+    warehouse.execute(
+        b"insert into backmarket.order_lines (account, orderline_id, order_id, sku, quantity, state, date_creation, "
+        b"first_seen_at, first_seen_state, accepted_seen_at) values ('default', %s, %s, %s, 1, %s, %s, %s, %s, %s)",
+        [order_id * 10, order_id, sku, state, at, at, state, at if state == 2 else None],
+    )
+
+
+def _stock(warehouse: psycopg.Connection[Any], sku: str, quantity: int, counted_at: datetime = NOW) -> None:
+    warehouse.execute(
+        b"insert into seller.stock (sku, quantity, counted_at) values (%s, %s, %s)", [sku, quantity, counted_at]
+    )
+
+
+def _plan(warehouse: psycopg.Connection[Any]) -> dict[str, tuple[int, int]]:
+    """Plan, and return what is reserved and wanted of each SKU."""
+    plan_quantities(warehouse, "default", QuantitySettings(), now=NOW, run_id="r", allow_mass_zero=True)
+    rows = warehouse.execute(b"select sku, reserved, wanted from backmarket.inventory").fetchall()
+    return {sku: (reserved, wanted) for sku, reserved, wanted in rows}
+
+
+def _findings(warehouse: psycopg.Connection[Any]) -> dict[str, str]:
+    return dict(warehouse.execute(b"select kind, detail from backmarket.inventory_findings").fetchall())
+
+
+def test_the_database_agrees(warehouse: psycopg.Connection[Any]) -> None:
+    """On every blank, before and after, and on case."""
+    spellings = [f"{before}Ab-É{after}" for before, after in product(["", *BLANKS], ["", *BLANKS])]
+    query = b"select given, backmarket.clean_sku(given), backmarket.sku_key(given) from unnest(%s::text[]) as given"
+    rows = warehouse.execute(query, [spellings]).fetchall()
+    assert len(rows) == len(spellings)
+    assert [row for row in rows if row[1:] != (clean_sku(row[0]), sku_key(row[0]))] == []
+
+
+@pytest.mark.parametrize(("in_stock", "on_back_market"), [("A-1 ", "A-1"), ("A-1", "A-1 "), ("a-1\u00a0", "\tA-1")])
+def test_a_count_finds_its_listing_and_its_orders_by_any_spelling(
+    warehouse: psycopg.Connection[Any], in_stock: str, on_back_market: str
+) -> None:
+    """The unit of an order is reserved, and the quantity is planned."""
+    _listing(warehouse, on_back_market, 0)
+    _line(warehouse, 1, on_back_market, 1, NOW)
+    _stock(warehouse, in_stock, 5)
+    assert list(_plan(warehouse).values()) == [(1, 4)]
+    assert _findings(warehouse) == {}
+
+
+def test_two_spellings_of_one_sku_in_stock_are_ambiguous(warehouse: psycopg.Connection[Any]) -> None:
+    """None of the two counts is guessed to be the right one."""
+    _listing(warehouse, "A-1", 1)
+    _stock(warehouse, "A-1", 5)
+    _stock(warehouse, "a-1 ", 7)
+    assert _plan(warehouse) == {}
+    assert set(_findings(warehouse)) == {"sku_ambiguous"}
+
+
+@pytest.mark.parametrize("column", ["counted_at", "orders_known_until"])
+def test_a_count_from_the_future_raises_nothing_and_is_reported(
+    warehouse: psycopg.Connection[Any], column: str
+) -> None:
+    """Three units counted, local time written as UTC, one sold since: what Back Market shows is not raised."""
+    _listing(warehouse, "A", 2)
+    _line(warehouse, 1, "A", 2, NOW - timedelta(minutes=30))
+    _stock(warehouse, "A", 3)
+    warehouse.execute(f"update seller.stock set {column} = %s".encode(), [NOW + timedelta(hours=1)])
+    assert _plan(warehouse) == {"A": (0, 2)}
+    assert "60 minutes in the future: is it local time" in _findings(warehouse)["count_in_future"]
+    warehouse.execute(f"update seller.stock set {column} = %s".encode(), [NOW + timedelta(minutes=1)])
+    assert _plan(warehouse) == {"A": (0, 3)}, "clocks may differ by a minute"
+    assert _findings(warehouse) == {}
+
+
+def test_a_count_from_the_future_still_lowers(warehouse: psycopg.Connection[Any]) -> None:
+    """Fewer units are believed."""
+    _listing(warehouse, "A", 2)
+    _stock(warehouse, "A", 0, NOW + timedelta(hours=1))
+    assert _plan(warehouse) == {"A": (0, 0)}
+
+
+def test_a_listing_below_zero_is_reported_with_its_orders(warehouse: psycopg.Connection[Any]) -> None:
+    """Back Market sold one unit twice: a person has to tell one of two customers."""
+    _listing(warehouse, "A", -1)
+    for order_id in (1, 2):
+        _line(warehouse, order_id, "A", 1, NOW)
+    _stock(warehouse, "A", 1)
+    assert _plan(warehouse)["A"] == (2, 0)
+    assert "shows -1" in _findings(warehouse)["sold_below_zero"]
+    assert "2, 1" in _findings(warehouse)["sold_below_zero"]
+    warehouse.execute(b"update backmarket.listings set quantity = 0, read_at = %s", [NOW + timedelta(seconds=1)])
+    _plan(warehouse)
+    assert "sold_below_zero" not in _findings(warehouse)
+
+
+def test_one_old_count_brings_no_history_but_its_own(warehouse: psycopg.Connection[Any]) -> None:
+    """A SKU counted two years ago needs its orders of two years; all others need theirs of the last days."""
+    long_ago = NOW - timedelta(days=700)
+    for order_id in range(1, 11):
+        _line(warehouse, order_id, "OLD" if order_id % 2 else "NEW", 2, long_ago + timedelta(days=order_id))
+    _stock(warehouse, "OLD", 5, long_ago)
+    _stock(warehouse, "NEW", 5)
+    lines = inventory.lines_by_sku(warehouse, "default", now=NOW, hold=timedelta(hours=48), intake_lag=timedelta(0))
+    assert {sku: len(found) for sku, found in lines.items()} == {"old": 5}
