@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chaos.runs import Runner
     from chaos.stage import Stage
 
-_QUIET_ROUNDS = 3
+_QUIET_ROUNDS = 2
 
 
 def main() -> int:
@@ -52,8 +52,8 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
     while weather.total < options.faults and time.monotonic() - began < options.minutes * 60:
         days.pass_one()
         print(f"day {days.number}: {weather.total} faults, {len(runner.ended)} runs", flush=True)
-    days.calm(_QUIET_ROUNDS)
-    losses = play(days)
+    days.calm(1)
+    losses = play(days, together=options.short)
     days.calm(_QUIET_ROUNDS)
     evidence = gather(stage, before, days.journal, days.seller.books)
     losses += judge(evidence)

@@ -27,8 +27,9 @@ WIDTH = 3
 """Runs at the same time."""
 
 _BEAT_SECONDS = 0.05
-_KILLED_AT_RANDOM, _KILLED_BETWEEN_STEPS = 0.25, 0.35
+_KILLED_AT_RANDOM, _KILLED_BETWEEN_STEPS = 0.2, 0.25
 _MOST_STEP_SECONDS = 4.0
+_MORNING_ORDERS, _SKUS_DELIVERED = 15, 15
 _DAY_PASSES = "update backmarket.sync_state set succeeded_at = succeeded_at - interval '25 hours'" + (
     " where concern = 'open_orders'"
 )
@@ -56,7 +57,12 @@ class Days:
         self.number += 1
         self._step_clock()
         self.seller.execute(_DAY_PASSES)
-        self.seller.receive_goods(5)
+        self.seller.receive_goods(_SKUS_DELIVERED)
+        for _ in range(_MORNING_ORDERS):
+            self.customers.order()
+        self.customers.decide_payments()
+        self.seller.count_stock()
+        self.seller.pack()
         self.seller.set_prices(6)
         self.seller.propose_articles(1)
         if self.number == 2:
@@ -124,13 +130,13 @@ class Days:
 
     def _meanwhile(self) -> None:
         chance = self.rng.random()
-        if chance < 0.06:
+        if chance < 0.15:
             self.customers.order()
-        elif chance < 0.07:
+        elif chance < 0.16:
             self.seller.count_stock(0.6)
-        elif chance < 0.08:
-            self.seller.pack(0.5)
-        elif chance < 0.085:
+        elif chance < 0.18:
+            self.seller.pack(0.7)
+        elif chance < 0.19:
             self.customers.decide_payments()
 
     def _crash_database(self) -> bool:

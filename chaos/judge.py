@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from chaos.evidence import Loss
@@ -205,12 +206,11 @@ def _set_twice(evidence: Evidence, by_subject: dict[tuple[str, tuple[Any, ...]],
     for (kind, subject), writes in by_subject.items():
         if kind not in {"quantity", "price"}:
             continue
-        applied = [write for write in writes if write.applied_at is not None]
+        applied = [(write, write.applied_at) for write in writes if write.applied_at is not None]
         moments = [at for at, _ in sold[skus.get(subject[0], "")]] if kind == "quantity" else []
         repeats: Counter[Any] = Counter()
-        for first, again in zip(applied, applied[1:], strict=False):
-            assert first.applied_at is not None
-            moved = any(first.applied_at - _SECOND <= moment <= again.at for moment in moments)
+        for (first, since), (again, _) in pairwise(applied):
+            moved = any(since - _SECOND <= moment <= again.at for moment in moments)
             if first.value == again.value and not moved:
                 repeats[again.value] += 1
         for value, times in repeats.items():
@@ -369,8 +369,8 @@ def _windows(evidence: Evidence) -> Iterator[tuple[str, int, int]]:
             read[run, path.removeprefix("/ws/listings").strip("/")] = entry["at"]
         for write in writes_in([entry]):
             if write.kind == "quantity" and write.applied_at is not None and write.subject[0] in skus:
-                of_list = read.get((run, ""), write.at)
-                yield skus[write.subject[0]], max(of_list, read.get((run, write.subject[0]), 0)), write.applied_at
+                readings = [read[run, key] for key in ("", write.subject[0]) if (run, key) in read]
+                yield skus[write.subject[0]], max(readings, default=write.at), write.applied_at
 
 
 def _sales_by_sku(evidence: Evidence) -> dict[str, list[tuple[int, int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -46,5 +47,5 @@ def personal_values(orders: Iterable[Json]) -> set[str]:
 
 def _as_pattern(value: str) -> str:
     """Match a value as it is or as Python and JSON write it, not within a longer word."""
-    spellings = {value, ascii(value)[1:-1], repr(value)[1:-1]}
+    spellings = {value, ascii(value)[1:-1], repr(value)[1:-1], json.dumps(value)[1:-1]}
     return "|".join(rf"(?<!\w){re.escape(spelling)}(?!\w)" for spelling in sorted(spellings))

@@ -19,6 +19,7 @@ class Options:
     :param minutes: but begin no new day after so many minutes.
     :param listings: how many the account has.
     :param orders: how many it had before.
+    :param short: play all scenes of sick items in one round, and shorten what is quiet.
     :param keep: leave the logs where they are.
     """
 
@@ -27,6 +28,7 @@ class Options:
     minutes: float = 40.0
     listings: int = 40
     orders: int = 150
+    short: bool = False
     keep: bool = False
 
 
@@ -41,5 +43,6 @@ def read_arguments(arguments: Sequence[str]) -> Options:
     parser.add_argument("--minutes", type=float, default=defaults.minutes, help="begin no new day after so many")
     parser.add_argument("--listings", type=int, default=defaults.listings)
     parser.add_argument("--orders", type=int, default=defaults.orders)
+    parser.add_argument("--short", action="store_true", help="the form of two minutes")
     parser.add_argument("--keep", action="store_true", help="leave the logs of all runs where they are")
     return Options(**vars(parser.parse_args(arguments)))

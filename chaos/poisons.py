@@ -6,7 +6,7 @@ whether the healthy items are done. Whether the run is red is not asked: it shou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from chaos.evidence import Loss
-from chaos.runs import Wanted
+from chaos.runs import DAGS, Wanted
 from chaos.stage import MARKETS
 from sandbox.order_model import LINE_ACCEPTED, LINE_PAID, LINE_SHIPPED
 
@@ -38,19 +38,27 @@ class Scene:
     work: Callable[[Days], Callable[[], Waiting]]
 
 
-def play(days: Days) -> list[Loss]:
-    """Play all scenes, each after a quiet round; give the healthy items that waited."""
-    losses = []
-    for scene in SCENES:
-        days.seller.count_stock()
-        is_done = scene.work(days)
-        for dag_id in scene.dags:
-            days.runner.run(Wanted(dag_id))
-        losses += [Loss("healthy item waited", scene.name, item) for item in is_done()]
-        days.weather.calm()
-        for dag_id in scene.dags:
-            days.runner.run(Wanted(dag_id))
-        days.take_journal()
+def play(days: Days, *, together: bool) -> list[Loss]:
+    """Play all scenes; give the healthy items that waited.
+
+    :param together: all in one round, which is quicker but does not tell which sick item it was that stopped another.
+    """
+    if together:
+        return _play(days, SCENES)
+    return [loss for scene in SCENES for loss in _play(days, [scene])]
+
+
+def _play(days: Days, scenes: Sequence[Scene]) -> list[Loss]:
+    days.seller.count_stock()
+    work = [(scene.name, scene.work(days)) for scene in scenes]
+    dag_ids = [dag_id for dag_id in DAGS if any(dag_id in scene.dags for scene in scenes)]
+    for dag_id in dag_ids:
+        days.runner.run(Wanted(dag_id))
+    losses = [Loss("healthy item waited", name, item) for name, waiting in work for item in waiting()]
+    days.weather.calm()
+    for dag_id in dag_ids:
+        days.runner.run(Wanted(dag_id))
+    days.take_journal()
     return losses
 
 
@@ -63,14 +71,10 @@ def _one_in_stock(days: Days) -> Json:
 
 
 def _orders(days: Days, state: int) -> list[Json]:
-    """Let five customers buy the same phone: the third will be sick, oldest and newest are healthy."""
+    """Let five customers buy the same thing: the third will be sick, oldest and newest are healthy."""
     sku = _one_in_stock(days)["sku"]
-    return [
-        days.stage.sandbox.create_order(
-            sku=sku, state=1, market="fr-fr", force=True, lines=[{"sku": sku, "state": state}]
-        )
-        for _ in range(5)
-    ]
+    lines = [{"sku": sku, "state": state}]
+    return [days.stage.sandbox.create_order(market="fr-fr", force=True, lines=lines) for _ in range(5)]
 
 
 def _sick_order(state: int, **fault: Any) -> Callable[[Days], Callable[[], Waiting]]:

@@ -188,6 +188,7 @@ def _warm_up(stage: Stage) -> dict[str, DAG]:
     may be started here: a fork copies only the one that forks.
     """
     from airflow.dag_processing.dagbag import DagBag
+    from airflow.plugins_manager import ensure_plugins_loaded
 
     bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     if bag.import_errors:
@@ -199,6 +200,8 @@ def _warm_up(stage: Stage) -> dict[str, DAG]:
                 importlib.import_module(module)
             except ImportError:
                 continue
+    ensure_plugins_loaded()
+    _read_names_of_metrics()
     _build_execution_api()
     return dict(bag.dags)
 
@@ -223,6 +226,15 @@ def _modules_of_a_run(stage: Stage, dag: DAG) -> Iterable[str]:
     first.close()
     template.close()
     return names.read_text().split()
+
+
+def _read_names_of_metrics() -> None:
+    """Read Airflow's list of metrics, which takes half a second and which a run reads otherwise."""
+    from airflow._shared.observability.metrics import stats as of_core
+    from airflow.sdk._shared.observability.metrics import stats as of_tasks
+
+    of_core._get_registry()
+    of_tasks._get_registry()
 
 
 def _build_execution_api() -> None:

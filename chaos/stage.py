@@ -128,6 +128,8 @@ def open_stage(options: Options, rng: Random) -> Iterator[Stage]:
             for path in (stage.inbox, stage.logs):
                 path.mkdir()
             os.environ.update(_environment(stage))
+            # The package of this checkout, wherever an installed one lies.
+            sys.path.insert(0, str(PROJECT / "plugins"))
             subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
             yield stage
     finally:
