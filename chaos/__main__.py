@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import time
 from random import Random
@@ -20,7 +21,9 @@ from chaos.stage import open_stage
 from chaos.weather import Weather
 
 if TYPE_CHECKING:
-    from chaos.runs import Runner
+    from collections.abc import Sequence
+
+    from chaos.runs import Ended, Runner
     from chaos.stage import Stage
 
 _QUIET_ROUNDS = 2
@@ -56,9 +59,11 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
     losses = play(days, together=options.short)
     days.calm(_QUIET_ROUNDS)
     evidence = gather(stage, before, days.journal, days.seller.books)
+    if options.keep:
+        (stage.folder / "evidence.pickle").write_bytes(pickle.dumps(evidence))
     losses += judge(evidence)
     losses += find_leaks(stage.folder.glob("**/*.log"), evidence.orders, stage.sandbox.token)
-    losses += _unfit_runs(runner)
+    losses += unfit_runs(runner.ended)
     return Outcome(
         options.seed,
         days.number,
@@ -71,13 +76,14 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
     )
 
 
-def _unfit_runs(runner: Runner) -> list[Loss]:
+def unfit_runs(ended: Sequence[Ended]) -> list[Loss]:
+    """Give the runs that hung or broke, and the DAGs whose last run, which met no fault, did not succeed."""
     losses = [
         Loss("run did not end", run.log.name, f"{run.how} after {run.seconds:.0f} s")
-        for run in runner.ended
+        for run in ended
         if run.how in {"hung", "crashed"}
     ]
-    last = {run.wanted.dag_id: run for run in runner.ended}
+    last = {run.wanted.dag_id: run for run in ended}
     losses += [
         Loss("red in calm weather", dag_id, f"the last run {run.how}: {run.log.name}")
         for dag_id, run in last.items()

@@ -30,9 +30,9 @@ _BEAT_SECONDS = 0.05
 _KILLED_AT_RANDOM, _KILLED_BETWEEN_STEPS = 0.2, 0.25
 _MOST_STEP_SECONDS = 4.0
 _MORNING_ORDERS, _SKUS_DELIVERED = 15, 15
-_DAY_PASSES = "update backmarket.sync_state set succeeded_at = succeeded_at - interval '25 hours'" + (
-    " where concern = 'open_orders'"
-)
+_DAY_PASSES = """
+    update backmarket.sync_state set succeeded_at = succeeded_at - interval '25 hours' where concern = 'open_orders'
+"""
 
 
 class Days:
@@ -111,7 +111,7 @@ class Days:
     def _with_end(self, wanted: Wanted) -> Wanted:
         chance = self.rng.random()
         if chance < _KILLED_AT_RANDOM:
-            return replace(wanted, kill_after=self.rng.uniform(0.3, 5))
+            return replace(wanted, kill_after=self.rng.uniform(0.7, 6))
         return replace(wanted, kill_between_steps=chance < _KILLED_AT_RANDOM + _KILLED_BETWEEN_STEPS)
 
     def _work(self, plan: list[Wanted]) -> None:

@@ -30,7 +30,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from chaos.evidence import Loss
+from chaos.evidence import Json, Loss
 from chaos.seller import SERVED_LINES, WAITING_LINES
 from chaos.stage import MARKETS
 from chaos.writes import Write, run_of, writes_in
@@ -40,7 +40,7 @@ from sandbox.order_model import HIDDEN_STATES, LINE_ACCEPTED, LINE_ON_HOLD, LINE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from chaos.evidence import Evidence, Json
+    from chaos.evidence import Evidence
 
 KINDS = (
     "order lost",
@@ -64,6 +64,8 @@ KINDS = (
 )
 
 _SECOND = 1_000_000
+_NO_ORDER: Json = {"tracking_number": None}
+_NO_LINE: Json = {"state": LINE_PAID, "imei": "", "serial_number": ""}
 _LEDGER_KINDS = {"accept": "accept", "ship": "tracking", "identify": "imei", "quantity": "quantity", "price": "price"}
 
 
@@ -235,6 +237,8 @@ def not_in_ledger(evidence: Evidence) -> Iterator[Loss]:
     skus = {listing["sku"].lower(): listing["id"] for listing in evidence.listings}
     for change in evidence.database.changes:
         kind, payload = change["kind"], change["payload"]
+        if not change["attempts"]:
+            continue
         if kind == "accept":
             subject: tuple[Any, ...] = (payload["order_id"], payload["sku"])
         elif kind in {"tracking", "imei"}:
@@ -266,17 +270,17 @@ def not_true(evidence: Evidence) -> Iterator[Loss]:
             continue
         kind, payload, subject = change["kind"], change["payload"], change["subject"]
         if kind == "accept":
-            true = lines[int(subject)]["state"] not in WAITING_LINES
+            true = lines.get(int(subject), _NO_LINE)["state"] not in WAITING_LINES
         elif kind == "tracking":
-            true = orders[int(subject)]["tracking_number"] == payload["tracking_number"]
+            true = orders.get(int(subject), _NO_ORDER)["tracking_number"] == payload["tracking_number"]
         elif kind == "imei":
-            line = lines[int(subject)]
+            line = lines.get(int(subject), _NO_LINE)
             shown = {line["imei"], line["serial_number"]}
             true = bool(shown & set(filter(None, (payload.get("imei"), payload.get("serial_number")))))
         elif kind in {"listing", "product"}:
             true = subject.lower() in by_sku
         elif kind == "price":
-            offer = listings[payload["id"]]["offers"].get(change["market"])
+            offer = listings.get(payload["id"], {"offers": {}})["offers"].get(change["market"])
             set_alone = ("price", (payload["id"], change["market"]), payload["price"]) in written
             true = set_alone or subject.lower() in batched or bool(offer and offer["price"] == payload["price"])
         else:
