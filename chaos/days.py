@@ -77,6 +77,7 @@ class Days:
         """Let quiet days pass, in which everything that was left is done."""
         self.weather.calm()
         self.runner.wait()
+        self.seller.correct_mistakes()
         # What a killed run sent, or hangs, is over by then; and so are batches whose answers were lost.
         time.sleep(3)
         self.customers.decide_payments(all_of_them=True)

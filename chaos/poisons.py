@@ -78,14 +78,15 @@ def _orders(days: Days, state: int) -> list[Json]:
 
 
 def _sick_order(state: int, **fault: Any) -> Callable[[Days], Callable[[], Waiting]]:
-    """Have one of five orders fail; the others are to leave `state`."""
+    """Have one of five orders fail, or none where no fault is given; the others are to leave `state`."""
 
     def work(days: Days) -> Callable[[], Waiting]:
         orders = _orders(days, state)
-        sick = orders[2]["order_id"]
+        sick = orders[2]["order_id"] if fault else None
         if state == LINE_ACCEPTED:
             days.seller.pack()
-        days.stage.sandbox.fault(order_id=sick, times=None, **fault)
+        if fault:
+            days.stage.sandbox.fault(order_id=sick, times=None, **fault)
         healthy = [order["order_id"] for order in orders if order["order_id"] != sick]
 
         def waiting() -> Waiting:
@@ -127,7 +128,7 @@ def _sick_device(days: Days) -> Callable[[], Waiting]:
 
 
 def _sick_listing(**fault: Any) -> Callable[[Days], Callable[[], Waiting]]:
-    """Have one of five listings fail whose quantities and prices are to change."""
+    """Have one of five listings fail, or none; quantities and prices of the others are to change."""
 
     def work(days: Days) -> Callable[[], Waiting]:
         online = [x for x in days.stage.sandbox.listings() if x["publication_states"]["fr-fr"] == 2][:5]
@@ -138,8 +139,10 @@ def _sick_listing(**fault: Any) -> Callable[[Days], Callable[[], Waiting]]:
             price = (Decimal(offer["price"]) * Decimal("0.99")).quantize(Decimal("0.01"))
             days.seller.price(listing["sku"], "fr-fr", price, offer["currency"])
         days.seller.count_stock()
-        days.stage.sandbox.fault(listing=online[2]["id"], times=None, **fault)
-        healthy = {listing["id"] for listing in online if listing is not online[2]}
+        healthy = {listing["id"] for listing in online}
+        if fault:
+            healthy.discard(online[2]["id"])
+            days.stage.sandbox.fault(listing=online[2]["id"], times=None, **fault)
 
         def waiting() -> Waiting:
             for listing in days.stage.sandbox.listings():
@@ -193,23 +196,31 @@ def _refused_batch(days: Days) -> Callable[[], Waiting]:
     return waiting
 
 
-def _sick_rows(days: Days) -> Callable[[], Waiting]:
-    """Fill every table of the seller's with rows that make no sense, among work of all kinds."""
-    waiting_for_prices = _sick_listing(kind="500", method="DELETE")(days)
-    orders = _orders(days, LINE_PAID)
-    shipped = _orders(days, LINE_ACCEPTED)
-    days.seller.pack()
-    articles = days.seller.propose_articles(2)
-    days.seller.make_mistakes()
+def _sick_rows(table: str, *healthy: Callable[[Days], Callable[[], Waiting]]) -> Scene:
+    """Have rows of one of the seller's tables make no sense, among work of the DAG that reads it."""
+
+    def work(days: Days) -> Callable[[], Waiting]:
+        found = [each(days) for each in healthy]
+        days.seller.make_mistakes(table)
+
+        def waiting() -> Waiting:
+            for each in found:
+                yield from each()
+            days.seller.correct_mistakes()
+
+        return waiting
+
+    return Scene(f"rows of seller.{table} that make no sense", _READERS[table], work)
+
+
+def _new_articles(days: Days) -> Callable[[], Waiting]:
+    """Propose two articles."""
+    skus = days.seller.propose_articles(2)
+    days.seller.count_stock()
 
     def waiting() -> Waiting:
-        yield from waiting_for_prices()
-        for order in (*orders, *shipped):
-            (line,) = days.stage.sandbox.order(order["order_id"])["orderlines"]
-            if line["state"] == order["orderlines"][0]["state"]:
-                yield f"order {order['order_id']} stayed in line state {line['state']}"
         listed = {listing["sku"] for listing in days.stage.sandbox.listings()}
-        yield from (f"article {sku} was not listed" for sku in articles if sku not in listed)
+        yield from (f"article {sku} was not listed" for sku in skus if sku not in listed)
 
     return waiting
 
@@ -220,7 +231,9 @@ def _sick_file(days: Days) -> Callable[[], Waiting]:
     files = sorted(days.stage.inbox.glob("*.csv"))
     for number, path in ((1, files[0]), (2, files[-1])):
         reference = f"2020010{number}-EU-H-9000000{number}"
-        (days.stage.inbox / f"invoice_{reference}.csv").write_bytes(path.read_bytes())
+        # Not the same rows as a whole: a copy of a statement is no other statement.
+        some = path.read_text().splitlines(keepends=True)[:3]
+        (days.stage.inbox / f"invoice_{reference}.csv").write_text("".join(some))
     broken = days.stage.inbox / "invoice_20200103-EU-H-90000003.csv"
     broken.write_bytes(b"\xff\xfe\x00not a statement\x00")
 
@@ -242,6 +255,13 @@ def _value(days: Days, query: str, *values: Any) -> Any:
 
 _ORDERS, _TRACKING = ("backmarket_orders",), ("backmarket_orders", "backmarket_tracking_imei")
 _PRICES, _LISTINGS = ("backmarket_inventory_prices",), ("backmarket_listings",)
+_READERS = {
+    "stock": (*_ORDERS, *_PRICES),
+    "prices": _PRICES,
+    "shipments": ("backmarket_tracking_imei",),
+    "devices": ("backmarket_tracking_imei",),
+    "catalog": _LISTINGS,
+}
 _LETTERS = {"kind": "odd_document", "fields": {"state": "paid"}}
 _NO_ID = {"kind": "odd_document", "without": ["order_id"]}
 _ODD = {"kind": "odd_document", "fields": {"backcare_price": 99.99, "date_shipping": "0000-00-00T00:00:00Z"}}
@@ -267,10 +287,10 @@ SCENES = (
     Scene("a market that answers 403", (*_LISTINGS, *_PRICES), _closed_market("403")),
     Scene("a market behind the firewall", (*_LISTINGS, *_PRICES), _closed_market("firewall_403")),
     Scene("an article for which whole batches are refused", _LISTINGS, _refused_batch),
-    Scene(
-        "rows of the seller's that make no sense",
-        ("backmarket_orders", "backmarket_tracking_imei", "backmarket_inventory_prices", "backmarket_listings"),
-        _sick_rows,
-    ),
+    _sick_rows("stock", _sick_listing(), _sick_order(LINE_PAID)),
+    _sick_rows("prices", _sick_listing()),
+    _sick_rows("shipments", _sick_order(LINE_ACCEPTED)),
+    _sick_rows("devices", _sick_order(LINE_ACCEPTED)),
+    _sick_rows("catalog", _new_articles),
     Scene("a statement that is none", ("backmarket_settlements",), _sick_file),
 )

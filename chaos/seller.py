@@ -41,6 +41,31 @@ WAITING_LINES = frozenset({LINE_NEW, LINE_PAID, LINE_AWAITING_PAYMENT, LINE_ON_H
 """Lines that may still want their unit."""
 
 SERVED_LINES = frozenset({LINE_ACCEPTED, LINE_SHIPPED})
+_BIG = "9" * 300
+MISTAKES: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
+    ("stock", "(sku, quantity, counted_at) values (%s, 5, 'infinity')", ("BAD-TIME",)),
+    ("stock", "(sku, quantity, counted_at) values (%s, -3, now())", ("BAD-COUNT",)),
+    ("stock", "(sku, quantity, counted_at) values (%s, 2147483647, now())", (_BIG,)),
+    ("prices", "(sku, market, price, currency) values (%s, 'fr-fr', 'NaN', 'EUR')", ("BAD-PRICE",)),
+    ("prices", "(sku, market, price, currency) values (%s, 'fr-fr', 'Infinity', 'EUR')", ("BAD-PRICE-2",)),
+    ("prices", "(sku, market, price, currency) values (%s, 'xx-yy', -1, 'EURO')", ("BAD-MARKET",)),
+    ("shipments", "(order_id, tracking_number, shipper) values (%s, null, null)", (1,)),
+    ("shipments", "(order_id, tracking_number, shipper) values (%s, %s, 'ups')", (2**63 - 1, _BIG)),
+    ("shipments", "(order_id, tracking_number, shipped_at) values (%s, 'T', '-infinity')", (2,)),
+    ("devices", "(order_id, sku, imei) values (%s, %s, %s)", (3, _BIG, "not an imei")),
+    ("catalog", "(sku, price, quantity, market) values (%s, 'NaN', -1, 'fr-fr')", ("BAD-ARTICLE",)),
+    ("catalog", "(sku, ean, images) values (%s, 'x', '{\"a\": 1}')", ("BAD-ARTICLE-2",)),
+)
+"""A table, and a row of it that makes no sense."""
+
+_BAD_SKU = "sku like 'BAD-%%' or length(sku) = 300"
+_CORRECTIONS = {
+    "stock": _BAD_SKU,
+    "prices": _BAD_SKU,
+    "shipments": f"order_id in (1, 2, {2**63 - 1})",
+    "devices": "order_id = 3",
+    "catalog": _BAD_SKU,
+}
 _CENT = Decimal("0.01")
 _ATTEMPTS = 40
 
@@ -173,25 +198,19 @@ class Seller:
             )
         return skus
 
-    def make_mistakes(self) -> None:
-        """Fill in what people and systems fill in wrongly: rows that are allowed by their types and make no sense."""
-        big = "9" * 300
-        rows: tuple[tuple[str, tuple[Any, ...]], ...] = (
-            ("stock (sku, quantity, counted_at) values (%s, 5, 'infinity')", ("BAD-TIME",)),
-            ("stock (sku, quantity, counted_at) values (%s, -3, now())", ("BAD-COUNT",)),
-            ("stock (sku, quantity, counted_at) values (%s, 2147483647, now())", (big,)),
-            ("prices (sku, market, price, currency) values (%s, 'fr-fr', 'NaN', 'EUR')", ("BAD-PRICE",)),
-            ("prices (sku, market, price, currency) values (%s, 'fr-fr', 'Infinity', 'EUR')", ("BAD-PRICE-2",)),
-            ("prices (sku, market, price, currency) values (%s, 'xx-yy', -1, 'EURO')", ("BAD-MARKET",)),
-            ("shipments (order_id, tracking_number, shipper) values (%s, null, null)", (1,)),
-            ("shipments (order_id, tracking_number, shipper) values (%s, %s, 'ups')", (9_223_372_036_854_775_807, big)),
-            ("shipments (order_id, tracking_number, shipped_at) values (%s, 'T', '-infinity')", (2,)),
-            ("devices (order_id, sku, imei) values (%s, %s, %s)", (3, big, "not an imei")),
-            ("catalog (sku, price, quantity, market) values (%s, 'NaN', -1, 'fr-fr')", ("BAD-ARTICLE",)),
-            ("catalog (sku, ean, images) values (%s, 'x', '{\"a\": 1}')", ("BAD-ARTICLE-2",)),
-        )
-        for text, values in rows:
-            self._write(f"insert into seller.{text} on conflict do nothing", [values])
+    def make_mistakes(self, *tables: str) -> None:
+        """Fill in what people and systems fill in wrongly: rows that their types allow and that make no sense.
+
+        :param tables: without ``seller.``; none named means all.
+        """
+        for table, text, values in MISTAKES:
+            if not tables or table in tables:
+                self._write(f"insert into seller.{table} {text} on conflict do nothing", [values])
+
+    def correct_mistakes(self) -> None:
+        """Take these rows out again."""
+        for table, condition in _CORRECTIONS.items():
+            self.execute(f"delete from seller.{table} where {condition}")
 
     def export_statements(self) -> None:
         """Put the statements of all completed weeks into the inbox."""
