@@ -29,7 +29,7 @@ WIDTH = 3
 _BEAT_SECONDS = 0.05
 _KILLED_AT_RANDOM, _KILLED_BETWEEN_STEPS = 0.2, 0.25
 _MOST_STEP_SECONDS = 4.0
-_MORNING_ORDERS, _SKUS_DELIVERED = 15, 15
+_MORNING_ORDERS, _SKUS_DELIVERED = 15, 25
 _DAY_PASSES = """
     update backmarket.sync_state set succeeded_at = succeeded_at - interval '25 hours' where concern = 'open_orders'
 """

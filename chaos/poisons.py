@@ -16,6 +16,7 @@ import psycopg
 from chaos.evidence import Loss
 from chaos.runs import DAGS, Wanted
 from chaos.stage import MARKETS
+from sandbox.listing_model import OFFLINE, ONLINE
 from sandbox.order_model import LINE_ACCEPTED, LINE_PAID, LINE_SHIPPED
 
 if TYPE_CHECKING:
@@ -63,11 +64,17 @@ def _play(days: Days, scenes: Sequence[Scene]) -> list[Loss]:
 
 
 def _one_in_stock(days: Days) -> Json:
-    """Give a listing that takes any number of orders: its shelf is filled first."""
-    listing = next(x for x in days.stage.sandbox.listings() if x["publication_states"]["fr-fr"] == 2)
+    """Give a listing whose shelf was just filled."""
+    listing = _on_sale(days)[0]
     days.seller.books.units[listing["sku"].lower()] += 10
     days.seller.count_stock()
     return listing
+
+
+def _on_sale(days: Days) -> list[Json]:
+    """Give the listings that are on sale in France, or would be if there were any left."""
+    listings: list[Json] = days.stage.sandbox.listings()
+    return [each for each in listings if each["publication_states"]["fr-fr"] in {ONLINE, OFFLINE}]
 
 
 def _orders(days: Days, state: int) -> list[Json]:
@@ -131,7 +138,7 @@ def _sick_listing(**fault: Any) -> Callable[[Days], Callable[[], Waiting]]:
     """Have one of five listings fail, or none; quantities and prices of the others are to change."""
 
     def work(days: Days) -> Callable[[], Waiting]:
-        online = [x for x in days.stage.sandbox.listings() if x["publication_states"]["fr-fr"] == 2]
+        online = _on_sale(days)
         # Others than those of which one is sick: scenes may be played together.
         online = online[:5] if fault else online[5:10]
         before = {listing["id"]: listing["quantity"] for listing in online}
