@@ -18,6 +18,7 @@ from chaos.runs import DAGS, Wanted
 from chaos.stage import MARKETS
 from sandbox.listing_model import OFFLINE, ONLINE
 from sandbox.order_model import LINE_ACCEPTED, LINE_PAID, LINE_SHIPPED
+from sandbox.statement_files import HEADER
 
 if TYPE_CHECKING:
     from chaos.days import Days
@@ -236,13 +237,10 @@ def _new_articles(days: Days) -> Callable[[], Waiting]:
 
 def _sick_file(days: Days) -> Callable[[], Waiting]:
     """Put a statement that is none among the others, with new ones before and after it."""
-    days.stage.sandbox.write_statements(days.stage.inbox)
-    files = sorted(days.stage.inbox.glob("*.csv"))
-    for number, path in ((1, files[0]), (2, files[-1])):
+    for number in (1, 2):
         reference = f"2020010{number}-EU-H-9000000{number}"
-        # Not the same rows as a whole: a copy of a statement is no other statement.
-        some = path.read_text().splitlines(keepends=True)[:3]
-        (days.stage.inbox / f"invoice_{reference}.csv").write_text("".join(some))
+        row = f"ccbm_fees,2020-01-0{number},,,Customer care {number},-1.0{number},EUR"
+        (days.stage.inbox / f"invoice_{reference}.csv").write_text(f"{','.join(HEADER)}\n{row}\n")
     broken = days.stage.inbox / "invoice_20200103-EU-H-90000003.csv"
     broken.write_bytes(b"\xff\xfe\x00not a statement\x00")
 
