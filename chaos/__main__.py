@@ -57,7 +57,7 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
         print(f"day {days.number}: {weather.total} faults, {len(runner.ended)} runs", flush=True)
     days.calm(1)
     losses = play(days, together=options.short)
-    days.calm(_QUIET_ROUNDS)
+    days.calm(1 if options.short else _QUIET_ROUNDS)
     evidence = gather(stage, before, days.journal, days.seller.books)
     if options.keep:
         (stage.folder / "evidence.pickle").write_bytes(pickle.dumps(evidence))

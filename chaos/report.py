@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chaos.evidence import Loss
     from chaos.judge import Residue
 
-_MOST_SHOWN = 12
+_MOST_SHOWN = 25
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,14 @@ def _losses(losses: Iterable[Loss]) -> Table:
 
 
 def _examples(console: Console, kind: str, losses: list[Loss]) -> None:
+    """Print each subject once, with its first loss."""
     if losses:
         console.print(f"[bold red]{kind}[/bold red]")
-    for loss in losses[:_MOST_SHOWN]:
-        console.print(f"  {loss.subject}: {loss.what}", markup=False)
-    if len(losses) > _MOST_SHOWN:
-        console.print(f"  and {len(losses) - _MOST_SHOWN} more")
+    by_subject: dict[str, list[Loss]] = {}
+    for loss in losses:
+        by_subject.setdefault(loss.subject, []).append(loss)
+    for subject, found in list(by_subject.items())[:_MOST_SHOWN]:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        console.print(f"  {subject}: {found[0].what}{more}", markup=False)
+    if len(by_subject) > _MOST_SHOWN:
+        console.print(f"  and {len(by_subject) - _MOST_SHOWN} others")

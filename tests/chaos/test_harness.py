@@ -14,8 +14,11 @@ import pytest
 from chaos.__main__ import unfit_runs
 from chaos.customers import Customers
 from chaos.days import Days
+from chaos.evidence import Loss
+from chaos.judge import Residue
 from chaos.options import Options, read_arguments
 from chaos.poisons import SCENES, play
+from chaos.report import Outcome, show
 from chaos.runs import Ended, Wanted
 from chaos.seller import Seller
 from chaos.stage import Stage
@@ -135,3 +138,22 @@ def test_the_command_line_chooses_seed_faults_and_minutes() -> None:
     assert Options().faults == 10_000
     options = read_arguments(["--seed", "5", "--faults", "20", "--minutes", "1.5", "--short"])
     assert (options.seed, options.faults, options.minutes, options.short) == (5, 20, 1.5, True)
+
+
+def test_the_report_names_faults_runs_losses_and_the_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    """All that a person needs to judge a chaos and to repeat it; each subject of a loss once."""
+    losses = [Loss("order lost", "order 1", "listed, not stored")] * 3
+    residue = Residue(Counter({"a": 4}), Counter({"a": 2}))
+    runs = {"backmarket_orders": Counter({"killed": 5, "success": 6})}
+    show(Outcome(41, 3, 75.0, Counter({"500": 8, "slow": 1}), runs, 17, residue, losses))
+    printed = capsys.readouterr().out
+    for words in (
+        "9 faults injected, 3 losses",
+        "order 1: listed, not stored (and 2 more)",
+        "4 units were sold between the reading",
+        "2 were oversold",
+        "17 different places",
+        "3 days in 1 min 15 s",
+        "--seed 41",
+    ):
+        assert words in " ".join(printed.split())
