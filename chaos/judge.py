@@ -64,6 +64,7 @@ KINDS = (
 )
 
 _SECOND = 1_000_000
+_BLOCKED = 10 * _SECOND
 _NO_ORDER: Json = {"tracking_number": None}
 _NO_LINE: Json = {"state": LINE_PAID, "imei": "", "serial_number": ""}
 _LEDGER_KINDS = {"accept": "accept", "ship": "tracking", "identify": "imei", "quantity": "quantity", "price": "price"}
@@ -419,7 +420,10 @@ def _lines(evidence: Evidence) -> Iterator[Json]:
 
 
 def limits(evidence: Evidence) -> Iterator[Loss]:
-    """Find requests that the sandbox turned away by itself, or counted above the limit."""
+    """Find where the sandbox began to turn requests away by itself; all that come while it blocks are one breach."""
+    began: int | None = None
     for entry in evidence.journal:
-        if entry["over_limit"] or (entry["status"] == 429 and entry["fault"] is None):
+        is_over = entry["over_limit"] or (entry["status"] == 429 and entry["fault"] is None)
+        if is_over and (began is None or entry["at"] >= began + _BLOCKED):
+            began = entry["at"]
             yield Loss("limit broken", f"{entry['method']} {entry['path']}", f"sent by {run_of(entry)}")

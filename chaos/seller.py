@@ -168,7 +168,10 @@ class Seller:
                 continue
             is_large = self._rng.random() < 0.05
             factor = Decimal("0.55") if is_large else Decimal(self._rng.randint(96, 104)) / 100
-            self.price(listing["sku"], market, (Decimal(offer["price"]) * factor).quantize(_CENT), offer["currency"])
+            price = (Decimal(offer["price"]) * factor).quantize(_CENT)
+            if price > Decimal(offer["max_price"]):
+                continue
+            self.price(listing["sku"], market, price, offer["currency"])
             if is_large:
                 self.books.approvable.add((listing["sku"], market))
 

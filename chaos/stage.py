@@ -121,7 +121,8 @@ def open_stage(options: Options, rng: Random) -> Iterator[Stage]:
     )
     try:
         with (
-            embedded_postgres(folder / "postgres") as uri,
+            # Durable: a crash must not take back what was committed.
+            embedded_postgres(folder / "postgres", durable=True) as uri,
             running_sandbox(config, isolated=True) as sandbox,
         ):
             stage = Stage(folder, sandbox, ensure_database(uri, "warehouse"))

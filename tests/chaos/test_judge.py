@@ -232,6 +232,10 @@ def _break_limit(evidence: Evidence) -> None:
     evidence.journal.append(request(9, "GET", "/ws/orders", status=429))
 
 
+def _break_limit_for_a_while(evidence: Evidence) -> None:
+    evidence.journal += [request(9 + second / 60, "GET", "/ws/orders", status=429) for second in range(9)]
+
+
 def _break_limit_under_a_fault(evidence: Evidence) -> None:
     evidence.journal.append(request(9, "GET", "/ws/orders", status=500, fault="500", over_limit=True))
 
@@ -261,6 +265,7 @@ PLANTED: tuple[tuple[str, Callable[[Evidence], None]], ...] = (
     ("units oversold", _oversell),
     ("too many units shown", _show_too_many),
     ("limit broken", _break_limit),
+    ("limit broken", _break_limit_for_a_while),
     ("limit broken", _break_limit_under_a_fault),
 )
 ELSEWHERE = {"secret in a log", "healthy item waited", "red in calm weather", "run did not end"}
