@@ -1,6 +1,6 @@
 # All that this project does on a machine. Needs Python 3.11 to 3.13 and a package index; writes to .state/ only.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench lint types imports format lock clean install
+.PHONY: help demo up test bench chaos lint types imports format lock clean install
 
 # Empty means: the first Python on the PATH that is new enough; ports that the stack chooses.
 PYTHON ?=
@@ -12,13 +12,14 @@ export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
 BIN := .state/venv/bin
 BOOTSTRAP = python="$$(sh local/find_python.sh "$(PYTHON)")" && "$$python" -m local.bootstrap
-TYPED := plugins/backmarket sandbox local dags tests $(wildcard plugins/*.py) $(if $(wildcard benchmarks/*.py),benchmarks)
+TYPED := plugins/backmarket sandbox local chaos dags tests $(wildcard plugins/*.py) $(if $(wildcard benchmarks/*.py),benchmarks)
 
 help:
 	@echo "make demo     run the whole job in Airflow against a local Back Market, and say what came of it"
 	@echo "make up       the same stack, left running: Airflow, the sandbox, PostgreSQL; Ctrl-C stops it"
 	@echo "make test     lint, types, import rules and the whole test suite"
 	@echo "make bench    the benchmarks, side by side with the peer"
+	@echo "make chaos    faults of every kind against all DAGs: 10,000 of them, half an hour; zero losses or red"
 	@echo ""
 	@echo "make lint     check style"
 	@echo "make format   put style right"
@@ -27,6 +28,7 @@ help:
 	@echo ""
 	@echo "make up PORT=8090 SANDBOX_PORT=8902    on other ports than 8080 and 8901"
 	@echo "make demo PYTHON=python3.12            with another Python (3.11 to 3.13)"
+	@echo "make chaos SEED=5 FAULTS=2000          another chaos, and a shorter one"
 
 demo: install
 	@$(BIN)/python -m local.demo
@@ -41,6 +43,9 @@ bench: install
 	@test -f benchmarks/__main__.py || { echo "There are no benchmarks here yet." >&2; exit 1; }
 	@$(BOOTSTRAP) bench
 	@BENCH_PYTHON="$(CURDIR)/.state/bench-venv/bin/python" $(BIN)/python -m benchmarks
+
+chaos: install
+	@$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
 
 lint: install
 	@$(BIN)/ruff check .

@@ -48,6 +48,8 @@ class Gate:
         held_up = visit.struck_by(ON_THE_WAY)
         if held_up is not None:
             await asyncio.sleep(held_up.seconds)
+        if self._world.config.rate_limit and not self._within_limits(visit.path):
+            visit.note_over_limit()
         fault = visit.struck_by(INSTEAD_OF_ANSWER)
         refusal = self._refuse(visit) if fault is None or fault.applied else None
         if fault is not None:
@@ -78,7 +80,7 @@ class Gate:
     def _refuse(self, visit: "_Visit") -> Response | None:
         """Tell why a request does not get in: Cloudflare looks first, the application then checks the token."""
         world = self._world
-        if world.config.rate_limit and not self._within_limits(visit.path):
+        if visit.is_over_limit:
             return errors.rate_limited()
         if not _USER_AGENT.fullmatch(visit.header(b"user-agent")):
             return errors.firewall()
@@ -110,6 +112,15 @@ class _Visit:
         world.journal.add(self._entry)
         market = self.header(b"accept-language").strip().lower()
         self.seen = Seen(self._entry.method, self.path, market)
+
+    @property
+    def is_over_limit(self) -> bool:
+        """Whether it came although the traffic limit was reached: faults do not spare anybody the counting."""
+        return self._entry.over_limit
+
+    def note_over_limit(self) -> None:
+        """Note that the traffic limit was reached."""
+        self._entry.over_limit = True
 
     def leave(self) -> None:
         """Close the journal's entry: nothing more becomes of this request."""
@@ -165,6 +176,7 @@ class _Visit:
 
     def _note_applied(self, status: int) -> None:
         self._entry.applied = self._entry.method not in READS and status < 300
+        self._entry.applied_at = self._world.clock.now() if self._entry.applied else None
 
     async def answer(self, response: Response | None) -> None:
         """Send a response, or hang up when there is none."""

@@ -13,8 +13,8 @@ KEPT_ENTRIES = 20_000
 class Entry:
     """One request; `status` None means the connection was closed without an answer.
 
-    `applied` tells whether a write took effect, whatever the caller was told; `is_over` that nothing more becomes
-    of the request.
+    `applied` tells whether a write took effect, whatever the caller was told, and `applied_at` when; `over_limit`
+    that it came although the traffic limit was reached, `is_over` that nothing more becomes of it.
     """
 
     at: int
@@ -26,6 +26,8 @@ class Entry:
     status: int | None = None
     applied: bool = False
     fault: str | None = None
+    applied_at: int | None = None
+    over_limit: bool = False
     is_over: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -42,6 +44,8 @@ class Entry:
             "body": _readable(bytes(self.body)),
             "status": self.status,
             "applied": self.applied,
+            "applied_at": self.applied_at,
+            "over_limit": self.over_limit,
             "fault": self.fault,
         }
 

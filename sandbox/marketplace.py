@@ -1,5 +1,6 @@
 """What customers, banks and carriers do to orders while the sandbox runs."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,9 +103,11 @@ class Marketplace:
         return sellable[int(chance * len(sellable))]
 
     def _check_stock(self, lines: list[LinePlan], wish: Wish) -> None:
+        wanted: Counter[str] = Counter()
         for line in lines:
+            wanted[line.listing.sku] += line.quantity
             known = self._listings.by_sku(line.listing.sku) is not None
-            if known and line.listing.quantity < line.quantity and not wish.force:
+            if known and line.listing.quantity < wanted[line.listing.sku] and not wish.force:
                 raise RefusalError(f"{line.listing.sku} has {line.listing.quantity} left; force sells it nevertheless")
 
     def order_if_possible(self, state: int) -> None:

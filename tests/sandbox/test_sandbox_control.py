@@ -36,6 +36,9 @@ def test_what_cannot_happen_is_refused(sandbox: Sandbox) -> None:
     sandbox.patch_listing("IP11-64-BLK-C", quantity=0)
     with pytest.raises(ControlError, match="0 left"):
         sandbox.create_order(sku="IP11-64-BLK-C")
+    sandbox.patch_listing("IP11-64-BLK-C", quantity=1)
+    with pytest.raises(ControlError, match="1 left"):
+        sandbox.create_order(lines=[{"sku": "IP11-64-BLK-C"}, {"sku": "IP11-64-BLK-C"}])
     order = sandbox.create_order(sku="IP11-64-BLK-C", force=True)
     for step in ("pay", "unpaid", "release", "confirm"):
         with pytest.raises(ControlError, match="409"):

@@ -43,6 +43,18 @@ def test_date_header_follows_the_sandbox_clock(sandbox: Sandbox, client: httpx.C
     assert later[-17:-13] != client.get("/ws/orders").headers["date"][-17:-13]
 
 
+def test_what_meets_a_fault_counts_as_traffic_too() -> None:
+    """Two hundred requests answered 500 use the limit up; the journal tells which came above it."""
+    with (
+        running_sandbox(SandboxConfig(orders=1)) as sandbox,
+        httpx.Client(base_url=sandbox.base_url, headers=sandbox.headers) as client,
+    ):
+        sandbox.fault("500", times=201)
+        statuses = [client.get("/ws/orders/1").status_code for _ in range(202)]
+        assert statuses == [500] * 201 + [429]
+        assert [entry["over_limit"] for entry in sandbox.journal()] == [False] * 200 + [True] * 2
+
+
 def test_traffic_above_the_limit_is_blocked_with_html_and_no_retry_after() -> None:
     """The 201st request within ten seconds answers 429 with a Cloudflare page, and so does the next."""
     with (

@@ -1,0 +1,349 @@
+"""The judge of a chaos finds a loss of every kind where one is planted, and none where all is well."""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import deepcopy
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chaos.evidence import Database, Evidence
+from chaos.judge import KINDS, judge, residue
+from chaos.leaks import find_leaks
+from chaos.seller import Books
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Json = dict[str, Any]
+
+OLD, NEW, LINE, SKU = 50, 51, 511, "PHONE"
+LISTING = "00000000-0000-4000-8000-000000000001"
+IMEI, OTHER_IMEI = "350000000000006", "350000000000014"
+MINUTE = 60_000_000
+BEGIN = 1_780_000_000_000_000
+CREATED = "2026-05-28T20:27:20+00:00"  # half a minute after BEGIN
+
+
+def order(order_id: int, state: int, line_state: int, **line: Any) -> Json:
+    """An order of one unit, as the sandbox has it."""
+    fields = {"id": order_id * 10 + 1, "listing": SKU, "quantity": 1, "price": "100.00", "state": line_state}
+    return {
+        "order_id": order_id,
+        "state": state,
+        "tracking_number": "T51" if line_state == 3 else "",
+        "date_creation": CREATED,
+        "orderlines": [{**fields, "imei": "", "serial_number": "", **line}],
+    }
+
+
+def request(minute: float, method: str, path: str, body: Json | None = None, **entry: Any) -> Json:
+    """A request of one run, which took effect at once if it was a write."""
+    at = BEGIN + round(minute * MINUTE)
+    applied = method != "GET"
+    headers = {"user-agent": "BM-Chaos-Airflow;run-1@example.com", "accept-language": "fr-fr"}
+    fields = {"at": at, "method": method, "path": path, "body": body, "headers": headers, "status": 200}
+    effect = {"applied": applied, "applied_at": at if applied else None, "over_limit": False, "fault": None}
+    return {**fields, **effect, **entry}
+
+
+def change(change_id: int, kind: str, subject: str, payload: Json, **fields: Any) -> Json:
+    """A confirmed change of the ledger."""
+    base = {"change_id": change_id, "kind": kind, "subject": subject, "market": "", "payload": payload}
+    return {**base, "status": "confirmed", "attempts": 1, "reason": None, **fields}
+
+
+ACCEPT = request(1, "POST", f"/ws/orders/{NEW}", {"new_state": 2, "sku": SKU})
+SHIP = request(2, "POST", f"/ws/orders/{NEW}", {"new_state": 3, "tracking_number": "T51"})
+IDENTIFY = request(3, "PATCH", f"/ws/orderlines/{LINE}", {"imei": IMEI})
+READ = request(4, "GET", f"/ws/listings/{LISTING}")
+QUANTITY = request(5, "POST", f"/ws/listings/{LISTING}", {"quantity": 4})
+PRICE = request(6, "POST", f"/ws/listings/{LISTING}", {"price": "99.00"})
+
+
+@pytest.fixture
+def evidence() -> Evidence:
+    """An order sold, accepted, shipped and identified, a quantity and a price set: all as it should be."""
+    before = order(OLD, 9, 3, imei=OTHER_IMEI) | {"tracking_number": "T50"}
+    sold = order(NEW, 3, 3, imei=IMEI)
+    listing = {
+        "id": LISTING,
+        "sku": SKU,
+        "quantity": 4,
+        "grade": "GOOD",
+        "offers": {"fr-fr": {"price": "99.00"}},
+        "publication_states": {"fr-fr": 2},
+    }
+    rows = [
+        {
+            "orderline_id": each["order_id"] * 10 + 1,
+            "order_id": each["order_id"],
+            "sku": SKU,
+            "quantity": 1,
+            "price": Decimal("100.00"),
+            "state": 3,
+            "imei": each["orderlines"][0]["imei"],
+            "serial_number": None,
+        }
+        for each in (before, sold)
+    ]
+    stored = [
+        {
+            "order_id": each["order_id"],
+            "state": each["state"],
+            "tracking_number": each["tracking_number"],
+            "gone_at": None,
+        }
+        for each in (before, sold)
+    ]
+    changes = [
+        change(1, "accept", str(LINE), {"order_id": NEW, "sku": SKU, "orderline_id": LINE}),
+        change(2, "tracking", str(NEW), {"order_id": NEW, "tracking_number": "T51"}),
+        change(3, "imei", str(LINE), {"order_id": NEW, "imei": IMEI}),
+        change(4, "quantity", SKU, {"id": LISTING, "quantity": 4}),
+        change(5, "price", SKU, {"id": LISTING, "price": "99.00"}, market="fr-fr"),
+    ]
+    database = Database(
+        orders=stored,
+        lines=rows,
+        listings=[{"id": LISTING, "sku": SKU, "quantity": 4, "grade": "GOOD", "gone_at": None}],
+        offers=[{"id": LISTING, "market": "fr-fr", "price": Decimal("99.00"), "publication_state": 2}],
+        changes=changes,
+        statement_rows=[{"currency": "EUR", "rows": 1, "total": Decimal("-5.00")}],
+    )
+    books = Books(
+        units=Counter({SKU.lower(): 5}),
+        served_before=frozenset({OLD * 10 + 1}),
+        devices={LINE: IMEI},
+        prices={(SKU, "fr-fr"): Decimal("99.00")},
+        articles={SKU: 1},
+        parcels={NEW: "T51"},
+    )
+    return Evidence(
+        before=[before],
+        orders=[deepcopy(before), sold],
+        listings=[listing],
+        journal=deepcopy([ACCEPT, SHIP, IDENTIFY, READ, QUANTITY, PRICE]),
+        database=database,
+        books=books,
+        statements=[{"currency": "EUR", "amount": "-5.00"}],
+    )
+
+
+def _lose_order(evidence: Evidence) -> None:
+    del evidence.database.orders[1]
+
+
+def _lose_line(evidence: Evidence) -> None:
+    del evidence.database.lines[1]
+
+
+def _double_line(evidence: Evidence) -> None:
+    evidence.database.lines.append({**evidence.database.lines[1], "orderline_id": 999})
+
+
+def _invent_order(evidence: Evidence) -> None:
+    evidence.database.orders.append({**evidence.database.orders[1], "order_id": 999})
+
+
+def _keep_old_state(evidence: Evidence) -> None:
+    evidence.database.lines[1]["state"] = 2
+
+
+def _keep_old_quantity(evidence: Evidence) -> None:
+    evidence.database.listings[0]["quantity"] = 5
+
+
+def _double_statement_row(evidence: Evidence) -> None:
+    evidence.database.statement_rows[0] |= {"rows": 2, "total": Decimal("-10.00")}
+
+
+def _again(entry: Json) -> Callable[[Evidence], None]:
+    def plant(evidence: Evidence) -> None:
+        """Refused or not: it was sent although it had taken effect."""
+        evidence.journal.append({**deepcopy(entry), "at": entry["at"] + 10 * MINUTE, "applied": False})
+
+    return plant
+
+
+def _set_again(entry: Json) -> Callable[[Evidence], None]:
+    def plant(evidence: Evidence) -> None:
+        later = entry["at"] + 10 * MINUTE
+        evidence.journal.append({**deepcopy(entry), "at": later, "applied_at": later})
+        for row in evidence.database.changes:
+            row["attempts"] = 2
+
+    return plant
+
+
+def _write_nothing_down(evidence: Evidence) -> None:
+    evidence.database.changes[0]["attempts"] = 0
+
+
+def _confirm_what_is_not_so(evidence: Evidence) -> None:
+    evidence.database.changes[1]["payload"]["tracking_number"] = "T99"
+
+
+def _confirm_unsent_quantity(evidence: Evidence) -> None:
+    evidence.database.changes.append(change(6, "quantity", SKU, {"id": LISTING, "quantity": 7}))
+
+
+def _leave_open(evidence: Evidence) -> None:
+    evidence.database.changes[4]["status"] = "unknown"
+
+
+def _leave_unaccepted(evidence: Evidence) -> None:
+    evidence.orders.append(order(52, 1, 1))
+    evidence.database.orders.append({"order_id": 52, "state": 1, "tracking_number": None, "gone_at": None})
+    evidence.database.lines.append({**evidence.database.lines[1], "orderline_id": 521, "state": 1, "imei": None})
+    evidence.listings[0]["quantity"] = evidence.database.listings[0]["quantity"] = 3
+
+
+def _leave_unlisted(evidence: Evidence) -> None:
+    evidence.books.articles["NEW"] = 1
+
+
+def _leave_price(evidence: Evidence) -> None:
+    evidence.books.prices[SKU, "fr-fr"] = Decimal("98.00")
+
+
+def _change_imei(evidence: Evidence) -> None:
+    evidence.orders[0]["orderlines"][0]["imei"] = IMEI
+    evidence.database.lines[0]["imei"] = IMEI
+
+
+def _send_wrong_imei(evidence: Evidence) -> None:
+    evidence.journal.append(request(9, "PATCH", f"/ws/orderlines/{LINE}", {"imei": OTHER_IMEI}, applied=False))
+
+
+def _oversell(evidence: Evidence) -> None:
+    evidence.books.units[SKU.lower()] = 0
+    evidence.listings[0]["quantity"] = evidence.database.listings[0]["quantity"] = 0
+
+
+def _show_too_many(evidence: Evidence) -> None:
+    evidence.listings[0]["quantity"] = evidence.database.listings[0]["quantity"] = 5
+
+
+def _break_limit(evidence: Evidence) -> None:
+    evidence.journal.append(request(9, "GET", "/ws/orders", status=429))
+
+
+def _break_limit_for_a_while(evidence: Evidence) -> None:
+    evidence.journal += [request(9 + second / 60, "GET", "/ws/orders", status=429) for second in range(9)]
+
+
+def _break_limit_under_a_fault(evidence: Evidence) -> None:
+    evidence.journal.append(request(9, "GET", "/ws/orders", status=500, fault="500", over_limit=True))
+
+
+PLANTED: tuple[tuple[str, Callable[[Evidence], None]], ...] = (
+    ("order lost", _lose_order),
+    ("order lost", _lose_line),
+    ("order doubled", _double_line),
+    ("order doubled", _invent_order),
+    ("order differs", _keep_old_state),
+    ("listing differs", _keep_old_quantity),
+    ("statement rows differ", _double_statement_row),
+    ("change applied twice", _again(ACCEPT)),
+    ("change applied twice", _again(SHIP)),
+    ("change applied twice", _again(IDENTIFY)),
+    ("change applied twice", _set_again(QUANTITY)),
+    ("change applied twice", _set_again(PRICE)),
+    ("change not in the ledger", _write_nothing_down),
+    ("change not true", _confirm_what_is_not_so),
+    ("change not true", _confirm_unsent_quantity),
+    ("change left open", _leave_open),
+    ("work left undone", _leave_unaccepted),
+    ("work left undone", _leave_unlisted),
+    ("work left undone", _leave_price),
+    ("IMEI changed", _change_imei),
+    ("IMEI changed", _send_wrong_imei),
+    ("units oversold", _oversell),
+    ("too many units shown", _show_too_many),
+    ("limit broken", _break_limit),
+    ("limit broken", _break_limit_for_a_while),
+    ("limit broken", _break_limit_under_a_fault),
+)
+ELSEWHERE = {"secret in a log", "healthy item waited", "red in calm weather", "run did not end"}
+
+
+def test_where_all_is_well_there_is_no_loss(evidence: Evidence) -> None:
+    """Two orders, five changes, one listing: nothing to complain of."""
+    assert judge(evidence) == []
+
+
+@pytest.mark.parametrize(("kind", "plant"), PLANTED, ids=[f"{kind}: {f.__name__}" for kind, f in PLANTED])
+def test_a_planted_loss_is_found_once(evidence: Evidence, kind: str, plant: Callable[[Evidence], None]) -> None:
+    """It is counted under its kind, once, and nothing else is."""
+    plant(evidence)
+    assert [loss.kind for loss in judge(evidence)] == [kind]
+
+
+def test_every_kind_of_loss_is_planted() -> None:
+    """No kind is left without a test, here or with the harness."""
+    assert {kind for kind, _ in PLANTED} | ELSEWHERE == set(KINDS)
+
+
+def test_a_second_parcel_is_right_where_another_line_was_accepted_in_between(evidence: Evidence) -> None:
+    """An order's lines may be accepted one after the other, and each is shipped then."""
+    accept = {**ACCEPT["body"], "sku": "OTHER"}
+    evidence.journal += [request(7, "POST", f"/ws/orders/{NEW}", accept), {**SHIP, "at": SHIP["at"] + 9 * MINUTE}]
+    kinds = {loss.kind for loss in judge(evidence)}
+    assert "change applied twice" not in kinds
+
+
+def test_a_quantity_may_be_set_again_after_a_sale(evidence: Evidence) -> None:
+    """What was sold in between makes it another change."""
+    _set_again(QUANTITY)(evidence)
+    between = "2026-05-28T20:35:00+00:00"
+    evidence.orders[1]["date_creation"] = between
+    assert "change applied twice" not in {loss.kind for loss in judge(evidence)}
+
+
+def test_what_is_sold_between_reading_and_writing_is_residue(evidence: Evidence) -> None:
+    """A sale after the reading and before the write is not held against the package, up to its units."""
+    evidence.orders[1]["date_creation"] = "2026-05-28T20:31:20+00:00"  # between minute 4 and minute 5
+    assert residue(evidence).units == Counter({SKU.lower(): 1})
+    _oversell(evidence)
+    assert residue(evidence).oversold == Counter({SKU.lower(): 1})
+    assert judge(evidence) == []
+
+
+ADDRESS = {
+    "first_name": "Zoë 🎉",
+    "last_name": "O'Neil",
+    "street": "12 rue des Lilas",
+    "phone": "+33470000",
+    "email": "customer-9@example.com",
+    "city": "Paris",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mail to customer-9@example.com failed",
+        "{'street': '12 rue des Lilas'}",
+        '{"last_name": "O\'Neil"}',
+        '{"first_name": "Zo\\u00eb \\ud83c\\udf89"}',
+        "Basic a-secret-token",
+    ],
+)
+def test_a_name_or_the_token_in_a_log_is_found(tmp_path: Path, text: str) -> None:
+    """As it is, as Python writes it, and escaped."""
+    log = tmp_path / "run.log"
+    log.write_text(f"INFO started\nWARNING {text}\n")
+    orders = [{"shipping_address": ADDRESS, "billing_address": ADDRESS}]
+    (loss,) = find_leaks([log], orders, "a-secret-token")
+    assert loss.kind == "secret in a log"
+
+
+def test_a_clean_log_holds_no_secret(tmp_path: Path) -> None:
+    """Cities and time zones are no person, and a value within a longer word is none."""
+    log = tmp_path / "run.log"
+    log.write_text("Europe/Paris, run-1@example.com, order 9, McO'Neilson\n")
+    assert list(find_leaks([log], [{"shipping_address": ADDRESS, "billing_address": ADDRESS}], "a-secret-token")) == []
