@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError
+from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
 from backmarket.operators.item_failures import ItemFailures
 from backmarket.warehouse import inventory, sql
 from backmarket.warehouse.inventory import Reading
@@ -168,8 +168,10 @@ class ListingUpload:
             inventory.not_applied(self.connection, self.account, listing_id)
             return self._left(changes[0][1], error)
         self._settle_all(changes, "unknown", str(error))
-        outcome = self._settle_by_reading(listing_id, market, changes, str(error))
-        if outcome == "again":
+        # A request without an answer may be on its way still: it must not arrive after a newer one.
+        otherwise: Literal["planned", "unknown"] = "unknown" if isinstance(error, NetworkError) else "planned"
+        outcome = self._settle_by_reading(listing_id, market, changes, str(error), otherwise)
+        if outcome in {"again", "unknown"}:
             self.failures.note(_name(changes[0][1]), error)
         return outcome
 
@@ -193,9 +195,17 @@ class ListingUpload:
         return self._count("refused", "refused")
 
     def _settle_by_reading(
-        self, listing_id: UUID, market: str, changes: list[tuple[Ledger, RecordedChange]], reason: str
+        self,
+        listing_id: UUID,
+        market: str,
+        changes: list[tuple[Ledger, RecordedChange]],
+        reason: str,
+        otherwise: Literal["planned", "unknown"] = "planned",
     ) -> Outcome:
-        """Read a listing whose change got no usable answer, and settle by what it shows."""
+        """Read a listing whose change got no usable answer, and settle by what it shows.
+
+        :param otherwise: what becomes of a change that it does not show; ``unknown`` leaves it to the next run.
+        """
         try:
             listing = self._read(listing_id, market)
         except BackMarketError as error:
@@ -206,8 +216,8 @@ class ListingUpload:
             if _shows(listing, _fields([(ledger, change)])):
                 ledger.settle([change.change_id], "confirmed", "seen on Back Market after an answer was lost")
             else:
-                ledger.settle([change.change_id], "planned", reason)
-                outcome = "again"
+                ledger.settle([change.change_id], otherwise, reason)
+                outcome = "again" if otherwise == "planned" else "unknown"
         if outcome == "confirmed":
             self.failures.passed(_name(changes[0][1]))
         return self._count("read_back", outcome)

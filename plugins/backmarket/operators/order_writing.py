@@ -173,7 +173,7 @@ class OrderWriting:
 
     def _write(self, order: Order, changes: list[RecordedChange]) -> BackMarketError | None:
         """Make the write and settle it; return what went wrong where it surely was not applied."""
-        from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError
+        from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
 
         try:
             remark = self.action.send(self.client, facts_of(order), _payloads(changes))
@@ -185,6 +185,11 @@ class OrderWriting:
                 self._settle(changes, "planned", str(error))
                 raise _LeftError(error) from None
             self._settle(changes, "unknown", str(error))
+            if isinstance(error, NetworkError):
+                # The request may be on its way still: what the order does not show now it may show in a minute.
+                if self._read_back(changes, "unknown", f"read back: not applied yet. Before: {error}") == "unknown":
+                    raise _LeftError(error) from None
+                return None
             ended = self._read_back(changes, "planned", f"read back: not applied, safe to send. Before: {error}")
             return error if ended == "planned" else None
         remark = remark and _impersonal(remark, order)

@@ -158,9 +158,10 @@ def note_readings(
         parameters = {"account": account, "ids": [reading.id for reading in readings]}
         rows = connection.execute(sql.statement("inventory/select_baselines"), parameters)
         baselines = {row[0]: Baseline(*row[1:]) for row in rows}
+        created = _created(connection, account, [reading for reading in readings if reading.id not in baselines])
         drops = drops_by_listing(connection, account, since=since)
         for reading in readings:
-            baseline = baselines.get(reading.id)
+            baseline = baselines.get(reading.id) or created.get(sku_key(reading.sku))
             if baseline is not None and reading.read_at <= baseline.at:
                 continue
             before = drops.get(reading.id, [])
@@ -245,6 +246,18 @@ def _known_until(connection: Connection, account: str, sku: str | None) -> dict[
                 at = moment(column, text or "")
                 known[key] = min(at, known.get(key, at))
     return known
+
+
+def _created(connection: Connection, account: str, readings: Iterable[Reading]) -> dict[str, Baseline]:
+    """Return, by :func:`sku_key`, what listings that were never read before were created with from here.
+
+    A sale before the first reading is hidden in that reading, and shows only beside what was sent.
+    """
+    keys = [sku_key(reading.sku) for reading in readings]
+    if not keys:
+        return {}
+    rows = connection.execute(sql.statement("inventory/select_created"), {"account": account, "keys": keys})
+    return {key: Baseline(quantity, sent_at) for key, quantity, sent_at in rows}
 
 
 def _keep(connection: Connection, account: str, reading: Reading, before: list[Drop], seen: Observation) -> None:
