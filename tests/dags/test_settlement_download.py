@@ -160,6 +160,7 @@ def test_odd_rows_are_loaded_and_flagged(
         "loaded": 1,
         "new_lines": 42,
         "unreadable": 0,
+        "files_left": [],
         "seconds": 0,
     }
     assert _all(database, "select total::text from backmarket.settlement_statements") == [("-27.50",)]

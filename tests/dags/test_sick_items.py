@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -300,3 +300,28 @@ def test_a_sku_that_cannot_be_looked_up_keeps_no_other_from_being_listed(
     assert "GOOD-1" in skus
     assert "BAD-1" not in skus
     assert run.tasks["listing_creation_check"] == "failed"
+
+
+def test_a_request_that_arrives_after_its_client_gave_up_is_not_sent_again(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The order does not show it yet; the retry waits until it must have arrived, and finds it done."""
+    from backmarket.hooks import backmarket as hooks
+
+    checked = hooks._checked
+    short = {"read_timeout": timedelta(seconds=0.5)}
+    monkeypatch.setattr(hooks, "_checked", lambda *args: checked(*args).model_copy(update=short))
+    monkeypatch.setenv("AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS", "5")
+    (order_id,) = _make_orders(connected, 1, state=1)
+    _stock(database, {"SICK-TEST": 100})
+    connected.fault("late", method="WRITE", order_id=order_id, seconds=2.0)
+    switch_on("order_acceptance")
+    run = run_dag("backmarket_orders")
+    assert _line_state(connected, order_id) == 2
+    assert run.tasks["order_acceptance"] == "success"
+    assert run.tries["order_acceptance"] == 2
+    assert len(connected.journal("POST", "/ws/orders/")) == 1

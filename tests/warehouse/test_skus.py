@@ -133,3 +133,17 @@ def test_one_old_count_brings_no_history_but_its_own(warehouse: psycopg.Connecti
     _stock(warehouse, "NEW", 5)
     lines = inventory.lines_by_sku(warehouse, "default", now=NOW, hold=timedelta(hours=48), intake_lag=timedelta(0))
     assert {sku: len(found) for sku, found in lines.items()} == {"old": 5}
+
+
+def test_a_sale_before_a_new_listings_first_reading_is_held(warehouse: psycopg.Connection[Any]) -> None:
+    """It was created with two units and first seen with one: the order that nobody can see yet has the other."""
+    warehouse.execute(
+        b"insert into backmarket.changes (account, kind, subject, payload, status, attempts, sent_at) "
+        b"values ('default', 'listing', 'a-1', %s, 'confirmed', 1, %s)",
+        ['{"market": "fr-fr", "columns": {"sku": "a-1", "quantity": "2"}}', NOW - timedelta(minutes=10)],
+    )
+    _listing(warehouse, "A-1", 1)
+    _stock(warehouse, "A-1", 2)
+    assert _plan(warehouse) == {"A-1": (0, 1)}
+    held = warehouse.execute(b"select held from backmarket.inventory").fetchone()
+    assert held == (1,)

@@ -108,7 +108,8 @@ def reader(account: str, conn_id: str = DEFAULT_CONN_ID) -> Iterator[Reader]:
 def relations_of(name: str) -> frozenset[str]:
     """Return the tables and views that a statement of ``include/sql/page`` names."""
     text = re.sub(r"--.*", "", sql.statement(f"page/{name}"))
-    return frozenset(re.findall(r"\b(?:backmarket|seller)\.[a-z_]+", text))
+    # What a bracket follows is a function.
+    return frozenset(re.findall(r"\b(?:backmarket|seller)\.[a-z_]+\b(?!\()", text))
 
 
 def _present(connection: Connection) -> frozenset[str]:
