@@ -268,8 +268,9 @@ def test_a_price_that_cannot_be_read_is_refused_by_name(warehouse: psycopg.Conne
     )
     warehouse.execute(
         "insert into backmarket.price_approvals (account, sku, market, old_price, new_price, currency, reason, status, "
-        "run_id) values ('default', 'C', 'fr-fr', 100, 150, 'EUR', 'r', 'approved', 'r'), "
-        "('default', 'B', 'fr-fr', 100, 101, 'EUR', 'r', 'refused', 'r')"
+        "run_id, decided_at) values ('default', 'C', 'fr-fr', 100, 150, 'EUR', 'r', 'approved', 'r', %(now)s), "
+        "('default', 'B', 'fr-fr', 100, 101, 'EUR', 'r', 'refused', 'r', %(now)s)",
+        {"now": NOW},
     )
     plan = plan_prices(warehouse, "default", PriceSettings(), markets=["fr-fr"], now=NOW, run_id="r")
     assert planned(warehouse, "price") == {
