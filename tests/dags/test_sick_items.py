@@ -282,6 +282,40 @@ def test_a_batch_that_is_refused_whole_ends_after_its_tries(
     assert "sent 3 times" in row[1]
 
 
+def test_one_line_that_a_batch_is_refused_for_keeps_no_other_away(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The batch is sent in halves until the line is found: the other seven articles are listed by the same run."""
+    _creation_waits(monkeypatch)
+    product_id = connected.listings()[0]["product_id"]
+    good = [f"GOOD-{number}" for number in range(7)]
+    _catalog(database, product_id, dict.fromkeys([*good[:3], "BAD-1", *good[3:]], "fr-fr"))
+    connected.fault("batch_refused", sku="BAD-1", times=None)
+    switch_on("listing_creation")
+    run = run_dag("backmarket_listings", retry_refused=False)
+    assert set(good) <= {listing["sku"] for listing in connected.listings()}
+    assert run.xcoms["listing_creation"]["not_sent"] == ["BAD-1"]
+    attempts = b"select subject, attempts from backmarket.changes where kind = 'listing'"
+    assert dict(database.execute(attempts).fetchall()) == dict.fromkeys([*good, "BAD-1"], 1)
+
+
+def test_a_market_behind_the_firewall_leaves_the_others(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """It answers one market and refuses another: the prices of the first are read, and the second is named."""
+    connected.fault("firewall_403", market="de-de", times=None)
+    switch_on("prices_upload", markets='["de-de", "fr-fr"]')
+    run = run_dag("backmarket_inventory_prices")
+    assert run.tasks["prices_plan"] == "success"
+    assert run.xcoms["offer_refresh"]["markets_left"] == ["de-de"]
+    connected.fault("firewall_403", times=None)
+    assert run_dag("backmarket_inventory_prices").tasks["offer_refresh"] == "failed"
+
+
 def test_a_sku_that_cannot_be_looked_up_keeps_no_other_from_being_listed(
     connected: Sandbox,
     switch_on: Callable[..., None],

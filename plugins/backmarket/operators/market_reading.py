@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from backmarket.api.errors import BackMarketError
+from backmarket.api.errors import BackMarketError, FirewallError
 from backmarket.operators.item_failures import ItemFailures
 
 if TYPE_CHECKING:
@@ -54,21 +54,35 @@ class MarketReading:
             )
         return len(reading.seen)
 
-    def read_each(self, markets: Sequence[str]) -> MarketsRead:
+    def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> MarketsRead:
         """Read and store markets; one that refuses or fails is named, and the others are read.
 
+        A firewall looks at the sender: where it refuses two markets and none was answered, or all there are, it
+        refuses this account's. Beside markets that answer, it refuses that one market.
+
+        :param was_answered: whether another market has answered in this run.
         :raises BackMarketError: where it concerns all markets alike.
         """
         found = MarketsRead()
         failures = ItemFailures(found.left)
+        refusals: list[FirewallError] = []
         for market in failures.each(markets):
             try:
                 found.listings += self.read(market)
+            except FirewallError as error:
+                refusals.append(error)
+                found.left[market] = str(error)
+                self.log.warning("Market %s is left as it was: %s", market, error)
+                if len(refusals) > 1 and not was_answered:
+                    raise
             except BackMarketError as error:
                 failures.note(market, error)
                 self.log.warning("Market %s is left as it was: %s", market, error)
             else:
+                was_answered = True
                 failures.passed(market)
+        if refusals and not was_answered:
+            raise refusals[0]
         return found
 
 

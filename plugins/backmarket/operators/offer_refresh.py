@@ -38,7 +38,8 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
             reports = batches.reports()
             wanted = [market for market in markets if not self._was_read(connection, market, context)]
-            found = MarketReading(client, connection, self.account, markets, self.log).read_each(wanted)
+            reading = MarketReading(client, connection, self.account, markets, self.log)
+            found = reading.read_each(wanted, was_answered=len(wanted) < len(markets))
             counts: dict[str, Any] = {"listings": found.listings, **settle_prices(connection, self.account)}
             in_batches = batches.settle(reports)
             counts["batch_prices_settled"] = sum(in_batches.values()) - in_batches["unknown"]
