@@ -391,8 +391,8 @@ def test_a_catalog_row_is_refused_for_what_cannot_be_read(warehouse: psycopg.Con
 
 @pytest.mark.parametrize("as_view", [False, True], ids=["tables", "views of texts"])
 def test_many_rows_stay_cheap(warehouse: psycopg.Connection[Any], *, as_view: bool) -> None:
-    """200,000 parcels and devices of finished orders cost each reading, and a look at the desk, a few seconds."""
-    many = 200_000
+    """50,000 parcels and devices of finished orders cost each reading, and a look at the desk, a second or two."""
+    many = 50_000
     add_orders(warehouse, many)
     warehouse.execute("update backmarket.orders set date_shipping = now(), state = 9 where order_id <> 50")
     warehouse.execute("update backmarket.order_lines set imei = '356938035643809'")
@@ -418,4 +418,4 @@ def test_many_rows_stay_cheap(warehouse: psycopg.Connection[Any], *, as_view: bo
         reading()
         took[name] = round(time.monotonic() - began, 2)
     print(f"\n{many} rows: {took}")
-    assert max(took.values()) < 20
+    assert max(took.values()) < 10
