@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,20 @@ def test_an_order_explains_only_the_time_it_was_made_in() -> None:
     for other in (line(EARLIER - HOUR), line(NOON + HOUR), line(NOON - HOUR / 2, state=7)):
         assert held_units(drops, [other], now=NOON, hold=HOLD) == 1
     assert held_units(drops, [line(NOON - HOUR / 2, state=8, is_gone=True)], now=NOON, hold=HOLD) == 1
+
+
+@pytest.mark.parametrize(
+    ("made", "held"),
+    [
+        (EARLIER - timedelta(seconds=6), 1),
+        (EARLIER - timedelta(seconds=5), 0),
+        (NOON + timedelta(seconds=5), 0),
+        (NOON + timedelta(seconds=6), 1),
+    ],
+)
+def test_clocks_may_be_five_seconds_apart(made: datetime, held: int) -> None:
+    """An order that Back Market's clock puts just outside the span is still the one whose unit went in it."""
+    assert held_units([Drop(EARLIER, NOON, 1)], [line(made)], now=NOON, hold=HOLD) == held
 
 
 def test_a_hold_runs_out() -> None:

@@ -14,6 +14,8 @@ from backmarket.rules.inventory import (
     QuantityPlan,
     StockPolicy,
     StockRow,
+    is_explained_by_orders,
+    is_mass_zero,
     is_reserved,
     is_stale,
     orders_known_until,
@@ -192,3 +194,46 @@ def test_the_formula(sellable: int, safety: int, most: int | None) -> None:
     """min(max, max(0, sellable - safety))."""
     expected = max(0, sellable - safety) if most is None else min(most, max(0, sellable - safety))
     assert quantity_to_show(sellable, safety, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("zeroings", "live", "looks_broken"),
+    [
+        (0, 0, False),
+        (1, 1, False),
+        (1, 2, False),
+        (2, 2, True),
+        (2, 3, True),
+        (2, 4, False),
+        (50, 100, False),
+        (51, 100, True),
+        (497, 990, True),
+    ],
+)
+def test_a_feed_that_zeroes_more_than_its_share_looks_broken(zeroings: int, live: int, looks_broken: bool) -> None:
+    """Two of three are more than half, two of four are not; a single one never is, whatever its share."""
+    assert is_mass_zero(zeroings, live, 50) is looks_broken
+
+
+@pytest.mark.parametrize(
+    ("stock", "safety_qty", "max_qty", "reserved", "explained"),
+    [
+        (3, 0, None, 3, True),
+        (1, 0, None, 1, True),
+        (3, 2, None, 1, True),
+        (3, 3, None, 1, False),
+        (0, 0, None, 0, False),
+        (-1, 0, None, 0, False),
+        (3, 0, 0, 3, False),
+        (3, 0, 1, 3, True),
+    ],
+)
+def test_orders_explain_a_zero_where_the_count_alone_would_show_something(
+    stock: int, safety_qty: int, max_qty: int | None, reserved: int, explained: bool
+) -> None:
+    """A count, a safety quantity or a maximum that shows nothing by itself is the feed's doing, and guarded."""
+    lines = [line(1, quantity=reserved)] if reserved else []
+    row = StockRow("A", stock, COUNTED, safety_qty=safety_qty, max_qty=max_qty)
+    plan = plan_quantity(row, lines, StockPolicy(), held=0, shown_now=1, may_raise=True, now=NOON)
+    assert plan.wanted == 0
+    assert is_explained_by_orders(plan) is explained

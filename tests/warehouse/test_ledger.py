@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from backmarket.warehouse.ledger import Ledger, PlannedChange
+from backmarket.warehouse.ledger import Ledger, PlannedChange, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +79,41 @@ def test_only_one_of_many_runs_may_send(ledger: Ledger, warehouse_uri: str) -> N
     with ThreadPoolExecutor(8) as pool:
         taken = [future.result() for future in [pool.submit(send) for _ in range(8)]]
     assert sorted(map(len, taken)) == [0] * 7 + [1]
+
+
+def test_settling_ends_only_what_is_under_way(ledger: Ledger) -> None:
+    """Whatever else waits, was decided or is wanted no more stays as it is, and is no error: another run was faster."""
+    statuses = ("planned", "awaiting_approval", "dry_run", "confirmed", "refused", "superseded", "sent", "unknown")
+    for attempts in (0, 1):
+        for status in statuses:
+            ledger.connection.execute(
+                "insert into backmarket.changes (account, kind, subject, payload, status, reason, attempts) "
+                "values ('default', 'quantity', %s, '{}', %s, 'as it was', %s)",
+                [f"{status}-{attempts}", status, attempts],
+            )
+    others = "select to_jsonb(c) from backmarket.changes as c where subject !~ '^(sent|unknown)' order by change_id"
+    before = ledger.connection.execute(others).fetchall()
+    ids = [change_id for (change_id,) in ledger.connection.execute("select change_id from backmarket.changes")]
+    assert len(before) == len(ids) - 4
+    endings: tuple[Settlement, ...] = ("unknown", "confirmed", "refused", "planned", "superseded")
+    for ending in endings:
+        with ledger.connection.transaction(force_rollback=True):
+            ledger.settle(ids, ending, "read back", batch_id=77)
+            rows = ledger.connection.execute(
+                "select status, batch_id from backmarket.changes where reason = 'read back'"
+            ).fetchall()
+            assert rows == [(ending, 77)] * 4
+            assert ledger.connection.execute(others).fetchall() == before
+
+
+def test_a_change_that_waits_again_is_not_settled(ledger: Ledger) -> None:
+    """A run that was late to read back does not end what another run has put back into the queue meanwhile."""
+    ledger.plan(_quantities(A=1), run_id="run")
+    ids = ledger.mark_sent(_ids(ledger))
+    ledger.settle(ids, "planned", "surely not applied")
+    for ending in ("confirmed", "superseded"):
+        ledger.settle(ids, ending, "read back late")
+        assert _statuses(ledger) == [("A", "planned")]
 
 
 def test_a_refusal_is_recorded_once(ledger: Ledger) -> None:
