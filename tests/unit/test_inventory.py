@@ -135,7 +135,32 @@ def test_the_example_of_the_documentation() -> None:
     capped = plan_quantity(
         replace(stock, max_qty=3), lines, StockPolicy(max_qty=9), held=1, shown_now=0, may_raise=True, now=NOON
     )
-    assert capped.wanted == 3
+    assert (capped.wanted, capped.max_qty) == (3, 3)
+
+
+@pytest.mark.parametrize(("of_the_row", "counts"), [(None, 2), (0, 0), (-1, 0), (1, 1)])
+def test_the_limits_of_a_row_override_the_variables(of_the_row: int | None, counts: int) -> None:
+    """Also with 0, where a row alone holds nothing back, or takes a SKU off sale; a negative one is 0."""
+    stock = StockRow("A", 9, COUNTED, safety_qty=of_the_row, max_qty=of_the_row)
+    plan = plan_quantity(stock, [], StockPolicy(safety_qty=2, max_qty=2), held=0, shown_now=0, may_raise=True, now=NOON)
+    assert (plan.safety_qty, plan.max_qty, plan.wanted) == (counts, counts, counts)
+
+
+def test_what_is_left_depends_on_when_the_seller_takes_orders_in() -> None:
+    """A count that knows paid orders has their units taken off already; one that knows accepted ones has not."""
+    paid = [line(1, paid_at=BEFORE, quantity=2)]
+    stock = StockRow("A", 5, COUNTED)
+    assert units_left(stock, paid, StockPolicy(known_from="paid"), now=NOON) == 5
+    assert units_left(stock, paid, StockPolicy(known_from="accepted"), now=NOON) == 3
+
+
+@pytest.mark.parametrize(("seconds", "wanted", "ahead"), [(120, 5, 0), (121, 1, 121)])
+@pytest.mark.parametrize("of", ["counted_at", "orders_known_until"])
+def test_a_count_from_the_future_raises_nothing(of: str, seconds: int, wanted: int, ahead: int) -> None:
+    """Two minutes are a clock that is ahead; more is local time written as UTC, and is told."""
+    stock = replace(StockRow("A", 5, NOON), **{of: NOON + timedelta(seconds=seconds)})  # type: ignore[arg-type]
+    plan = plan_quantity(stock, [], StockPolicy(), held=0, shown_now=1, may_raise=True, now=NOON)
+    assert (plan.wanted, plan.ahead) == (wanted, timedelta(seconds=ahead))
 
 
 @pytest.mark.parametrize(("shown_now", "wanted"), [(0, 0), (2, 2), (5, 5), (9, 5)])
