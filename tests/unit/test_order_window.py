@@ -34,6 +34,7 @@ def test_later_runs_overlap_by_ten_minutes() -> None:
 def test_a_span_of_the_past_may_reach_up_to_now() -> None:
     """Only the beginning is needed."""
     assert historical_window(NOON, None) == Historical(NOON, None)
+    assert historical_window(NOON, NOON + HOUR) == Historical(NOON, NOON + HOUR)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SENT = datetime(2026, 9, 1, 12, tzinfo=UTC)
 DEADLINE = timedelta(minutes=45)
+NOT_SHOWN = "but the price does not show after 45 minutes; it is sent again"
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,10 @@ def test_no_float_comes_near_a_price() -> None:
         ({"min_price": Decimal("NaN")}, "min_price NaN is not a number"),
         (
             {"price": Decimal("-0.001"), "currency": "GBP"},
-            "currency GBP is not EUR, which fr-fr takes; price -0.001 is not above zero; "
-            "price -0.001 has more than 2 decimals",
+            (
+                "currency GBP is not EUR, which fr-fr takes; price -0.001 is not above zero; "
+                "price -0.001 has more than 2 decimals"
+            ),
         ),
         ({"price": Decimal("0.01"), "min_price": Decimal("0.01")}, ""),
         ({"price": Decimal("500.00"), "min_price": Decimal("500.00")}, ""),
