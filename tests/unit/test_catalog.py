@@ -257,6 +257,7 @@ def test_a_product_at_a_limit_keeps_it(changes: dict[str, Any]) -> None:
 def test_a_column_that_cannot_be_read_is_told_once() -> None:
     """Its own reason stands for it; what follows from it, as a missing category, is not told besides."""
     for column in ("category_id", "attributes", "images", "price_new", "weight"):
-        row = replace(PRODUCT, **{column: None}, unreadable={column: f"{column} cannot be read"})
+        faults: dict[str, Any] = {column: None, "unreadable": {column: f"{column} cannot be read"}}
+        row = replace(PRODUCT, **faults)
         assert kind_of(row, products_on=True) == "product"
         assert _against(row) == [f"{column} cannot be read"]

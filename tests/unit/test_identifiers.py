@@ -442,4 +442,4 @@ def test_a_person_reads_with_which_orders_a_device_was_sold_before() -> None:
 )
 def test_each_number_that_a_line_lacks_is_sent(registered: dict[str, str], missing: Identifiers) -> None:
     """Each by itself, whatever the other's state."""
-    assert still_missing(LineFacts(1, 3, 1, **registered), Identifiers(IMEI, "S")) == missing  # type: ignore[arg-type]
+    assert still_missing(LineFacts(1, 3, 1, **registered), Identifiers(IMEI, "S")) == missing
