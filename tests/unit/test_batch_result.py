@@ -146,3 +146,11 @@ def test_a_product_is_compared_only_where_one_was_named() -> None:
     assert differences({**columns, "product_id": "abcd-12"}, created) == []
     assert differences({**columns, "product_id": "ABCD-12"}, created) == []
     assert differences({**columns, "price": "200"}, created) == ["price is 199.9 instead of 200"]
+
+
+def test_several_errors_of_a_line_are_told_one_after_the_other() -> None:
+    """Each in the words of Back Market, without the SKU that they stand beside."""
+    report = {"product_errors": [{"sku": "B", "message": "no match"}], "listing_errors": {"A": ["too dear", "too old"]}}
+    assert errors_by_key(report) == {"a": "too dear; too old", "b": "message: no match"}
+    twice = {"product_errors": {"A": "no match"}, "listing_errors": {"A": "too dear"}}
+    assert errors_by_key(twice) == {"a": "no match; too dear"}

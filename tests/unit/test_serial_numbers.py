@@ -53,6 +53,7 @@ def test_nothing_is_nothing(text: str | None) -> None:
         ("VS7-UK-ABC1234A", "VS7-UK-ABC1234A"),
         ("5C-AA-FD-12-34-56:7", "5C-AA-FD-12-34-56:7"),
         ("SN0042", "SN0042"),
+        ("GXHKTAMQ", "GXHKTAMQ"),
         ("C02A", "C02A"),
         ("C02A" * 12 + "XY", "C02A" * 12 + "XY"),
     ],
@@ -179,6 +180,8 @@ def test_spellings_of_one_number_have_one_key() -> None:
             "is an EAN, the number of a product: register it in the Back Office if it truly is this device's own",
         ),
         ("2026-03-01", "is a date"),
+        ("2026 -03-01", "is a date"),
+        ("SN042", "is a placeholder"),
         ("1Z 999 AA1 01 2345 6784", "is a parcel's tracking number"),
     ],
 )

@@ -319,7 +319,7 @@ def test_every_column_of_a_row_is_read() -> None:
         invoice_key=" Backship_Label ", sku=" ", order_id="", designation="Label 6X000000000012FR", currency="gbp"
     )
     dated = row(value_date="2026-09-15", currency=" gbp ", amount="-7.50")
-    undated = row(value_date="", order_id="None", designation="fee order_id_77", currency="USD", sku="A\0B")
+    undated = row(value_date="", order_id="None", designation="fee order_id_7777", currency="USD", sku="A\0B")
     content = write(*filler, label, dated, undated).decode()
     text = io.StringIO(content, newline="")
     found = survey(text)
@@ -334,9 +334,9 @@ def test_every_column_of_a_row_is_read() -> None:
         ("sales", "revenue", "sale", day, False, "SKU", 1200, None, None, "Phone", "100.00", "EUR"),
         ("backship_label", "logistics", "", day, False, None, None, None, parcel, f"Label {parcel}", "100.00", "GBP"),
         ("sales", "revenue", "sale", last, False, "SKU", 50000001, None, None, "Phone", "-7.50", "GBP"),
-        ("sales", "revenue", "sale", last, True, "A\ufffdB", 77, None, None, "fee order_id_77", "100.00", "USD"),
+        ("sales", "revenue", "sale", last, True, "A\ufffdB", 7777, None, None, "fee order_id_7777", "100.00", "USD"),
     ]
-    assert found.numbers == {*range(1, 1201), 50000001, 77}
+    assert found.numbers == {*range(1, 1201), 50000001, 7777}
     assert found.parcels == {parcel}
     assert found.totals == {"EUR": Decimal(120000), "GBP": Decimal("92.50"), "USD": Decimal(100)}
     assert found.counts == {"EUR": 1200, "GBP": 2, "USD": 1}
@@ -366,6 +366,18 @@ def test_every_column_of_a_row_is_read() -> None:
         (
             write(PLAIN) + b'sales,2026-09-14,"SKU"x,1,Phone,1.00,EUR\n',
             "the row that ends in line 3 of the file is not CSV: ',' expected after '\"'",
+        ),
+        (
+            write(*[PLAIN] * 400, row(designation="Tel")).replace(b"Tel", b"T\xe9l"),
+            "it is not UTF-8 text: invalid continuation byte. Save the file as UTF-8",
+        ),
+        (
+            write(PLAIN).replace(b"invoice_key", b'"invoice"_key'),
+            f"the first line does not name the columns {', '.join(COLUMNS)}",
+        ),
+        (
+            write(row(amount="-1.00-")),
+            "amounts are written in a way that is not known: like '-0.00-' and '-0.00-' (digits shown as 0)",
         ),
         (
             write(PLAIN).replace(b"Phone", b"T\xe9l"),
@@ -412,3 +424,22 @@ def test_a_statement_holds_its_own_day_and_the_45th_before_it() -> None:
     assert days == [date(2026, 3, 5)]
     with pytest.raises(StatementError, match="day and month"):
         read(write(row(value_date="05/03/2026")), date(2026, 4, 20))
+
+
+def test_a_header_in_quotes_is_one() -> None:
+    """Whatever the delimiter."""
+    quoted = write(PLAIN, delimiter=";").replace(b"invoice_key;value_date", b'"invoice_key";"value_date"')
+    assert [line.amount for line in read(quoted)] == ["100.00"]
+
+
+@pytest.mark.parametrize(("text", "amount"), [("+1,234.50", "1234.50"), ("100.00-", "-100.00"), ("+5.00", "5.00")])
+def test_a_sign_may_be_a_plus_or_stand_behind(text: str, amount: str) -> None:
+    """A database reads neither; a row with a date is not marked."""
+    (line,) = read(write(row(amount=text)))
+    assert (line.amount, line.is_undated) == (amount, False)
+
+
+def test_only_a_shipping_row_names_a_parcel() -> None:
+    """A sale without an order id may hold a number of another kind."""
+    text = io.StringIO(write(row(order_id="", designation="Phone 6X000000000012FR")).decode(), newline="")
+    assert survey(text).parcels == set()
