@@ -432,9 +432,11 @@ def test_a_header_in_quotes_is_one() -> None:
     assert [line.amount for line in read(quoted)] == ["100.00"]
 
 
-@pytest.mark.parametrize(("text", "amount"), [("+1,234.50", "1234.50"), ("100.00-", "-100.00"), ("+5.00", "5.00")])
-def test_a_sign_may_be_a_plus_or_stand_behind(text: str, amount: str) -> None:
-    """A database reads neither; a row with a date is not marked."""
+@pytest.mark.parametrize(
+    ("text", "amount"), [("+1,234.50", "1234.50"), ("100.00-", "-100.00"), ("1.234.567", "1234567")]
+)
+def test_signs_and_groups_become_plain_numbers(text: str, amount: str) -> None:
+    """A plus, a minus behind, and dots that can only group; a row with a date is not marked."""
     (line,) = read(write(row(amount=text)))
     assert (line.amount, line.is_undated) == (amount, False)
 
@@ -443,3 +445,9 @@ def test_only_a_shipping_row_names_a_parcel() -> None:
     """A sale without an order id may hold a number of another kind."""
     text = io.StringIO(write(row(order_id="", designation="Phone 6X000000000012FR")).decode(), newline="")
     assert survey(text).parcels == set()
+
+
+@pytest.mark.parametrize("reference", ["e3b0c44298fc1c149afbf4c8996fb924", "20261399-EU-H-1"])
+def test_a_reference_without_a_day_has_none(reference: str) -> None:
+    """A hash in its place, or digits that are no day."""
+    assert issue_date(reference) is None
