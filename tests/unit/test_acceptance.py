@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
 from backmarket.rules.inventory import OrderLineRow, StockPolicy, StockRow
-from backmarket.rules.order_facts import LineFacts, OrderFacts
+from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 POLICY = StockPolicy()
@@ -106,3 +107,46 @@ def test_the_state_of_the_order_decides_first() -> None:
     assert verdicts == {"A": "send", "B": "wait", "C": "refuse", "D": "wait"}
     assert judge_acceptance(order, "A", [11]).verdict == "done"
     assert judge_acceptance(_order(1, ("", 1, 1)), "", [10]).verdict == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("sku", "verdict", "reason"),
+    [
+        ("", "refuse", "the line has no SKU, without which Back Market accepts nothing: accept it in the Back Office"),
+        ("HELD", "wait", "waits: not paid, or on hold"),
+        ("GONE", "refuse", "cancelled or never paid"),
+        (
+            "BESIDE",
+            "wait",
+            "waits: another line of this SKU is on hold or not paid, and one call accepts every line of a SKU",
+        ),
+        ("PAID", "send", ""),
+    ],
+)
+def test_a_person_reads_why_a_line_is_not_accepted(sku: str, verdict: str, reason: str) -> None:
+    """What stands in the ledger beside a line that waits or is refused."""
+    order = _order(1, ("", 1, 1), ("HELD", 1, 9), ("GONE", 1, 4), ("BESIDE", 1, 1), ("BESIDE", 1, 8), ("PAID", 1, 1))
+    ids = [line.orderline_id for line in order.lines if line.sku == sku]
+    assert judge_acceptance(order, sku, ids) == Decision(verdict, reason)  # type: ignore[arg-type]
+
+
+def test_a_line_without_sku_is_asked_for_without_one() -> None:
+    """It is refused with a reason, not lost."""
+    order = OrderFacts(1, (LineFacts(10, 1, 1, None),), paid_at=NOW)
+    assert [(each.sku, each.orderline_ids) for each in requests([order])] == [("", (10,))]
+
+
+def test_a_person_reads_what_the_stock_lacks() -> None:
+    """No row, an old count, or too few units: the reason names the SKU, the moment or the units."""
+    (request,) = requests([_order(1, ("A-Black", 2, 1))])
+    rows = {"a-black": _rows(request.order)["a-black"]}
+    old, short = StockRow("A-Black", 9, NOW - timedelta(days=2)), StockRow("A-Black", -1, NOW)
+    reasons = [
+        judge_stock([request], stock, known, POLICY, now=NOW)[0]
+        for stock, known in (({}, {}), ({"a-black": old}, rows), ({"a-black": short}, rows))
+    ]
+    assert reasons == [
+        Decision("refuse", "stock: seller.stock has no row that can be used, or several, for SKU A-Black"),
+        Decision("refuse", "stock: the count of 2026-02-27 12:00 UTC is too old to promise anything on it"),
+        Decision("refuse", "stock: 2 needed, 0 of -1 left after older promises"),
+    ]

@@ -136,3 +136,21 @@ def test_differences_name_both_sides() -> None:
         "quantity is 2 instead of 3",
         "grade is None instead of FAIR",
     ]
+
+
+def test_a_product_is_compared_only_where_one_was_named() -> None:
+    """With an EAN alone nothing is said of it; a UUID is the same in upper case; an unknown grade is a difference."""
+    columns = {"sku": "A", "price": "199.9", "currency": "EUR", "quantity": "3", "grade": "FAIR"}
+    created = CreatedListing("ABCD-12", None, Decimal("199.9"), "eur", 3, "fair")
+    assert differences(columns, created) == []
+    assert differences({**columns, "product_id": "abcd-12"}, created) == []
+    assert differences({**columns, "product_id": "ABCD-12"}, created) == []
+    assert differences({**columns, "price": "200"}, created) == ["price is 199.9 instead of 200"]
+
+
+def test_several_errors_of_a_line_are_told_one_after_the_other() -> None:
+    """Each in the words of Back Market, without the SKU that they stand beside."""
+    report = {"product_errors": [{"sku": "B", "message": "no match"}], "listing_errors": {"A": ["too dear", "too old"]}}
+    assert errors_by_key(report) == {"a": "too dear; too old", "b": "message: no match"}
+    twice = {"product_errors": {"A": "no match"}, "listing_errors": {"A": "too dear"}}
+    assert errors_by_key(twice) == {"a": "no match; too dear"}

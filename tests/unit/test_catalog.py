@@ -187,3 +187,80 @@ def test_whatever_stands_in_a_row_is_judged_and_not_stumbled_over(row: CatalogRo
     for kind in ("listing", "product"):
         for market in (FRANCE, MarketRules("JPY", 0), None):
             assert reasons_against(row, kind, market, twin_skus=set())
+
+
+MISSING = "is missing: a new product needs"
+
+
+@pytest.mark.parametrize(
+    ("row", "changes", "reason"),
+    [
+        (LISTING, {"sku": ""}, "sku is empty"),
+        (LISTING, {"sku": "A "}, "sku begins or ends with a blank"),
+        (LISTING, {"sku": "A" * 256}, "sku is longer than 255 characters (256)"),
+        (LISTING, {"product_id": None}, "product_id and ean are both missing: one of them has to name the product"),
+        (LISTING, {"quantity": None}, "quantity is missing"),
+        (LISTING, {"price": None}, "price is missing"),
+        (LISTING, {"currency": None}, "currency is missing and is not EUR, the market's"),
+        (LISTING, {"currency": "GBP"}, "currency GBP is not EUR, the market's"),
+        (LISTING, {"grade": " "}, "grade is missing: Back Market would take the article for GOOD"),
+        (PRODUCT, {"ean": None}, f"ean {MISSING} one"),
+        (PRODUCT, {"price_new": None}, f"price_new {MISSING} it"),
+        (LISTING, {"warranty_delay": None}, "warranty_delay is missing"),
+        (LISTING, {"grade": "MINT"}, "grade MINT is none of EXCELLENT, VERY_GOOD, GOOD, FAIR, STALLONE, PREMIUM"),
+        (PRODUCT, {"price_new": Decimal("300.555")}, "price_new 300.555 has more than 2 digits after the point"),
+        (PRODUCT, {"price_new": Decimal(0)}, "price_new 0 is not above 0"),
+        (PRODUCT, {"weight": None}, f"weight {MISSING} it"),
+        (PRODUCT, {"images": "a.jpg"}, "images is not a list of URLs"),
+        (PRODUCT, {"images": None}, "images is empty: a new product needs at least one"),
+        (PRODUCT, {"attributes": ["blue"]}, "attributes is not a JSON object"),
+        (PRODUCT, {"category_id": 999}, "category_id 999 is no leaf category"),
+        (
+            PRODUCT,
+            {"attributes": {"color": "blue", "storage": 64, "lock": "GSM", "size": 1}},
+            "attribute size is unknown to category 101; it knows color, storage, lock, inches",
+        ),
+        (
+            PRODUCT,
+            {"attributes": {"color": None, "storage": 64, "lock": "GSM"}},
+            "attribute color is missing: category 101 (Smartphones) asks for it",
+        ),
+    ],
+)
+def test_a_person_reads_what_is_wrong_with_a_row(row: CatalogRow, changes: dict[str, Any], reason: str) -> None:
+    """The whole sentence: which column, what is wrong, and what is asked for."""
+    told = _against(row, **changes)
+    assert reason in told
+    assert len(told) == 1 or changes == {"attributes": ["blue"]}
+
+
+def test_a_category_without_attributes_says_so() -> None:
+    """There is none to choose from."""
+    market = MarketRules("EUR", 2, {5: LeafCategory(5, 6, "Cables")})
+    row = replace(PRODUCT, category_id=5, attributes={"size": 1})
+    told = reasons_against(row, "product", market, twin_skus=set())
+    assert told == ["attribute size is unknown to category 5; it knows none"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"price": Decimal("0.50"), "price_new": Decimal("0.50")},
+        {"price": Decimal("0.55"), "price_new": Decimal("300.55")},
+        {"images": ["https://images.example.com/1.jpg"] * 6},
+        {"images": ["https://images.example.com/".ljust(1000, "x")]},
+        {"attributes": {"color": "x" * 200, "storage": 64, "lock": "GSM"}},
+    ],
+)
+def test_a_product_at_a_limit_keeps_it(changes: dict[str, Any]) -> None:
+    """A price below one, as many digits as the market has, the most images, the longest URL and attribute."""
+    assert _against(PRODUCT, **changes) == []
+
+
+def test_a_column_that_cannot_be_read_is_told_once() -> None:
+    """Its own reason stands for it; what follows from it, as a missing category, is not told besides."""
+    for column in ("category_id", "attributes", "images", "price_new", "weight"):
+        faults: dict[str, Any] = {column: None, "unreadable": {column: f"{column} cannot be read"}}
+        row = replace(PRODUCT, **faults)
+        assert kind_of(row, products_on=True) == "product"
+        assert _against(row) == [f"{column} cannot be read"]

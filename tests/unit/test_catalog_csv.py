@@ -77,3 +77,18 @@ def test_the_header_begins_with_the_known_columns() -> None:
     """Every field is quoted, the header too."""
     text = write_catalog([{"zoom": "1", "sku": "A"}, {"sku": "B", "price": "2"}])
     assert text == '"sku";"price";"zoom"\n"A";"";"1"\n"B";"2";""\n'
+
+
+def test_amounts_and_attributes_are_written_as_people_write_them() -> None:
+    """Cents stay, also of a price without other digits; a yes is true, as in JSON; nothing is an empty field."""
+    row = CatalogRow(
+        sku="A",
+        price=Decimal("199.90"),
+        price_new=Decimal("0.05"),
+        category_id=101,
+        attributes={"dual_sim": True, "esim": False, "inches": Decimal("6.10"), "size": None},
+    )
+    columns = columns_of(row, "product")
+    assert (columns["price"], columns["price_new"]) == ("199.90", "0.05")
+    assert (columns["dual_sim"], columns["esim"], columns["inches"]) == ("true", "false", "6.10")
+    assert "size" not in columns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,20 @@ def test_an_order_explains_only_the_time_it_was_made_in() -> None:
     for other in (line(EARLIER - HOUR), line(NOON + HOUR), line(NOON - HOUR / 2, state=7)):
         assert held_units(drops, [other], now=NOON, hold=HOLD) == 1
     assert held_units(drops, [line(NOON - HOUR / 2, state=8, is_gone=True)], now=NOON, hold=HOLD) == 1
+
+
+@pytest.mark.parametrize(
+    ("made", "held"),
+    [
+        (EARLIER - timedelta(seconds=6), 1),
+        (EARLIER - timedelta(seconds=5), 0),
+        (NOON + timedelta(seconds=5), 0),
+        (NOON + timedelta(seconds=6), 1),
+    ],
+)
+def test_clocks_may_be_five_seconds_apart(made: datetime, held: int) -> None:
+    """An order that Back Market's clock puts just outside the span is still the one whose unit went in it."""
+    assert held_units([Drop(EARLIER, NOON, 1)], [line(made)], now=NOON, hold=HOLD) == held
 
 
 def test_a_hold_runs_out() -> None:
@@ -114,3 +129,22 @@ def test_long_after_a_lost_answer_the_old_number_may_hide_sales() -> None:
     """A raise that was applied and sold since looks like one that was not: the units are held."""
     raised = Baseline(5, EARLIER, 7, EARLIER + timedelta(minutes=1))
     assert observe(raised, 5, NOON, [], []).drops == (Drop(EARLIER, NOON, 2),)
+
+
+def test_a_listing_that_stands_still_tells_nothing() -> None:
+    """No unit went: there is no drop, also not an empty one."""
+    assert observe(BASELINE, 5, NOON, [], []) == Observation(())
+
+
+def test_five_minutes_after_a_lost_answer_the_old_number_still_means_not_applied() -> None:
+    """A second later it may as well have been applied and sold since."""
+    for late, units in ((timedelta(0), 0), (timedelta(seconds=1), 2)):
+        raised = Baseline(5, EARLIER, 7, NOON - timedelta(minutes=5) - late)
+        assert sum(drop.units for drop in observe(raised, 5, NOON, [], []).drops) == units
+
+
+def test_an_order_explains_the_oldest_drop_it_may_belong_to() -> None:
+    """In whatever order the drops come: the older one's hold would run out first."""
+    older, newer = Drop(EARLIER - HOUR, EARLIER, 1), Drop(EARLIER, NOON, 1)
+    assert unexplained([newer, older], [line(EARLIER)]) == [1, 0]
+    assert unexplained([older, newer], [line(EARLIER)]) == [0, 1]

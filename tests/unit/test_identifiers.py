@@ -17,11 +17,14 @@ from backmarket.rules.identifiers import (
     Identifiers,
     LineUse,
     clean_imei,
+    earlier_uses,
+    identifiers_of,
     judge_device,
     judge_identifiers,
     line_of,
     phones_without_imei,
     still_missing,
+    told_earlier_orders,
 )
 from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 from backmarket.settings import SMARTPHONES
@@ -289,3 +292,154 @@ def test_smartphones_are_known_by_their_titles(product: Any) -> None:
     found = phones_without_imei(order, re.compile(SMARTPHONES), None)
     assert found == ([1] if product.category == PHONE_CATEGORY else [])
     assert phones_without_imei(order, re.compile(SMARTPHONES), Identifiers(IMEI)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("353918057982918", "the IMEI's check digit is wrong: a digit was mistyped or swapped"),
+        ("123456789012347", "the IMEI is a placeholder"),
+        ("004999010640000", "the IMEI begins with 00, as on phones that have lost their own: read it from the box"),
+        ("C02ABCDEFGHJ", "the IMEI contains something other than digits"),
+        ("000", "the IMEI is all zeros"),
+        (IMEI[:14], "the IMEI has 14 digits: its check digit is missing and is not made up here"),
+        (IMEI + OTHER, "the IMEI has 30 digits: a line takes one of a phone's two IMEIs"),
+        (IMEI + "01", "the IMEI has 17 digits instead of 15"),
+    ],
+)
+def test_a_person_reads_what_is_wrong_with_an_imei(text: str, reason: str) -> None:
+    """The whole message: what it is, and what to do where that is not plain."""
+    with pytest.raises(IdentifierError) as refusal:
+        clean_imei(text)
+    assert str(refusal.value) == reason
+
+
+def test_a_device_row_gives_its_numbers_or_says_why_not() -> None:
+    """One of the two is enough; a number that is unusable keeps back the other."""
+    assert identifiers_of(Device(1, imei=f"IMEI: {IMEI}")) == Identifiers(IMEI)
+    assert identifiers_of(Device(1, imei=IMEI, serial_number="S/N: C02X9")) == Identifiers(IMEI, "C02X9")
+    for device, reason in (
+        (Device(1), "waits: neither IMEI nor serial number is given"),
+        (Device(1, imei=IMEI, serial_number="2026-03-01"), "the serial number is a date"),
+        (Device(1, imei="0", serial_number="C02X9"), "the IMEI is all zeros"),
+    ):
+        with pytest.raises(IdentifierError) as refusal:
+            identifiers_of(device)
+        assert str(refusal.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        (Device(1, 99), "order line 99 is not one of this order"),
+        (Device(1, 12, "A"), "the row names a line and a SKU that do not belong together"),
+        (Device(1, None, "C"), "the order has no line with this SKU"),
+        (Device(1, None, "B"), "2 lines fit: name the orderline_id"),
+    ],
+)
+def test_a_person_reads_why_a_device_has_no_line(device: Device, reason: str) -> None:
+    """The whole message names the line, or how to choose one."""
+    with pytest.raises(IdentifierError) as refusal:
+        line_of(device, _order(*LINES))
+    assert str(refusal.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted", "reason"),
+    [
+        ({"orderline_id": 12}, Identifiers(IMEI), "the order has no such line any more"),
+        (
+            {"quantity": 2},
+            Identifiers(IMEI),
+            "the line has a quantity of 2: Back Market takes identifiers for 1 only",
+        ),
+        (
+            {"imei": OTHER},
+            Identifiers(IMEI),
+            "another IMEI is registered already, and Back Market never corrects one",
+        ),
+        (
+            {"serial_number": "C02X8"},
+            Identifiers(None, "C02X9"),
+            "another serial number is registered already, and Back Market never corrects one",
+        ),
+        ({"state": 1}, Identifiers(IMEI), "waits: the line is not accepted yet"),
+        ({"state": 4}, Identifiers(IMEI), "the line is cancelled or refunded"),
+    ],
+)
+def test_a_person_reads_why_an_identifier_is_not_sent(line: dict[str, Any], wanted: Identifiers, reason: str) -> None:
+    """What stands in the ledger beside a device that waits or is refused."""
+    order = _order(LineFacts(**{"orderline_id": 11, "state": 2, "quantity": 1, **line}))
+    assert judge_identifiers(order, 11, wanted).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("serial", "reason"),
+    [
+        ("500001", "the serial number is the order's or a line's own number"),
+        ("6X12345678", "the serial number is the order's tracking number"),
+        ("IPAD9-64-SIL", "the serial number is a SKU of the order"),
+        ("iPad964GB", "the serial number is a part of the product's title"),
+    ],
+)
+def test_a_person_reads_what_else_a_serial_number_is(serial: str, reason: str) -> None:
+    """The words name the field it was copied from."""
+    line = LineFacts(50000177, 2, 1, "IPAD9-64-SIL", product="iPad 9 64GB - Silver")
+    order = OrderFacts(500001, (line,), tracking_number="6X12345678")
+    decision = judge_device(Identifiers(None, serial), line, order, ships_with_order=False, resale_after=DAYS, now=NOW)
+    assert decision == Decision("refuse", reason)
+
+
+RETURNED = (
+    "if the device came back, refund that line, or load the statement that refunds it; if not, correct the row. "
+    "Without a known return it goes 90 days after that (backmarket_device_resale_days)"
+)
+
+
+def test_a_person_reads_who_else_has_a_number() -> None:
+    """Which number, of which line, how that stands, and what to do."""
+    opened, lately, undated = LineUse(77, 7, 2), LineUse(77, 7, 3, NOW), LineUse(77, 7, 3)
+    place = "also belongs to order line 77 of order 7"
+    assert [
+        _judge(Identifiers(IMEI), with_imei=[opened]).reason,
+        _judge(Identifiers(None, "C02X9"), with_serial=[lately]).reason,
+        _judge(Identifiers(IMEI), with_imei=[undated]).reason,
+    ] == [
+        f"this IMEI {place}, which is open: one of the two rows is wrong",
+        f"this serial number {place}, shipped on 2026-03-01: {RETURNED}",
+        f"this IMEI {place}, shipped: {RETURNED}",
+    ]
+
+
+def test_a_person_reads_with_which_orders_a_device_was_sold_before() -> None:
+    """Each earlier line once, by its id, with how it ended."""
+    uses = [
+        LineUse(75, 5, 3, None, is_refunded=True),
+        LineUse(74, 4, 3, NOW - 2 * DAYS),
+        LineUse(73, 3, 3, NOW, is_refunded=True),
+        LineUse(72, 2, 6),
+        LineUse(71, 1, 4),
+        LineUse(71, 1, 4),
+    ]
+    decision = _judge(Identifiers(IMEI), with_imei=uses)
+    assert decision.reason == (
+        "sold before: order 1, line 71 (cancelled); order 2, line 72 (refunded after shipping); "
+        "order 3, line 73 (shipped on 2026-03-01, refunded by statement); "
+        "order 4, line 74 (shipped on 2025-09-02); order 5, line 75 (shipped, refunded by statement)"
+    )
+    assert [use.orderline_id for use in earlier_uses(LINES[0], uses)] == [71, 72, 73, 74, 75]
+    assert told_earlier_orders([7, 9]) == "the device was sold before, with order 7, 9"
+
+
+@pytest.mark.parametrize(
+    ("registered", "missing"),
+    [
+        ({}, Identifiers(IMEI, "S")),
+        ({"imei": IMEI}, Identifiers(None, "S")),
+        ({"serial_number": "S"}, Identifiers(IMEI)),
+        ({"imei": IMEI, "serial_number": "S"}, Identifiers()),
+    ],
+)
+def test_each_number_that_a_line_lacks_is_sent(registered: dict[str, str], missing: Identifiers) -> None:
+    """Each by itself, whatever the other's state."""
+    assert still_missing(LineFacts(1, 3, 1, **registered), Identifiers(IMEI, "S")) == missing

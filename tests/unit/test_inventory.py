@@ -14,6 +14,8 @@ from backmarket.rules.inventory import (
     QuantityPlan,
     StockPolicy,
     StockRow,
+    is_explained_by_orders,
+    is_mass_zero,
     is_reserved,
     is_stale,
     orders_known_until,
@@ -133,7 +135,32 @@ def test_the_example_of_the_documentation() -> None:
     capped = plan_quantity(
         replace(stock, max_qty=3), lines, StockPolicy(max_qty=9), held=1, shown_now=0, may_raise=True, now=NOON
     )
-    assert capped.wanted == 3
+    assert (capped.wanted, capped.max_qty) == (3, 3)
+
+
+@pytest.mark.parametrize(("of_the_row", "counts"), [(None, 2), (0, 0), (-1, 0), (1, 1)])
+def test_the_limits_of_a_row_override_the_variables(of_the_row: int | None, counts: int) -> None:
+    """Also with 0, where a row alone holds nothing back, or takes a SKU off sale; a negative one is 0."""
+    stock = StockRow("A", 9, COUNTED, safety_qty=of_the_row, max_qty=of_the_row)
+    plan = plan_quantity(stock, [], StockPolicy(safety_qty=2, max_qty=2), held=0, shown_now=0, may_raise=True, now=NOON)
+    assert (plan.safety_qty, plan.max_qty, plan.wanted) == (counts, counts, counts)
+
+
+def test_what_is_left_depends_on_when_the_seller_takes_orders_in() -> None:
+    """A count that knows paid orders has their units taken off already; one that knows accepted ones has not."""
+    paid = [line(1, paid_at=BEFORE, quantity=2)]
+    stock = StockRow("A", 5, COUNTED)
+    assert units_left(stock, paid, StockPolicy(known_from="paid"), now=NOON) == 5
+    assert units_left(stock, paid, StockPolicy(known_from="accepted"), now=NOON) == 3
+
+
+@pytest.mark.parametrize(("seconds", "wanted", "ahead"), [(120, 5, 0), (121, 1, 121)])
+@pytest.mark.parametrize("of", ["counted_at", "orders_known_until"])
+def test_a_count_from_the_future_raises_nothing(of: str, seconds: int, wanted: int, ahead: int) -> None:
+    """Two minutes are a clock that is ahead; more is local time written as UTC, and is told."""
+    stock = replace(StockRow("A", 5, NOON), **{of: NOON + timedelta(seconds=seconds)})  # type: ignore[arg-type]
+    plan = plan_quantity(stock, [], StockPolicy(), held=0, shown_now=1, may_raise=True, now=NOON)
+    assert (plan.wanted, plan.ahead) == (wanted, timedelta(seconds=ahead))
 
 
 @pytest.mark.parametrize(("shown_now", "wanted"), [(0, 0), (2, 2), (5, 5), (9, 5)])
@@ -192,3 +219,46 @@ def test_the_formula(sellable: int, safety: int, most: int | None) -> None:
     """min(max, max(0, sellable - safety))."""
     expected = max(0, sellable - safety) if most is None else min(most, max(0, sellable - safety))
     assert quantity_to_show(sellable, safety, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("zeroings", "live", "looks_broken"),
+    [
+        (0, 0, False),
+        (1, 1, False),
+        (1, 2, False),
+        (2, 2, True),
+        (2, 3, True),
+        (2, 4, False),
+        (50, 100, False),
+        (51, 100, True),
+        (497, 990, True),
+    ],
+)
+def test_a_feed_that_zeroes_more_than_its_share_looks_broken(zeroings: int, live: int, looks_broken: bool) -> None:
+    """Two of three are more than half, two of four are not; a single one never is, whatever its share."""
+    assert is_mass_zero(zeroings, live, 50) is looks_broken
+
+
+@pytest.mark.parametrize(
+    ("stock", "safety_qty", "max_qty", "reserved", "explained"),
+    [
+        (3, 0, None, 3, True),
+        (1, 0, None, 1, True),
+        (3, 2, None, 1, True),
+        (3, 3, None, 1, False),
+        (0, 0, None, 0, False),
+        (-1, 0, None, 0, False),
+        (3, 0, 0, 3, False),
+        (3, 0, 1, 3, True),
+    ],
+)
+def test_orders_explain_a_zero_where_the_count_alone_would_show_something(
+    stock: int, safety_qty: int, max_qty: int | None, reserved: int, explained: bool
+) -> None:
+    """A count, a safety quantity or a maximum that shows nothing by itself is the feed's doing, and guarded."""
+    lines = [line(1, quantity=reserved)] if reserved else []
+    row = StockRow("A", stock, COUNTED, safety_qty=safety_qty, max_qty=max_qty)
+    plan = plan_quantity(row, lines, StockPolicy(), held=0, shown_now=1, may_raise=True, now=NOON)
+    assert plan.wanted == 0
+    assert is_explained_by_orders(plan) is explained

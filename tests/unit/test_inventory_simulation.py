@@ -1,8 +1,9 @@
 """Thirty days of a shop with few units of each SKU, where everything that can lag lags.
 
 Orders lower a listing at once and stay hidden for minutes to hours; some are never paid; the count is hours old;
-uploads fail, some without telling whether they were applied. Beside the rules of this project runs a connector that
-uploads the count as it stands.
+uploads fail, some without telling whether they were applied; orders bear the time of Back Market's clock, in whole
+seconds, and readings that of another. Beside the rules of this project runs a connector that uploads the count as it
+stands.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from random import Random
 
 import pytest
 
+from backmarket.rules import hidden_sales
 from backmarket.rules.hidden_sales import Baseline, Drop, held_units, observe
 from backmarket.rules.inventory import OrderLineRow, StockPolicy, StockRow, plan_quantity
 
@@ -26,10 +28,13 @@ COUNT_EVERY = timedelta(hours=6)
 
 @dataclass
 class Order:
-    """One unit ordered; the moments are those of Back Market."""
+    """One unit ordered.
+
+    :param stamped: when it was made, as Back Market's clock says.
+    """
 
     order_id: int
-    created: datetime
+    stamped: datetime
     visible: datetime
     ends: datetime
     is_paid: bool
@@ -58,7 +63,7 @@ class Order:
             state = 3 if self.shipped else 2
         is_gone = not self.is_paid and now >= self.gone
         return OrderLineRow(
-            self.order_id, self.order_id, "", 1, state, self.created, accepted_at=self.accepted, is_gone=is_gone
+            self.order_id, self.order_id, "", 1, state, self.stamped, accepted_at=self.accepted, is_gone=is_gone
         )
 
 
@@ -115,12 +120,20 @@ class Shop:
 
     :param naive: upload the count as it stands.
     :param window: how long a write comes after the reading it rests on.
+    :param is_smooth: every order is paid, and every write applied and answered.
     """
 
     def __init__(
-        self, *, naive: bool = False, window: timedelta = timedelta(0), safety_qty: int = 0, skus: int = SKUS
+        self,
+        *,
+        naive: bool = False,
+        window: timedelta = timedelta(0),
+        safety_qty: int = 0,
+        skus: int = SKUS,
+        is_smooth: bool = False,
     ) -> None:
         self.rng = Random(2026)  # noqa: S311 - chance, not a secret
+        self.is_smooth = is_smooth
         self.upload = self._upload_count if naive else self._upload
         self.window = window
         self.policy = StockPolicy(safety_qty=safety_qty)
@@ -152,6 +165,16 @@ class Shop:
     def _later(self, now: datetime, days: float) -> datetime:
         return now + timedelta(days=self.rng.expovariate(1 / days))
 
+    def _ordered_at(self, customer: datetime, until: datetime) -> datetime:
+        """Three in ten orders come within seconds of a reading, where the clocks say on which side of it."""
+        seconds = timedelta(seconds=self.rng.uniform(0, 5))
+        after_reading = customer - (customer - START) % TICK + seconds
+        return self.rng.choices([customer, after_reading, until - seconds], [70, 15, 15])[0]
+
+    def _stamped_at(self, created: datetime) -> datetime:
+        """What Back Market's clock says: up to the tolerance from the connector's, without fractions of a second."""
+        return (created + timedelta(seconds=self.rng.uniform(-4, 5))).replace(microsecond=0)
+
     def _trade(self, shelf: Shelf, until: datetime, *, busy: bool) -> None:
         """Customers come, and orders that were not paid give their units back."""
         for order in shelf.orders:
@@ -164,12 +187,13 @@ class Shop:
         created, shelf.customer = shelf.customer, self._later(until, 2)
         if busy and shelf.shown > 0:
             often = self.rng.random() < 0.7
+            created = self._ordered_at(created, until)
             hidden = timedelta(minutes=self.rng.uniform(1, 40) if often else self.rng.uniform(40, 900))
-            is_paid = self.rng.random() > 0.15
+            is_paid = self.is_smooth or self.rng.random() > 0.15
             ends = created + hidden + timedelta(minutes=self.rng.choice([0, 0, 90]))
             is_ever_seen = is_paid or self.rng.random() < 0.3
             visible = created + hidden if is_ever_seen else ends + timedelta(days=999)
-            shelf.orders.append(Order(next(self.ids), created, visible, ends, is_paid))
+            shelf.orders.append(Order(next(self.ids), self._stamped_at(created), visible, ends, is_paid))
             shelf.shown -= 1
             shelf.wakes = until
             self.figures.orders += 1
@@ -222,7 +246,7 @@ class Shop:
         plan = plan_quantity(shelf.stock, lines, self.policy, held=held, shown_now=reading, may_raise=True, now=now)
         if plan.wanted != reading:
             self._write(shelf, plan.wanted, now + self.window, busy=busy)
-        elif not held:
+        elif not held or self.is_smooth:
             self._check_withheld(shelf, now)
 
     def _write(self, shelf: Shelf, quantity: int, at: datetime, *, busy: bool) -> None:
@@ -239,13 +263,16 @@ class Shop:
 
     def _sends(self, *, busy: bool) -> bool:
         self.figures.uploads += 1
-        if busy and self.rng.random() < 0.2:
+        if busy and not self.is_smooth and self.rng.random() < 0.2:
             self.figures.failed += 1
             return False
         return True
 
     def _check_withheld(self, shelf: Shelf, now: datetime) -> None:
-        """With nothing held, units are off sale only for orders that want them, or seemed to when last read."""
+        """Units that are not held are off sale only for orders that want them, or seemed to when last read.
+
+        Where all goes smoothly, those that are held are, too.
+        """
         assert shelf.stock is not None
         wanting = sum(
             1
@@ -281,3 +308,16 @@ def test_what_is_left_is_a_sale_between_reading_and_writing(careful: Figures) ->
     print(f"\nten minutes between reading and writing: {residue}\nwith a unit of safety: {safe}")
     assert residue.oversold <= 5
     assert safe.oversold == 0
+
+
+def test_clocks_that_differ_withhold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sale beside a reading is held while hidden and reserved once visible, never both, whichever clock is ahead.
+
+    Without the tolerance its order seems to belong to another reading, and its unit is off sale twice.
+    """
+    tolerant = Shop(skus=100, is_smooth=True).run()
+    monkeypatch.setattr(hidden_sales, "CLOCK_TOLERANCE", timedelta(0))
+    strict = Shop(skus=100, is_smooth=True).run()
+    print(f"\nclocks up to five seconds apart: {tolerant}\nwithout the tolerance:          {strict}")
+    assert (tolerant.oversold, tolerant.withheld, tolerant.unsold) == (0, 0, 0)
+    assert strict.withheld > 100

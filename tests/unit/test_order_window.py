@@ -34,11 +34,16 @@ def test_later_runs_overlap_by_ten_minutes() -> None:
 def test_a_span_of_the_past_may_reach_up_to_now() -> None:
     """Only the beginning is needed."""
     assert historical_window(NOON, None) == Historical(NOON, None)
+    assert historical_window(NOON, NOON + HOUR) == Historical(NOON, NOON + HOUR)
 
 
 @pytest.mark.parametrize(
     ("created_from", "created_to", "message"),
-    [(None, NOON, "'from'"), (NOON, NOON, "must lie after"), (NOON, NOON - HOUR, "must lie after")],
+    [
+        (None, NOON, "^a span of the past needs its beginning: set the run's param 'from'$"),
+        (NOON, NOON, "must lie after"),
+        (NOON, NOON - HOUR, "must lie after"),
+    ],
 )
 def test_an_impossible_span_says_why(created_from: datetime | None, created_to: datetime | None, message: str) -> None:
     """A span needs a beginning, and an end after it."""

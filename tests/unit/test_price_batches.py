@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.rules.batch_end import MOST_SENDINGS
-from backmarket.rules.price_batches import PriceLine, end_of_price, takes_fewer_requests
+from backmarket.rules.batch_end import MOST_SENDINGS, End
+from backmarket.rules.price_batches import PriceLine, columns_of_price, end_of_price, takes_fewer_requests
 
 if TYPE_CHECKING:
     from backmarket.rules.batch_end import BatchState
 
 SENT = datetime(2026, 9, 1, 12, tzinfo=UTC)
 DEADLINE = timedelta(minutes=45)
+NOT_SHOWN = "but the price does not show after 45 minutes; it is sent again"
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,27 @@ def test_how_a_price_ends(line: PriceLine, minutes: int, status: str) -> None:
     assert end_of_price(line, now=SENT + timedelta(minutes=minutes), deadline=DEADLINE).status == status
 
 
-def test_an_end_says_why() -> None:
+@pytest.mark.parametrize(
+    ("line", "after", "status", "reason"),
+    [
+        (_line("done"), DEADLINE / 2, "unknown", "sent in a batch; the price does not show yet"),
+        (_line("done", error="too high"), DEADLINE, "refused", "Back Market: too high"),
+        (_line("failed", error="cut"), DEADLINE, "planned", "the batch failed: cut; it is sent again"),
+        (_line("lost"), DEADLINE, "planned", f"the answer to the batch was lost, {NOT_SHOWN}"),
+        (_line("running"), DEADLINE, "planned", f"Back Market has not finished the batch, {NOT_SHOWN}"),
+        (_line("done"), DEADLINE, "planned", f"the batch reports no error, {NOT_SHOWN}"),
+    ],
+)
+def test_an_end_says_why(line: PriceLine, after: timedelta, status: str, reason: str) -> None:
     """A person reads what happened to the batch, and after how long."""
-    end = end_of_price(_line("lost"), now=SENT + DEADLINE, deadline=DEADLINE)
-    assert end.reason == (
-        "the answer to the batch was lost, but the price does not show after 45 minutes; it is sent again"
-    )
+    assert end_of_price(line, now=SENT + after, deadline=DEADLINE) == End(status, reason)  # type: ignore[arg-type]
+
+
+def test_a_line_changes_the_price_and_nothing_else() -> None:
+    """No quantity, which may have been sold since; the grade as it is, without which Back Market takes GOOD."""
+    assert columns_of_price("A", "9.99", "EUR", "FAIR") == {
+        "sku": "A",
+        "price": "9.99",
+        "currency": "EUR",
+        "grade": "FAIR",
+    }

@@ -109,3 +109,36 @@ def test_no_float_comes_near_a_price() -> None:
     constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     assert not [value for value in constants if isinstance(value, float)]
     assert "float" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"price": None}, "price is missing"),
+        ({"currency": None}, "currency is missing and is not EUR, which fr-fr takes"),
+        ({"currency": " eur "}, ""),
+        ({"min_price": Decimal("NaN")}, "min_price NaN is not a number"),
+        (
+            {"price": Decimal("-0.001"), "currency": "GBP"},
+            (
+                "currency GBP is not EUR, which fr-fr takes; price -0.001 is not above zero; "
+                "price -0.001 has more than 2 decimals"
+            ),
+        ),
+        ({"price": Decimal("0.01"), "min_price": Decimal("0.01")}, ""),
+        ({"price": Decimal("500.00"), "min_price": Decimal("500.00")}, ""),
+    ],
+)
+def test_a_person_reads_all_that_is_wrong_with_a_price(fields: dict[str, object], reason: str) -> None:
+    """Every reason at once, so that the row is mended once; a price at a limit keeps it."""
+    decision = decide(replace(WANTED, **fields), change_limit_pct=Decimal(1000))  # type: ignore[arg-type]
+    assert (decision.verdict, decision.reason) == ("refuse" if reason else "send", reason)
+
+
+def test_a_price_held_for_its_ceiling_is_shown_as_it_would_be_sent() -> None:
+    """The ledger shows the price beside the reason."""
+    decision = decide(replace(WANTED, price=Decimal("110.5")), OfferRow(Decimal(100), None, max_price_unreadable=True))
+    assert str(decision.price) == "110.50"
+    assert decision.reason == (
+        "the listing's max_price is in no form known here: above it, price 110.50 would take it offline"
+    )

@@ -53,6 +53,9 @@ def test_nothing_is_nothing(text: str | None) -> None:
         ("VS7-UK-ABC1234A", "VS7-UK-ABC1234A"),
         ("5C-AA-FD-12-34-56:7", "5C-AA-FD-12-34-56:7"),
         ("SN0042", "SN0042"),
+        ("GXHKTAMQ", "GXHKTAMQ"),
+        ("C02A", "C02A"),
+        ("C02A" * 12 + "XY", "C02A" * 12 + "XY"),
     ],
 )
 def test_serial_numbers_of_all_makers_go(text: str, serial: str | None) -> None:
@@ -159,3 +162,31 @@ def test_spellings_of_one_number_have_one_key() -> None:
     """Case, blanks, dashes and a label are gone."""
     spellings = ("C02ABCDEFGHJ", "c02 abcd efghj", "S/N: C02-ABCD-EFGHJ", "SN C02ABCDEFGHJ", "Serial No. C02ABCDEFGHJ")
     assert {serial_key(spelling) for spelling in spellings} == {"C02ABCDEFGHJ"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("C02ABCDEFGHJ (used)", "contains characters that no serial number has, or is more than one"),
+        ("1234.56", "is a number with decimals: format the column as text"),
+        ("AA:BB:CC:DD:EE:FF", "is a network address (MAC)"),
+        ("SAMSUNG", "is a word"),
+        ("ABC123", "is a placeholder"),
+        ("121212", "is a placeholder"),
+        ("353918057982918", "is an IMEI, or a mistyped one: it belongs into imei"),
+        ("X353918057982916", "is an IMEI with something around it: it belongs into imei"),
+        (
+            "4006381333931",
+            "is an EAN, the number of a product: register it in the Back Office if it truly is this device's own",
+        ),
+        ("2026-03-01", "is a date"),
+        ("2026 -03-01", "is a date"),
+        ("SN042", "is a placeholder"),
+        ("1Z 999 AA1 01 2345 6784", "is a parcel's tracking number"),
+    ],
+)
+def test_a_person_reads_what_a_text_is_instead(text: str, reason: str) -> None:
+    """The whole message: what it is, and what to do where that is not plain."""
+    with pytest.raises(SerialNumberError) as refusal:
+        clean_serial_number(text)
+    assert str(refusal.value) == f"the serial number {reason}"

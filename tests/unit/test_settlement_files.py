@@ -20,6 +20,7 @@ from backmarket.rules.settlement_references import (
     issue_date,
     number_in_designation,
     order_number,
+    order_reference,
     tracking_in_designation,
 )
 
@@ -309,3 +310,144 @@ def test_what_is_written_is_read(
     ]
     rows = [row(amount=amount(int(value * 100)), value_date=day.strftime(style)) for value, day in wanted]
     assert [(Decimal(line.amount), line.value_date) for line in read(write(*rows), issued_on)] == wanted
+
+
+def test_every_column_of_a_row_is_read() -> None:
+    """With what its key means; blanks around are gone, an empty SKU is none, and rows are counted on across blocks."""
+    filler = [row(order_id=str(number)) for number in range(1, 1201)]
+    label = row(
+        invoice_key=" Backship_Label ", sku=" ", order_id="", designation="Label 6X000000000012FR", currency="gbp"
+    )
+    dated = row(value_date="2026-09-15", currency=" gbp ", amount="-7.50")
+    undated = row(value_date="", order_id="None", designation="fee order_id_7777", currency="USD", sku="A\0B")
+    content = write(*filler, label, dated, undated).decode()
+    text = io.StringIO(content, newline="")
+    found = survey(text)
+    text.seek(0)
+    blocks = list(read_lines(text, found))
+    rows = [each for block in blocks for each in zip(*block, strict=True)]
+    assert [each[0] for each in rows] == list(range(1, 1204))
+    assert len(blocks) == 3
+    day, last = date(2026, 9, 14), date(2026, 9, 15)
+    parcel = "6X000000000012FR"
+    assert [each[1:] for each in rows[-4:]] == [
+        ("sales", "revenue", "sale", day, False, "SKU", 1200, None, None, "Phone", "100.00", "EUR"),
+        ("backship_label", "logistics", "", day, False, None, None, None, parcel, f"Label {parcel}", "100.00", "GBP"),
+        ("sales", "revenue", "sale", last, False, "SKU", 50000001, None, None, "Phone", "-7.50", "GBP"),
+        ("sales", "revenue", "sale", last, True, "A\ufffdB", 7777, None, None, "fee order_id_7777", "100.00", "USD"),
+    ]
+    assert found.numbers == {*range(1, 1201), 50000001, 7777}
+    assert found.parcels == {parcel}
+    assert found.totals == {"EUR": Decimal(120000), "GBP": Decimal("92.50"), "USD": Decimal(100)}
+    assert found.counts == {"EUR": 1200, "GBP": 2, "USD": 1}
+    assert found.days == {"EUR": {day}, "GBP": {day, last}}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (write(), "there is a header and not one row"),
+        (
+            write(row(value_date="")),
+            "no row has a date, and the file's name no invoice reference that begins with one",
+        ),
+        (
+            b"a,b\n1,2\n",
+            f"the first line does not name the columns {', '.join(COLUMNS)}",
+        ),
+        (
+            write(row(value_date="14 Sep"), row(value_date="1 Sep"), row(value_date="2 Sep"), row(value_date="3 Sep")),
+            "no date style fits all rows, such as '1 Sep', '14 Sep', '2 Sep'",
+        ),
+        (
+            write(row(amount="1,234")),
+            "amounts like '0,000' (digits shown as 0) may have decimals or thousands, and no row settles it",
+        ),
+        (
+            write(PLAIN) + b'sales,2026-09-14,"SKU"x,1,Phone,1.00,EUR\n',
+            "the row that ends in line 3 of the file is not CSV: ',' expected after '\"'",
+        ),
+        (
+            write(*[PLAIN] * 400, row(designation="Tel")).replace(b"Tel", b"T\xe9l"),
+            "it is not UTF-8 text: invalid continuation byte. Save the file as UTF-8",
+        ),
+        (
+            write(PLAIN).replace(b"invoice_key", b'"invoice"_key'),
+            f"the first line does not name the columns {', '.join(COLUMNS)}",
+        ),
+        (
+            write(row(amount="-1.00-")),
+            "amounts are written in a way that is not known: like '-0.00-' and '-0.00-' (digits shown as 0)",
+        ),
+        (
+            write(PLAIN).replace(b"Phone", b"T\xe9l"),
+            "it is not UTF-8 text: invalid continuation byte. Save the file as UTF-8",
+        ),
+    ],
+)
+def test_a_person_reads_why_a_file_is_refused(content: bytes, reason: str) -> None:
+    """The whole message says what is wrong, where, and what to do if that is known."""
+    with pytest.raises(StatementError) as refusal:
+        read(content)
+    assert str(refusal.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("", None),
+        (" None ", None),
+        ("N/A", None),
+        ("-", None),
+        ("50000001", None),
+        ("BM7.0", None),
+        (" PRO-1 ", "PRO-1"),
+    ],
+)
+def test_what_is_no_order_id_is_kept_as_a_reference(text: str, reference: str | None) -> None:
+    """Nothing is no reference, in whatever words, and an order id is none."""
+    assert order_reference(text) == reference
+
+
+@pytest.mark.parametrize("currency", ["EU", "EURO", "E1R", "\u20ac\u20ac\u20ac", "\u00c9UR"])
+def test_a_currency_is_three_letters(currency: str) -> None:
+    """Plain ones."""
+    with pytest.raises(StatementError, match="no currency of three letters"):
+        read(write(row(currency=currency)))
+
+
+def test_a_statement_holds_its_own_day_and_the_45th_before_it() -> None:
+    """Where day and month could change places, only one reading lies within those 45 days, both ends included."""
+    days = [line.value_date for line in read(write(row(value_date="05/03/2026")), date(2026, 4, 19))]
+    assert days == [date(2026, 3, 5)]
+    days = [line.value_date for line in read(write(row(value_date="05/03/2026")), date(2026, 3, 5))]
+    assert days == [date(2026, 3, 5)]
+    with pytest.raises(StatementError, match="day and month"):
+        read(write(row(value_date="05/03/2026")), date(2026, 4, 20))
+
+
+def test_a_header_in_quotes_is_one() -> None:
+    """Whatever the delimiter."""
+    quoted = write(PLAIN, delimiter=";").replace(b"invoice_key;value_date", b'"invoice_key";"value_date"')
+    assert [line.amount for line in read(quoted)] == ["100.00"]
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"), [("+1,234.50", "1234.50"), ("100.00-", "-100.00"), ("1.234.567", "1234567")]
+)
+def test_signs_and_groups_become_plain_numbers(text: str, amount: str) -> None:
+    """A plus, a minus behind, and dots that can only group; a row with a date is not marked."""
+    (line,) = read(write(row(amount=text)))
+    assert (line.amount, line.is_undated) == (amount, False)
+
+
+def test_only_a_shipping_row_names_a_parcel() -> None:
+    """A sale without an order id may hold a number of another kind."""
+    text = io.StringIO(write(row(order_id="", designation="Phone 6X000000000012FR")).decode(), newline="")
+    assert survey(text).parcels == set()
+
+
+@pytest.mark.parametrize("reference", ["e3b0c44298fc1c149afbf4c8996fb924", "20261399-EU-H-1"])
+def test_a_reference_without_a_day_has_none(reference: str) -> None:
+    """A hash in its place, or digits that are no day."""
+    assert issue_date(reference) is None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backmarket.rules.order_facts import LineFacts, OrderFacts
+from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 from backmarket.rules.shipping import Shipment, judge_shipments, judge_tracking
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -106,3 +106,65 @@ def test_one_parcel_in_two_spellings_is_one() -> None:
     assert judge_tracking(_order(3, tracking_number="1234567890."), "tracking: 1234567890").verdict == "done"
     url = "https://track.example/AB12"
     assert judge_shipments([Shipment(1, url)], _order(3, tracking_number=url), now=NOW).verdict == "done"
+
+
+@pytest.mark.parametrize(
+    ("states", "more", "numbers", "verdict", "reason"),
+    [
+        (
+            [2],
+            {"is_backship": True},
+            ["6X123"],
+            "refuse",
+            "Back Market ships this order itself (is_backship): it gets no tracking from you; remove the row",
+        ),
+        ([2], {}, ["6X123", "6X124"], "refuse", "2 different shipments for one order: keep the one that counts"),
+        ([2], {}, ["N/A", "TBD"], "refuse", "2 different shipments for one order: keep the one that counts"),
+        ([0, 1, 2], {}, ["6X123"], "wait", "waits: not all lines are accepted yet (line states 0, 1)"),
+        (
+            [3],
+            {"tracking_number": "6X124"},
+            ["6X123"],
+            "refuse",
+            "a second shipment: the order is already shipped under another tracking number",
+        ),
+        ([4, 5], {}, ["6X123"], "refuse", "every line is cancelled or refunded"),
+        ([4, 5], {"tracking_number": "6X123"}, ["6X123"], "done", ""),
+        ([3], {}, ["6X123"], "done", ""),
+        ([2], {}, [None], "refuse", "waits: the tracking number is missing"),
+        ([2], {}, ["\u200b"], "refuse", "waits: the tracking number is missing"),
+    ],
+)
+def test_a_person_reads_why_a_shipment_is_not_sent(
+    states: list[int], more: dict[str, Any], numbers: list[str | None], verdict: str, reason: str
+) -> None:
+    """What stands in the ledger beside a row that waits or is refused."""
+    decision = judge_shipments([Shipment(1, number) for number in numbers], _order(*states, **more), now=NOW)
+    assert decision == Decision(verdict, reason)  # type: ignore[arg-type]
+
+
+def test_the_last_look_says_why_it_stops() -> None:
+    """Back Market took the shipping over, or the number went, between the plan and the sending."""
+    assert (
+        judge_tracking(_order(2, is_backship=True), "T").reason == "Back Market ships this order itself (is_backship)"
+    )
+    assert judge_tracking(_order(2), None).reason == "waits: the tracking number is missing"
+
+
+def test_a_parcel_shipped_just_now_is_sent() -> None:
+    """Only what lies in the future is doubted."""
+    assert judge_shipments([Shipment(1, "6X123", shipped_at=NOW)], _order(2), now=NOW).verdict == "send"
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("500001", "the tracking number is the order's or a line's own number"),
+        ("490154203237518", "the tracking number is the IMEI of the order's own device"),
+        ("IP13-128-MID", "the tracking number is a SKU of the order"),
+    ],
+)
+def test_a_person_reads_what_else_a_number_is(number: str, reason: str) -> None:
+    """The words name the field it was copied from."""
+    order = OrderFacts(500001, (LineFacts(50000177, 2, 1, "IP13-128-MID", imei="490154203237518"),))
+    assert judge_shipments([Shipment(500001, number)], order, now=NOW) == Decision("refuse", reason)

@@ -45,6 +45,7 @@ def test_nothing_is_nothing(text: str | None) -> None:
         ("#6X123", "6X123"),
         ("DHL 1234567890", "1234567890"),
         ("DHL: 1234567890", "1234567890"),
+        ("DHL 1234 5678 90", "1234567890"),
         ("Tracking: DHL 1234567890", "1234567890"),
         ("1Z 999 AA1 01 2345 6784", "1Z999AA10123456784"),
         ("JJD 0003 9000 7882 2234 56", "JJD000390007882223456"),
@@ -55,6 +56,8 @@ def test_nothing_is_nothing(text: str | None) -> None:
         ("6a12345678901", "6a12345678901"),
         ("00340434161234567890", "00340434161234567890"),
         ("7712 3456 7890", "771234567890"),
+        ("6X12", "6X12"),
+        ("6X" * 100, "6X" * 100),
     ],
 )
 def test_what_surrounds_a_number_is_taken_off(text: str, number: str) -> None:
@@ -157,6 +160,11 @@ NUMBER, SPACED = "QA123456789GB", "QA 1234 5678 9GB"
         (f"  https://t.example/{NUMBER}\u200b ", NUMBER, NUMBER, f"https://t.example/{NUMBER}"),
         ("https://t.example/1", "6X123", "6X123", "https://t.example/1"),
         ("http://t.example/1", None, None, "http://t.example/1"),
+        ("https://t.example/?n=a%2Fb%206X123", "a/b 6X123", "6X123", "https://t.example/?n=6X123"),
+        ("https://t.example/1", None, "6X123", "https://t.example/1"),
+        ("https://t.example/" + "x" * 282, "6X123", "6X123", "https://t.example/" + "x" * 282),
+        ("ftp://t.example/1", "6X123", "6X123", None),
+        ("https:///1", "6X123", "6X123", None),
         ("https://t.example/a b", "6X123", "6X123", None),
         ("t.example/1", "6X123", "6X123", None),
         ("javascript:alert(1)", "6X123", "6X123", None),
@@ -171,3 +179,19 @@ def test_the_link_is_cleaned_with_its_number_or_left_out(
 ) -> None:
     """Blanks in the number are taken out of its link too; a parcel is not held up for its link."""
     assert clean_tracking_url(url, given, number) == sent
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("https://t.example/AB12", "is a web address: it belongs into tracking_url"),
+        ("someone@example.com", "is an e-mail address"),
+        ("LETTERBOX", "has no digit: it is a word, or a placeholder"),
+        ("${6X1234567}", "contains characters that no number has, or is more than one: an order has one"),
+    ],
+)
+def test_a_person_reads_why_a_text_is_no_number(text: str, reason: str) -> None:
+    """The whole message: what it is, and where it belongs if that is known."""
+    with pytest.raises(TrackingNumberError) as refusal:
+        clean_tracking_number(text)
+    assert str(refusal.value) == f"the tracking number {reason}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from backmarket.warehouse.ledger import Ledger, PlannedChange
+from backmarket.warehouse.ledger import Ledger, PlannedChange, PlannedStatus, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +79,41 @@ def test_only_one_of_many_runs_may_send(ledger: Ledger, warehouse_uri: str) -> N
     with ThreadPoolExecutor(8) as pool:
         taken = [future.result() for future in [pool.submit(send) for _ in range(8)]]
     assert sorted(map(len, taken)) == [0] * 7 + [1]
+
+
+def test_settling_ends_only_what_is_under_way(ledger: Ledger) -> None:
+    """Whatever else waits, was decided or is wanted no more stays as it is, and is no error: another run was faster."""
+    statuses = ("planned", "awaiting_approval", "dry_run", "confirmed", "refused", "superseded", "sent", "unknown")
+    for attempts in (0, 1):
+        for status in statuses:
+            ledger.connection.execute(
+                "insert into backmarket.changes (account, kind, subject, payload, status, reason, attempts) "
+                "values ('default', 'quantity', %s, '{}', %s, 'as it was', %s)",
+                [f"{status}-{attempts}", status, attempts],
+            )
+    others = "select to_jsonb(c) from backmarket.changes as c where subject !~ '^(sent|unknown)' order by change_id"
+    before = ledger.connection.execute(others).fetchall()
+    ids = [change_id for (change_id,) in ledger.connection.execute("select change_id from backmarket.changes")]
+    assert len(before) == len(ids) - 4
+    endings: tuple[Settlement, ...] = ("unknown", "confirmed", "refused", "planned", "superseded")
+    for ending in endings:
+        with ledger.connection.transaction(force_rollback=True):
+            ledger.settle(ids, ending, "read back", batch_id=77)
+            rows = ledger.connection.execute(
+                "select status, batch_id from backmarket.changes where reason = 'read back'"
+            ).fetchall()
+            assert rows == [(ending, 77)] * 4
+            assert ledger.connection.execute(others).fetchall() == before
+
+
+def test_a_change_that_waits_again_is_not_settled(ledger: Ledger) -> None:
+    """A run that was late to read back does not end what another run has put back into the queue meanwhile."""
+    ledger.plan(_quantities(A=1), run_id="run")
+    ids = ledger.mark_sent(_ids(ledger))
+    ledger.settle(ids, "planned", "surely not applied")
+    for ending in ("confirmed", "superseded"):
+        ledger.settle(ids, ending, "read back late")
+        assert _statuses(ledger) == [("A", "planned")]
 
 
 def test_a_refusal_is_recorded_once(ledger: Ledger) -> None:
@@ -171,3 +206,121 @@ def test_a_listing_that_appears_late_is_confirmed(warehouse: psycopg.Connection[
         )
     Catalog(warehouse, "default").confirm_appeared("listing")
     assert _statuses(ledger) == [("LATE", "confirmed"), ("NEVER-SENT", "planned")]
+
+
+def _rows(ledger: Ledger, columns: str) -> list[tuple[Any, ...]]:
+    return ledger.connection.execute(f"select {columns} from backmarket.changes order by change_id").fetchall()
+
+
+def test_a_change_that_is_sent_again_forgets_how_it_was_sent_before(ledger: Ledger) -> None:
+    """Why it waited, and the batch that carried it, say nothing about the new request."""
+    ledger.plan(_quantities(A=1), run_id="run")
+    ids = ledger.mark_sent(_ids(ledger), in_batch=True)
+    ledger.record_batch(ids, 77)
+    ledger.settle(ids, "planned", "the batch failed")
+    ledger.mark_sent(ids)
+    assert _rows(ledger, "status, reason, attempts, in_batch, batch_id") == [("sent", None, 2, False, None)]
+
+
+def test_another_accounts_changes_are_out_of_reach(ledger: Ledger, warehouse: psycopg.Connection[Any]) -> None:
+    """Neither its queue nor what it has under way is touched, though its ids are named."""
+    other = Ledger(warehouse, "other", "quantity")
+    other.plan(_quantities(A=1, B=2), run_id="run")
+    ids = list(_ids(other))
+    ledger.plan([], run_id="run")
+    assert ledger.mark_sent(ids) == set()
+    assert len(other.planned()) == 2
+    other.mark_sent(ids)
+    ledger.record_batch(ids, 77)
+    ledger.take_back(ids, "too many requests")
+    ledger.settle(ids, "confirmed")
+    assert _rows(other, "account, status, batch_id") == [("other", "sent", None)] * 2
+
+
+def test_only_what_is_under_way_gets_a_batch_or_is_taken_back(ledger: Ledger) -> None:
+    """What has ended keeps its own batch; what may have been applied does not go out again unread."""
+    ledger.plan(_quantities(ENDED=1, LOST=2, SENT=3), run_id="run")
+    ended, lost, sent = ledger.mark_sent(_ids(ledger))
+    ledger.settle([ended], "confirmed", batch_id=1)
+    ledger.settle([lost], "unknown", "the answer was lost")
+    ledger.record_batch([ended], 77)
+    ledger.take_back([ended, lost, sent], "too many requests")
+    assert _rows(ledger, "status, reason, attempts, batch_id") == [
+        ("confirmed", None, 1, 1),
+        ("unknown", "the answer was lost", 1, None),
+        ("planned", "too many requests", 0, None),
+    ]
+
+
+def test_a_batch_is_remembered_and_only_what_is_confirmed_has_its_moment(ledger: Ledger) -> None:
+    """Settling without a batch keeps the known one; a refusal, or a lost answer, was confirmed at no time."""
+    ledger.plan(_quantities(A=1, B=2), run_id="run")
+    ids = sorted(ledger.mark_sent(_ids(ledger), in_batch=True))
+    ledger.record_batch(ids, 77)
+    ledger.settle(ids, "unknown", "at work")
+    assert _rows(ledger, "batch_id, confirmed_at is null") == [(77, True)] * 2
+    ledger.settle(ids[:1], "confirmed")
+    ledger.settle(ids[1:], "refused", "too dear")
+    assert _rows(ledger, "batch_id, confirmed_at is null") == [(77, False), (77, True)]
+
+
+def test_what_is_under_way_is_read_back_by_its_own_concern(ledger: Ledger, warehouse: psycopg.Connection[Any]) -> None:
+    """Quantities read back no prices."""
+    prices = Ledger(warehouse, "default", "price")
+    prices.plan([PlannedChange("A", {"price": "1.00"})], run_id="run")
+    prices.mark_sent(_ids(prices))
+    assert ledger.unsettled() == []
+    assert len(prices.unsettled()) == 1
+
+
+def test_whatever_was_not_sent_ends_with_the_plan_that_wanted_it(ledger: Ledger) -> None:
+    """Waiting for a person or for the end of a dry run as well as planned; each market by itself."""
+    statuses: tuple[PlannedStatus, ...] = ("planned", "awaiting_approval", "dry_run")
+    for status in statuses:
+        both = [PlannedChange(status, {"price": "1.00"}, market, status) for market in ("fr-fr", "de-de")]
+        ledger.plan(both, run_id="first")
+        ledger.plan(both[:1], run_id="second")
+        assert _rows(ledger, "subject, market, status, reason")[-2:] == [
+            (status, "fr-fr", status, None),
+            (status, "de-de", "superseded", "a newer plan no longer contains it"),
+        ]
+
+
+def test_what_is_refused_now_is_not_sent_and_what_was_refused_may_be(ledger: Ledger) -> None:
+    """A change that waits leaves the queue when a plan refuses it; a refusal ends when a plan wants the change."""
+    wanted = PlannedChange("A", {"quantity": 0})
+    refused = PlannedChange("A", {"quantity": 0}, status="refused", reason="the feed looks broken")
+    ledger.plan([wanted], run_id="first")
+    ledger.plan([refused], run_id="second")
+    assert ledger.planned() == []
+    assert _statuses(ledger) == [("A", "superseded"), ("A", "refused")]
+    ledger.plan([wanted], run_id="third")
+    assert _statuses(ledger) == [("A", "superseded"), ("A", "superseded"), ("A", "planned")]
+
+
+def test_what_waits_takes_all_of_its_new_plan(ledger: Ledger) -> None:
+    """Whether it needs a person, why, and which run planned it so."""
+    ledger.plan([PlannedChange("A", {"price": "1.00"})], run_id="first")
+    asked = PlannedChange("A", {"price": "1.00"}, status="awaiting_approval", reason="a large move")
+    ledger.plan([asked], run_id="second")
+    assert _rows(ledger, "status, reason, run_id") == [("awaiting_approval", "a large move", "second")]
+    assert ledger.planned() == []
+
+
+def test_each_subject_and_market_has_its_own_refusals(ledger: Ledger) -> None:
+    """A refusal is known by the newest row of its own subject and market, whatever else was refused alike."""
+
+    def refuse(*places: tuple[str, str], reason: str) -> None:
+        ledger.plan(
+            [PlannedChange(sku, {"price": "1.00"}, market, "refused", reason) for sku, market in places], run_id="run"
+        )
+
+    refuse(("A", "fr-fr"), reason="too dear")
+    refuse(("A", "fr-fr"), ("A", "de-de"), ("B", "fr-fr"), reason="too dear")
+    refuse(("A", "fr-fr"), ("A", "de-de"), ("B", "fr-fr"), reason="too cheap")
+    refuse(("A", "fr-fr"), ("A", "de-de"), ("B", "fr-fr"), reason="too cheap")
+    assert _rows(ledger, "subject, market, reason") == [
+        (sku, market, reason)
+        for reason in ("too dear", "too cheap")
+        for sku, market in (("A", "fr-fr"), ("A", "de-de"), ("B", "fr-fr"))
+    ]

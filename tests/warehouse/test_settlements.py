@@ -346,6 +346,62 @@ def test_refunds_and_credits_are_compared(warehouse: Database) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "tolerated", "found"),
+    [
+        ("sale_amount_difference", "sales", ("99.99", "100.01"), ("99.98", "100.02")),
+        ("fee_difference", "sales_fees", ("-9.99", "-10.01"), ("-9.98", "-10.02")),
+        ("refund_amount_difference", "refunds", ("-99.99", "-100.01"), ("-99.98", "-100.02")),
+        ("fee_credit_difference", "avoir_sales_fees", ("9.99", "10.01"), ("9.98", "10.02")),
+    ],
+)
+def test_a_difference_of_exactly_the_tolerance_is_none(
+    warehouse: Database, kind: str, key: str, tolerated: tuple[str, ...], found: tuple[str, ...]
+) -> None:
+    """A cent too little or too much is let pass where a cent is tolerated; two are found."""
+    amounts = {"sales": "100.00", "sales_fees": "-10.00", "refunds": "-100.00", "avoir_sales_fees": "10.00"}
+    rows = []
+    for order_id, amount in enumerate((*tolerated, *found), start=1):
+        order(warehouse, order_id, state=6)
+        rows += [sale(order_id, each, key=name) for name, each in (amounts | {key: amount}).items()]
+    load(warehouse, *rows)
+    reconcile(warehouse, "default", LIMITS)
+    expected = Decimal(amounts[key])
+    assert findings(warehouse) == [
+        (kind, order_id, expected, Decimal(amount)) for order_id, amount in enumerate(found, start=3)
+    ]
+
+
+def test_a_commission_of_exactly_the_tolerance_need_not_come_back(warehouse: Database) -> None:
+    """A sale refunded without its commission is found where the commission is more than is tolerated."""
+    rows = []
+    for order_id, fee in ((1, "0.01"), (2, "0.02")):
+        order(warehouse, order_id, state=6)
+        warehouse.execute("update backmarket.order_lines set orderline_fee = %s where order_id = %s", [fee, order_id])
+        rows += [sale(order_id), sale(order_id, f"-{fee}", key="sales_fees"), sale(order_id, "-100.00", key="refunds")]
+    load(warehouse, *rows)
+    reconcile(warehouse, "default", LIMITS)
+    assert findings(warehouse) == [("refund_without_fee_credit", 2, Decimal("0.02"), None)]
+
+
+def test_a_payout_released_but_for_the_tolerance_is_released(warehouse: Database) -> None:
+    """A cent kept of a payout is let pass where a cent is tolerated; two are found, as is what was never released."""
+    held = "deferred_payout_retained,2026-09-01,,,Payout {},-100.00,EUR".format
+    given = "deferred_payout_released,2026-09-16,,,Payout {},{},EUR".format
+    load(
+        warehouse,
+        *(held(number) for number in (111111, 222222, 333333)),
+        given(111111, "99.99"),
+        given(222222, "99.98"),
+        name="20260917-EU-H-1.csv",
+    )
+    reconcile(warehouse, "default", LIMITS)
+    assert findings(warehouse) == [
+        ("payout_never_released", None, Decimal("100.00"), Decimal("99.98")),
+        ("payout_never_released", None, Decimal("100.00"), None),
+    ]
+
+
 def test_days_in_any_order_give_what_one_run_gives(warehouse: Database) -> None:
     """Sixty days, shuffled, each its own reconciliation: the findings of one over everything."""
     dice = Random(7)  # noqa: S311 - repeatable, not secret
