@@ -12,6 +12,7 @@ from backmarket.operators.item_failures import MOST_IN_A_ROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import psycopg
 
@@ -359,3 +360,24 @@ def test_a_request_that_arrives_after_its_client_gave_up_is_not_sent_again(
     assert run.tasks["order_acceptance"] == "success"
     assert run.tries["order_acceptance"] == 2
     assert len(connected.journal("POST", "/ws/orders/")) == 1
+
+
+def test_a_sick_order_on_a_statement_keeps_no_other_from_being_compared(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    tmp_path: Path,
+) -> None:
+    """A statement names two orders that are not stored here: one is read, one is named; everything is compared."""
+    sick, healthy = _make_orders(connected, 2, state=3)
+    rows = "".join(f"sales,2026-09-08,S,{order_id},Phone,10.00,EUR\n" for order_id in (sick, healthy))
+    header = "invoice_key,value_date,sku,order_id,designation,amount,currency\n"
+    (tmp_path / "20260914-EU-H-1.csv").write_text(header + rows)
+    connected.fault("500", method="GET", order_id=sick, times=None)
+    switch_on("settlement_download", settlement_inbox=tmp_path.as_uri())
+    run = run_dag("backmarket_settlements")
+    assert database.execute(b"select order_id from backmarket.orders").fetchall() == [(healthy,)]
+    assert run.tasks["reconciliation"] == "success"
+    assert run.tasks["quarantine_check"] == "failed"
+    assert run.xcoms["settlement_order_read"]["unread"] == [str(sick)]
