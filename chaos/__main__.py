@@ -52,12 +52,12 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
     before = stage.sandbox.orders()
     days = Days(stage, runner, Seller(stage, rng), Customers(stage.sandbox, rng), weather, rng)
     days.open()
+    # Before the storms: they use up the SKU lines of an hour, after which a healthy item rightly waits too.
+    losses = play(days, together=options.short)
     while weather.total < options.faults and time.monotonic() - began < options.minutes * 60:
         days.pass_one()
         print(f"day {days.number}: {weather.total} faults, {len(runner.ended)} runs", flush=True)
-    days.calm(1)
-    losses = play(days, together=options.short)
-    days.calm(1 if options.short else _QUIET_ROUNDS)
+    days.calm(_QUIET_ROUNDS)
     evidence = gather(stage, before, days.journal, days.seller.books)
     if options.keep:
         (stage.folder / "evidence.pickle").write_bytes(pickle.dumps(evidence))

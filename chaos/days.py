@@ -1,7 +1,8 @@
 """Simulated days: in each, business goes on, a storm blows, and every DAG runs, some of them over each other.
 
 A day is one round, not 24 hours: Back Market's clock runs at the real pace beside ours, up to ninety seconds apart and
-stepping now and then. What hangs on a day having passed, the daily look at all open orders, is made due each round.
+stepping forward now and then. What hangs on a day having passed, the daily look at all open orders, is made due each
+round.
 """
 
 from __future__ import annotations
@@ -148,6 +149,9 @@ class Days:
         return True
 
     def _step_clock(self) -> None:
-        """Let the two clocks drift: a step forward or back while nothing runs."""
-        self.stage.sandbox.advance_clock(self.rng.uniform(-1, 1) * _MOST_STEP_SECONDS)
+        """Let the two clocks drift: Back Market's own steps forward while nothing runs.
+
+        It never steps back: the dates that Back Market puts on one order are in order.
+        """
+        self.stage.sandbox.advance_clock(self.rng.uniform(0, 1) * _MOST_STEP_SECONDS)
         self.weather.note("clock stepped")

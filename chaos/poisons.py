@@ -64,9 +64,9 @@ def _play(days: Days, scenes: Sequence[Scene]) -> list[Loss]:
     return losses
 
 
-def _one_in_stock(days: Days) -> Json:
-    """Give a listing whose shelf was just filled."""
-    listing = _on_sale(days)[0]
+def _one_in_stock(days: Days, number: int = 0) -> Json:
+    """Give a listing whose shelf was just filled; of those on sale, the one with this number."""
+    listing = _on_sale(days)[number]
     days.seller.books.units[listing["sku"].lower()] += 10
     days.seller.count_stock()
     return listing
@@ -168,11 +168,14 @@ def _sick_listing(**fault: Any) -> Callable[[Days], Callable[[], Waiting]]:
     return work
 
 
-def _closed_market(kind: str) -> Callable[[Days], Callable[[], Waiting]]:
-    """Have one market answer 403; listings of the others are to be read, their prices set."""
+def _closed_market(kind: str, number: int) -> Callable[[Days], Callable[[], Waiting]]:
+    """Have one market answer 403; listings of the others are to be read, their prices set.
+
+    :param number: which listing on sale tells; each scene needs its own, or the last one overwrites the others' mark.
+    """
 
     def work(days: Days) -> Callable[[], Waiting]:
-        listing = _one_in_stock(days)
+        listing = _one_in_stock(days, number)
         market = MARKETS[2]
         offer = listing["offers"]["fr-fr"]
         price = (Decimal(offer["price"]) * Decimal("1.01")).quantize(Decimal("0.01"))
@@ -291,8 +294,8 @@ SCENES = (
     Scene(
         "a listing whose quantity is a word", _PRICES, _sick_listing(kind="odd_document", fields={"quantity": "many"})
     ),
-    Scene("a market that answers 403", (*_LISTINGS, *_PRICES), _closed_market("403")),
-    Scene("a market behind the firewall", (*_LISTINGS, *_PRICES), _closed_market("firewall_403")),
+    Scene("a market that answers 403", (*_LISTINGS, *_PRICES), _closed_market("403", -1)),
+    Scene("a market behind the firewall", (*_LISTINGS, *_PRICES), _closed_market("firewall_403", -2)),
     Scene("an article for which whole batches are refused", _LISTINGS, _refused_batch),
     _sick_rows("stock", _sick_listing(), _sick_order(LINE_PAID)),
     _sick_rows("prices", _sick_listing()),
