@@ -54,7 +54,8 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
     days.open()
     # Before the storms: they use up the SKU lines of an hour, after which a healthy item rightly waits too.
     losses = play(days, together=options.short)
-    while weather.total < options.faults and time.monotonic() - began < options.minutes * 60:
+    storms_end = time.monotonic() + options.minutes * 60
+    while weather.total < options.faults and time.monotonic() < storms_end:
         days.pass_one()
         print(f"day {days.number}: {weather.total} faults, {len(runner.ended)} runs", flush=True)
     days.calm(_QUIET_ROUNDS)

@@ -16,7 +16,7 @@ class Options:
 
     :param seed: decides all that is chance here; how processes interleave remains the machine's choice.
     :param faults: go on until so many faults were injected.
-    :param minutes: but begin no new day after so many minutes.
+    :param minutes: but begin no new day after so many minutes of storms.
     :param listings: how many the account has.
     :param orders: how many it had before.
     :param short: play all scenes of sick items in one round, and shorten what is quiet.
@@ -40,7 +40,7 @@ def read_arguments(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--seed", type=int, default=defaults.seed, help="which chaos")
     parser.add_argument("--faults", type=int, default=defaults.faults, help="stop after so many faults")
-    parser.add_argument("--minutes", type=float, default=defaults.minutes, help="begin no new day after so many")
+    parser.add_argument("--minutes", type=float, default=defaults.minutes, help="storms blow no longer")
     parser.add_argument("--listings", type=int, default=defaults.listings)
     parser.add_argument("--orders", type=int, default=defaults.orders)
     parser.add_argument("--short", action="store_true", help="the form of two minutes")
