@@ -17,8 +17,11 @@ cancelled: `order_acceptance` reports it with its ship-by time.
 one run with `from` and `to` is faster for a long span, as Back Market has no upper bound to ask for.
 
 **When it fails:** the last lines of the failed task's log say what happened and what to do. Clear the task to
-repeat it; that is always safe. `quarantine_check` fails when documents could not be understood, or orders not be
-read: all others are stored.
+repeat it; that is always safe. `quarantine_check` and `acceptance_check` fail when documents could not be understood,
+or orders not be read: all others are stored.
+
+**Personal data** older than `backmarket_pii_retention_days` is deleted in every run, whichever switches are on, as
+long as `backmarket_enabled` is.
 """
 
 from __future__ import annotations
@@ -74,18 +77,23 @@ def backmarket_orders() -> None:
     )
     paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
     acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
-    counts = [download.output, refresh.output, paid.output]
-    BackMarketOrderAnnouncementOperator(task_id="announce_orders", counts=counts, trigger_rule="all_done")
-    BackMarketItemsCheckOperator(task_id="quarantine_check", counts=counts, trigger_rule="all_done")
-    purge = BackMarketPurgePersonalDataOperator(
-        task_id="purge_personal_data", trigger_rule="none_failed_min_one_success"
+    BackMarketOrderAnnouncementOperator(
+        task_id="announce_orders", counts=[download.output, refresh.output, paid.output], trigger_rule="all_done"
     )
+    BackMarketItemsCheckOperator(
+        task_id="quarantine_check",
+        counts=[download.output, refresh.output],
+        trigger_rule="none_failed_min_one_success",
+    )
+    BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output])
+    # Personal data grows old whatever is switched on, and however it went.
+    purge = BackMarketPurgePersonalDataOperator(task_id="purge_personal_data", trigger_rule="all_done")
 
     [download_gate, acceptance_gate] >> prepare
     [download_gate, prepare] >> download >> refresh
     download >> download_is_over
     [acceptance_gate, prepare, download_is_over] >> paid >> acceptance
-    [download, refresh] >> purge
+    prepare >> purge
 
 
 backmarket_orders()

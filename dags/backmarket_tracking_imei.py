@@ -45,17 +45,21 @@ def backmarket_tracking_imei() -> None:
     imei_gate = BackMarketGateOperator(task_id="imei_update_gate", toggle="imei_update")
     prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
     refresh = BackMarketShipmentOrderRefreshOperator(task_id="shipment_order_refresh")
+    # Each write reads its order itself, so its turn comes however the refresh ended.
+    parcels_turn = BackMarketGateOperator(task_id="parcels_turn", toggle="tracking_upload", trigger_rule="all_done")
+    devices_turn = BackMarketGateOperator(task_id="devices_turn", toggle="imei_update", trigger_rule="all_done")
     tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
     imei = BackMarketImeiUpdateOperator(task_id="imei_update")
     alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done")
-    BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[refresh.output], trigger_rule="all_done")
+    BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[refresh.output])
     # The alert comes whatever became of the uploads, so it cannot tell of their failure: these do.
     BackMarketItemsCheckOperator(task_id="tracking_check", counts=[tracking.output])
     BackMarketItemsCheckOperator(task_id="imei_check", counts=[imei.output])
 
     [tracking_gate, imei_gate] >> prepare >> refresh
-    [tracking_gate, refresh] >> tracking
-    [imei_gate, refresh] >> imei
+    refresh >> [parcels_turn, devices_turn]
+    [tracking_gate, prepare, parcels_turn] >> tracking
+    [imei_gate, prepare, devices_turn] >> imei
     tracking >> alert
     imei >> alert
 

@@ -145,25 +145,32 @@ class PersonalDataSettings(Settings):
 
 
 class SettlementSettings(Settings):
-    """The Variables of ``backmarket_settlements``.
+    """The Variables of loading statements, in ``backmarket_settlements``.
 
     :param settlement_download: settlements in.
     :param settlement_inbox: where statement files land; None for the project's folder ``inbox/settlements``.
-    :param settlement_due_days: a shipped order should be in a statement so many days later.
-    :param settlement_tolerance: a difference up to this is none, in the order's currency.
     :param settlement_order_reads: at most so many unknown orders are read by id in a run.
-    :param settlement_orphan_limit_pct: more rows without an order than this make ``settlement_check`` fail.
     """
 
     settlement_download: Toggle = False
     settlement_inbox: str | None = Field(
         default=None, description="a folder or an object-storage URL such as s3://bucket/folder", pattern=r"^\S.*$"
     )
+    settlement_order_reads: int = Field(default=500, ge=0, description="a whole number, 0 or more")
+
+
+class ReconciliationSettings(Settings):
+    """The Variables of comparing statements with orders, in ``backmarket_settlements``.
+
+    :param settlement_due_days: a shipped order should be in a statement so many days later.
+    :param settlement_tolerance: a difference up to this is none, in the order's currency.
+    :param settlement_orphan_limit_pct: more rows without an order than this make ``settlement_check`` fail.
+    """
+
     settlement_due_days: Days = 14
     settlement_tolerance: Decimal = Field(
         default=Decimal("0.01"), ge=0, allow_inf_nan=False, description="an amount of 0 or more, such as 0.01"
     )
-    settlement_order_reads: int = Field(default=500, ge=0, description="a whole number, 0 or more")
     settlement_orphan_limit_pct: Decimal = Field(
         default=Decimal(5), ge=0, le=100, allow_inf_nan=False, description="a percentage from 0 to 100"
     )
@@ -339,6 +346,7 @@ CONCERNS: tuple[type[Settings], ...] = (
     ImeiSettings,
     ShipBySettings,
     SettlementSettings,
+    ReconciliationSettings,
     AlertSettings,
 )
 

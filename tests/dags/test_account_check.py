@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import psycopg
+import pytest
+
+from backmarket.api.errors import ServerError
+from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +40,18 @@ def test_it_tells_what_is_visible_with_every_toggle_off(
     assert row[:2] == ("EU", True)
 
 
+def test_a_market_that_fails_is_named_and_the_others_are_counted(
+    connected: Sandbox, run_dag: Callable[..., Run]
+) -> None:
+    """Whatever it answers."""
+    connected.fault("500", market="de-de", times=None)
+    run = run_dag("backmarket_account")
+    assert run.state == "success"
+    found = run.xcoms["account_check"]
+    assert "de-de" in found["refused"]
+    assert {"fr-fr", "en-gb"} <= set(found["listings"])
+
+
 def test_a_revoked_token_fails_at_once_and_is_noted(
     connected: Sandbox, run_dag: Callable[..., Run], warehouse_uri: str
 ) -> None:
@@ -58,3 +74,25 @@ def test_back_market_being_away_is_no_verdict_on_the_token(
     row = _check(warehouse_uri)
     assert row is not None
     assert row[1] is None
+
+
+def test_a_renewed_token_is_taken_over_though_back_market_fails_on_some_orders(
+    connected: Sandbox, run_dag: Callable[..., Run], switch_on: Callable[..., None], warehouse_uri: str
+) -> None:
+    """Any one that it shows is enough; where it shows none and fails on one, that is no verdict on the token."""
+    switch_on("order_download")
+    run_dag("backmarket_orders")
+    with psycopg.connect(warehouse_uri, autocommit=True) as database:
+        known = database.execute(
+            "select order_id from backmarket.orders order by coalesce(date_modification, read_at) desc limit 10"
+        ).fetchall()
+        database.execute("update backmarket.accounts set token_fingerprint = 'an older one'")
+    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+    for (order_id,) in known:
+        connected.fault("500", order_id=order_id, times=None)
+    with pytest.raises(ServerError):
+        prepare.execute({})
+    connected.clear_faults()
+    for (order_id,) in known[:-1]:
+        connected.fault("500", order_id=order_id, times=None)
+    assert prepare.execute({}) == []

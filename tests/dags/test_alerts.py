@@ -187,6 +187,8 @@ def test_a_late_order_is_told_once(
     (told,) = webhook.received
     assert told["orders"] == [order_id]
     assert "to ship by 2026-01-01 00:00 UTC" in told["text"]
+    run_dag("backmarket_alerts")
+    assert [each["new"] for each in webhook.received[1:]] == [{"Changes refused": 1}], "the IMEI, not the order"
 
 
 def test_what_could_not_be_told_is_told_later(

@@ -87,6 +87,33 @@ def test_every_toggle_is_looked_at(dag_bag: DagBag) -> None:
     assert several == DAGS_WITH_SEVERAL_TOGGLES
 
 
+@pytest.mark.parametrize(
+    ("dag_id", "reading", "writing"),
+    [
+        ("backmarket_orders", "order_download", "order_acceptance"),
+        ("backmarket_tracking_imei", "shipment_order_refresh", "tracking_upload"),
+        ("backmarket_tracking_imei", "shipment_order_refresh", "imei_update"),
+        ("backmarket_settlements", "settlement_order_read", "reconciliation"),
+    ],
+)
+def test_a_reading_that_fails_holds_no_writing_up_and_turns_the_run_red(
+    dag_bag: DagBag, dag_id: str, reading: str, writing: str
+) -> None:
+    """What is written does not need all that was to be read; Airflow judges a run by its last tasks."""
+    dag: Any = dag_bag.dags[dag_id]
+    states = _states(dag, failed=[reading])
+    assert states[writing] == "success"
+    assert {states[task.task_id] for task in dag.leaves} & {"failed", "upstream_failed"}
+
+
+def test_personal_data_is_forgotten_whatever_is_on_and_however_it_went(dag_bag: DagBag) -> None:
+    """No task and no toggle keeps it."""
+    dag: Any = dag_bag.dags["backmarket_orders"]
+    others = [each for each in dag.task_ids if each != "purge_personal_data"]
+    for states in (_states(dag, failed=others), _states(dag, skipped=others)):
+        assert states["purge_personal_data"] == "success"
+
+
 SLIPS_OF_OTHERS: list[tuple[str, str, dict[str, str]]] = [
     (
         "backmarket_orders",

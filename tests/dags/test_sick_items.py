@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.api.config import ClientConfig
 from backmarket.operators.item_failures import MOST_IN_A_ROW
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def test_a_sick_order_keeps_no_other_from_being_accepted(
     assert [_line_state(connected, order_id) for order_id in healthy] == [2, 2, 2]
     assert _line_state(connected, sick) == 1
     assert run.state == "failed"
-    assert f"Order {sick} waits" in capsys.readouterr().out
+    assert f"Order {sick} (" in capsys.readouterr().out
     waiting = b"select payload ->> 'order_id' from backmarket.changes where status in ('planned', 'unknown')"
     assert database.execute(waiting).fetchall() == [(str(sick),)]
     connected.clear_faults()
@@ -108,8 +109,76 @@ def test_sick_orders_at_the_head_of_the_queue_are_no_outage(
     for order_id in sick:
         connected.fault("500", method="GET", order_id=order_id, times=None)
     switch_on("order_acceptance")
-    run_dag("backmarket_orders")
+    run = run_dag("backmarket_orders")
     assert [_line_state(connected, order_id) for order_id in healthy] == [2] * len(healthy)
+    assert run.tasks["order_acceptance"] == "failed"
+
+
+def test_sick_orders_whose_end_is_unknown_keep_no_other_waiting(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """More of them in a row than an outage needs, left by an earlier run: what is planned after them goes out."""
+    sick = _make_orders(connected, MOST_IN_A_ROW + 2, state=1)
+    _stock(database, {"SICK-TEST": 100})
+    for order_id in sick:
+        connected.fault("500", method="WRITE", order_id=order_id, times=None)
+    switch_on("order_acceptance")
+    run_dag("backmarket_orders")
+    database.execute(b"update backmarket.changes set status = 'sent' where status = 'planned'")
+    database.execute(b"update backmarket.changes set status = 'unknown' where status = 'sent'")
+    connected.clear_faults()
+    for order_id in sick:
+        connected.fault("500", method="GET", order_id=order_id, times=None)
+    healthy = _make_orders(connected, 2, state=1)
+    run = run_dag("backmarket_orders")
+    assert [_line_state(connected, order_id) for order_id in healthy] == [2, 2]
+    assert run.tasks["order_acceptance"] == "failed"
+
+
+def test_a_line_that_waits_is_named_though_another_of_its_order_went(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Back Market fails while the first line is written and is well for the second: the run is red, and says which."""
+    wishes = [{"sku": f"LINE-{number}", "state": 2} for number in range(2)]
+    order = connected.create_order(lines=wishes, force=True)
+    switch_on("order_download")
+    run_dag("backmarket_orders")
+    for number in range(2):
+        database.execute(
+            b"insert into seller.devices (order_id, sku, serial_number) values (%s, %s, %s)",
+            [order["order_id"], f"LINE-{number}", f"C39Z1{number}QXQ9"],
+        )
+    connected.fault(
+        "500", method="GET", order_id=order["order_id"], times=ClientConfig.model_fields["attempts"].default
+    )
+    switch_on("imei_update", ship_by_alert_hours=-1_000_000)
+    run = run_dag("backmarket_tracking_imei", alter=lambda dag: setattr(dag.get_task("imei_update"), "retries", 0))
+    registered = [line["serial_number"] for line in connected.order(order["order_id"])["orderlines"]]
+    assert sum(map(bool, registered)) == 1
+    waiting = next(line for line in connected.order(order["order_id"])["orderlines"] if not line["serial_number"])
+    assert run.tasks["imei_update"] == "failed"
+    assert f"Order {order['order_id']} ({waiting['id']}) waits" in capsys.readouterr().out
+
+
+def test_orders_that_cannot_be_read_by_id_hold_no_parcel_up(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """More in a row than an outage needs, and one at each end of them: a parcel of a known order goes in that run."""
+    (known,) = _make_orders(connected, 1, state=2)
+    switch_on("order_download")
+    run_dag("backmarket_orders")
+    sick = _make_orders(connected, MOST_IN_A_ROW + 2, state=2)
+    _ship(database, [known, *sick])
+    for order_id in sick:
+        connected.fault("500", order_id=order_id, times=None)
+    switch_on("tracking_upload", ship_by_alert_hours=-1_000_000)
+    run = run_dag("backmarket_tracking_imei")
+    assert _line_state(connected, known) == 3
+    assert run.state == "failed"
 
 
 def test_an_outage_is_not_hammered(

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from backmarket.hooks.settlement_inbox import UNPACKING_ERRORS, InboxError, InboxFile, list_inbox
@@ -80,6 +81,23 @@ def test_files_are_found_in_folders_and_archives_and_read_alike(inbox: ObjectSto
     assert [file.path for file in list_inbox(str(inbox))] == [file.path for file in files]
 
 
+def pointing_nowhere() -> bytes:
+    """An archive whose directory would begin before the file does."""
+    content = bytearray(zipped(("a.csv", CONTENT)))
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 12 : end + 16] = (len(content) * 2).to_bytes(4, "little")
+    return bytes(content)
+
+
+def damaged_inside() -> bytes:
+    """An archive whose packed content is damaged, in the packing whose errors have a name of their own."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.csv", CONTENT * 50)
+    content = target.getvalue()
+    return content[:50] + bytes(255 - byte for byte in content[50:59]) + content[59:]
+
+
 def damaged(content: bytes) -> bytes:
     """The same with some bytes in the middle turned round."""
     middle = len(content) // 2
@@ -93,6 +111,8 @@ def damaged(content: bytes) -> bytes:
         ("broken.csv.gz", b"not packed"),
         ("broken.csv.gz", gzip.compress(CONTENT)[:-12]),
         ("broken.csv.gz", damaged(gzip.compress(CONTENT * 50))),
+        ("broken.zip", pointing_nowhere()),
+        ("broken.zip", damaged_inside()),
     ],
 )
 def test_a_broken_archive_is_a_file_that_cannot_be_read(inbox: ObjectStoragePath, name: str, content: bytes) -> None:
@@ -104,6 +124,43 @@ def test_a_broken_archive_is_a_file_that_cannot_be_read(inbox: ObjectStoragePath
         pass
     with good.content() as (unpacked, _):
         assert unpacked.read() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "operation"),
+    [("closed.zip", ObjectStoragePath, "open"), ("gone.csv", LocalFileSystem, "modified")],
+)
+def test_a_file_that_the_storage_keeps_back_is_listed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, owner: type, operation: str
+) -> None:
+    """Loading it says that it was kept back; the others are listed as ever."""
+    given = getattr(owner, operation)
+
+    def refuse(self: Any, *args: Any, **more: Any) -> Any:
+        if name in f"{self} {args}":
+            raise PermissionError("Access Denied")
+        return given(self, *args, **more)
+
+    for each in (name, "good.csv"):
+        (tmp_path / each).write_bytes(CONTENT)
+    monkeypatch.setattr(owner, operation, refuse)
+    assert sorted(file.name for file in list_inbox(tmp_path.as_uri())) == sorted([name, "good.csv"])
+
+
+def test_an_archive_that_opens_only_after_it_was_listed_is_left_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is whole, and so never called broken."""
+    (tmp_path / "late.zip").write_bytes(zipped(("a.csv", CONTENT)))
+    with monkeypatch.context() as closed:
+        closed.setattr(ObjectStoragePath, "open", lambda *_args: _raise(PermissionError("Access Denied")))
+        (late,) = list_inbox(tmp_path.as_uri())
+    with pytest.raises(OSError, match="only after"), late.content():
+        pass
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 @pytest.mark.parametrize("url", ["file:///does/not/exist", "nosuch://bucket/folder"])
@@ -135,3 +192,18 @@ def test_a_file_that_the_storage_keeps_back_does_not_stop_the_others(
         BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[counts]).execute({})
     stored = warehouse.execute("select order_id from backmarket.settlement_lines order by 1").fetchall()
     assert stored == [(1,), (3,)]
+
+
+def test_a_file_that_is_kept_back_stays_in_quarantine_if_it_was_there(
+    warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It left neither the inbox nor its error."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", tmp_path.as_uri())
+    file = tmp_path / "20260914-EU-H-1.csv"
+    file.write_bytes(b"no statement")
+    download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
+    assert download.execute({})["unreadable"] == 1
+    file.write_bytes(b"no statement either")
+    monkeypatch.setattr(InboxFile, "content", lambda _file: _raise(PermissionError("Access Denied")))
+    assert download.execute({})["files_left"] == [file.as_uri()]
+    assert warehouse.execute("select count(*) from backmarket.quarantine").fetchone() == (1,)

@@ -144,7 +144,9 @@ def test_an_order_tells_its_story_whatever_the_sellers_views_hold(
         from (values (' 50.0', 'T-1', '2026-03-02 12:00:00'), ('50', 'T-2', 'yesterday'), ('BM-50', 'T-3', ''),
             ('', 'T-4', null)) as given (id, number, at)""",
     )
-    keep_left_out(warehouse, "default", "seller.shipments", [LeftOut("50", "shipped_at is 'yesterday': no", {})])
+    keep_left_out(
+        warehouse, "default", "seller.shipments", [LeftOut("50", "shipped_at is 'yesterday': no", {})], run_id="1"
+    )
     viewer = signed_in("viewer")
     story = viewer.get("/backmarket/orders/50")
     assert story.status_code == 200

@@ -10,6 +10,7 @@ from backmarket.settings import (
     MarketSettings,
     OrderSettings,
     PersonalDataSettings,
+    ReconciliationSettings,
     SendingSettings,
     VariableError,
     is_neighbour_on,
@@ -91,6 +92,12 @@ def test_one_variable_is_read_without_any_other(monkeypatch: pytest.MonkeyPatch)
     """A slip in another Variable of the same concern does not matter to who needs only this one."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "perhaps")
     assert read_variable("initial_lookback_days") == 90
+
+
+def test_comparing_statements_needs_nothing_that_reads_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slip in how many unknown orders are read stops that task alone."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_ORDER_READS", "many")
+    assert ReconciliationSettings.load().settlement_due_days == 14
 
 
 def test_a_neighbour_that_cannot_be_read_is_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from backmarket.warehouse.accounts import AccountMixUpError, KnownThing, account
 from backmarket.warehouse.accounts import claim as claim_account
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psycopg
 
 
@@ -17,11 +19,11 @@ def claim(connection: psycopg.Connection[Any], account: str, url: str, token: st
     """Claim an account with a token that sees these orders and listings; return what was asked for."""
     asked: list[KnownThing] = []
 
-    def shows(thing: KnownThing) -> bool:
-        asked.append(thing)
-        return thing.key in shown
+    def shows_any(known: Sequence[KnownThing]) -> bool:
+        asked.extend(known)
+        return any(thing.key in shown for thing in known)
 
-    claim_account(connection, account, url, token, shows=shows)
+    claim_account(connection, account, url, token, shows_any=shows_any)
     return asked
 
 

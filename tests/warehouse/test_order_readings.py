@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.api.models import Order
-from backmarket.warehouse.orders import OrderStaging
+from backmarket.warehouse import orders_not_found
+from backmarket.warehouse.orders import OrderStaging, mark_gone
 
 if TYPE_CHECKING:
     import psycopg
@@ -136,3 +137,19 @@ def test_both_clocks_are_back_markets(warehouse: psycopg.Connection[Any]) -> Non
     staging.add([_order(IMEI)], read_at=long_ago + timedelta(seconds=1))
     _merge(staging)
     assert _stored_imei(warehouse) == IMEI
+
+
+def test_an_order_that_is_gone_counts_as_asked_for_in_vain(warehouse: psycopg.Connection[Any]) -> None:
+    """Each reading that misses it counts, until it is known again."""
+    staging = OrderStaging(warehouse, "default")
+    staging.add_single(_order(single_at=NOON))
+    _merge(staging)
+    mark_gone(warehouse, "default", [7])
+    for _ in range(3):
+        orders_not_found.note_absent(warehouse, "default", [7])
+        orders_not_found.forget(warehouse, "default", named=[7])
+    assert orders_not_found.asked_orders(warehouse, "default")[7].attempts == 3
+    staging.add_single(_order(single_at=NOON + timedelta(hours=1)))
+    _merge(staging)
+    orders_not_found.forget(warehouse, "default", named=[7])
+    assert orders_not_found.asked_orders(warehouse, "default") == {}

@@ -297,19 +297,22 @@ def _bad(key: str, **document: str) -> LeftOut:
 
 
 def test_the_quarantine_holds_exactly_the_bad_rows_of_the_newest_reading(warehouse: psycopg.Connection[Any]) -> None:
-    """New ones are counted, those that stay keep the moment they were first seen, repaired ones leave."""
-    keep: Callable[..., int] = lambda *rows: keep_left_out(warehouse, "default", "seller.stock", rows)  # noqa: E731
-    assert keep(_bad("A"), _bad("B")) == 2
+    """A run counts what it is the first to find, in its retry, too; what stays keeps its first moment."""
+    keep: Callable[..., int] = lambda run, *rows: keep_left_out(  # noqa: E731
+        warehouse, "default", "seller.stock", rows, run_id=run
+    )
+    assert keep("1", _bad("A"), _bad("B")) == 2
     warehouse.execute("update backmarket.quarantine set first_seen_at = '2026-01-01', last_seen_at = '2026-01-01'")
-    assert keep_left_out(warehouse, "default", "seller.prices", [_bad("A")]) == 1
-    assert keep_left_out(warehouse, "other", "seller.stock", [_bad("A")]) == 1
-    assert keep(_bad("B", quantity="y"), _bad("C")) == 1
+    assert keep_left_out(warehouse, "default", "seller.prices", [_bad("A")], run_id="1") == 1
+    assert keep_left_out(warehouse, "other", "seller.stock", [_bad("A")], run_id="1") == 1
+    assert keep("2", _bad("B", quantity="y"), _bad("C")) == 1
+    assert keep("2", _bad("B", quantity="y"), _bad("C")) == 1, "a retry of the run that found it"
     rows = warehouse.execute(
         "select key, first_seen_at = '2026-01-01', last_seen_at > '2026-01-02', document ->> 'quantity' "
         "from backmarket.quarantine where account = 'default' and entity = 'seller.stock' order by key"
     ).fetchall()
     assert rows == [("B", True, True, "y"), ("C", False, True, None)]
-    assert keep() == 0
+    assert keep("3") == 0
     left = warehouse.execute("select account, entity from backmarket.quarantine order by 1").fetchall()
     assert left == [("default", "seller.prices"), ("other", "seller.stock")]
 
@@ -317,16 +320,18 @@ def test_the_quarantine_holds_exactly_the_bad_rows_of_the_newest_reading(warehou
 def test_rows_of_one_name_are_all_kept_and_a_changed_one_is_not_new(warehouse: psycopg.Connection[Any]) -> None:
     """They are numbered: the second reading, with another time in each, finds nothing new."""
     first = [_bad("unnamed", at=f"12:0{number}") for number in range(3)]
-    assert keep_left_out(warehouse, "default", "seller.stock", first) == 3
+    assert keep_left_out(warehouse, "default", "seller.stock", first, run_id="1") == 3
     assert sorted(quarantined(warehouse, "seller.stock")) == ["unnamed", "unnamed (2)", "unnamed (3)"]
     second = [_bad("unnamed", at=f"13:0{number}") for number in range(3)]
-    assert keep_left_out(warehouse, "default", "seller.stock", second) == 0
+    assert keep_left_out(warehouse, "default", "seller.stock", second, run_id="2") == 0
 
 
 def test_rows_that_another_task_names_stay_while_they_are_bad(warehouse: psycopg.Connection[Any]) -> None:
     """And leave once they are not."""
-    keep_left_out(warehouse, "default", "seller.catalog", [_bad("A"), _bad("B")])
-    keep_left_out(warehouse, "default", "seller.catalog", [_bad("C")], named_elsewhere=[_bad("A"), _bad("D")])
+    keep_left_out(warehouse, "default", "seller.catalog", [_bad("A"), _bad("B")], run_id="1")
+    keep_left_out(
+        warehouse, "default", "seller.catalog", [_bad("C")], run_id="1", named_elsewhere=[_bad("A"), _bad("D")]
+    )
     assert sorted(quarantined(warehouse, "seller.catalog")) == ["A", "C"]
 
 
@@ -336,8 +341,8 @@ def test_the_log_names_the_first_and_counts_all(
     """Twenty of them, and how many there are."""
     feed: SellerRows[Any] = SellerRows("seller.stock", "sku", [], [_bad(f"SKU-{number}") for number in range(30)])
     with caplog.at_level(logging.WARNING):
-        assert name_left_out(warehouse, "default", feed) == {"left_out": 30, "newly_left_out": 30}
-        assert name_left_out(warehouse, "default", feed) == {"left_out": 30, "newly_left_out": 0}
+        assert name_left_out(warehouse, "default", feed, run_id="1") == {"left_out": 30, "newly_left_out": 30}
+        assert name_left_out(warehouse, "default", feed, run_id="2") == {"left_out": 30, "newly_left_out": 0}
     assert len(caplog.messages) == 2 * 21
     assert caplog.messages[19:21] == [
         "A row of seller.stock cannot be used and is left out: sku SKU-19: quantity is 'x': a whole number is needed",

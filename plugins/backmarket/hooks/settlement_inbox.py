@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
 import shutil
 import zipfile
 import zlib
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
 _DEFAULT_INBOX = Path(__file__).resolve().parents[3] / "inbox" / "settlements"
 _IN_MEMORY_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
-UNPACKING_ERRORS = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+UNPACKING_ERRORS = (
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 class InboxError(Exception):
@@ -58,7 +67,7 @@ class InboxFile:
         """
         with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
             if self.member is not None:
-                with zipfile.ZipFile(stored) as archive, archive.open(self.member) as packed:
+                with _open_archive(stored) as archive, archive.open(self.member) as packed:
                     _copy(packed, copy, self.member)
             else:
                 _copy(stored, copy, self.name)
@@ -96,22 +105,34 @@ def _is_statement(path: ObjectStoragePath) -> bool:
 
 
 def _files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
-    # fsspec knows each storage's own name for the time; ObjectStoragePath.stat() does so for some only.
-    modified_at = path.fs.modified(path.path).astimezone(UTC)
-    size = path.stat().st_size
+    try:
+        # fsspec knows each storage's own name for the time; ObjectStoragePath.stat() does so for some only.
+        modified_at = path.fs.modified(path.path).astimezone(UTC)
+        size = path.stat().st_size
+    except OSError:
+        # Never what was stored before, so the file is read, and loading it names it if the storage still keeps it back.
+        size, modified_at = 0, datetime.min.replace(tzinfo=UTC)
     whole = InboxFile(str(path), size, modified_at, path)
     if not path.name.lower().endswith(".zip"):
         yield whole
         return
     try:
-        with path.open("rb") as stored, zipfile.ZipFile(stored) as archive:  # type: ignore[no-untyped-call]
+        with path.open("rb") as stored, _open_archive(stored) as archive:  # type: ignore[no-untyped-call]
             members = [name for name in sorted(archive.namelist()) if _is_member(name)]
-    except UNPACKING_ERRORS:
+    except (OSError, *UNPACKING_ERRORS):
         # Reading it will say what is wrong with it.
         yield whole
         return
     for member in members:
         yield InboxFile(f"{path}!/{member}", size, modified_at, path, member)
+
+
+def _open_archive(stored: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(stored)
+    except ValueError as error:
+        # What a directory with impossible offsets raises.
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _is_member(name: str) -> bool:
@@ -120,7 +141,8 @@ def _is_member(name: str) -> bool:
 
 def _copy(source: Any, target: Any, name: str) -> None:
     if name.lower().endswith(".zip"):
-        raise zipfile.BadZipFile("this is not a zip archive")
+        _open_archive(source).close()
+        raise OSError("the storage gave this archive only after its members were listed")
     if name.lower().endswith(".gz"):
         with gzip.open(source) as unpacked:
             shutil.copyfileobj(unpacked, target, _CHUNK_BYTES)

@@ -67,7 +67,8 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
 
 
 def _ask(client: BackMarketClient, markets: Iterable[str]) -> dict[str, Any]:
-    from backmarket.api.errors import ForbiddenError, NotFoundError, RefusedError
+    from backmarket.api.errors import BackMarketError
+    from backmarket.operators.item_failures import raise_what_concerns_all
 
     began = monotonic()
     orders = client.count_orders()
@@ -76,7 +77,8 @@ def _ask(client: BackMarketClient, markets: Iterable[str]) -> dict[str, Any]:
     for market in markets:
         try:
             listings[market] = client.count_listings(market)
-        except (ForbiddenError, NotFoundError, RefusedError) as error:
+        except BackMarketError as error:
+            raise_what_concerns_all(error)
             refused[market] = str(error)
     calls = 1 + len(listings) + len(refused)
     return {

@@ -41,6 +41,6 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
             self.log.info("Quantities: %s.", ", ".join(f"{name} {number}" for name, number in counts.items()))
             # Read once more: the plan is made anew while it is sent, too, and only this task names rows.
             feed = stock_rows(connection, self.account)
-            counts |= name_left_out(connection, self.account, feed)
+            counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
             fail_if_unusable(connection, self.account, feed)
         return counts

@@ -57,7 +57,7 @@ class BackMarketItemsCheckOperator(BaseOperator):
             )
         if unread := _names(done, "unread"):
             yield (
-                f"Back Market could not serve {self.documents} {named(unread)}: the next run asks again. If that "
+                f"Back Market could not serve {self.documents} {named(unread)}: they are asked for again. If that "
                 "lasts, give these ids to your Back Market contact."
             )
         if lists := _names(done, "lists_short"):

@@ -69,7 +69,7 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
             of_kind = self._of_kind(rows, products_on=products_on)
             own = replace(feed, left_out=[each for each in feed.left_out if of_kind(each)])
             others = [each for each in feed.left_out if not of_kind(each)]
-            left_out = name_left_out(connection, self.account, own, named_elsewhere=others)
+            left_out = name_left_out(connection, self.account, own, run_id=context["run_id"], named_elsewhere=others)
             fail_if_unusable(connection, self.account, feed)
         verdicts = Counter(finding.check.verdict for finding in findings)
         return {

@@ -51,8 +51,8 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
                 complete = [reading.read_list(state=state) for state in OPEN_STATES]
                 absent = [each for each in open_order_ids(connection, self.account) if each not in reading.seen]
                 found = read_by_id(reading, absent)
-                counts = reading.store(CONCERN, succeeded=all(complete) and found.stopped_by is None)
                 mark_gone(connection, self.account, found.absent)
+                counts = reading.store(CONCERN, succeeded=all(complete) and found.stopped_by is None)
             counts |= {
                 "gone": len(found.absent),
                 "unread": list(found.unread),

@@ -81,7 +81,7 @@ class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
             changes, feeds = self.plan_changes(connection, settings)
             named: Counter[str] = Counter()
             for feed in feeds:
-                named.update(name_left_out(connection, self.account, feed))
+                named.update(name_left_out(connection, self.account, feed, run_id=context["run_id"]))
             ledger.plan(changes, run_id=context["run_id"])
             writing.send_planned()
             held = [change.subject for change in changes if change.status == "refused"]

@@ -30,7 +30,7 @@ class ReadById:
     def tell(self, log: Any) -> None:
         """Name the orders that could not be read."""
         for order_id, reason in self.unread.items():
-            log.warning("Order %s could not be read and is tried again by the next run: %s", order_id, reason)
+            log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
 
 
 def read_by_id(reading: OrderReading, order_ids: Iterable[int]) -> ReadById:

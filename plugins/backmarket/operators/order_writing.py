@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backmarket.api.redaction import without_values
-from backmarket.operators.item_failures import ItemFailures
+from backmarket.operators.item_failures import ItemFailures, raise_what_concerns_all
 from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 
 if TYPE_CHECKING:
@@ -86,10 +86,16 @@ class OrderWriting:
 
         Not before a request that was sent last has arrived for sure: read too early, it would be sent again.
         """
+        from backmarket.api.errors import BackMarketError
+
         self._let_arrive(self.ledger.unsettled())
-        for changes in self.failures.each(self._grouped(self.ledger.unsettled())):
-            with self._left_alone(changes):
-                self._settle_by_reading(changes)
+        try:
+            for changes in self.failures.each(self._grouped(self.ledger.unsettled())):
+                with self._left_alone(changes):
+                    self._settle_by_reading(changes)
+        except BackMarketError as error:
+            # All that stand here had trouble before: whether it is an outage, the queue of the healthy ones tells.
+            raise_what_concerns_all(error)
 
     def _settle_by_reading(self, changes: list[RecordedChange]) -> None:
         order = self._read(changes)
@@ -107,7 +113,7 @@ class OrderWriting:
 
         :raises BackMarketError: where it concerns all orders alike.
         """
-        name = f"order {changes[0].payload['order_id']}"
+        name = _name(changes)
         try:
             yield
         except _LeftError as left:
@@ -132,7 +138,7 @@ class OrderWriting:
             with self._left_alone(changes):
                 self._send_patiently(changes)
         for name, reason in self.failures.failed.items():
-            self.log.warning("%s waits: %s", name.capitalize(), reason)
+            self.log.warning("%s waits: %s", name[0].upper() + name[1:], reason)
         if self.failures.failed:
             raise ChangesWaitingError(
                 f"Changes ({self.ledger.kind}) of {self.failures.names} could not be sent, or not be read back; "
@@ -295,6 +301,13 @@ def _impersonal(text: str, order: Order) -> str:
 def refused_already(refused: Mapping[tuple[str, str], Mapping[str, Any]], subject: str, payload: Payload) -> bool:
     """Tell whether Back Market itself lately refused exactly this."""
     return refused.get((subject, "")) == payload
+
+
+def _name(changes: list[RecordedChange]) -> str:
+    """Name changes that go together: an order may have others."""
+    order_id = str(changes[0].payload["order_id"])
+    parts = [change.subject for change in changes if change.subject != order_id]
+    return f"order {order_id} ({', '.join(parts)})" if parts else f"order {order_id}"
 
 
 def _payloads(changes: list[RecordedChange]) -> list[Payload]:

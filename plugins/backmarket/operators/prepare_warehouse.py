@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.operators.item_failures import raise_what_concerns_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow.sdk import Context
 
     from backmarket.hooks.backmarket import BackMarketHook
@@ -39,24 +42,36 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
                 self.account,
                 config.base_url,
                 config.token.get_secret_value(),
-                shows=lambda thing: _shows(hook, thing),
+                shows_any=lambda known: _shows_any(hook, known),
             )
         self.log.info("Schema up to date%s.", f"; applied now: {', '.join(applied)}" if applied else "")
         return applied
 
 
-def _shows(hook: BackMarketHook, thing: KnownThing) -> bool:
-    """Tell whether the connection's token sees an order or a listing."""
-    from backmarket.api.errors import ForbiddenError, NotFoundError, UnreadableDocumentError
+def _shows_any(hook: BackMarketHook, known: Iterable[KnownThing]) -> bool:
+    """Tell whether the connection's token sees one of these orders and listings.
 
+    :raises BackMarketError: where it was shown none, and Back Market failed on one.
+    """
+    from backmarket.api.errors import BackMarketError, ForbiddenError, NotFoundError, UnreadableDocumentError
+
+    failure: BackMarketError | None = None
     with hook as client:
-        try:
-            if thing.what == "order":
-                client.get_order(int(thing.key))
+        for thing in known:
+            try:
+                if thing.what == "order":
+                    client.get_order(int(thing.key))
+                else:
+                    client.get_listing(thing.key, client.config.market)
+            except (NotFoundError, ForbiddenError):
+                continue
+            except UnreadableDocumentError:
+                return True
+            except BackMarketError as error:
+                raise_what_concerns_all(error)
+                failure = error
             else:
-                client.get_listing(thing.key, client.config.market)
-        except (NotFoundError, ForbiddenError):
-            return False
-        except UnreadableDocumentError:
-            return True
-    return True
+                return True
+    if failure:
+        raise failure
+    return False

@@ -47,6 +47,6 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
                     counts["price_changed_outside"],
                 )
             counts |= {"unmatched": sum(rows for _, rows, _ in unmatched)}
-            counts |= name_left_out(connection, self.account, feed)
+            counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
             fail_if_unusable(connection, self.account, feed)
         return counts

@@ -27,12 +27,12 @@ class BackMarketReconciliationOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: findings changed and closed, open ones by kind, and what the quality check needs."""
-        from backmarket.settings import SettlementSettings
+        from backmarket.settings import ReconciliationSettings
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.settlement_reconciliation import Limits, reconcile
 
         began = monotonic()
-        settings = SettlementSettings.load()
+        settings = ReconciliationSettings.load()
         span = period(context["params"], context["dag_run"])
         days = frozenset(span[0] + timedelta(days=n) for n in range((span[1] - span[0]).days)) if span else None
         limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)

@@ -56,7 +56,7 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
                     continue
                 counts["loaded"] += new is not None
                 counts["new_lines"] += new or 0
-            release_files(connection, self.account, unreadable)
+            release_files(connection, self.account, [*unreadable, *closed])
         counts |= {"unreadable": len(unreadable), "seconds": round(monotonic() - began, 1)}
         self.log.info(
             "Statement files: %(files)d in the inbox, %(loaded)d new or changed, %(unreadable)d not understood; "

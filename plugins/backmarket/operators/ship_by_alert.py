@@ -70,7 +70,8 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
         conn_id = read_variable("alert_conn_id")
         if not (conn_id and late):
             return 0
-        subjects = {f"ship_by:{order.order_id}": order for order in late}
+        # The name that the daily look at all that waits has for it, too: one order is one thing to tell.
+        subjects = {f"late:{order.order_id}": order for order in late}
         parameters = {
             "account": self.account,
             "subjects": list(subjects),

@@ -34,7 +34,7 @@ class BackMarketShipmentOrderRefreshOperator(BackMarketOperator):
         from backmarket.rules.order_askings import choose_orders_to_ask
         from backmarket.warehouse import orders_not_found
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.orders import OrderStaging
+        from backmarket.warehouse.orders import OrderStaging, mark_gone
         from backmarket.warehouse.orders_out import orders_to_read
 
         began = monotonic()
@@ -45,6 +45,7 @@ class BackMarketShipmentOrderRefreshOperator(BackMarketOperator):
             asked = orders_not_found.asked_orders(connection, self.account)
             found = read_by_id(reading, choose_orders_to_ask(wanted, asked, now=datetime.now(UTC), most=MOST))
             counts = reading.store("shipment_orders", succeeded=found.stopped_by is None)
+            mark_gone(connection, self.account, found.absent)
             orders_not_found.note_absent(connection, self.account, found.absent)
             counts |= {"unknown": len(found.absent), "unread": list(found.unread)}
             counts |= {"requests": client.requests_made, "seconds": round(monotonic() - began, 1)}

@@ -14,8 +14,6 @@ SHIPPED = 3
 NOT_PAYABLE_YET = frozenset({0, 8, 9})
 NOT_ACCEPTED_YET = NOT_PAYABLE_YET | {PAID}
 ACCEPTED_OR_LATER = frozenset({2, 3, 5, 6})
-SOLD = frozenset({0, 1, 2, 3, 8, 9})
-"""Lines that are neither cancelled, refunded nor unpaid: their device is with the customer, or promised."""
 
 
 @dataclass(frozen=True, slots=True)

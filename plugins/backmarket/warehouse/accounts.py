@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from backmarket.warehouse import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from backmarket.warehouse.connection import Connection
 
@@ -40,14 +40,19 @@ def account_of(conn_id: str) -> str:
 
 
 def claim(
-    connection: Connection, account: str, base_url: str, token: str, *, shows: Callable[[KnownThing], bool]
+    connection: Connection,
+    account: str,
+    base_url: str,
+    token: str,
+    *,
+    shows_any: Callable[[Sequence[KnownThing]], bool],
 ) -> None:
     """Write down that this account name stands for this platform and token, and refuse what would mix data.
 
     A renewed token is taken over once it shows something that is stored here: another seller's token shows none of it.
     A sandbox on this machine may change its port.
 
-    :param shows: tells whether the token sees an order or a listing; asked only where the token is a new one.
+    :param shows_any: tells whether the token sees one of some orders and listings; asked only where the token is new.
     :raises AccountMixUpError: where the name already stands for another platform or seller, or another name for the
         same platform and token.
     """
@@ -73,14 +78,16 @@ def claim(
                     "database of its own, or a connection of another name."
                 )
             if name == account and fingerprint != claim["token_fingerprint"]:
-                _require_same_seller(connection, account, address.netloc, shows)
+                _require_same_seller(connection, account, address.netloc, shows_any)
         connection.execute(sql.statement("accounts/claim_account"), claim)
 
 
-def _require_same_seller(connection: Connection, account: str, host: str, shows: Callable[[KnownThing], bool]) -> None:
+def _require_same_seller(
+    connection: Connection, account: str, host: str, shows_any: Callable[[Sequence[KnownThing]], bool]
+) -> None:
     parameters = {"account": account, "most": MOST_THINGS_SHOWN}
     known = [KnownThing(*row) for row in connection.execute(sql.statement("accounts/select_known_things"), parameters)]
-    if known and not any(map(shows, known)):
+    if known and not shows_any(known):
         raise AccountMixUpError(
             f"The token of connection backmarket_{account} is a new one, and {host} shows it none of the orders and "
             f"listings that are stored here as '{account}', such as {known[0].what} {known[0].key}: it seems to be "

@@ -38,19 +38,22 @@ def replace(
     entity: str,
     documents: Mapping[str, tuple[Mapping[str, Any], str]],
     *,
+    run_id: str,
     others: Sequence[str] = (),
 ) -> int:
     """Make these documents, each with its reason, all that is kept of an entity, in one transaction.
 
     Those that were kept before keep their ``first_seen_at``.
 
+    :param run_id: the run that found them; what its first attempt kept is new to its retry, too.
     :param others: keys of documents that stay as they are where they are kept.
-    :return: how many were not kept before.
+    :return: how many no earlier run had found.
     """
     keys = [clean(key) for key in documents]
     parameters = {
         "account": account,
         "entity": entity,
+        "run_id": run_id,
         "keys": keys,
         "documents": [dump(dict(document)) for document, _ in documents.values()],
         "reasons": [clean(reason) for _, reason in documents.values()],
@@ -59,4 +62,6 @@ def replace(
         standing = {"account": account, "entity": entity, "keys": [*keys, *map(clean, others)]}
         connection.execute(sql.statement("quarantine/release_seller_rows"), standing)
         connection.execute(sql.statement("quarantine/update_seller_rows"), parameters)
-        return connection.execute(sql.statement("quarantine/insert_seller_rows"), parameters).rowcount
+        connection.execute(sql.statement("quarantine/insert_seller_rows"), parameters)
+        found = connection.execute(sql.statement("quarantine/count_first_left_out"), parameters).fetchone()
+    return found[0] if found else 0

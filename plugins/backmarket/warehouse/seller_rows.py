@@ -330,16 +330,24 @@ ALIASES = Form(
 
 
 def name_left_out(
-    connection: Connection, account: str, feed: SellerRows[Any], *, named_elsewhere: Iterable[LeftOut] = ()
+    connection: Connection,
+    account: str,
+    feed: SellerRows[Any],
+    *,
+    run_id: str,
+    named_elsewhere: Iterable[LeftOut] = (),
 ) -> dict[str, int]:
     """Name what was left out where people look: in quarantine and in the log.
 
     Only the task that a table feeds calls it, with all that it read.
 
+    :param run_id: the run that read it.
     :param named_elsewhere: rows of the table that another task names.
-    :return: how many rows were left out, and how many of them the last reading had not found.
+    :return: how many rows were left out, and how many of them no earlier run had found.
     """
-    newly = keep_left_out(connection, account, feed.table, feed.left_out, named_elsewhere=named_elsewhere)
+    newly = keep_left_out(
+        connection, account, feed.table, feed.left_out, run_id=run_id, named_elsewhere=named_elsewhere
+    )
     tell_left_out(feed)
     return {"left_out": len(feed.left_out), "newly_left_out": newly}
 
@@ -359,16 +367,18 @@ def keep_left_out(
     table: str,
     left_out: Iterable[LeftOut],
     *,
+    run_id: str,
     named_elsewhere: Iterable[LeftOut] = (),
 ) -> int:
     """Make the quarantine hold these rows of a table, and no others but those that another task names.
 
     A row that was there before keeps its ``first_seen_at``.
 
-    :return: how many were not there before.
+    :return: how many no earlier run had found.
     """
     documents = {key: (each.document, each.reason) for key, each in _keyed(left_out).items()}
-    return quarantine.replace(connection, account, table, documents, others=list(_keyed(named_elsewhere)))
+    others = list(_keyed(named_elsewhere))
+    return quarantine.replace(connection, account, table, documents, run_id=run_id, others=others)
 
 
 def fail_if_unusable(connection: Connection, account: str, feed: SellerRows[Any]) -> None:

@@ -77,11 +77,11 @@ def load_file(connection: Connection, account: str, file: StatementFile) -> int:
     return new
 
 
-def release_files(connection: Connection, account: str, unreadable: list[str]) -> None:
-    """Let all files leave the quarantine but these."""
+def release_files(connection: Connection, account: str, still: list[str]) -> None:
+    """Let all files leave the quarantine but these: those that are still not readable, or were not given."""
     connection.execute(
         sql.statement("settlements/release_files"),
-        {"account": account, "unreadable": [clean(key) for key in unreadable]},
+        {"account": account, "still": [clean(key) for key in still]},
     )
 
 
