@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     """Reads the listings of the home market, compares them with what was known, and settles lost answers.
 
+    What was sent last without an answer is waited for before reading: it may still arrive, also after a newer one.
     Quantities are the same in all markets, so no other one is read, or can stand in their way. Where the list comes out
     short, as where a page cannot be read, what it did not hold keeps its older reading, on which nothing is raised; all
     others go on.
@@ -26,16 +28,19 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the listings read and quarantined, requests made, what was settled, and quantities raised outside; and
         the market, as ``lists_short``, where its list did not come out whole."""
+        from backmarket.operators.in_flight import let_arrive
         from backmarket.operators.inventory_settling import settle_quantities
         from backmarket.operators.market_reading import MarketReading
         from backmarket.operators.markets import markets_for_marking
         from backmarket.settings import QuantitySettings
         from backmarket.warehouse import inventory
         from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.ledger import Ledger
 
         settings, hook = QuantitySettings.load(), self.hook
         home = hook.config.market
         with connect(self.warehouse_conn_id) as connection, hook as client:
+            let_arrive(Ledger(connection, self.account, "quantity").unsettled(), wait_of("in_flight_seconds"), self.log)
             markets = markets_for_marking(hook.config)
             read = MarketReading(client, connection, self.account, markets, self.log).read(home)
             now, hold = datetime.now(UTC), timedelta(hours=settings.pending_hold_hours)
