@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,8 +25,8 @@ class BackMarketInventoryUploadOperator(BackMarketOperator):
 
     A home price of the same SKU goes along in the same request, where this run has planned prices: one that an earlier
     run planned may not be wanted any more. Running again sends nothing twice: what was confirmed is planned no more,
-    and what is uncertain is read back by the next run before anything else is sent. A listing that Back Market fails
-    on is named and stays planned; all others are sent.
+    and what is uncertain is read back, again once it must have arrived, before anything else is sent. A listing that
+    Back Market fails on, or lists and does not find, is named and stays planned; all others are sent.
     """
 
     ui_color = "#f5c6cb"
@@ -41,7 +42,9 @@ class BackMarketInventoryUploadOperator(BackMarketOperator):
         prices_too = is_neighbour_on("prices_upload") and _are_prices_planned(context)
         with open_upload(self, hold=timedelta(hours=settings.pending_hold_hours)) as upload:
             for _ in range(ROUNDS):
-                if not _send_all(upload, prices_too=prices_too):
+                again = _send_all(upload, prices_too=prices_too)
+                again |= upload.look_again(wait_of("in_flight_seconds"))
+                if not again:
                     break
                 _plan_anew(upload, settings, context)
             waiting = upload.tell_what_waits(upload.quantities)
