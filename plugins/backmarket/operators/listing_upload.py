@@ -52,6 +52,7 @@ class ListingUpload:
     log: Any
     counts: Counter[str] = field(default_factory=Counter)
     failures: ItemFailures = field(default_factory=ItemFailures)
+    _lost: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.quantities = Ledger(self.connection, self.account, "quantity")
@@ -93,14 +94,15 @@ class ListingUpload:
         return self._write(UUID(change.payload["id"]), change.market, [(self.prices, change)])
 
     def look_again(self, in_flight: timedelta) -> bool:
-        """Read back once more the quantities that got no answer and did not show at once, when they must have arrived.
+        """Read back once more the quantities of this task that got no answer and did not show, once they have arrived.
 
         Left to a later run, nobody could tell whether they were applied and sold meanwhile: units would be held.
 
         :return: whether some are to be planned anew.
         :raises BackMarketError: where reading more would fail alike.
         """
-        lost = [change for change in self.quantities.unsettled() if change.status == "unknown"]
+        lost = [change for change in self.quantities.unsettled() if change.change_id in self._lost]
+        self._lost.clear()
         let_arrive(lost, in_flight, self.log)
         outcomes = [
             self._settle_by_reading(
@@ -242,6 +244,7 @@ class ListingUpload:
                 if outcome == "unknown" and ledger is self.quantities:
                     # The reading did not show it; the request may arrive after it.
                     inventory.begin_sending(self.connection, self.account, listing_id, change.payload["quantity"])
+                    self._lost.add(change.change_id)
         if outcome == "confirmed":
             self.failures.passed(_name(changes[0][1]))
         return self._count("read_back", outcome)
