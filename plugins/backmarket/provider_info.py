@@ -17,7 +17,7 @@ SCHEDULES = {
 WAITS = {
     "in_flight_seconds": (
         "30",
-        "how long a request of a killed run may be on its way: it is read back only then",
+        "how long a request without an answer may be on its way, before it is read back for good",
     ),
     "batch_wait_seconds": ("300", "how long a run waits for a batch of new listings before it leaves it to the next"),
     "batch_deadline_seconds": ("2700", "how long a batch may take, and what a lost one changed may show"),

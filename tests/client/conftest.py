@@ -25,7 +25,8 @@ class MakeClient(Protocol):
     def __call__(self, base_url: str, throttle: Throttle | None = None, **options: Any) -> BackMarketClient: ...
 
 
-def _unlimited() -> Throttle:
+def unlimited() -> Throttle:
+    """Return a throttle that holds nothing up."""
     return Throttle.in_memory(general=[Rate(1_000_000, 1000)], catalogue=[Rate(1_000_000, 1000)])
 
 
@@ -52,7 +53,7 @@ def make_client() -> Iterator[MakeClient]:
             "throttle_pause": 0.05,
             **options,
         }
-        clients.append(BackMarketClient(ClientConfig(**settings), throttle or _unlimited()))
+        clients.append(BackMarketClient(ClientConfig(**settings), throttle or unlimited()))
         return clients[-1]
 
     yield make

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from backmarket.operators.listing_upload import ListingUpload
 from backmarket.warehouse.migrations import migrate
@@ -139,6 +140,31 @@ def test_quantity_and_home_price_share_a_request(
     assert len(posts(connected)) == 1
     rows = all_of(database, "select kind, status from backmarket.changes order by kind")
     assert rows == [("price", "confirmed"), ("quantity", "confirmed")]
+
+
+def test_a_price_of_an_earlier_plan_does_not_go_along(
+    upload: Callable[..., Run],
+    switch_on: Callable[..., None],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+) -> None:
+    """Prices cannot be planned in this run: the quantity goes alone, and the price waits for a plan that has it."""
+    listing = connected.listings()[0]
+    stock(database, {listing["sku"]: listing["quantity"] + 1})
+    payload = {"id": listing["id"], "price": "1.00", "currency": "EUR"}
+    database.execute(
+        "insert into backmarket.changes (account, kind, subject, market, payload, status, run_id) "
+        "values ('default', 'price', %s, 'fr-fr', %s, 'planned', 'an earlier run')",
+        [listing["sku"], Jsonb(payload)],
+    )
+    switch_on(price_change_limit_pct="many")
+    run = upload()
+    assert run.tasks["prices_plan"] == "failed"
+    assert [post["body"] for post in posts(connected)] == [{"quantity": listing["quantity"] + 1}]
+    assert dict(all_of(database, "select kind, status from backmarket.changes")) == {
+        "quantity": "confirmed",
+        "price": "planned",
+    }
 
 
 @pytest.mark.parametrize("at_fault", ["price", "quantity", "both"])

@@ -10,6 +10,9 @@ import pytest
 
 from backmarket.api.config import ClientConfig
 from backmarket.operators.item_failures import MOST_IN_A_ROW
+from sandbox.config import SandboxConfig
+from sandbox.server import running_sandbox
+from tests.dags.conftest import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -273,7 +276,28 @@ def test_a_sick_listing_keeps_no_quantity_back(
     assert {listing["sku"]: after[listing["sku"]] for listing in healthy} == {
         listing["sku"]: listing["quantity"] + 1 for listing in healthy
     }
-    assert run.state == "failed" or sickness == "unreadable"
+    assert run.state == "failed"
+    assert run.tasks["inventory_check"] == "failed"
+
+
+def test_a_page_of_listings_that_cannot_be_read_keeps_no_quantity_back(
+    warehouse_uri: str,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second of two pages answers 500: what stands on the first goes out, and the short list is named."""
+    with running_sandbox(SandboxConfig(orders=0, listings=80)) as sandbox:
+        connect(sandbox, monkeypatch)
+        _stock(database, {listing["sku"]: listing["quantity"] + 1 for listing in sandbox.listings()})
+        sandbox.fault("500", method="GET", path_prefix="/ws/listings", after=1, times=5)
+        switch_on("inventory_upload")
+        run = run_dag("backmarket_inventory_prices")
+    assert run.xcoms["listing_refresh"]["lists_short"] == ["fr-fr"]
+    assert run.xcoms["inventory_upload"]["confirmed"] >= 50
+    failed = {task for task, state in run.tasks.items() if state in {"failed", "upstream_failed"}}
+    assert failed == {"inventory_check"}
 
 
 def test_a_market_that_refuses_leaves_the_others_and_all_quantities(

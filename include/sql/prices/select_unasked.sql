@@ -1,6 +1,6 @@
 -- Large moves that wait for a person and have not been put to one, the longest waiting first. A question that was put
--- before :asked_before and has no answer is none: its run is gone.
--- :account, :most, :asked_before
+-- before :asked_before and has no answer is none: its run is gone. What was decided before :decided_since holds no more.
+-- :account, :most, :asked_before, :decided_since
 select
     change.subject,
     change.market,

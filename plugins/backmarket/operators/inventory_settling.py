@@ -19,7 +19,8 @@ def settle_quantities(connection: Connection, account: str) -> dict[str, int]:
     """Settle quantities that were sent before the stored readings were made.
 
     What Back Market shows is confirmed; what it does not show goes back into the queue, where the next plan decides
-    anew. A change of a listing that was not read since stays as it is.
+    anew. A change of a listing that was not read since stays as it is. The readings must have been made when what was
+    sent last had arrived: see :func:`~backmarket.operators.in_flight.let_arrive`.
 
     :return: how many were confirmed, planned again, and are still unsettled.
     """

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.waits import wait_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
 
 # What moved between plan and write is planned anew and sent in the same run, so many times.
 ROUNDS = 3
+PRICES_PLAN = "prices_plan"
+"""The task of the same DAG that plans prices."""
 
 
 class BackMarketInventoryUploadOperator(BackMarketOperator):
     """Sends quantities one by one: stock-outs first, then the lowest, then the rest.
 
-    A home price of the same SKU goes along in the same request. Running again sends nothing twice: what was
-    confirmed is planned no more, and what is uncertain is read back by the next run before anything else is sent. A
-    listing that Back Market fails on is named and stays planned; all others are sent.
+    A home price of the same SKU goes along in the same request, where this run has planned prices: one that an earlier
+    run planned may not be wanted any more. Running again sends nothing twice: what was confirmed is planned no more,
+    and what is uncertain is read back, again once it must have arrived, before anything else is sent. A listing that
+    Back Market fails on, or lists and does not find, is named and stays planned; all others are sent.
     """
 
     ui_color = "#f5c6cb"
@@ -31,13 +35,16 @@ class BackMarketInventoryUploadOperator(BackMarketOperator):
         """Return the outcomes, how many changes wait, requests made; and the SKUs that could not be sent, as
         ``not_sent``."""
         from backmarket.operators.listing_upload import open_upload, skip_unless_sending
-        from backmarket.settings import QuantitySettings
+        from backmarket.settings import QuantitySettings, is_neighbour_on
 
         settings = QuantitySettings.load()
         skip_unless_sending(settings, "inventory_upload")
+        prices_too = is_neighbour_on("prices_upload") and _are_prices_planned(context)
         with open_upload(self, hold=timedelta(hours=settings.pending_hold_hours)) as upload:
             for _ in range(ROUNDS):
-                if not _send_all(upload):
+                again = _send_all(upload, prices_too=prices_too)
+                again |= upload.look_again(wait_of("in_flight_seconds"))
+                if not again:
                     break
                 _plan_anew(upload, settings, context)
             waiting = upload.tell_what_waits(upload.quantities)
@@ -46,15 +53,20 @@ class BackMarketInventoryUploadOperator(BackMarketOperator):
         return {**upload.counts, "waiting": waiting, "requests": requests, "not_sent": list(upload.failures.failed)}
 
 
-def _send_all(upload: ListingUpload) -> bool:
-    """Send what is planned, and tell whether some of it is to be planned anew."""
-    from backmarket.settings import is_neighbour_on
+def _are_prices_planned(context: Context) -> bool:
+    """Tell whether this run's prices are planned. Asked for, not depended on: no price stands in a quantity's way."""
+    ti, run_id = context["ti"], context["run_id"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[PRICES_PLAN], run_ids=[run_id])
+    return bool(states.get(run_id, {}).get(PRICES_PLAN) == "success")
 
+
+def _send_all(upload: ListingUpload, *, prices_too: bool) -> bool:
+    """Send what is planned, and tell whether some of it is to be planned anew."""
     changes = upload.quantities.planned()
     changes.sort(key=lambda change: (change.payload["quantity"] > 0, change.payload["quantity"]))
     shown = upload.shown_in_plan(changes)
     prices = {}
-    if is_neighbour_on("prices_upload"):
+    if prices_too:
         prices = {change.subject: change for change in upload.prices.planned() if change.market == upload.home}
     again = False
     for change in upload.failures.each(changes):

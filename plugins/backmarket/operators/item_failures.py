@@ -48,13 +48,15 @@ class ItemFailures:
                 raise self._last
 
     def note(self, item: str, error: BackMarketError) -> None:
-        """Note that an item failed.
+        """Note that an item failed. An item that Back Market does not find was answered for, as in no outage.
 
         :raises BackMarketError: as :func:`raise_what_concerns_all`.
         """
+        from backmarket.api.errors import NotFoundError
+
         raise_what_concerns_all(error)
         self.failed[item] = str(error)
-        self._in_a_row += 1
+        self._in_a_row = 0 if isinstance(error, NotFoundError) else self._in_a_row + 1
         self._last = error
 
     def passed(self, item: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
+from backmarket.operators.in_flight import let_arrive
 from backmarket.operators.item_failures import ItemFailures
 from backmarket.warehouse import inventory, sql
 from backmarket.warehouse.inventory import Reading
@@ -51,6 +52,7 @@ class ListingUpload:
     log: Any
     counts: Counter[str] = field(default_factory=Counter)
     failures: ItemFailures = field(default_factory=ItemFailures)
+    _lost: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.quantities = Ledger(self.connection, self.account, "quantity")
@@ -74,12 +76,8 @@ class ListingUpload:
         listing_id = UUID(change.payload["id"])
         try:
             listing = self._read(listing_id, self.home)
-        except NotFoundError:
-            self.log.warning(
-                "%s: Back Market has no such listing any more; its quantity stays planned.", change.subject
-            )
-            return self._count("gone", "unknown")
         except BackMarketError as error:
+            self.quantities.keep_waiting([change.change_id], _reason(error))
             return self._left(change, error)
         if listing.quantity != shown:
             self.failures.passed(_name(change))
@@ -95,15 +93,40 @@ class ListingUpload:
         """
         return self._write(UUID(change.payload["id"]), change.market, [(self.prices, change)])
 
+    def look_again(self, in_flight: timedelta) -> bool:
+        """Read back once more the quantities of this task that got no answer and did not show, once they have arrived.
+
+        Left to a later run, nobody could tell whether they were applied and sold meanwhile: units would be held.
+
+        :return: whether some are to be planned anew.
+        :raises BackMarketError: where reading more would fail alike.
+        """
+        lost = [change for change in self.quantities.unsettled() if change.change_id in self._lost]
+        self._lost.clear()
+        let_arrive(lost, in_flight, self.log)
+        outcomes = [
+            self._settle_by_reading(
+                UUID(change.payload["id"]), self.home, [(self.quantities, change)], "read back twice: not applied"
+            )
+            for change in self.failures.each(lost)
+        ]
+        return "again" in outcomes
+
     def tell_what_waits(self, ledger: Ledger) -> int:
-        """Log how many changes wait for the next hour's lines, and until when."""
+        """Log how many changes stay planned, and until when where the hour's SKU lines are spent; return how many."""
         waiting = len(ledger.planned())
-        if waiting:
+        if waiting and not self.budget.left():
             self.log.warning(
                 "%d changes (%s) wait in their order, nothing is lost. SKU lines are free again at %s UTC.",
                 waiting,
                 ledger.kind,
                 f"{self.budget.free_at():%H:%M:%S}",
+            )
+        elif waiting:
+            self.log.warning(
+                "%d changes (%s) stay planned, nothing is lost: the next run goes on with them.",
+                waiting,
+                ledger.kind,
             )
         return waiting
 
@@ -151,7 +174,7 @@ class ListingUpload:
         :raises BackMarketError: where the error concerns all listings alike.
         """
         self.failures.note(_name(change), error)
-        self.log.warning("%s is left to the next run: %s", _name(change), error)
+        self.log.warning("%s is left to the next run: %s", _name(change), _reason(error))
         return self._count("left", "left")
 
     def _settle_failure(
@@ -204,7 +227,7 @@ class ListingUpload:
     ) -> Outcome:
         """Read a listing whose change got no usable answer, and settle by what it shows.
 
-        :param otherwise: what becomes of a change that it does not show; ``unknown`` leaves it to the next run.
+        :param otherwise: what becomes of a change that it does not show; ``unknown`` where it may still arrive.
         """
         try:
             listing = self._read(listing_id, market)
@@ -218,6 +241,10 @@ class ListingUpload:
             else:
                 ledger.settle([change.change_id], otherwise, reason)
                 outcome = "again" if otherwise == "planned" else "unknown"
+                if outcome == "unknown" and ledger is self.quantities:
+                    # The reading did not show it; the request may arrive after it.
+                    inventory.begin_sending(self.connection, self.account, listing_id, change.payload["quantity"])
+                    self._lost.add(change.change_id)
         if outcome == "confirmed":
             self.failures.passed(_name(changes[0][1]))
         return self._count("read_back", outcome)
@@ -280,6 +307,13 @@ def skip_unless_sending(settings: SendingSettings, toggle: str) -> None:
         raise AirflowSkipException(f"backmarket_{toggle} is off.")
     if settings.dry_run:
         raise AirflowSkipException("backmarket_dry_run is on: the plan is recorded, nothing is sent.")
+
+
+def _reason(error: BackMarketError) -> str:
+    """Say what Back Market failed on a listing with."""
+    if isinstance(error, NotFoundError):
+        return f"Back Market lists it and does not find it by its id. {error}"
+    return str(error)
 
 
 def _name(change: RecordedChange) -> str:

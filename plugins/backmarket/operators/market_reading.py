@@ -28,12 +28,12 @@ class MarketReading:
     markets: Sequence[str]
     log: Any
 
-    def read(self, market: str) -> int:
-        """Read and store one market, and return how many listings were seen.
+    def read(self, market: str) -> MarketRead:
+        """Read and store one market.
 
         What a short reading lacks keeps its older reading, and is not marked as gone.
 
-        :raises BackMarketError: where Back Market refused or failed on a page; what was read besides is stored.
+        :raises BackMarketError: where nothing could be read, or other pages would fail, too; what was read is stored.
         """
         from backmarket.operators.listing_reading import ListingReading
         from backmarket.warehouse.listings import ListingStaging
@@ -46,13 +46,17 @@ class MarketReading:
             complete, refusal = False, error
         stored = reading.store(list(dict.fromkeys([*self.markets, market])), complete=complete)
         reading.tell(self.log, stored)
-        if failure := refusal or reading.failure:
-            raise failure
+        if refusal:
+            raise refusal
+        if reading.failure and not reading.seen:
+            raise reading.failure
         if not complete:
             self.log.warning(
-                "The list of %s did not come out complete: what it lacks is left as it was by this run.", market
+                "The list of %s did not come out whole: what it lacks is left as it was by this run. %s",
+                market,
+                reading.failure or "It moved too much.",
             )
-        return len(reading.seen)
+        return MarketRead(len(reading.seen), len(reading.unreadable), is_whole=complete, failure=reading.failure)
 
     def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> MarketsRead:
         """Read and store markets; one that refuses or fails is named, and the others are read.
@@ -68,7 +72,11 @@ class MarketReading:
         refusals: list[FirewallError] = []
         for market in failures.each(markets):
             try:
-                found.listings += self.read(market)
+                read = self.read(market)
+                found.listings += read.listings
+                found.quarantined += read.quarantined
+                if read.failure:
+                    raise read.failure
             except FirewallError as error:
                 refusals.append(error)
                 found.left[market] = str(error)
@@ -86,13 +94,31 @@ class MarketReading:
         return found
 
 
+@dataclass(frozen=True)
+class MarketRead:
+    """What became of one market.
+
+    :param listings: how many were seen.
+    :param quarantined: how many of them could not be understood.
+    :param is_whole: whether all were read.
+    :param failure: what a page failed with, though others were served.
+    """
+
+    listings: int
+    quarantined: int
+    is_whole: bool
+    failure: BackMarketError | None
+
+
 @dataclass
 class MarketsRead:
     """What became of some markets.
 
     :param listings: how many were seen, all markets together.
-    :param left: why a market could not be read, by its code.
+    :param quarantined: how many of them could not be understood.
+    :param left: why a market could not be read whole, by its code.
     """
 
     listings: int = 0
+    quarantined: int = 0
     left: dict[str, str] = field(default_factory=dict)

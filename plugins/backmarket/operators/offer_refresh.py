@@ -23,8 +23,8 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
     ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the listings read, requests made, what was settled; and the markets that could not be read, as
-        ``markets_left``."""
+        """Return the listings read and quarantined, requests made, what was settled; and the markets that could not be
+        read, as ``markets_left``."""
         from backmarket.operators.inventory_settling import settle_prices
         from backmarket.operators.market_reading import MarketReading
         from backmarket.operators.markets import chosen_markets
@@ -40,7 +40,8 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
             wanted = [market for market in markets if not self._was_read(connection, market, context)]
             reading = MarketReading(client, connection, self.account, markets, self.log)
             found = reading.read_each(wanted, was_answered=len(wanted) < len(markets))
-            counts: dict[str, Any] = {"listings": found.listings, **settle_prices(connection, self.account)}
+            counts: dict[str, Any] = {"listings": found.listings, "quarantined": found.quarantined}
+            counts |= settle_prices(connection, self.account)
             in_batches = batches.settle(reports)
             counts["batch_prices_settled"] = sum(in_batches.values()) - in_batches["unknown"]
             counts |= {"requests": client.requests_made, "markets_left": list(found.left)}

@@ -8,19 +8,19 @@ needs. Whatever stops this half-way leaves a row marked sent, and the next run b
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backmarket.api.redaction import without_values
+from backmarket.operators.in_flight import let_arrive
 from backmarket.operators.item_failures import ItemFailures, raise_what_concerns_all
 from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping
+    from datetime import timedelta
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.errors import BackMarketError
@@ -88,7 +88,7 @@ class OrderWriting:
         """
         from backmarket.api.errors import BackMarketError
 
-        self._let_arrive(self.ledger.unsettled())
+        let_arrive(self.ledger.unsettled(), self.in_flight, self.log)
         try:
             for changes in self.failures.each(self._grouped(self.ledger.unsettled())):
                 with self._left_alone(changes):
@@ -120,13 +120,6 @@ class OrderWriting:
             self.failures.note(name, left.cause)
         else:
             self.failures.passed(name)
-
-    def _let_arrive(self, changes: list[RecordedChange]) -> None:
-        sent_last = max((change.sent_at for change in changes if change.sent_at), default=None)
-        if sent_last and (wait := sent_last + self.in_flight - datetime.now(UTC)) > timedelta(0):
-            seconds = min(wait, self.in_flight).total_seconds()
-            self.log.info("Waiting %.0f s, so that what an earlier run sent has arrived, before looking.", seconds)
-            time.sleep(seconds)
 
     def send_planned(self) -> None:
         """Send the queue, each change in a cycle of its own.

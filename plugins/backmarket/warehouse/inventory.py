@@ -149,7 +149,7 @@ def note_readings(
 ) -> list[Finding]:
     """Compare readings with what was known before them, and keep what they tell, in one transaction.
 
-    :param since: drops before this are forgotten.
+    :param since: drops before this are forgotten, and so are creations that were not read since.
     :return: quantities that somebody else raised.
     """
     findings = []
@@ -158,7 +158,8 @@ def note_readings(
         parameters = {"account": account, "ids": [reading.id for reading in readings]}
         rows = connection.execute(sql.statement("inventory/select_baselines"), parameters)
         baselines = {row[0]: Baseline(*row[1:]) for row in rows}
-        created = _created(connection, account, [reading for reading in readings if reading.id not in baselines])
+        never_read = [reading for reading in readings if reading.id not in baselines]
+        created = _created(connection, account, never_read, since=since)
         drops = drops_by_listing(connection, account, since=since)
         for reading in readings:
             baseline = baselines.get(reading.id) or created.get(sku_key(reading.sku))
@@ -180,7 +181,10 @@ def note_readings(
 
 
 def begin_sending(connection: Connection, account: str, listing_id: UUID, quantity: int) -> None:
-    """Note that a listing may show this from now on; to be called in the transaction that marks the change sent."""
+    """Note that a listing may show this from now on.
+
+    To be called in the transaction that marks the change sent, and again after a reading that was too early to tell.
+    """
     connection.execute(sql.statement("inventory/set_maybe"), {"account": account, "id": listing_id, "maybe": quantity})
 
 
@@ -248,7 +252,9 @@ def _known_until(connection: Connection, account: str, sku: str | None) -> dict[
     return known
 
 
-def _created(connection: Connection, account: str, readings: Iterable[Reading]) -> dict[str, Baseline]:
+def _created(
+    connection: Connection, account: str, readings: Iterable[Reading], *, since: datetime
+) -> dict[str, Baseline]:
     """Return, by :func:`sku_key`, what listings that were never read before were created with from here.
 
     A sale before the first reading is hidden in that reading, and shows only beside what was sent.
@@ -256,7 +262,8 @@ def _created(connection: Connection, account: str, readings: Iterable[Reading]) 
     keys = [sku_key(reading.sku) for reading in readings]
     if not keys:
         return {}
-    rows = connection.execute(sql.statement("inventory/select_created"), {"account": account, "keys": keys})
+    parameters = {"account": account, "keys": keys, "since": since}
+    rows = connection.execute(sql.statement("inventory/select_created"), parameters)
     return {key: Baseline(quantity, sent_at) for key, quantity, sent_at in rows}
 
 

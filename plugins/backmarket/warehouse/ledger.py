@@ -117,6 +117,11 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
         self.connection.execute(sql.statement("changes/take_back"), parameters)
 
+    def keep_waiting(self, change_ids: Iterable[int], reason: str) -> None:
+        """Write down why planned changes could not be sent now; they stay where they are in the queue."""
+        parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
+        self.connection.execute(sql.statement("changes/keep_waiting"), parameters)
+
     def settle(
         self,
         change_ids: Iterable[int],

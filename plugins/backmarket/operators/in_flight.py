@@ -1,0 +1,25 @@
+"""Waits until what was sent without an answer has arrived for sure: read too early, it would be sent again."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from backmarket.warehouse.ledger import RecordedChange
+
+
+def let_arrive(changes: Iterable[RecordedChange], in_flight: timedelta, log: Any) -> None:
+    """Wait for the last of these changes.
+
+    :param changes: those whose end is not known.
+    :param in_flight: how long a request that a killed process sent may still be on its way, or at work.
+    """
+    sent_last = max((change.sent_at for change in changes if change.sent_at), default=None)
+    if sent_last and (wait := sent_last + in_flight - datetime.now(UTC)) > timedelta(0):
+        seconds = min(wait, in_flight).total_seconds()
+        log.info("Waiting %.0f s, so that what an earlier run sent has arrived, before looking.", seconds)
+        time.sleep(seconds)
