@@ -54,7 +54,7 @@ class BackMarketListingCreationOperator(BackMarketOperator):
         not_sent: list[str] = []
         with (
             connect(self.warehouse_conn_id) as connection,
-            open_sku_line_budget(self.warehouse_conn_id, self.account) as budget,
+            open_sku_line_budget(self.warehouse_conn_id, self.account, keep_for_quantities=True) as budget,
             self.hook as client,
         ):
             catalog, ledger = Catalog(connection, self.account), Ledger(connection, self.account, self.kind)
@@ -67,7 +67,7 @@ class BackMarketListingCreationOperator(BackMarketOperator):
                 sent = self._send(sending, batch, not_sent)
                 counts["sent"] += sent
                 counts["batches"] += bool(sent)
-            not_sent += sending.refused
+            not_sent += [change.subject for change in sending.refused]
             counts["waiting"] = len(queue) - counts["listed_already"] - counts["sent"]
             if counts["waiting"]:
                 self.log.info("%d lines wait; the next may go at %s.", counts["waiting"], budget.free_at())
@@ -127,12 +127,12 @@ class BackMarketListingCreationOperator(BackMarketOperator):
 
 def _batches(changes: Iterable[RecordedChange]) -> Iterator[list[RecordedChange]]:
     """Split the queue into batches of one market and category each, the longest waiting first within each."""
-    from backmarket.rules.catalog_csv import MOST_LINES
+    from backmarket.warehouse.sku_line_budget import MOST_LINES_OF_A_BATCH
 
     groups: dict[tuple[str, str], list[RecordedChange]] = {}
     for change in changes:
         key = change.payload["market"], change.payload["columns"].get("category_id", "")
         groups.setdefault(key, []).append(change)
     for group in groups.values():
-        for start in range(0, len(group), MOST_LINES):
-            yield group[start : start + MOST_LINES]
+        for start in range(0, len(group), MOST_LINES_OF_A_BATCH):
+            yield group[start : start + MOST_LINES_OF_A_BATCH]
