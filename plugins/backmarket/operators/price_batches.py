@@ -64,7 +64,7 @@ class PriceBatches:
 
     def reports(self) -> Reports:
         """Ask where each batch is that is under way; to be called before the listings are read that settle it."""
-        return {batch_id: read_report(self.client, batch_id) for batch_id in by_batch(self.under_way())}
+        return {batch_id: read_report(self.client, batch_id, self.log) for batch_id in by_batch(self.under_way())}
 
     def settle(self, reports: Reports) -> dict[str, int]:
         """Settle the lines of these batches by their reports and by what the stored readings show.
