@@ -74,10 +74,12 @@ def backmarket_listings() -> None:
     [download_gate, listing_gate, product_gate] >> prepare
     [download_gate, prepare] >> markets
     [listing_gate, prepare] >> creation("listing")
-    [product_gate, prepare] >> categories >> creation("product")
+    [product_gate, prepare] >> categories >> creation("product", categories)
 
 
-def creation(kind: Kind) -> BackMarketListingCreationResultsOperator:
+def creation(
+    kind: Kind, categories: BackMarketCategoryDownloadOperator | None = None
+) -> BackMarketListingCreationResultsOperator:
     """Settle what an earlier run left, check and plan, send, find out how it ended; and return the first of these."""
     stem = f"{kind}_creation"
     leftovers = BackMarketListingCreationResultsOperator(task_id=f"{stem}_leftovers", kind=kind, wait=False)
@@ -88,7 +90,8 @@ def creation(kind: Kind) -> BackMarketListingCreationResultsOperator:
     BackMarketListingCreationCheckOperator(
         task_id=f"{stem}_check", leftovers=leftovers.output, results=results.output, sent=send.output
     )
-    BackMarketItemsCheckOperator(task_id=f"{stem}_rows_check", counts=[plan.output], documents="listings")
+    counts = [task.output for task in (categories, plan) if task]
+    BackMarketItemsCheckOperator(task_id=f"{stem}_rows_check", counts=counts, documents="listings")
     leftovers >> plan >> send >> results
     return leftovers
 

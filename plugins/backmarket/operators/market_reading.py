@@ -1,4 +1,4 @@
-"""Reads and stores all listings of markets, so that one market which refuses keeps none of the others away."""
+"""Reads and stores markets, so that one market which refuses keeps none of the others away."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backmarket.api.errors import BackMarketError, FirewallError
 from backmarket.operators.item_failures import ItemFailures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from backmarket.api.client import BackMarketClient
     from backmarket.warehouse.connection import Connection
@@ -55,44 +55,52 @@ class MarketReading:
         return len(reading.seen)
 
     def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> MarketsRead:
-        """Read and store markets; one that refuses or fails is named, and the others are read.
+        """Read and store markets, as :func:`read_each_market`."""
+        return read_each_market(markets, self.read, self.log, was_answered=was_answered)
 
-        A firewall looks at the sender: where it refuses two markets and none was answered, or all there are, it
-        refuses this account's. Beside markets that answer, it refuses that one market.
 
-        :param was_answered: whether another market has answered in this run.
-        :raises BackMarketError: where it concerns all markets alike.
-        """
-        found = MarketsRead()
-        failures = ItemFailures(found.left)
-        refusals: list[FirewallError] = []
-        for market in failures.each(markets):
-            try:
-                found.listings += self.read(market)
-            except FirewallError as error:
-                refusals.append(error)
-                found.left[market] = str(error)
-                self.log.warning("Market %s is left as it was: %s", market, error)
-                if len(refusals) > 1 and not was_answered:
-                    raise
-            except BackMarketError as error:
-                failures.note(market, error)
-                self.log.warning("Market %s is left as it was: %s", market, error)
-            else:
-                was_answered = True
-                failures.passed(market)
-        if refusals and not was_answered:
-            raise refusals[0]
-        return found
+def read_each_market(
+    markets: Sequence[str], read: Callable[[str], int], log: Any, *, was_answered: bool = False
+) -> MarketsRead:
+    """Read and store markets; one that refuses or fails is named, and the others are read.
+
+    A firewall looks at the sender: where it refuses two markets and none was answered, or all there are, it
+    refuses this account's. Beside markets that answer, it refuses that one market.
+
+    :param read: reads and stores a market, and returns how many rows it has.
+    :param was_answered: whether another market has answered in this run.
+    :raises BackMarketError: where it concerns all markets alike.
+    """
+    found = MarketsRead()
+    failures = ItemFailures(found.left)
+    refusals: list[FirewallError] = []
+    for market in failures.each(markets):
+        try:
+            found.rows[market] = read(market)
+        except FirewallError as error:
+            refusals.append(error)
+            found.left[market] = str(error)
+            log.warning("Market %s is left as it was: %s", market, error)
+            if len(refusals) > 1 and not was_answered:
+                raise
+        except BackMarketError as error:
+            failures.note(market, error)
+            log.warning("Market %s is left as it was: %s", market, error)
+        else:
+            was_answered = True
+            failures.passed(market)
+    if refusals and not was_answered:
+        raise refusals[0]
+    return found
 
 
 @dataclass
 class MarketsRead:
     """What became of some markets.
 
-    :param listings: how many were seen, all markets together.
+    :param rows: how many a market has that was read, by its code.
     :param left: why a market could not be read, by its code.
     """
 
-    listings: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)

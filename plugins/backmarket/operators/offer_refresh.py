@@ -40,7 +40,7 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
             wanted = [market for market in markets if not self._was_read(connection, market, context)]
             reading = MarketReading(client, connection, self.account, markets, self.log)
             found = reading.read_each(wanted, was_answered=len(wanted) < len(markets))
-            counts: dict[str, Any] = {"listings": found.listings, **settle_prices(connection, self.account)}
+            counts: dict[str, Any] = {"listings": sum(found.rows.values()), **settle_prices(connection, self.account)}
             in_batches = batches.settle(reports)
             counts["batch_prices_settled"] = sum(in_batches.values()) - in_batches["unknown"]
             counts |= {"requests": client.requests_made, "markets_left": list(found.left)}
