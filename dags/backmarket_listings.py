@@ -74,22 +74,34 @@ def backmarket_listings() -> None:
     [download_gate, listing_gate, product_gate] >> prepare
     [download_gate, prepare] >> markets
     [listing_gate, prepare] >> creation("listing")
-    [product_gate, prepare] >> categories >> creation("product")
+    [product_gate, prepare] >> categories >> creation("product", categories)
 
 
-def creation(kind: Kind) -> BackMarketListingCreationResultsOperator:
+def creation(
+    kind: Kind, categories: BackMarketCategoryDownloadOperator | None = None
+) -> BackMarketListingCreationResultsOperator:
     """Settle what an earlier run left, check and plan, send, find out how it ended; and return the first of these."""
     stem = f"{kind}_creation"
     leftovers = BackMarketListingCreationResultsOperator(task_id=f"{stem}_leftovers", kind=kind, wait=False)
     plan = BackMarketListingCreationPlanOperator(task_id=f"{stem}_plan", kind=kind)
     send = BackMarketListingCreationOperator(task_id=stem, kind=kind)
-    results = BackMarketListingCreationResultsOperator(task_id=f"{stem}_results", kind=kind, deferrable=True)
+    # Where the sending skips itself, as in a dry run, what earlier runs sent is settled all the same.
+    though_skipped = "none_failed_min_one_success"
+    results = BackMarketListingCreationResultsOperator(
+        task_id=f"{stem}_results", kind=kind, deferrable=True, trigger_rule=though_skipped
+    )
     BackMarketListingAnnouncementOperator(task_id=f"announce_{stem}", counts=[leftovers.output, results.output])
     BackMarketListingCreationCheckOperator(
-        task_id=f"{stem}_check", leftovers=leftovers.output, results=results.output, sent=send.output
+        task_id=f"{stem}_check",
+        leftovers=leftovers.output,
+        results=results.output,
+        sent=send.output,
+        trigger_rule=though_skipped,
     )
-    BackMarketItemsCheckOperator(task_id=f"{stem}_rows_check", counts=[plan.output], documents="listings")
-    leftovers >> plan >> send >> results
+    counts = [task.output for task in (categories, plan) if task]
+    BackMarketItemsCheckOperator(task_id=f"{stem}_rows_check", counts=counts, documents="listings")
+    leftovers >> plan >> send
+    [plan, send] >> results
     return leftovers
 
 

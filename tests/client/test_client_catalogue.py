@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,14 +24,14 @@ def test_a_finished_batch_is_finished_whatever_stands_beside(
 ) -> None:
     """The errors of its lines are read."""
     server.answer(Reply({"task_id": 7, "action_status": 9, "result": {"product_errors": {"A": "no match"}}, **odd}))
-    report = read_report(client, 7)
+    report = read_report(client, 7, logging.getLogger())
     assert (report.state, report.errors) == ("done", {"a": "no match"})
 
 
 def test_why_a_batch_failed_is_read_in_whatever_form(client: BackMarketClient, server: HostileServer) -> None:
     """An object where a text was is flattened to one."""
     server.answer(Reply({"task_id": 7, "action_status": 8, "last_action_error": {"code": "E1", "text": "cut off"}}))
-    report = read_report(client, 7)
+    report = read_report(client, 7, logging.getLogger())
     assert (report.state, report.error) == ("failed", "code: E1; text: cut off")
 
 
@@ -40,7 +41,7 @@ def test_a_batch_of_which_the_status_cannot_be_read_is_not_over(
 ) -> None:
     """Nothing is settled by it, and nothing sent again."""
     server.answer(Reply({"task_id": 7, "action_status": status}))
-    assert read_report(client, 7).state == "running"
+    assert read_report(client, 7, logging.getLogger()).state == "running"
 
 
 @pytest.mark.parametrize("odd", [{"statuscode": "fine"}, {"bodymessage": "77"}, {"shippings_response": 5}])

@@ -216,6 +216,33 @@ def test_a_dry_run_plans_and_sends_nothing(
     assert len(_created(connected, "NEW-1")) == 1
 
 
+@pytest.mark.parametrize("change", [{"dry_run": True}, {"listing_creation": False}], ids=["dry run", "off"])
+def test_what_is_switched_off_after_the_plan_is_not_sent(
+    creation: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, bool],
+) -> None:
+    """The sending skips itself and its line waits; what earlier runs had sent is looked for all the same."""
+    from backmarket.warehouse.ledger import Ledger
+
+    honest = Ledger.plan
+
+    def plan(ledger: Ledger, *args: Any, **options: Any) -> None:
+        honest(ledger, *args, **options)
+        switch_on(**change)
+
+    monkeypatch.setattr(Ledger, "plan", plan)
+    _fill(database, _row(connected, "NEW-1"))
+    run = creation()
+    assert _batches(connected) == []
+    assert _changes(database)["NEW-1"] == ("listing", "planned", None)
+    assert run.tasks["listing_creation"] == "skipped"
+    assert (run.tasks["listing_creation_results"], run.tasks["listing_creation_check"]) == ("success", "success")
+
+
 def test_errors_inside_a_successful_batch_are_refusals_and_are_not_repeated(
     creation: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:
@@ -355,10 +382,10 @@ def test_a_run_killed_after_sending_repeats_nothing(
 def test_what_does_not_fit_the_hour_waits_oldest_first(
     creation: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:
-    """With three lines left, the three that have waited longest go; the others stay planned."""
+    """With three lines left beside those for quantities, the three that have waited longest go; the others stay."""
     _fill(database, *(_row(connected, f"NEW-{number}") for number in range(5)))
     with open_sku_line_budget("backmarket_warehouse", "default") as budget:
-        assert budget.take(1_947) == 1_947
+        assert budget.take(1_460) == 1_460
     run = creation()
     assert run.xcoms["listing_creation"] == {
         "sent": 3,

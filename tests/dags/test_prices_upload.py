@@ -158,6 +158,30 @@ def test_a_failed_batch_is_followed_by_single_changes(
     assert statuses(database) == {"confirmed": 20}
 
 
+def test_a_refused_batch_that_the_hour_does_not_hold_in_halves_is_named(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    wanted: dict[tuple[str, str], Decimal],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Six of 26 lines an hour are kept for quantities; what waits of the batch has its reason, and the run is red."""
+    from pyrate_limiter import Rate
+
+    monkeypatch.setattr("backmarket.warehouse.sku_line_budget.SKU_LINE_RATES", [Rate(26, 3_600_000)])
+    connected.fault("batch_refused", sku=next(iter(wanted))[0], times=None)
+    run = upload()
+    sent = sum(len(entry["body"]["catalog"].splitlines()) - 1 for entry in batches(connected)) + len(single(connected))
+    assert sent == 20
+    assert run.tasks["prices_check"] == "failed"
+    tried = "select subject || ' ' || market from backmarket.changes where status = 'planned' and attempts > 0"
+    named = {row[0] for row in database.execute(tried).fetchall()}
+    assert named
+    assert set(run.xcoms["prices_upload"]["not_sent"]) == named
+    reasons = "select reason from backmarket.changes where status = 'planned' and attempts > 0"
+    assert all("the batch was refused" in row[0] for row in database.execute(reasons).fetchall())
+
+
 def test_a_line_refused_inside_a_batch_carries_back_markets_words(
     upload: Callable[..., Run],
     connected: Sandbox,

@@ -397,6 +397,38 @@ def test_one_line_that_a_batch_is_refused_for_keeps_no_other_away(
     assert dict(database.execute(attempts).fetchall()) == dict.fromkeys([*good, "BAD-1"], 1)
 
 
+@pytest.mark.parametrize("refusal", ["403", "500", "firewall_403"])
+def test_a_market_without_categories_keeps_no_other_products_from_being_created(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: str,
+) -> None:
+    """The tree of de-de is refused: it is named by a red last task, its product waits, that of fr-fr is created."""
+    _creation_waits(monkeypatch)
+    for sku, market, ean in (("BAD-1", "de-de", "4006381333931"), ("GOOD-1", "fr-fr", "4006381333948")):
+        database.execute(
+            b"""insert into seller.catalog (sku, ean, quantity, price, currency, market, grade, warranty_delay, comment,
+            category_id, title, description, brand, price_new, weight, images, attributes) values (%s, %s, 3, 199.90,
+            'EUR', %s, 'FAIR', 12, 'Bon', 101, 'Phone', 'A phone', 'Brand', 399, 180,
+            '["https://images.example.com/1.jpg"]',
+            '{"color": "Bleu", "storage": 64, "unlocked": "Unlocked GSM"}')""",
+            [sku, ean, market],
+        )
+    connected.fault(refusal, path_prefix="/ws/category", market="de-de", times=None)
+    switch_on("product_creation")
+    run = run_dag("backmarket_listings", retry_refused=False)
+    assert run.xcoms["category_download"]["markets_left"] == ["de-de"]
+    assert run.tasks["product_creation_rows_check"] == "failed"
+    skus = {listing["sku"] for listing in connected.listings()}
+    assert "GOOD-1" in skus
+    assert "BAD-1" not in skus
+    reasons = database.execute(b"select reasons from backmarket.catalog_readiness where sku = 'BAD-1'").fetchone()
+    assert "could not be read yet" in str(reasons)
+
+
 def test_a_market_behind_the_firewall_leaves_the_others(
     connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
 ) -> None:

@@ -234,6 +234,13 @@ def test_a_person_reads_what_is_wrong_with_a_row(row: CatalogRow, changes: dict[
     assert len(told) == 1 or changes == {"attributes": ["blue"]}
 
 
+def test_a_product_waits_for_the_categories_of_its_market() -> None:
+    """Unchecked, it would be refused by Back Market, or stand in a wrong category; a listing needs none."""
+    (told,) = reasons_against(PRODUCT, "product", MarketRules("EUR", 2), twin_skus=set())
+    assert "categories of its market could not be read yet" in told
+    assert reasons_against(LISTING, "listing", MarketRules("EUR", 2), twin_skus=set()) == []
+
+
 def test_a_category_without_attributes_says_so() -> None:
     """There is none to choose from."""
     market = MarketRules("EUR", 2, {5: LeafCategory(5, 6, "Cables")})

@@ -68,3 +68,20 @@ def test_many_workers_take_no_more_than_the_budget(warehouse: psycopg.Connection
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(take, range(8))) == 1_950
+
+
+def test_nothing_but_quantities_takes_the_last_quarter(warehouse: psycopg.Connection[Any]) -> None:
+    """However many workers send listings and prices at once; what quantities took counts for all."""
+
+    def take(_: int) -> int:
+        with open_sku_line_budget(CONN_ID, "default", keep_for_quantities=True) as budget:
+            return budget.take(400)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(8))) == 1_463
+    with open_sku_line_budget(CONN_ID, "default") as budget:
+        assert budget.take(100) == 100
+        assert budget.left() == 387
+    with open_sku_line_budget(CONN_ID, "default", keep_for_quantities=True) as budget:
+        assert budget.left() == 0
+        assert timedelta(minutes=59) < budget.free_at() - datetime.now(UTC) < timedelta(minutes=61)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backmarket.operators.batch_reports import by_batch, read_report
 from backmarket.operators.listing_lookup import Look, look_up_each
@@ -49,6 +49,7 @@ class BatchLooking:
     poll: timedelta
     patience: timedelta
     deadline: timedelta
+    log: Any
 
     def look(self) -> Findings:
         """Read the batches' reports, read back the SKUs of those that are over, and settle.
@@ -58,7 +59,7 @@ class BatchLooking:
         findings = Findings()
         for batch_id, changes in by_batch(self.ledger.unsettled()).items():
             now = datetime.now(UTC)
-            report = read_report(self.client, batch_id)
+            report = read_report(self.client, batch_id, self.log)
             if report.state == "running" and batch_id is not None and not self._is_overdue(changes, now):
                 findings.running.append(batch_id)
                 self._wait_until(findings, _sent_at(changes) + self.patience, now)

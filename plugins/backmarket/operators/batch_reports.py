@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from backmarket.operators.item_failures import raise_what_concerns_all
 from backmarket.rules.batch_result import LONGEST_REASON, errors_by_key, told
 
 if TYPE_CHECKING:
@@ -26,14 +27,15 @@ class BatchReport:
     errors: dict[str, str] = field(default_factory=dict)
 
 
-def read_report(client: BackMarketClient, batch_id: int | None) -> BatchReport:
+def read_report(client: BackMarketClient, batch_id: int | None, log: Any) -> BatchReport:
     """Read a batch's report.
 
-    A report that cannot be read says no more than one that is not over yet: ``running``.
+    A report that cannot be read says no more than one that is not over yet: ``running``; the log says why.
 
     :return: ``lost`` where Back Market knows no such batch, or never told its number.
+    :raises BackMarketError: where the failure concerns all batches alike.
     """
-    from backmarket.api.errors import MalformedAnswerError, NotFoundError, ServerError
+    from backmarket.api.errors import BackMarketError, NotFoundError
 
     if batch_id is None:
         return BatchReport("lost")
@@ -41,7 +43,9 @@ def read_report(client: BackMarketClient, batch_id: int | None) -> BatchReport:
         batch = client.get_task(batch_id)
     except NotFoundError:
         return BatchReport("lost")
-    except (ServerError, MalformedAnswerError):
+    except BackMarketError as error:
+        raise_what_concerns_all(error)
+        log.warning("Batch %d counts as not finished, as its report cannot be read: %s", batch_id, error)
         return BatchReport("running")
     if batch.has_failed:
         return BatchReport("failed", told(batch.last_action_error)[:LONGEST_REASON])

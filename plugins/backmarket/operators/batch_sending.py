@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 class BatchSending:
     """Sends batches of one kind of change.
 
-    :param refused: the subjects of batches that Back Market refused as a whole.
+    :param refused: lines of batches that Back Market refused as a whole.
     """
 
     ledger: Ledger
     client: BackMarketClient
     budget: SkuLineBudget
     log: Any
-    refused: list[str] = field(default_factory=list)
+    refused: list[RecordedChange] = field(default_factory=list)
 
     def send(self, market: str, batch: list[RecordedChange], columns: Mapping[int, Mapping[str, str]]) -> int:
-        """Send one batch, or as much of it as the budget grants.
+        """Send one batch, or as much of it as the budget grants; the rest stays planned.
 
         Its lines are marked as sent before it leaves. How they ended is for a later look to find out, even where the
         answer was lost or this process was killed.
 
         Where Back Market refuses it as a whole, its halves are sent, and theirs, so that one line which it does not
         take keeps none of the others away. After as many refusals as two such lines need, the batch itself must be
-        wrong. What was refused is told in the log; it waits for another try, and is refused with the reason once it
-        had as many as a line may have.
+        wrong. What was refused, and what of it the budget does not grant to send again, is told in the log; it waits
+        for another try, and is refused with the reason once it had as many as a line may have.
 
         :param batch: changes of this market, at most as many as a batch may have lines.
         :param columns: what is sent of each, as text by column, by change id.
@@ -48,13 +48,19 @@ class BatchSending:
         from backmarket.api.errors import RefusedError
 
         parts, sent, refusals_left = deque([batch]), 0, 2 * len(batch).bit_length()
+        refusal: RefusedError | None = None
         while parts:
-            lines = self._mark_sent(parts.popleft())
+            part = parts.popleft()
+            granted = self.budget.take(len(part))
+            if refusal and granted < len(part):
+                self._settle_unsent(part[granted:], refusal)
+            lines = self._mark_sent(part[:granted])
             if not lines:
                 continue
             try:
                 self._submit(market, lines, columns)
             except RefusedError as error:
+                refusal = error
                 refusals_left -= 1
                 if len(lines) == 1 or refusals_left <= 0:
                     self._settle_refusal(lines, error)
@@ -68,11 +74,10 @@ class BatchSending:
                 sent += len(lines)
         return sent
 
-    def _mark_sent(self, batch: list[RecordedChange]) -> list[RecordedChange]:
-        """Mark as sent as many lines as the budget grants, and return those that may be sent."""
-        granted = batch[: self.budget.take(len(batch))]
-        taken = self.ledger.mark_sent(_ids(granted), in_batch=True)
-        return [change for change in granted if change.change_id in taken]
+    def _mark_sent(self, lines: list[RecordedChange]) -> list[RecordedChange]:
+        """Mark lines as sent, and return those that may be sent."""
+        taken = self.ledger.mark_sent(_ids(lines), in_batch=True)
+        return [change for change in lines if change.change_id in taken]
 
     def _submit(self, market: str, lines: list[RecordedChange], columns: Mapping[int, Mapping[str, str]]) -> None:
         """Hand a batch in; a lost answer leaves its lines unknown.
@@ -98,13 +103,21 @@ class BatchSending:
         self.ledger.record_batch(ids, batch_id)
         self.log.info("Back Market took batch %d: %d lines for %s.", batch_id, len(lines), market)
 
-    def _settle_refusal(self, lines: list[RecordedChange], error: RefusedError) -> None:
+    def _settle_unsent(self, lines: list[RecordedChange], error: RefusedError) -> None:
+        """Settle lines of a refused batch that cannot be sent again within the hour: that refusal was their try."""
+        with self.ledger.connection.transaction():
+            what = "the batch was refused, and the hour has no lines left to find out for which of its own"
+            self._settle_refusal(self._mark_sent(lines), error, what)
+
+    def _settle_refusal(
+        self, lines: list[RecordedChange], error: RefusedError, what: str = "the batch was refused"
+    ) -> None:
         from backmarket.rules.batch_end import again_or_refused
 
-        self.refused.extend(change.subject for change in lines)
+        self.refused.extend(lines)
         ends: dict[End, list[int]] = {}
         for change in lines:
-            end = again_or_refused(change.attempts + 1, f"the batch was refused: {error.api_message or error}")
+            end = again_or_refused(change.attempts + 1, f"{what}: {error.api_message or error}")
             ends.setdefault(end, []).append(change.change_id)
         for end, change_ids in ends.items():
             self.ledger.settle(change_ids, end.status, end.reason)

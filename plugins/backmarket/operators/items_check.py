@@ -83,7 +83,7 @@ class BackMarketItemsCheckOperator(BaseOperator):
         if markets := _names(done, "markets_left"):
             yield (
                 f"Back Market refused or failed on the markets {named(markets)}; their last lines in the log say why. "
-                "Where the account may not sell in a market, take it out of backmarket_markets."
+                "Where the account may not sell in a market, take it out of backmarket_markets and out of your tables."
             )
 
 

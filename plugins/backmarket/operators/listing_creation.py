@@ -29,7 +29,8 @@ class BackMarketListingCreationOperator(BackMarketOperator):
     Before that it looks whether Back Market has a listing of the SKU after all: a batch would overwrite it. A batch
     holds lines of one market and, for products, of one category. Its lines are marked as sent before it leaves; how
     they ended is for the task that follows to find out, even where the answer was lost or this task was killed. A SKU
-    that Back Market cannot look up, and a batch or a market that it refuses, stay planned; all others are sent.
+    that Back Market cannot look up, and a batch or a market that it refuses, stay planned; all others are sent. Where
+    its toggle is off by now, or ``backmarket_dry_run`` is on, the task skips itself.
 
     :param kind: ``listing``, or ``product`` for new products with their listing.
     """
@@ -45,16 +46,20 @@ class BackMarketListingCreationOperator(BackMarketOperator):
         """Return how many lines were sent in how many batches, were listed already, and wait for the next run; and the
         SKUs that could not be sent, as ``not_sent``."""
         from backmarket.operators.batch_sending import BatchSending
+        from backmarket.operators.listing_upload import skip_unless_sending
+        from backmarket.settings import ListingCreationSettings, ProductCreationSettings
         from backmarket.warehouse.catalog import Catalog
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.ledger import Ledger
         from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 
+        settings = {"listing": ListingCreationSettings, "product": ProductCreationSettings}[self.kind]
+        skip_unless_sending(settings.load(), f"{self.kind}_creation")
         counts: dict[str, Any] = {"sent": 0, "batches": 0, "listed_already": 0, "waiting": 0}
         not_sent: list[str] = []
         with (
             connect(self.warehouse_conn_id) as connection,
-            open_sku_line_budget(self.warehouse_conn_id, self.account) as budget,
+            open_sku_line_budget(self.warehouse_conn_id, self.account, keep_for_quantities=True) as budget,
             self.hook as client,
         ):
             catalog, ledger = Catalog(connection, self.account), Ledger(connection, self.account, self.kind)
@@ -67,7 +72,7 @@ class BackMarketListingCreationOperator(BackMarketOperator):
                 sent = self._send(sending, batch, not_sent)
                 counts["sent"] += sent
                 counts["batches"] += bool(sent)
-            not_sent += sending.refused
+            not_sent += [change.subject for change in sending.refused]
             counts["waiting"] = len(queue) - counts["listed_already"] - counts["sent"]
             if counts["waiting"]:
                 self.log.info("%d lines wait; the next may go at %s.", counts["waiting"], budget.free_at())
@@ -127,12 +132,12 @@ class BackMarketListingCreationOperator(BackMarketOperator):
 
 def _batches(changes: Iterable[RecordedChange]) -> Iterator[list[RecordedChange]]:
     """Split the queue into batches of one market and category each, the longest waiting first within each."""
-    from backmarket.rules.catalog_csv import MOST_LINES
+    from backmarket.warehouse.sku_line_budget import MOST_LINES_OF_A_BATCH
 
     groups: dict[tuple[str, str], list[RecordedChange]] = {}
     for change in changes:
         key = change.payload["market"], change.payload["columns"].get("category_id", "")
         groups.setdefault(key, []).append(change)
     for group in groups.values():
-        for start in range(0, len(group), MOST_LINES):
-            yield group[start : start + MOST_LINES]
+        for start in range(0, len(group), MOST_LINES_OF_A_BATCH):
+            yield group[start : start + MOST_LINES_OF_A_BATCH]

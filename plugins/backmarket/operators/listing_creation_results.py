@@ -67,6 +67,7 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
                 poll=wait_of("batch_poll_seconds"),
                 patience=wait_of("batch_wait_seconds"),
                 deadline=wait_of("batch_deadline_seconds"),
+                log=self.log,
             )
             findings = looking.look()
         for remark in findings.remarks[:_MOST_REMARKS_LOGGED]:

@@ -48,7 +48,8 @@ class BackMarketListingCreationCheckOperator(BaseOperator):
 
     :param leftovers: the counts of what earlier runs had sent.
     :param results: the counts of what this run sent.
-    :param sent: the counts of the sending; ``not_sent`` in them are SKUs that stay planned or were refused unsent.
+    :param sent: the counts of the sending; ``not_sent`` in them are SKUs that stay planned or were refused unsent. None
+        where nothing was to be sent.
     :raises ListingsNotCreatedError: saying how many, and where to look.
     """
 
@@ -65,7 +66,7 @@ class BackMarketListingCreationCheckOperator(BaseOperator):
         """Pass where everything that was sent has been created."""
         refused = self.leftovers["refused"] + self.results["refused"]
         again, unknown = self.results["planned"], self.results["unknown"]
-        not_sent = self.sent["not_sent"]
+        not_sent = self.sent["not_sent"] if self.sent else []
         if not_sent and not (refused or again or unknown):
             raise ListingsNotCreatedError(
                 f"The SKUs {named(not_sent)} could not be sent: they could not be looked up, or Back Market refused "

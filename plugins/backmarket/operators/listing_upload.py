@@ -279,10 +279,13 @@ class ListingUpload:
 
 
 @contextmanager
-def open_upload(operator: BackMarketOperator, *, hold: timedelta | None) -> Iterator[ListingUpload]:
+def open_upload(
+    operator: BackMarketOperator, *, hold: timedelta | None, keep_for_quantities: bool = False
+) -> Iterator[ListingUpload]:
     """Open what an upload task works with: the database, the client, and the hour's budget.
 
     :param hold: see :class:`ListingUpload`.
+    :param keep_for_quantities: see :func:`open_sku_line_budget`.
     """
     from backmarket.warehouse.connection import connect
     from backmarket.warehouse.sku_line_budget import open_sku_line_budget
@@ -291,7 +294,9 @@ def open_upload(operator: BackMarketOperator, *, hold: timedelta | None) -> Iter
     with (
         connect(operator.warehouse_conn_id) as connection,
         hook as client,
-        open_sku_line_budget(operator.warehouse_conn_id, operator.account) as budget,
+        open_sku_line_budget(
+            operator.warehouse_conn_id, operator.account, keep_for_quantities=keep_for_quantities
+        ) as budget,
     ):
         yield ListingUpload(connection, operator.account, client, budget, hook.config.market, hold, operator.log)
 

@@ -1,4 +1,4 @@
-"""Reads and stores all listings of markets, so that one market which refuses keeps none of the others away."""
+"""Reads and stores markets, so that one market which refuses keeps none of the others away."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backmarket.api.errors import BackMarketError, FirewallError
 from backmarket.operators.item_failures import ItemFailures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from backmarket.api.client import BackMarketClient
     from backmarket.warehouse.connection import Connection
@@ -58,40 +58,53 @@ class MarketReading:
             )
         return MarketRead(len(reading.seen), len(reading.unreadable), is_whole=complete, failure=reading.failure)
 
-    def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> MarketsRead:
-        """Read and store markets; one that refuses or fails is named, and the others are read.
+    def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> ListingsRead:
+        """Read and store markets, as :func:`read_each_market`; one that was read in part counts as left, too."""
+        reads: list[MarketRead] = []
 
-        A firewall looks at the sender: where it refuses two markets and none was answered, or all there are, it
-        refuses this account's. Beside markets that answer, it refuses that one market.
+        def read(market: str) -> int:
+            reads.append(self.read(market))
+            if failure := reads[-1].failure:
+                raise failure
+            return reads[-1].listings
 
-        :param was_answered: whether another market has answered in this run.
-        :raises BackMarketError: where it concerns all markets alike.
-        """
-        found = MarketsRead()
-        failures = ItemFailures(found.left)
-        refusals: list[FirewallError] = []
-        for market in failures.each(markets):
-            try:
-                read = self.read(market)
-                found.listings += read.listings
-                found.quarantined += read.quarantined
-                if read.failure:
-                    raise read.failure
-            except FirewallError as error:
-                refusals.append(error)
-                found.left[market] = str(error)
-                self.log.warning("Market %s is left as it was: %s", market, error)
-                if len(refusals) > 1 and not was_answered:
-                    raise
-            except BackMarketError as error:
-                failures.note(market, error)
-                self.log.warning("Market %s is left as it was: %s", market, error)
-            else:
-                was_answered = True
-                failures.passed(market)
-        if refusals and not was_answered:
-            raise refusals[0]
-        return found
+        found = read_each_market(markets, read, self.log, was_answered=was_answered)
+        return ListingsRead(sum(each.listings for each in reads), sum(each.quarantined for each in reads), found.left)
+
+
+def read_each_market(
+    markets: Sequence[str], read: Callable[[str], int], log: Any, *, was_answered: bool = False
+) -> MarketsRead:
+    """Read and store markets; one that refuses or fails is named, and the others are read.
+
+    A firewall looks at the sender: where it refuses two markets and none was answered, or all there are, it
+    refuses this account's. Beside markets that answer, it refuses that one market.
+
+    :param read: reads and stores a market, and returns how many rows it has.
+    :param was_answered: whether another market has answered in this run.
+    :raises BackMarketError: where it concerns all markets alike.
+    """
+    found = MarketsRead()
+    failures = ItemFailures(found.left)
+    refusals: list[FirewallError] = []
+    for market in failures.each(markets):
+        try:
+            found.rows[market] = read(market)
+        except FirewallError as error:
+            refusals.append(error)
+            found.left[market] = str(error)
+            log.warning("Market %s is left as it was: %s", market, error)
+            if len(refusals) > 1 and not was_answered:
+                raise
+        except BackMarketError as error:
+            failures.note(market, error)
+            log.warning("Market %s is left as it was: %s", market, error)
+        else:
+            was_answered = True
+            failures.passed(market)
+    if refusals and not was_answered:
+        raise refusals[0]
+    return found
 
 
 @dataclass(frozen=True)
@@ -110,15 +123,27 @@ class MarketRead:
     failure: BackMarketError | None
 
 
-@dataclass
-class MarketsRead:
-    """What became of some markets.
+@dataclass(frozen=True)
+class ListingsRead:
+    """What became of the listings of some markets.
 
     :param listings: how many were seen, all markets together.
     :param quarantined: how many of them could not be understood.
     :param left: why a market could not be read whole, by its code.
     """
 
-    listings: int = 0
-    quarantined: int = 0
+    listings: int
+    quarantined: int
+    left: dict[str, str]
+
+
+@dataclass
+class MarketsRead:
+    """What became of some markets.
+
+    :param rows: how many a market has that was read, by its code.
+    :param left: why a market could not be read, by its code.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from backmarket.api.paging import PAGE_SIZE
 from backmarket.operators.batch_reports import BatchReport, by_batch, read_report
 from backmarket.rules.batch_end import End
-from backmarket.rules.catalog_csv import MOST_LINES
 from backmarket.rules.price_batches import PriceLine, columns_of_price, end_of_price, takes_fewer_requests
 from backmarket.warehouse import sql
 from backmarket.warehouse.ledger import Ledger, RecordedChange
+from backmarket.warehouse.sku_line_budget import MOST_LINES_OF_A_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ class PriceBatches:
 
     def reports(self) -> Reports:
         """Ask where each batch is that is under way; to be called before the listings are read that settle it."""
-        return {batch_id: read_report(self.client, batch_id) for batch_id in by_batch(self.under_way())}
+        return {batch_id: read_report(self.client, batch_id, self.log) for batch_id in by_batch(self.under_way())}
 
     def settle(self, reports: Reports) -> dict[str, int]:
         """Settle the lines of these batches by their reports and by what the stored readings show.
@@ -111,8 +111,8 @@ class PriceBatches:
             columns = self._columns(changes)
             fit = [change for change in changes if change.change_id in columns]
             if takes_fewer_requests(len(fit), self._pages(market)):
-                for start in range(0, len(fit), MOST_LINES):
-                    yield PriceBatch(market, fit[start : start + MOST_LINES], columns)
+                for start in range(0, len(fit), MOST_LINES_OF_A_BATCH):
+                    yield PriceBatch(market, fit[start : start + MOST_LINES_OF_A_BATCH], columns)
 
     def _columns(self, changes: list[RecordedChange]) -> dict[int, dict[str, str]]:
         parameters = {"account": self.account, "ids": [change.payload["id"] for change in changes]}

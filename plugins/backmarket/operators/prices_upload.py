@@ -39,13 +39,13 @@ class BackMarketPricesUploadOperator(BackMarketOperator):
 
         settings = PriceSettings.load()
         skip_unless_sending(settings, "prices_upload")
-        with open_upload(self, hold=None) as upload:
+        with open_upload(self, hold=None, keep_for_quantities=True) as upload:
             batches = PriceBatches(
                 upload.connection, self.account, upload.client, wait_of("batch_deadline_seconds"), self.log
             )
             sending = PriceSending(upload, batches)
             sending.send()
-            waiting = upload.tell_what_waits(upload.prices)
+            waiting, not_sent = upload.tell_what_waits(upload.prices), sending.not_sent()
             requests = upload.client.requests_made
         self.log.info(
             "Prices sent one by one: %s; in batches: %d; %d requests.",
@@ -58,7 +58,7 @@ class BackMarketPricesUploadOperator(BackMarketOperator):
             "in_batches": sending.in_batches,
             "waiting": waiting,
             "requests": requests,
-            "not_sent": sending.not_sent,
+            "not_sent": not_sent,
             "markets_left": list(sending.markets_left),
         }
 
@@ -75,12 +75,15 @@ class PriceSending:
     batches: PriceBatches
     in_batches: int = 0
     markets_left: dict[str, str] = field(default_factory=dict)
+    _refused: list[RecordedChange] = field(default_factory=list)
     _failures: dict[str, ItemFailures] = field(default_factory=dict)
 
-    @property
     def not_sent(self) -> list[str]:
-        """The prices that Back Market failed on, by SKU and market."""
-        return [name for failures in self._failures.values() for name in failures.failed]
+        """Return the prices that Back Market failed on, and those of refused batches that wait, by SKU and market."""
+        waiting = {change.change_id for change in self.upload.prices.planned()}
+        failed = [name for failures in self._failures.values() for name in failures.failed]
+        refused = [f"{each.subject} {each.market}" for each in self._refused if each.change_id in waiting]
+        return list(dict.fromkeys([*failed, *refused]))
 
     def send(self) -> None:
         """Send batches, then single prices; what surely was not applied the first time goes once more.
@@ -107,6 +110,7 @@ class PriceSending:
             except BackMarketError as error:
                 failures.note(batch.market, error)
                 upload.log.warning("The batch for %s stays planned: %s", batch.market, error)
+        self._refused += sending.refused
 
     def _send_singly(self) -> bool:
         """Send what is still planned, market by market in turns, and tell whether some of it may go once more."""

@@ -247,7 +247,10 @@ def _category(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
     if not isinstance(given, dict):
         yield "attributes is not a JSON object"
         given = {}
-    if market is None or market.categories is None or {"category_id", "attributes"} & row.unreadable.keys():
+    if market is None or {"category_id", "attributes"} & row.unreadable.keys():
+        return
+    if market.categories is None:
+        yield "the categories of its market could not be read yet: the next run asks for them again"
         return
     leaf = market.categories.get(row.category_id or 0)
     if leaf is None:

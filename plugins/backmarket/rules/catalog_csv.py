@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from backmarket.rules.catalog import CatalogRow, Kind
 
-MOST_LINES = 15_000
-"""The most lines of one batch (spec)."""
-
 _LISTING_COLUMNS = ("sku", "ean", "product_id", "quantity", "price", "currency", "grade", "warranty_delay", "comment")
 _PRODUCT_COLUMNS = ("category_id", "title", "description", "brand", "price_new", "weight")
 

@@ -82,18 +82,18 @@ class BackMarketBatchTrigger(BaseTrigger):
 def have_ended(client: BackMarketClient, batch_ids: list[int]) -> bool:
     """Tell whether none of the batches is running any more.
 
-    What keeps from asking and passes by itself counts as running; all else is for the task to meet: it looks again.
+    A batch that cannot be asked for counts as running, as the task takes it; what stops the task is for it to meet.
     """
-    from backmarket.api import errors
-
-    try:
-        return not any(_goes_on(client, batch_id) for batch_id in batch_ids)
-    except (errors.ServerError, errors.ThrottledError, errors.NetworkError, errors.MalformedAnswerError):
-        return False
-    except errors.BackMarketError:
-        return True
+    return not any(_goes_on(client, batch_id) for batch_id in batch_ids)
 
 
 def _goes_on(client: BackMarketClient, batch_id: int) -> bool:
-    batch = client.get_task(batch_id)
+    from backmarket.api import errors
+
+    try:
+        batch = client.get_task(batch_id)
+    except (errors.NotFoundError, errors.AuthenticationError, errors.FirewallError, errors.RedirectRefusedError):
+        return False
+    except errors.BackMarketError:
+        return True
     return not (batch.is_done or batch.has_failed)

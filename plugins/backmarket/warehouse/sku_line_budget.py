@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 # A little under the spec's 2,000 an hour: the server counts arrivals, this module counts departures.
 SKU_LINE_RATES = [Rate(1_950, 3_610_000)]
 
+MOST_LINES_OF_A_BATCH = SKU_LINE_RATES[0].limit // 4
+"""A batch that is refused for one of its lines costs three times its lines until that one is found, and this fits
+into an unspent hour beside what is kept for quantities. Back Market itself takes 15,000 lines (spec)."""
+
+_KEPT_FOR_QUANTITIES = 4
+"""The part of an hour's lines, one in so many, that nothing but quantities may take."""
+
 _BUSY_TRIES = 50
 _BUSY_WAIT_SECONDS = 0.02
 
@@ -60,13 +67,13 @@ class SkuLineBudget:
         return max(0, rate.limit - count)
 
     def free_at(self) -> datetime:
-        """Tell when the next line may be sent, in UTC: now, or when the oldest line of the hour no longer counts."""
+        """Tell when the next line may be sent, in UTC: now, or when enough lines of the hour no longer count."""
         now = self._now()
         if self.left() > 0:
             return _moment(now)
-        count = self.bucket.count()
-        oldest = self.bucket.peek(count - 1) if isinstance(count, int) and count else None
-        return _moment(oldest.timestamp + self.bucket.rates[0].interval if isinstance(oldest, RateItem) else now)
+        rate = self.bucket.rates[0]
+        leaving = self.bucket.peek(rate.limit - 1)
+        return _moment(leaving.timestamp + rate.interval if isinstance(leaving, RateItem) else now)
 
     def _now(self) -> int:
         """The bucket's own clock, in milliseconds: the database's, the same for all workers."""
@@ -75,12 +82,21 @@ class SkuLineBudget:
 
 
 @contextmanager
-def open_sku_line_budget(warehouse_conn_id: str, account: str) -> Iterator[SkuLineBudget]:
-    """Open the budget that all workers share for an account."""
+def open_sku_line_budget(
+    warehouse_conn_id: str, account: str, *, keep_for_quantities: bool = False
+) -> Iterator[SkuLineBudget]:
+    """Open the budget that all workers share for an account.
+
+    :param keep_for_quantities: leave a quarter of the hour's lines alone, for whoever sends anything but quantities:
+        a stock-out must never wait for listings or prices.
+    """
     from backmarket.warehouse.rate_limit import open_pool, shared_bucket
 
+    rates = SKU_LINE_RATES
+    if keep_for_quantities:
+        rates = [Rate(rate.limit - rate.limit // _KEPT_FOR_QUANTITIES, rate.interval) for rate in rates]
     with open_pool(warehouse_conn_id) as pool:
-        yield SkuLineBudget(shared_bucket(pool, account, "sku_lines", SKU_LINE_RATES))
+        yield SkuLineBudget(shared_bucket(pool, account, "sku_lines", rates))
 
 
 def _moment(milliseconds: int) -> datetime:
