@@ -13,8 +13,8 @@ from pyrate_limiter import Rate
 
 from backmarket.api.client import BackMarketClient
 from backmarket.api.config import ClientConfig
-from backmarket.api.throttle import CATALOGUE_RATES, GENERAL_RATES, Throttle
-from backmarket.operators.order_reading import OrderReading
+from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, Throttle
+from backmarket.services.order_reading import OrderReading
 from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.orders import OrderStaging
 from backmarket.warehouse.rate_limit import shared_bucket
@@ -35,7 +35,7 @@ def main(base_url: str, token: str, warehouse_uri: str, limited: str) -> None:
         migrate(connection)
         began = time.monotonic()
         throttle = Throttle(
-            shared_bucket(pool, "bench", "general", general), shared_bucket(pool, "bench", "catalogue", CATALOGUE_RATES)
+            shared_bucket(pool, "bench", "general", general), shared_bucket(pool, "bench", "catalog", CATALOG_RATES)
         )
         with BackMarketClient(config, throttle) as client:
             reading = OrderReading(client, OrderStaging(connection, "default"))

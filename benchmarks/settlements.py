@@ -18,8 +18,8 @@ from typing import Any
 import psycopg
 
 from backmarket.warehouse.migrations import migrate
-from backmarket.warehouse.settlement_reconciliation import Limits, reconcile
-from backmarket.warehouse.settlements import StatementFile, load_file
+from backmarket.warehouse.settlements.files import StatementFile, load_file
+from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 from local.postgres import embedded_postgres, ensure_database
 
 ORDERS = 200_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chaos.stage import MARKETS
-from sandbox.order_model import AWAITING_PAYMENT, LINE_ACCEPTED, LINE_PAID, NEW, PAID, TO_SHIP
+from sandbox.orders.model import AWAITING_PAYMENT, LINE_ACCEPTED, LINE_PAID, NEW, PAID, TO_SHIP
 from sandbox.remote import ControlError
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from chaos.seller import SERVED_LINES, WAITING_LINES
 from chaos.stage import MARKETS
 from chaos.writes import Write, run_of, writes_in
 from sandbox.clock import read_date
-from sandbox.order_model import HIDDEN_STATES, LINE_ACCEPTED, LINE_ON_HOLD, LINE_PAID, LINE_SHIPPED
+from sandbox.orders.model import HIDDEN_STATES, LINE_ACCEPTED, LINE_ON_HOLD, LINE_PAID, LINE_SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

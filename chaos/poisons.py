@@ -16,9 +16,9 @@ import psycopg
 from chaos.evidence import Loss
 from chaos.runs import DAGS, Wanted
 from chaos.stage import MARKETS
-from sandbox.listing_model import OFFLINE, ONLINE
-from sandbox.order_model import LINE_ACCEPTED, LINE_PAID, LINE_SHIPPED
-from sandbox.statement_files import HEADER
+from sandbox.listings.model import OFFLINE, ONLINE
+from sandbox.orders.model import LINE_ACCEPTED, LINE_PAID, LINE_SHIPPED
+from sandbox.statements.files import HEADER
 
 if TYPE_CHECKING:
     from chaos.days import Days

@@ -18,7 +18,8 @@ import psycopg
 
 from chaos.stage import MARKETS
 from sandbox.dice import luhn_digit
-from sandbox.order_model import (
+from sandbox.listings.products import SMARTPHONES
+from sandbox.orders.model import (
     LINE_ACCEPTED,
     LINE_AWAITING_PAYMENT,
     LINE_NEW,
@@ -27,7 +28,6 @@ from sandbox.order_model import (
     LINE_SHIPPED,
     TO_SHIP,
 )
-from sandbox.products import SMARTPHONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

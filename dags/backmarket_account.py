@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
-from backmarket.operators.account_check import BackMarketAccountCheckOperator
+from backmarket.configuration import schedule
+from backmarket.dag_defaults import START_DATE, TAGS, default_args
+from backmarket.operators.account import BackMarketAccountCheckOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 
 

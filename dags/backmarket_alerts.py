@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
-from backmarket.operators.attention_alert import BackMarketAttentionAlertOperator
+from backmarket.configuration import schedule
+from backmarket.dag_defaults import START_DATE, TAGS, default_args
+from backmarket.operators.alerts import BackMarketAttentionAlertOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 
 

@@ -23,18 +23,22 @@ from __future__ import annotations
 from airflow.sdk import Param, dag
 
 from backmarket.assets import ORDERS, PRICE_ANSWERS
-from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule_or_assets
+from backmarket.configuration import schedule_or_assets
+from backmarket.dag_defaults import START_DATE, TAGS, default_args
 from backmarket.operators.gate import BackMarketGateOperator
-from backmarket.operators.inventory_listing_refresh import BackMarketInventoryListingRefreshOperator
-from backmarket.operators.inventory_plan import BackMarketInventoryPlanOperator
-from backmarket.operators.inventory_upload import BackMarketInventoryUploadOperator
+from backmarket.operators.inventory_prices import (
+    BackMarketInventoryListingRefreshOperator,
+    BackMarketInventoryPlanOperator,
+    BackMarketInventoryUploadOperator,
+    BackMarketOfferRefreshOperator,
+    BackMarketPriceBatchResultsOperator,
+    BackMarketPriceQuestionOperator,
+    BackMarketPricesPlanOperator,
+    BackMarketPricesUploadOperator,
+    BackMarketUploadSummaryOperator,
+)
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
-from backmarket.operators.offer_refresh import BackMarketOfferRefreshOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
-from backmarket.operators.price_batch_results import BackMarketPriceBatchResultsOperator
-from backmarket.operators.prices_plan import BackMarketPricesPlanOperator
-from backmarket.operators.prices_upload import BackMarketPricesUploadOperator
-from backmarket.operators.upload_summary import BackMarketPriceQuestionOperator, BackMarketUploadSummaryOperator
 
 
 @dag(

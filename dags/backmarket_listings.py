@@ -27,19 +27,20 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Param, dag
 
-from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
-from backmarket.operators.active_listing_download import BackMarketActiveListingDownloadOperator
-from backmarket.operators.category_download import BackMarketCategoryDownloadOperator
+from backmarket.configuration import schedule
+from backmarket.dag_defaults import START_DATE, TAGS, default_args
 from backmarket.operators.gate import BackMarketGateOperator
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
-from backmarket.operators.listing_creation import BackMarketListingCreationOperator
-from backmarket.operators.listing_creation_plan import BackMarketListingCreationPlanOperator
-from backmarket.operators.listing_creation_results import BackMarketListingCreationResultsOperator
-from backmarket.operators.listing_report import (
+from backmarket.operators.listings import (
+    BackMarketActiveListingDownloadOperator,
+    BackMarketCategoryDownloadOperator,
     BackMarketListingAnnouncementOperator,
     BackMarketListingCreationCheckOperator,
+    BackMarketListingCreationOperator,
+    BackMarketListingCreationPlanOperator,
+    BackMarketListingCreationResultsOperator,
+    BackMarketMarketsOperator,
 )
-from backmarket.operators.markets import BackMarketMarketsOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 
 if TYPE_CHECKING:

@@ -28,16 +28,19 @@ from __future__ import annotations
 
 from airflow.sdk import Param, dag
 
-from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
+from backmarket.configuration import schedule
+from backmarket.dag_defaults import START_DATE, TAGS, default_args
 from backmarket.operators.gate import BackMarketGateOperator
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
-from backmarket.operators.open_order_refresh import BackMarketOpenOrderRefreshOperator
-from backmarket.operators.order_acceptance import BackMarketOrderAcceptanceOperator
-from backmarket.operators.order_download import BackMarketOrderDownloadOperator
-from backmarket.operators.order_report import BackMarketOrderAnnouncementOperator
-from backmarket.operators.paid_order_refresh import BackMarketPaidOrderRefreshOperator
+from backmarket.operators.orders import (
+    BackMarketOpenOrderRefreshOperator,
+    BackMarketOrderAcceptanceOperator,
+    BackMarketOrderAnnouncementOperator,
+    BackMarketOrderDownloadOperator,
+    BackMarketPaidOrderRefreshOperator,
+    BackMarketPurgePersonalDataOperator,
+)
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
-from backmarket.operators.purge_personal_data import BackMarketPurgePersonalDataOperator
 
 
 @dag(

@@ -22,14 +22,17 @@ from __future__ import annotations
 from airflow.providers.common.sql.operators.sql import SQLTableCheckOperator
 from airflow.sdk import Param, dag
 
-from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
+from backmarket.configuration import schedule
+from backmarket.dag_defaults import START_DATE, TAGS, default_args
 from backmarket.operators.gate import BackMarketGateOperator
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
-from backmarket.operators.reconciliation import BackMarketReconciliationOperator
-from backmarket.operators.settlement_download import BackMarketSettlementDownloadOperator
-from backmarket.operators.settlement_order_read import BackMarketSettlementOrderReadOperator
-from backmarket.operators.settlement_report import BackMarketSettlementReportOperator
+from backmarket.operators.settlements import (
+    BackMarketReconciliationOperator,
+    BackMarketSettlementDownloadOperator,
+    BackMarketSettlementOrderReadOperator,
+    BackMarketSettlementReportOperator,
+)
 
 ACCOUNT = "{{ ti.xcom_pull(task_ids='reconciliation')['account'] }}"
 ORPHAN_LIMIT = "{{ ti.xcom_pull(task_ids='reconciliation')['orphan_limit_pct'] }}"

@@ -21,14 +21,17 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from backmarket.dag_defaults import START_DATE, TAGS, default_args, schedule
+from backmarket.configuration import schedule
+from backmarket.dag_defaults import START_DATE, TAGS, default_args
 from backmarket.operators.gate import BackMarketGateOperator
-from backmarket.operators.imei_update import BackMarketImeiUpdateOperator
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
-from backmarket.operators.ship_by_alert import BackMarketShipByAlertOperator
-from backmarket.operators.shipment_order_refresh import BackMarketShipmentOrderRefreshOperator
-from backmarket.operators.tracking_upload import BackMarketTrackingUploadOperator
+from backmarket.operators.tracking_imei import (
+    BackMarketImeiUpdateOperator,
+    BackMarketShipByAlertOperator,
+    BackMarketShipmentOrderRefreshOperator,
+    BackMarketTrackingUploadOperator,
+)
 
 
 @dag(

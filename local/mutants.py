@@ -38,7 +38,7 @@ _CONFIGURATION = """
 [tool.mutmut]
 source_paths = ["src"]
 only_mutate = ["src/backmarket/rules/*.py"]
-pytest_add_cli_args_test_selection = ["tests/unit"]
+pytest_add_cli_args_test_selection = ["tests/rules"]
 also_copy = ["local", "sandbox"]
 use_git_change_detection = false
 
@@ -71,8 +71,8 @@ def _install() -> Path:
 def _lay_out() -> None:
     """Copy the code and the fast tests to where mutmut looks for them, without what an earlier run left."""
     shutil.rmtree(_WORK, ignore_errors=True)
-    for source in ("local", "plugins/backmarket", "sandbox", "tests/unit"):
-        left_out = _LEFT_OUT if source == "tests/unit" else ()
+    for source in ("local", "plugins/backmarket", "sandbox", "tests/rules"):
+        left_out = _LEFT_OUT if source == "tests/rules" else ()
         target = _WORK / source.replace("plugins", "src")
         shutil.copytree(PROJECT / source, target, ignore=shutil.ignore_patterns("__pycache__", *left_out))
     shutil.copy2(PROJECT / "tests" / "conftest.py", _WORK / "tests")

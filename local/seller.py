@@ -1,4 +1,4 @@
-"""What a seller's own systems and people do, so that the demo has work: from catalogue to statements."""
+"""What a seller's own systems and people do, so that the demo has work: from catalog to statements."""
 
 from __future__ import annotations
 

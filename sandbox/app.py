@@ -8,11 +8,15 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from sandbox import catalog_api, control, listings_api, order_writes_api, orders_api
+from sandbox import control
+from sandbox.catalog import api as catalog_api
 from sandbox.config import SandboxConfig
 from sandbox.gate import Gate
-from sandbox.order_store import parse
-from sandbox.statements import write_statements
+from sandbox.listings import api as listings_api
+from sandbox.orders import api as orders_api
+from sandbox.orders import writes_api as order_writes_api
+from sandbox.orders.store import parse
+from sandbox.statements.writing import write_statements
 from sandbox.world import World
 
 _BEAT_SECONDS = 1.0

@@ -10,7 +10,7 @@ class SandboxConfig:
     """Every option of `python -m sandbox`; the defaults are the command line's.
 
     `port` 0 takes a free one. `now` fixes where the sandbox's clock starts, which makes seeded documents equal
-    from run to run. `batch_seconds` is how long a catalogue batch takes. `arrivals_per_minute` lets orders come
+    from run to run. `batch_seconds` is how long a catalog batch takes. `arrivals_per_minute` lets orders come
     in, and earlier ones be paid and delivered, while the sandbox runs. `stock` is the quantity of each seeded
     listing, or None for a mixture.
     """

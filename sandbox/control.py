@@ -14,10 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.errors import json_response
-from sandbox.marketplace import Marketplace, RefusalError, Wish
-from sandbox.order_model import Document
-from sandbox.order_store import parse
-from sandbox.statements import write_statements
+from sandbox.orders.marketplace import Marketplace, RefusalError, Wish
+from sandbox.orders.model import Document
+from sandbox.orders.store import parse
+from sandbox.statements.writing import write_statements
 from sandbox.world import world_of
 
 Handler = Callable[[Request], Awaitable[object]]

@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox import errors
 from sandbox.clock import http_date
-from sandbox.faults import INSTEAD_OF_ANSWER, ON_THE_WAY, ON_TOP_OF_ANSWER, READS, Fault, Seen
+from sandbox.faults.malformed_answers import answer_instead, spoil, with_documents
+from sandbox.faults.switches import INSTEAD_OF_ANSWER, ON_THE_WAY, ON_TOP_OF_ANSWER, READS, Fault, Seen
 from sandbox.journal import Entry
-from sandbox.spoiling import answer_instead, spoil, with_documents
 from sandbox.world import World
 
 _USER_AGENT = re.compile(r"BM-[^;\s-][^;]*-[^;]+;\s*[^@;\s]+@[^@;\s]+\.?")

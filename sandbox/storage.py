@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sandbox.batches import Batch
-from sandbox.listing_model import Listing
-from sandbox.order_model import Document
-from sandbox.order_store import OrderRecord
+from sandbox.catalog.batches import Batch
+from sandbox.listings.model import Listing
+from sandbox.orders.model import Document
+from sandbox.orders.store import OrderRecord
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, body BLOB, raw BLOB, PRIMARY KEY (kind, key));
@@ -50,7 +50,7 @@ class Storage:
             self.keep("listing", listing.listing_id, listing.as_document())
 
     def keep_batch(self, batch: Batch) -> None:
-        """Write one catalogue batch through."""
+        """Write one catalog batch through."""
         self.keep("batch", batch.task_id, asdict(batch))
 
     def _put(self, kind: str, key: object, body: bytes, raw: bytes | None) -> None:

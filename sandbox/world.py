@@ -4,11 +4,11 @@ import gc
 
 from starlette.requests import Request
 
-from sandbox.batches import BatchStore
+from sandbox.catalog.batches import BatchStore
 from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
 from sandbox.dice import dice
-from sandbox.faults import Faults
+from sandbox.faults.switches import Faults
 from sandbox.journal import Journal
 from sandbox.limits import (
     BACKBOX_REQUESTS_PER_SECOND,
@@ -17,13 +17,13 @@ from sandbox.limits import (
     SkuLineLimit,
     TrafficLimit,
 )
-from sandbox.listing_model import Listing
-from sandbox.listing_seed import seed_listings
-from sandbox.listing_store import ListingStore
-from sandbox.marketplace import Marketplace
+from sandbox.listings.model import Listing
+from sandbox.listings.seed import seed_listings
+from sandbox.listings.store import ListingStore
 from sandbox.markets import PLATFORMS
-from sandbox.order_seed import Trade
-from sandbox.order_store import OrderStore
+from sandbox.orders.marketplace import Marketplace
+from sandbox.orders.seed import Trade
+from sandbox.orders.store import OrderStore
 from sandbox.storage import Storage
 
 _MANY_OBJECTS = 10_000

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeV
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
+    from backmarket.api.config import ClientConfig
     from backmarket.rules.inventory import StockPolicy
 
 T = TypeVar("T", bound="Settings")
@@ -383,3 +384,33 @@ def is_neighbour_on(toggle: str) -> bool:
         return bool(read_variable(toggle))
     except VariableError:
         return False
+
+
+def chosen_markets(settings: MarketSettings, config: ClientConfig) -> list[str]:
+    """Return the markets that a run works on, each once.
+
+    :raises VariableError: where a market is unknown, or not one of the connection's platform.
+    """
+    markets = list(dict.fromkeys(settings.markets or (config.market,)))
+    for market in markets:
+        try:
+            config.require_market(market)
+        except ValueError as error:
+            raise VariableError(
+                f"Variable backmarket_markets cannot be used: {error}. Correct it under Admin → Variables, then "
+                "clear this task."
+            ) from None
+    return markets
+
+
+def markets_for_marking(config: ClientConfig) -> list[str]:
+    """Return the markets whose offers keep a listing from being gone: those chosen, or all of the platform.
+
+    For quantities, which need no market but home: a slip in ``backmarket_markets`` is for others to complain of.
+    """
+    from backmarket.api.markets import MARKETS
+
+    try:
+        return chosen_markets(MarketSettings.load(), config)
+    except VariableError:
+        return [market.code for market in MARKETS.values() if market.platform == config.platform]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.operators.price_approval import ALL_OF_THEM, NONE_OF_THEM, BackMarketPriceApprovalOperator
-from backmarket.warehouse import price_approvals
+from backmarket.operators.price_approval import BackMarketPriceApprovalOperator
+from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM
+from backmarket.warehouse import price_approval
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from tests.dags.test_inventory_prices import all_of, database, offered, price, priced, upload
 
@@ -34,7 +35,7 @@ def halved(sandbox: Sandbox, sku: str) -> Decimal:
 @pytest.fixture
 def asked(
     upload: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
-) -> list[price_approvals.Move]:
+) -> list[price_approval.Move]:
     """Two large moves and a small one were planned; the large ones are put to a person."""
     one, other, small = priced(connected, 3)
     price(database, one, str(halved(connected, one)))
@@ -45,7 +46,7 @@ def asked(
     assert run.xcoms["ask_for_price_approval"] == 2
     rows = dict(all_of(database, "select subject, status from backmarket.changes"))
     assert rows == {one: "awaiting_approval", other: "awaiting_approval", small: "confirmed"}
-    return price_approvals.ask(database, "default", run_id="r", decided_since=LAST_WEEK)
+    return price_approval.ask(database, "default", run_id="r", decided_since=LAST_WEEK)
 
 
 def answer(**event: Any) -> dict[str, int]:
@@ -69,7 +70,7 @@ def test_what_is_approved_goes_out_and_the_rest_is_recorded_as_refused(
     upload: Callable[..., Run],
     connected: Sandbox,
     database: psycopg.Connection[Any],
-    asked: list[price_approvals.Move],
+    asked: list[price_approval.Move],
 ) -> None:
     """The next run sends the ticked move; the other is refused for good, and neither is asked about again."""
     approved, refused = asked
@@ -88,7 +89,7 @@ def test_nothing_goes_out_without_an_answer(
     upload: Callable[..., Run],
     connected: Sandbox,
     database: psycopg.Connection[Any],
-    asked: list[price_approvals.Move],
+    asked: list[price_approval.Move],
 ) -> None:
     """Expired moves are recorded so; neither an open question nor an expired one sends anything."""
     before = {move.sku: offered(connected, move.sku) for move in asked}
@@ -104,7 +105,7 @@ def test_an_approval_holds_only_for_what_was_shown(
     upload: Callable[..., Run],
     connected: Sandbox,
     database: psycopg.Connection[Any],
-    asked: list[price_approvals.Move],
+    asked: list[price_approval.Move],
 ) -> None:
     """Approved, but the wanted price has changed since: it waits again, to be asked anew."""
     move = asked[0]
@@ -115,17 +116,17 @@ def test_an_approval_holds_only_for_what_was_shown(
     assert run.xcoms["ask_for_price_approval"] == 1
 
 
-def test_none_of_them_refuses_all(asked: list[price_approvals.Move]) -> None:
+def test_none_of_them_refuses_all(asked: list[price_approval.Move]) -> None:
     """One tick says no to everything."""
     assert person_chose(NONE_OF_THEM) == {"approved": 0, "refused": 2, "expired": 0}
 
 
-def test_all_of_them_approves_all(asked: list[price_approvals.Move]) -> None:
+def test_all_of_them_approves_all(asked: list[price_approval.Move]) -> None:
     """One tick says yes to everything."""
     assert person_chose(ALL_OF_THEM) == {"approved": 2, "refused": 0, "expired": 0}
 
 
-def test_none_of_them_wins_over_what_else_is_selected(asked: list[price_approvals.Move]) -> None:
+def test_none_of_them_wins_over_what_else_is_selected(asked: list[price_approval.Move]) -> None:
     """An answer that contradicts itself sends nothing."""
     chosen = (asked[0].option, ALL_OF_THEM, NONE_OF_THEM)
     assert person_chose(*chosen) == {"approved": 0, "refused": 2, "expired": 0}
@@ -157,13 +158,13 @@ def test_the_form_shows_what_is_asked_and_takes_no_sign_of_a_sku_for_markup(
 
 
 def test_a_question_whose_run_was_deleted_is_put_again(
-    upload: Callable[..., Run], database: psycopg.Connection[Any], asked: list[price_approvals.Move]
+    upload: Callable[..., Run], database: psycopg.Connection[Any], asked: list[price_approval.Move]
 ) -> None:
     """Not while a person may still answer; after that the next run asks anew."""
     assert upload().tasks["ask_for_price_approval"] == "skipped"
     database.execute("update backmarket.price_approvals set asked_at = now() - interval '26 hours'")
     assert upload().xcoms["ask_for_price_approval"] == 2
-    assert len(price_approvals.ask(database, "default", run_id="another", decided_since=LAST_WEEK)) == 2
+    assert len(price_approval.ask(database, "default", run_id="another", decided_since=LAST_WEEK)) == 2
 
 
 @pytest.mark.parametrize("decision", [ALL_OF_THEM, NONE_OF_THEM])
@@ -171,7 +172,7 @@ def test_a_decision_of_last_year_holds_no_more(
     upload: Callable[..., Run],
     connected: Sandbox,
     database: psycopg.Connection[Any],
-    asked: list[price_approvals.Move],
+    asked: list[price_approval.Move],
     decision: str,
 ) -> None:
     """The same move is put to a person again, whichever way it was decided: nothing goes out unasked."""
@@ -181,7 +182,7 @@ def test_a_decision_of_last_year_holds_no_more(
     run = upload()
     assert run.xcoms["ask_for_price_approval"] == 2
     assert {move.sku: offered(connected, move.sku) for move in asked} == before
-    assert len(price_approvals.ask(database, "default", run_id="r", decided_since=LAST_WEEK)) == 2
+    assert len(price_approval.ask(database, "default", run_id="r", decided_since=LAST_WEEK)) == 2
     person_chose(ALL_OF_THEM)
     upload()
     assert {move.sku: offered(connected, move.sku) for move in asked} == {move.sku: move.new_price for move in asked}

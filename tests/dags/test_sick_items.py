@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.api.config import ClientConfig
-from backmarket.operators.item_failures import MOST_IN_A_ROW
+from backmarket.services.item_failures import MOST_IN_A_ROW
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
 from tests.dags.conftest import connect

@@ -16,7 +16,7 @@ from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[impor
 
 from backmarket.hooks.settlement_inbox import UNPACKING_ERRORS, InboxError, InboxFile, list_inbox
 from backmarket.operators.items_check import BackMarketItemsCheckOperator, ItemsLeftError
-from backmarket.operators.settlement_download import BackMarketSettlementDownloadOperator
+from backmarket.operators.settlements import BackMarketSettlementDownloadOperator
 
 if TYPE_CHECKING:
     from pathlib import Path

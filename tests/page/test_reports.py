@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from backmarket.operators.settlement_report import BackMarketSettlementReportOperator
+from backmarket.operators.settlements import BackMarketSettlementReportOperator
 from backmarket.page import access
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from sandbox.faults import INSIDE, KINDS
+from sandbox.faults.switches import INSIDE, KINDS
 from sandbox.remote import ControlError, Sandbox
 
 STATUS = {

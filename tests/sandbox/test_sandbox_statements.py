@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from sandbox.remote import Sandbox
-from sandbox.statement_files import HEADER
+from sandbox.statements.files import HEADER
 
 KINDS = {
     "missing_sale", "sale_amount_difference", "fee_difference", "refund_without_refunded_line",

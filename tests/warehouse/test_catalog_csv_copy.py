@@ -1,4 +1,4 @@
-"""A parser that is not Python's own reads the catalogue's CSV as it was meant."""
+"""A parser that is not Python's own reads the catalog's CSV as it was meant."""
 
 from __future__ import annotations
 

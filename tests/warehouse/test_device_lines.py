@@ -10,7 +10,7 @@ import pytest
 from backmarket.rules.identifiers import LineUse
 from backmarket.rules.serial_numbers import serial_key
 from backmarket.warehouse import sql
-from backmarket.warehouse.orders_out import device_lines, orders_of_lines
+from backmarket.warehouse.tracking_imei import device_lines, orders_of_lines
 
 if TYPE_CHECKING:
     import psycopg
@@ -115,7 +115,7 @@ def test_numbers_are_looked_up_by_index(lines: psycopg.Connection[Any]) -> None:
     )
     lines.execute("analyze backmarket.orders, backmarket.order_lines")
     parameters = {"account": "default", "imeis": ["1"], "serial_keys": ["1"], "orderline_ids": [1]}
-    statement = sql.statement("orders_out/select_device_lines")
+    statement = sql.statement("tracking_imei/select_device_lines")
     plan = "\n".join(line for (line,) in lines.execute(f"explain {statement}".encode(), parameters))
     assert "order_lines_by_imei" in plan
     assert "order_lines_by_serial" in plan

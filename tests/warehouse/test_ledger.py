@@ -192,7 +192,7 @@ def test_a_batch_number_is_kept_though_another_run_looked_first(ledger: Ledger) 
 
 def test_a_listing_that_appears_late_is_confirmed(warehouse: psycopg.Connection[Any]) -> None:
     """Sent, waited for in vain and queued again: what turns out to exist is settled; what was never sent is not."""
-    from backmarket.warehouse.catalog import Catalog
+    from backmarket.warehouse.listings import Catalog
 
     ledger = Ledger(warehouse, "default", "listing")
     ledger.plan([PlannedChange("LATE", {}), PlannedChange("NEVER-SENT", {})], run_id="first")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.api.models import Order
-from backmarket.warehouse import orders_not_found
+from backmarket.warehouse import orders
 from backmarket.warehouse.orders import OrderStaging, mark_gone
 
 if TYPE_CHECKING:
@@ -146,10 +146,10 @@ def test_an_order_that_is_gone_counts_as_asked_for_in_vain(warehouse: psycopg.Co
     _merge(staging)
     mark_gone(warehouse, "default", [7])
     for _ in range(3):
-        orders_not_found.note_absent(warehouse, "default", [7])
-        orders_not_found.forget(warehouse, "default", named=[7])
-    assert orders_not_found.asked_orders(warehouse, "default")[7].attempts == 3
+        orders.note_absent(warehouse, "default", [7])
+        orders.forget_found(warehouse, "default", named=[7])
+    assert orders.asked_orders(warehouse, "default")[7].attempts == 3
     staging.add_single(_order(single_at=NOON + timedelta(hours=1)))
     _merge(staging)
-    orders_not_found.forget(warehouse, "default", named=[7])
-    assert orders_not_found.asked_orders(warehouse, "default") == {}
+    orders.forget_found(warehouse, "default", named=[7])
+    assert orders.asked_orders(warehouse, "default") == {}

@@ -26,7 +26,7 @@ def test_workers_that_share_a_database_share_the_limit() -> None:
     def work(number: int) -> list[float]:
         pool = pools[number]
         throttle = Throttle(
-            shared_bucket(pool, "default", "general", [LIMIT]), shared_bucket(pool, "default", "catalogue", [LIMIT])
+            shared_bucket(pool, "default", "general", [LIMIT]), shared_bucket(pool, "default", "catalog", [LIMIT])
         )
         return [_pass(throttle) for _ in range(15)]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg import sql as composing
 
-from backmarket.operators.inventory_planning import plan_quantities
-from backmarket.operators.price_planning import plan_prices
+from backmarket.services.prices import plan_prices
+from backmarket.services.quantities import plan_quantities
 from backmarket.settings import PriceSettings, QuantitySettings
-from backmarket.warehouse import inventory, orders_out, sql
-from backmarket.warehouse.catalog import Catalog
+from backmarket.warehouse import inventory_prices, sql, tracking_imei
+from backmarket.warehouse.listings import Catalog
 from backmarket.warehouse.seller_rows import (
     CATALOG,
     FeedUnusableError,
@@ -125,26 +125,26 @@ def quarantined(warehouse: psycopg.Connection[Any], table: str) -> dict[str, str
 
 def read_all(warehouse: psycopg.Connection[Any]) -> None:
     """Run every reading of the seller's tables that there is, the page's too, and see the good rows come out."""
-    assert "GOOD" in [row.sku for row in inventory.stock_rows(warehouse, "default").rows]
-    inventory.lines_by_sku(warehouse, "default", now=NOW, hold=timedelta(1), intake_lag=timedelta(0))
-    assert "good" in orders_out.stock_by_sku(warehouse, "default", ["good"])
+    assert "GOOD" in [row.sku for row in inventory_prices.stock_rows(warehouse, "default").rows]
+    inventory_prices.lines_by_sku(warehouse, "default", now=NOW, hold=timedelta(1), intake_lag=timedelta(0))
+    assert "good" in tracking_imei.stock_by_sku(warehouse, "default", ["good"])
     plan_quantities(warehouse, "default", QuantitySettings(), now=NOW, run_id="r", allow_mass_zero=False)
     assert planned(warehouse, "quantity")["GOOD"][0] == "planned"
     plan_prices(warehouse, "default", PriceSettings(), markets=["fr-fr"], now=NOW, run_id="r")
     assert planned(warehouse, "price")["GOOD"][0] == "planned"
     parameters = {"account": "default", "markets": ["fr-fr"], "skus": ["GOOD"], "order_id": 50}
-    warehouse.execute(sql.statement("prices/count_unmatched"), parameters).fetchall()
-    assert 50 in [row.order_id for row in orders_out.shipments(warehouse, "default").rows]
-    assert 50 in [row.order_id for row in orders_out.devices(warehouse, "default").rows]
-    orders_out.orders_to_read(warehouse, "default")
-    assert ("brown", "UPS") in orders_out.shipper_aliases(warehouse, "default").rows
+    warehouse.execute(sql.statement("inventory_prices/count_unmatched"), parameters).fetchall()
+    assert 50 in [row.order_id for row in tracking_imei.shipments(warehouse, "default").rows]
+    assert 50 in [row.order_id for row in tracking_imei.devices(warehouse, "default").rows]
+    tracking_imei.orders_to_read(warehouse, "default")
+    assert ("brown", "UPS") in tracking_imei.shipper_aliases(warehouse, "default").rows
     rows, feed = Catalog(warehouse, "default").read()
     assert "GOOD" in [row.sku for row in feed.rows]
     assert len(rows) >= len(feed.rows)
     desk = "select waits_for from backmarket.order_desk where order_id = 50"
     assert warehouse.execute(desk).fetchall() == [("tracking",)]
-    orders_out.desk_counts(warehouse, "default")
-    orders_out.late_orders(warehouse, "default", hours=10_000)
+    tracking_imei.desk_counts(warehouse, "default")
+    tracking_imei.late_orders(warehouse, "default", hours=10_000)
     for statement in ("order_shipments", "sku_stock", "sku_markets"):
         assert warehouse.execute(sql.statement(f"page/{statement}"), parameters).fetchall()
 
@@ -199,7 +199,7 @@ def test_typed_tables_are_read_as_before(warehouse: psycopg.Connection[Any]) -> 
     read_all(warehouse)
     known = NOW - timedelta(hours=3)
     warehouse.execute("update seller.stock set orders_known_until = %s", [known])
-    (count,) = inventory.stock_rows(warehouse, "default").rows
+    (count,) = inventory_prices.stock_rows(warehouse, "default").rows
     assert (count.counted_at, count.orders_known_until) == (NOW - timedelta(hours=1), known)
     warehouse.execute("drop table seller.shipments")
     warehouse.execute(
@@ -207,7 +207,7 @@ def test_typed_tables_are_read_as_before(warehouse: psycopg.Connection[Any]) -> 
         "null as tracking_url, null as shipper, '2026-03-02'::date as shipped_at"
     )
     read_all(warehouse)
-    (shipment,) = orders_out.shipments(warehouse, "default").rows
+    (shipment,) = tracking_imei.shipments(warehouse, "default").rows
     assert (shipment.order_id, shipment.shipped_at) == (50, NOW.replace(hour=0))
 
 
@@ -224,7 +224,7 @@ def test_shipments_of_finished_orders_are_not_read_again(warehouse: psycopg.Conn
     warehouse.execute("update backmarket.orders set date_shipping = now()")
     row = GOOD["shipments"]
     view(warehouse, "shipments", *({**row, "order_id": text} for text in ("1", " 2 ", "3.0", "4", "BM-1")))
-    feed = orders_out.shipments(warehouse, "default")
+    feed = tracking_imei.shipments(warehouse, "default")
     assert [each.order_id for each in feed.rows] == [4]
     assert [each.key for each in feed.left_out] == ["BM-1"]
 
@@ -234,7 +234,7 @@ def test_orders_to_read_are_numbers_newest_first(warehouse: psycopg.Connection[A
     row, device = GOOD["shipments"], GOOD["devices"]
     view(warehouse, "shipments", *({**row, "order_id": text} for text in ("9", "10", " 10", "10.0", "BM-11", "", None)))
     view(warehouse, "devices", *({**device, "order_id": text} for text in ("10", "8", "n/a")))
-    assert orders_out.orders_to_read(warehouse, "default") == [10, 9, 8]
+    assert tracking_imei.orders_to_read(warehouse, "default") == [10, 9, 8]
 
 
 def test_the_oldest_count_that_can_be_read_decides_which_lines_matter(warehouse: psycopg.Connection[Any]) -> None:
@@ -247,7 +247,7 @@ def test_the_oldest_count_that_can_be_read_decides_which_lines_matter(warehouse:
     later = NOW + timedelta(days=90)
     for text, lines in (("2026-03-02 11:00:00", 1), ("n/a", 0)):
         view(warehouse, "stock", {**row, "counted_at": text}, {**row, "counted_at": "", "sku": "BAD"})
-        found = inventory.lines_by_sku(
+        found = inventory_prices.lines_by_sku(
             warehouse, "default", now=later, hold=timedelta(1), intake_lag=timedelta(0), sku="good"
         )
         assert len(found.get("good", [])) == lines
@@ -353,15 +353,15 @@ def test_the_log_names_the_first_and_counts_all(
 def test_a_table_without_one_usable_row_is_a_failure(warehouse: psycopg.Connection[Any]) -> None:
     """It says which table, how many rows, the first reason and what to do; one usable row, or none at all, is none."""
     row = GOOD["stock"]
-    fail_if_unusable(warehouse, "default", inventory.stock_rows(warehouse, "default"))
+    fail_if_unusable(warehouse, "default", inventory_prices.stock_rows(warehouse, "default"))
     view(warehouse, "stock", {**row, "counted_at": ""}, {**row, "sku": "B", "counted_at": ""})
     with pytest.raises(FeedUnusableError) as failure:
-        fail_if_unusable(warehouse, "default", inventory.stock_rows(warehouse, "default"))
+        fail_if_unusable(warehouse, "default", inventory_prices.stock_rows(warehouse, "default"))
     assert str(failure.value).startswith(
         "seller.stock has 2 rows and none of them can be used. The first, sku B: counted_at is missing."
     )
     view(warehouse, "stock", {**row, "counted_at": ""}, {**row, "sku": "B"})
-    fail_if_unusable(warehouse, "default", inventory.stock_rows(warehouse, "default"))
+    fail_if_unusable(warehouse, "default", inventory_prices.stock_rows(warehouse, "default"))
 
 
 def test_shipments_that_are_over_count_as_usable(warehouse: psycopg.Connection[Any]) -> None:
@@ -370,12 +370,12 @@ def test_shipments_that_are_over_count_as_usable(warehouse: psycopg.Connection[A
     warehouse.execute("update backmarket.orders set date_shipping = now()")
     row = GOOD["shipments"]
     view(warehouse, "shipments", {**row, "order_id": "1"}, {**row, "order_id": "BM-2"})
-    fail_if_unusable(warehouse, "default", orders_out.shipments(warehouse, "default"))
+    fail_if_unusable(warehouse, "default", tracking_imei.shipments(warehouse, "default"))
     view(warehouse, "shipments", {**row, "order_id": None})
-    fail_if_unusable(warehouse, "default", orders_out.shipments(warehouse, "default"))
+    fail_if_unusable(warehouse, "default", tracking_imei.shipments(warehouse, "default"))
     view(warehouse, "shipments", {**row, "order_id": "BM-2"})
     with pytest.raises(FeedUnusableError, match="order_id BM-2"):
-        fail_if_unusable(warehouse, "default", orders_out.shipments(warehouse, "default"))
+        fail_if_unusable(warehouse, "default", tracking_imei.shipments(warehouse, "default"))
 
 
 def test_a_catalog_row_is_refused_for_what_cannot_be_read(warehouse: psycopg.Connection[Any]) -> None:
@@ -413,10 +413,10 @@ def test_many_rows_stay_cheap(warehouse: psycopg.Connection[Any], *, as_view: bo
     warehouse.execute("analyze")
     took = {}
     readings: dict[str, Callable[[], object]] = {
-        "shipments": lambda: orders_out.shipments(warehouse, "default"),
-        "devices": lambda: orders_out.devices(warehouse, "default"),
-        "orders_to_read": lambda: orders_out.orders_to_read(warehouse, "default"),
-        "desk": lambda: orders_out.desk_counts(warehouse, "default"),
+        "shipments": lambda: tracking_imei.shipments(warehouse, "default"),
+        "devices": lambda: tracking_imei.devices(warehouse, "default"),
+        "orders_to_read": lambda: tracking_imei.orders_to_read(warehouse, "default"),
+        "desk": lambda: tracking_imei.desk_counts(warehouse, "default"),
     }
     for name, reading in readings.items():
         began = time.monotonic()

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backmarket.rules.settlement_kinds import KINDS
+from backmarket.rules.settlements.kinds import KINDS
 
 if TYPE_CHECKING:
     import psycopg

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from backmarket.rules.settlement_blocks import StatementError
+from backmarket.rules.settlements.blocks import StatementError
 from backmarket.warehouse import sql
 from backmarket.warehouse.migrations import migrate
-from backmarket.warehouse.settlement_reconciliation import Limits, reconcile
-from backmarket.warehouse.settlements import StatementFile, load_file
+from backmarket.warehouse.settlements.files import StatementFile, load_file
+from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 
 if TYPE_CHECKING:
     from pathlib import Path

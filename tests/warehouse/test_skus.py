@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.operators.inventory_planning import plan_quantities
 from backmarket.rules.skus import BLANKS, clean_sku, sku_key
+from backmarket.services.quantities import plan_quantities
 from backmarket.settings import QuantitySettings
-from backmarket.warehouse import inventory
+from backmarket.warehouse import inventory_prices
 
 if TYPE_CHECKING:
     import psycopg
@@ -131,7 +131,9 @@ def test_one_old_count_brings_no_history_but_its_own(warehouse: psycopg.Connecti
         _line(warehouse, order_id, "OLD" if order_id % 2 else "NEW", 2, long_ago + timedelta(days=order_id))
     _stock(warehouse, "OLD", 5, long_ago)
     _stock(warehouse, "NEW", 5)
-    lines = inventory.lines_by_sku(warehouse, "default", now=NOW, hold=timedelta(hours=48), intake_lag=timedelta(0))
+    lines = inventory_prices.lines_by_sku(
+        warehouse, "default", now=NOW, hold=timedelta(hours=48), intake_lag=timedelta(0)
+    )
     assert {sku: len(found) for sku, found in lines.items()} == {"old": 5}
 
 

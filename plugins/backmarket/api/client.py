@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from backmarket.api.catalogue import CatalogueCalls
+from backmarket.api.catalog import CatalogCalls
 from backmarket.api.listings import ListingCalls
 from backmarket.api.orders import OrderCalls
 from backmarket.api.throttle import Throttle
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from backmarket.api.config import ClientConfig
 
 
-class BackMarketClient(OrderCalls, ListingCalls, CatalogueCalls):
+class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls):
     """Reads and changes one seller account; any number of threads may share it.
 
     All of its calls raise :class:`~backmarket.api.errors.BackMarketError`. Use it as a context manager, or close

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from pyrate_limiter import AbstractBucket
 
-Kind = Literal["general", "catalogue"]
-"""Which of Back Market's limits a request falls under; catalogue requests count under both."""
+Kind = Literal["general", "catalog"]
+"""Which of Back Market's limits a request falls under; catalog requests count under both."""
 
-# The spec allows 200 requests in 10 s, 20 of them to the catalogue, and blocks everything for 10 s beyond. The
+# The spec allows 200 requests in 10 s, 20 of them to the catalog, and blocks everything for 10 s beyond. The
 # server counts arrivals, this module departures: the margin keeps requests that the network bunches together
 # from meeting in one window of the server's.
 GENERAL_RATES = [Rate(195, 10_200)]
-CATALOGUE_RATES = [Rate(19, 10_200)]
+CATALOG_RATES = [Rate(19, 10_200)]
 
 _LONGEST_SLEEP = 0.5
 
@@ -32,21 +32,21 @@ class Throttle:
     Whoever passes buckets on shared storage makes several processes keep one limit together.
 
     :param general: counts every request.
-    :param catalogue: counts requests to catalogue-like endpoints in addition.
+    :param catalog: counts requests to catalog-like endpoints in addition.
     """
 
-    def __init__(self, general: AbstractBucket, catalogue: AbstractBucket) -> None:
+    def __init__(self, general: AbstractBucket, catalog: AbstractBucket) -> None:
         self._buckets: dict[Kind, tuple[_Gate, ...]] = {
             "general": (_Gate(general),),
-            "catalogue": (_Gate(catalogue), _Gate(general)),
+            "catalog": (_Gate(catalog), _Gate(general)),
         }
         self._lock = Lock()
         self._paused_until = 0.0
 
     @classmethod
-    def in_memory(cls, general: list[Rate] | None = None, catalogue: list[Rate] | None = None) -> Self:
+    def in_memory(cls, general: list[Rate] | None = None, catalog: list[Rate] | None = None) -> Self:
         """Count in this process alone: for tests, and for a single cheap call."""
-        return cls(InMemoryBucket(general or GENERAL_RATES), InMemoryBucket(catalogue or CATALOGUE_RATES))
+        return cls(InMemoryBucket(general or GENERAL_RATES), InMemoryBucket(catalog or CATALOG_RATES))
 
     def acquire(self, kind: Kind = "general") -> None:
         """Block until one request of this kind may go."""

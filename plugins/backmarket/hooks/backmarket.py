@@ -102,7 +102,7 @@ class BackMarketHook(BaseHook):
         self.close()
 
     def _throttle(self) -> Throttle:
-        from backmarket.api.throttle import CATALOGUE_RATES, GENERAL_RATES, Throttle
+        from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, Throttle
         from backmarket.warehouse.accounts import account_of
         from backmarket.warehouse.rate_limit import open_pool, shared_bucket
 
@@ -112,7 +112,7 @@ class BackMarketHook(BaseHook):
         self._pool = open_pool(self.warehouse_conn_id)
         return Throttle(
             general=shared_bucket(self._pool, account, "general", GENERAL_RATES),
-            catalogue=shared_bucket(self._pool, account, "catalogue", CATALOGUE_RATES),
+            catalog=shared_bucket(self._pool, account, "catalog", CATALOG_RATES),
         )
 
 

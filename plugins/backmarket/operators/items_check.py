@@ -47,7 +47,7 @@ class BackMarketItemsCheckOperator(BaseOperator):
             raise ItemsLeftError(" ".join([*left, "Everything else of this run is done."]))
 
     def _left(self, done: list[Mapping[str, Any]]) -> Iterator[str]:
-        from backmarket.operators.item_failures import named
+        from backmarket.services.item_failures import named
 
         if quarantined := _sum(done, "quarantined"):
             yield (

@@ -1,8 +1,7 @@
-"""Puts large moves of prices to a person, several in one form, and records the answers."""
+"""Operators of ``backmarket_price_approval``."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,10 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.assets import PRICE_ANSWERS
+from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM, approved_of, options_of, subject_of, table_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from backmarket.warehouse.price_approvals import Move
-
-ALL_OF_THEM = "All of them"
-NONE_OF_THEM = "None of them"
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
 class BackMarketPriceApprovalOperator(HITLOperator):
@@ -64,23 +58,23 @@ class BackMarketPriceApprovalOperator(HITLOperator):
     def execute(self, context: Context) -> Any:
         """Ask, and wait; skip where nothing waits."""
         from backmarket.settings import read_variable
-        from backmarket.warehouse import price_approvals
+        from backmarket.warehouse import price_approval
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection:
             decided_since = datetime.now(UTC) - timedelta(days=read_variable("price_decision_days"))
-            moves = price_approvals.ask(connection, self.account, run_id=context["run_id"], decided_since=decided_since)
+            moves = price_approval.ask(connection, self.account, run_id=context["run_id"], decided_since=decided_since)
         if not moves:
             raise AirflowSkipException("No large price change waits for approval.")
-        self.options = _options(moves)
-        self.subject = _subject(self.account, moves)
-        self.body = _table(moves)
+        self.options = options_of(moves)
+        self.subject = subject_of(self.account, moves)
+        self.body = table_of(moves)
         self.response_timeout = timedelta(hours=read_variable("price_approval_hours"))
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, int]:
         """Record the answer, or that none came in time; return how many moves were approved, refused, expired."""
-        from backmarket.warehouse import price_approvals
+        from backmarket.warehouse import price_approval
         from backmarket.warehouse.connection import connect
 
         expired = event.get("error_type") == "timeout"
@@ -90,14 +84,14 @@ class BackMarketPriceApprovalOperator(HITLOperator):
         user = None if expired else (event.get("responded_by_user") or {}).get("name")
         counts = {"approved": 0, "refused": 0, "expired": 0}
         with connect(self.warehouse_conn_id) as connection:
-            moves = price_approvals.asked(connection, self.account, run_id=context["run_id"])
-            self.options = _options(moves)
+            moves = price_approval.asked(connection, self.account, run_id=context["run_id"])
+            self.options = options_of(moves)
             self.validate_chosen_options(list(chosen))
-            approved = _approved(moves, chosen)
+            approved = approved_of(moves, chosen)
             with connection.transaction():
                 for move in moves:
                     status = "expired" if expired else "approved" if move in approved else "refused"
-                    price_approvals.decide(
+                    price_approval.decide(
                         connection,
                         self.account,
                         move,
@@ -108,37 +102,3 @@ class BackMarketPriceApprovalOperator(HITLOperator):
                     counts[status] += 1
         self.log.info("Moves approved: %(approved)d, refused: %(refused)d, expired: %(expired)d.", counts)
         return counts
-
-
-def _options(moves: list[Move]) -> list[str]:
-    return [*(move.option for move in moves), ALL_OF_THEM, NONE_OF_THEM]
-
-
-def _approved(moves: list[Move], chosen: set[str]) -> list[Move]:
-    if NONE_OF_THEM in chosen:
-        return []
-    return [move for move in moves if ALL_OF_THEM in chosen or move.option in chosen]
-
-
-def _subject(account: str, moves: list[Move]) -> str:
-    changes = "1 large price change" if len(moves) == 1 else f"{len(moves)} large price changes"
-    return f"Back Market ({account}): {changes}. Which may go out?"
-
-
-def _table(moves: list[Move]) -> str:
-    rows = [
-        f"Select the moves that may go out, or `{ALL_OF_THEM}`, or `{NONE_OF_THEM}`. What is not selected is refused.",
-        "",
-        "| SKU | Market | Old price | New price | Change | Reason |",
-        "|---|---|---:|---:|---:|---|",
-    ]
-    for move in moves:
-        change = (move.new_price - move.old_price) / move.old_price * 100
-        prices = f"{move.old_price} {move.currency} | {move.new_price} {move.currency} | {change:+.1f} %"
-        rows.append(f"| {_plain(move.sku)} | {move.market} | {prices} | {_plain(move.reason)} |")
-    return "\n".join(rows)
-
-
-def _plain(text: str) -> str:
-    """Keep a SKU's own signs from being taken for Markdown."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))

@@ -19,9 +19,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from backmarket.page import access, reports, words
+from backmarket.page import access, formats, reports
 from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, SETTLEMENTS_DAG, dag_ids
-from backmarket.warehouse.reading import DatabaseDownError, reader
+from backmarket.warehouse.snapshot import DatabaseDownError, reader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -51,13 +51,13 @@ _TEMPLATES = Environment(
 _NAVIGATION = (("Overview", "/", ""), ("Settlement reports", "/reports", SETTLEMENTS_DAG))
 
 _TEMPLATES.globals.update(
-    ago=words.ago,
-    at=words.at,
-    on=words.on,
-    counts=words.counts,
-    order_states=words.ORDER_STATES,
-    line_states=words.LINE_STATES,
-    publication_states=words.PUBLICATION_STATES,
+    ago=formats.ago,
+    at=formats.at,
+    on=formats.on,
+    counts=formats.counts,
+    order_states=formats.ORDER_STATES,
+    line_states=formats.LINE_STATES,
+    publication_states=formats.PUBLICATION_STATES,
 )
 
 

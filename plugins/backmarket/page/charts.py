@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from backmarket.warehouse.reading import Row
+    from backmarket.warehouse.snapshot import Row
 
 _MOST_SERIES = 6
 OTHERS = "others"

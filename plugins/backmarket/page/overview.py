@@ -13,8 +13,8 @@ from backmarket.page.concerns import ORDERS_DAG, SETTLEMENTS_DAG, concerns, dag_
 from backmarket.page.variables import read_all
 from backmarket.page.verdict import Standing, Verdict, verdict
 from backmarket.warehouse.needs import read_needs
-from backmarket.warehouse.reading import DatabaseDownError, reader
 from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
+from backmarket.warehouse.snapshot import DatabaseDownError, reader
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from backmarket.page.concerns import Concern
     from backmarket.page.variables import VariableState
     from backmarket.warehouse.needs import Need
-    from backmarket.warehouse.reading import Reader, Row
+    from backmarket.warehouse.snapshot import Reader, Row
 
 _REQUESTS = GENERAL_RATES[0]
 _SKU_LINES = SKU_LINE_RATES[0]

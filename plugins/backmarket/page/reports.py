@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from fastapi import HTTPException
 
-from backmarket.warehouse.reading import reader
+from backmarket.warehouse.snapshot import reader
 
 if TYPE_CHECKING:
-    from backmarket.warehouse.reading import Row
+    from backmarket.warehouse.snapshot import Row
 
 # A report brings its own style and nothing else, and may be saved and opened without a network.
 REPORT_HEADERS = {
@@ -61,7 +61,7 @@ def report_of(account: str, first_day: date, last_day: date) -> str:
     :raises HTTPException: 400 where the period is none or longer than three years, 404 before the first load.
     """
     from backmarket.reports.settlement_page import render
-    from backmarket.warehouse.settlement_reports import read_figures
+    from backmarket.warehouse.settlements.reports import read_figures
 
     if not timedelta(0) <= last_day - first_day <= _LONGEST:
         raise HTTPException(400, "The last day must not lie before the first, nor more than three years after it.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from backmarket.rules.inventory import StockRow
-    from backmarket.warehouse.reading import Reader, Row
+    from backmarket.warehouse.snapshot import Reader, Row
 
 LARGEST_BIGINT = 2**63 - 1
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from backmarket.rules.settlement_kinds import KINDS
+from backmarket.rules.settlements.kinds import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from backmarket.warehouse.settlement_reports import Figures, Rows
+    from backmarket.warehouse.settlements.reports import Figures, Rows
 
 _MOST_BARS = 15
 _SUMS = ("sales", "fees", "refunds", "adjustments", "net", "paid_out")

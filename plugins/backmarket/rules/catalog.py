@@ -16,7 +16,7 @@ from stdnum import ean as ean_code
 
 from backmarket.rules.listing_review import GRADES
 from backmarket.rules.skus import sku_key
-from backmarket.rules.values import decimals, is_number, is_uuid, is_web_address
+from backmarket.rules.text_checks import decimals, is_number, is_uuid, is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -64,7 +64,7 @@ def claim(
     }
     with connection.transaction():
         connection.execute("lock table backmarket.accounts in share row exclusive mode")
-        for name, host, fingerprint in connection.execute(sql.statement("accounts/select_claims"), claim).fetchall():
+        for name, host, fingerprint in connection.execute(sql.statement("account/select_claims"), claim).fetchall():
             if name != account:
                 raise AccountMixUpError(
                     f"Back Market account {address.netloc} with this token is already run as '{name}' in this "
@@ -79,14 +79,14 @@ def claim(
                 )
             if name == account and fingerprint != claim["token_fingerprint"]:
                 _require_same_seller(connection, account, address.netloc, shows_any)
-        connection.execute(sql.statement("accounts/claim_account"), claim)
+        connection.execute(sql.statement("account/claim_account"), claim)
 
 
 def _require_same_seller(
     connection: Connection, account: str, host: str, shows_any: Callable[[Sequence[KnownThing]], bool]
 ) -> None:
     parameters = {"account": account, "most": MOST_THINGS_SHOWN}
-    known = [KnownThing(*row) for row in connection.execute(sql.statement("accounts/select_known_things"), parameters)]
+    known = [KnownThing(*row) for row in connection.execute(sql.statement("account/select_known_things"), parameters)]
     if known and not shows_any(known):
         raise AccountMixUpError(
             f"The token of connection backmarket_{account} is a new one, and {host} shows it none of the orders and "
@@ -103,7 +103,7 @@ def record_check(
     from psycopg.types.json import Jsonb
 
     connection.execute(
-        sql.statement("accounts/record_check"),
+        sql.statement("account/record_check"),
         {
             "account": account,
             "platform": platform,

@@ -1,20 +1,24 @@
-"""Stores readings of listings: what is global, what belongs to a market, and each change of an offer."""
+"""Stores listings and their offers, and what became of each row of ``seller.catalog``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from backmarket.rules.catalog import Attribute, CatalogRow, LeafCategory
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean, dump
+from backmarket.warehouse.seller_rows import CATALOG, LeftOut, SellerRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from uuid import UUID
 
-    from backmarket.api.models import Listing
+    from backmarket.api.models import Category, Listing
+    from backmarket.rules.catalog import Kind
     from backmarket.warehouse.connection import Connection
+
 
 # The columns of listings/copy_listings.sql between market and document, in their order.
 _FIELDS = (
@@ -117,3 +121,139 @@ def _take_turns(connection: Connection, account: str) -> None:
 def _values(listing: Listing) -> list[Any]:
     values = (getattr(listing, name) for name in _FIELDS)
     return [clean(value) if isinstance(value, str) else value for value in values]
+
+
+Verdict = Literal["listed", "under way", "ready", "refused"]
+
+
+class Check(NamedTuple):
+    """What a run found of one row of ``seller.catalog``.
+
+    :param reasons: why it is refused; empty otherwise.
+    """
+
+    sku: str
+    market: str
+    verdict: Verdict
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The seller's catalog of one account, and what the database knows about its SKUs."""
+
+    connection: Connection
+    account: str
+
+    def rows(self) -> list[CatalogRow]:
+        """Return all rows that name a SKU, by SKU; each says what of it cannot be read."""
+        return self.read()[0]
+
+    def read(self) -> tuple[list[CatalogRow], SellerRows[CatalogRow]]:
+        """Return all rows that name a SKU, by SKU, and beside them which can be read whole and which cannot."""
+        named: list[CatalogRow] = []
+        whole: list[CatalogRow] = []
+        left_out: list[LeftOut] = []
+        for texts in self._select("select_catalog"):
+            given = dict(zip(CATALOG.columns, texts, strict=True))
+            values, reasons = CATALOG.values_of(given)
+            if reasons:
+                left_out.append(CATALOG.left_out(given, reasons.values()))
+            if "sku" in reasons:
+                continue
+            row = CatalogRow(**values, unreadable=reasons)
+            named.append(row)
+            if not reasons:
+                whole.append(row)
+        return named, SellerRows(CATALOG.table, "sku", whole, left_out)
+
+    def listed(self) -> set[str]:
+        """Return the SKUs that have a listing, in lower case."""
+        return {row[0] for row in self._select("select_listed_skus")}
+
+    def under_way(self) -> set[str]:
+        """Return the SKUs, in lower case, that may have been created without our knowing."""
+        return {row[0] for row in self._select("select_under_way")}
+
+    def refused_by_back_market(self, kind: Kind) -> dict[str, tuple[dict[str, Any], str]]:
+        """Return payload and reason of what Back Market refused last, by SKU."""
+        return {sku: (payload, reason) for sku, payload, reason in self._select("select_refused", kind=kind)}
+
+    def store_checks(self, kind: Kind, checks: Iterable[Check]) -> None:
+        """Replace what was found of one kind of rows, in one transaction."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            cursor.execute(sql.statement("listings/delete_checks"), {"account": self.account, "kind": kind})
+            cursor.executemany(
+                sql.statement("listings/upsert_check"),
+                [{"account": self.account, "kind": kind, **check._asdict()} for check in checks],
+            )
+
+    def supersede_listed(self, change_ids: Iterable[int]) -> None:
+        """Take planned changes out of the queue because their SKUs turned out to be listed already."""
+        self._execute("supersede_listed", change_ids=list(change_ids))
+
+    def confirm_appeared(self, kind: Kind) -> None:
+        """Settle what was put back into the queue and turned out to have been created."""
+        self._execute("confirm_appeared", kind=kind)
+
+    def categories(self, market: str) -> dict[int, LeafCategory] | None:
+        """Return the leaf categories of a market by their number; None where its tree was never read."""
+        rows = self._select("select_categories", market=market)
+        return {row[0]: LeafCategory(row[0], row[1], row[2] or "", tuple(_attributes(row[3]))) for row in rows} or None
+
+    def categories_read_at(self, market: str) -> datetime | None:
+        """Tell when a market's category tree was read; None where it never was."""
+        ((read_at,),) = self._select("select_categories_age", market=market)
+        found: datetime | None = read_at
+        return found
+
+    def store_categories(self, market: str, tree: Iterable[Category], *, read_at: datetime) -> int:
+        """Replace a market's category tree, in one transaction.
+
+        :return: how many leaves it has.
+        """
+        leaves = list(_leaves(tree))
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            cursor.execute(sql.statement("listings/delete_categories"), {"account": self.account, "market": market})
+            cursor.executemany(
+                sql.statement("listings/insert_category"),
+                [
+                    {
+                        "account": self.account,
+                        "market": market,
+                        "category_id": leaf.marketplace_category_id,
+                        "tree_id": leaf.category_id,
+                        "name": clean(leaf.category_name),
+                        "attributes": dump([attribute.model_dump() for attribute in leaf.attributes]),
+                        "read_at": read_at,
+                    }
+                    for leaf in leaves
+                ],
+            )
+        return len(leaves)
+
+    def _select(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(
+            sql.statement(f"listings/{name}"), {"account": self.account, **parameters}
+        ).fetchall()
+
+    def _execute(self, name: str, **parameters: Any) -> None:
+        self.connection.execute(sql.statement(f"listings/{name}"), {"account": self.account, **parameters})
+
+
+def _leaves(tree: Iterable[Category]) -> Iterator[Category]:
+    for category in tree:
+        if (category.is_leaf or not category.children) and category.marketplace_category_id is not None:
+            yield category
+        yield from _leaves(category.children)
+
+
+def _attributes(documents: Iterable[dict[str, Any]]) -> Iterator[Attribute]:
+    for document in documents:
+        choices = [choice.strip() for choice in (document["allowed_values"] or "").split(",")]
+        yield Attribute(
+            document["field"],
+            document["type"],
+            tuple(choice for choice in choices if choice),
+            bool(document["required"]),
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from backmarket.warehouse.reading import Reader, Row
+    from backmarket.warehouse.snapshot import Reader, Row
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -17,7 +17,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 class _Kind(NamedTuple):
     """A kind of thing that waits: where it is read, whose it is, and what to do about it.
 
-    :param statement: in ``include/sql/page``.
+    :param statement: in ``include/sql/page.sql``.
     :param dag_id: whose readers may see it; empty where each change's own kind says so.
     :param task_id: whose log tells more; empty where each thing has its own.
     """

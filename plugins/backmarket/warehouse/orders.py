@@ -1,4 +1,4 @@
-"""Stores downloaded orders: pages are staged as they arrive, then merged at once."""
+"""Stores orders, and remembers for which ones Back Market was asked in vain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from backmarket.rules.order_askings import Asked
 from backmarket.warehouse import sql
 from backmarket.warehouse.connection import without_values
 from backmarket.warehouse.jsonb import clean, dump
@@ -18,22 +19,24 @@ if TYPE_CHECKING:
     from backmarket.api.models import Order
     from backmarket.warehouse.connection import Connection
 
+
 # The columns of the copy_*.sql files, in their order, under the names the models give them.
 _order_values = attrgetter(
     *"order_id state country_code currency price shipping_price sales_taxes payment_method tracking_number"
     " tracking_url shipper is_backship delivery_note date_creation date_modification date_payment date_shipping"
     " expected_dispatch_date".split()
 )
+
 _line_values = attrgetter(
     *"orderline_id sku listing_id quantity price shipping_price currency state orderline_fee sales_taxes return_reason"
     " return_message imei serial_number product product_id brand condition backcare backcare_price_cents"
     " date_creation".split()
 )
+
 _address_values = attrgetter(
     *"first_name last_name first_name_pronunciation last_name_pronunciation company street street2 postal_code city"
     " state country phone email customer_id_number".split()
 )
-
 
 # How many orders are copied at once: page by page, round trips would cost more than the copying itself.
 _COPY_SIZE = 500
@@ -157,3 +160,24 @@ def _address_rows(order: Order) -> Iterator[tuple[Any, ...]]:
 
 def _cleaned(values: tuple[Any, ...]) -> list[Any]:
     return [clean(value) if isinstance(value, str) else value for value in values]
+
+
+def asked_orders(connection: Connection, account: str) -> dict[int, Asked]:
+    """Return the orders that Back Market did not have when it was asked, by id."""
+    rows = connection.execute(sql.statement("orders/select_asked_in_vain"), {"account": account})
+    return {row[0]: Asked(*row) for row in rows}
+
+
+def note_absent(connection: Connection, account: str, order_ids: Iterable[int]) -> None:
+    """Note that Back Market was asked for these orders now and has none of them."""
+    parameters = {"account": account, "order_ids": list(order_ids)}
+    connection.execute(sql.statement("orders/upsert_asked_in_vain"), parameters)
+
+
+def forget_found(connection: Connection, account: str, *, named: Iterable[int]) -> None:
+    """Forget what has turned up since, and all but the orders that are still named.
+
+    :param named: orders that the seller's tables name and of which too little is known here.
+    """
+    parameters = {"account": account, "named": list(named)}
+    connection.execute(sql.statement("orders/delete_found_again"), parameters)

@@ -1,0 +1,29 @@
+-- name: insert_told
+-- Note what people are about to be told of; what they were told within the last hours does not come back.
+-- :account, :subjects, :repeat_hours
+insert into backmarket.alerts as told (account, subject, told_at)
+select distinct %(account)s, subjects.subject, now()
+from unnest(%(subjects)s::text []) as subjects (subject)
+on conflict (account, subject) do update set told_at = excluded.told_at
+where told.told_at <= now() - make_interval(hours => %(repeat_hours)s)
+returning subject
+
+-- name: purge_told
+-- After 30 days people may be told again.
+-- :account
+delete from backmarket.alerts
+where account = %(account)s and told_at < now() - interval '30 days'
+
+-- name: select_told
+-- Whether people were told of this within the last hour.
+-- :account, :subject
+select true
+from backmarket.alerts
+where account = %(account)s and subject = %(subject)s and told_at > now() - interval '1 hour'
+
+-- name: upsert_told
+-- People have been told of this just now.
+-- :account, :subject
+insert into backmarket.alerts (account, subject, told_at)
+values (%(account)s, %(subject)s, now())
+on conflict (account, subject) do update set told_at = excluded.told_at

@@ -1,8 +1,0 @@
--- Note what people are about to be told of; what they were told within the last hours does not come back.
--- :account, :subjects, :repeat_hours
-insert into backmarket.alerts as told (account, subject, told_at)
-select distinct %(account)s, subjects.subject, now()
-from unnest(%(subjects)s::text []) as subjects (subject)
-on conflict (account, subject) do update set told_at = excluded.told_at
-where told.told_at <= now() - make_interval(hours => %(repeat_hours)s)
-returning subject

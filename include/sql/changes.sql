@@ -1,0 +1,160 @@
+-- name: copy_plan
+-- One row per planned change.
+copy staged_plan (position, subject, market, payload, status, reason) from stdin
+
+-- name: insert_refusals
+-- Record what must not be sent, with its reasons; once, not in every run: a refusal equal to the newest row of its
+-- subject is known already.
+-- :account, :kind, :run_id
+insert into backmarket.changes (account, kind, subject, market, payload, status, reason, run_id)
+select %(account)s, %(kind)s, refused.subject, refused.market, refused.payload, 'refused', refused.reason, %(run_id)s
+from staged_plan as refused
+left join lateral (
+    select payload, status, reason
+    from backmarket.changes as change
+    where
+        change.account = %(account)s and change.kind = %(kind)s
+        and change.subject = refused.subject and change.market = refused.market
+    order by change_id desc
+    limit 1
+) as newest on true
+where
+    refused.status = 'refused'
+    and (newest.status, newest.payload, newest.reason)
+    is distinct from ('refused', refused.payload, refused.reason)
+order by refused.position
+
+-- name: keep_waiting
+-- Why what is planned could not be sent now.
+-- :account, :change_ids, :reason
+update backmarket.changes
+set reason = %(reason)s
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned'
+
+-- name: lock_kind
+-- Wait until no other process changes the same; the lock ends with the session, so also where the process is killed.
+-- :account, :kind
+select pg_advisory_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0))
+
+-- name: mark_sent
+-- Written down before the request leaves. No row: somebody else has it, or it is planned no more.
+-- :account, :change_ids, :in_batch
+update backmarket.changes
+set
+    status = 'sent',
+    sent_at = clock_timestamp(),
+    attempts = attempts + 1,
+    reason = null,
+    in_batch = %(in_batch)s,
+    batch_id = null
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned'
+returning change_id
+
+-- name: record_batch
+-- Back Market took the batch: from here on its task tells how these changes end.
+-- :account, :change_ids, :batch_id
+update backmarket.changes
+set batch_id = %(batch_id)s
+where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
+
+-- name: select_planned
+-- What is to be sent, the longest waiting first unless the plan gave another order.
+-- :account, :kind
+select change_id, subject, market, payload, attempts
+from backmarket.changes
+where account = %(account)s and kind = %(kind)s and status = 'planned'
+order by planned_at, change_id
+
+-- name: select_refused
+-- What Back Market itself refused lately, newest per subject: the same again would be refused again.
+-- :account, :kind, :since
+select subject, market, payload
+from (
+    select distinct on (subject, market) subject, market, payload, status, attempts, sent_at
+    from backmarket.changes
+    where account = %(account)s and kind = %(kind)s and status not in ('superseded', 'planned', 'dry_run')
+    order by subject asc, market asc, change_id desc
+) as newest
+where status = 'refused' and attempts > 0 and sent_at > %(since)s
+
+-- name: select_unsettled
+-- What may have been applied without our knowing: a run was killed, or an answer was lost.
+-- :account, :kind
+select change_id, subject, market, payload, attempts, status, sent_at, batch_id, in_batch
+from backmarket.changes
+where account = %(account)s and kind = %(kind)s and status in ('sent', 'unknown')
+order by change_id
+
+-- name: settle
+-- How a change ended, or that its end is not known yet. Back to planned: it surely was not applied.
+-- :account, :change_ids, :status, :reason, :batch_id
+update backmarket.changes
+set
+    status = %(status)s,
+    reason = %(reason)s,
+    batch_id = coalesce(%(batch_id)s, batch_id),
+    confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
+where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
+returning change_id
+
+-- name: stage_plan
+-- What one concern wants to change now, in the order in which it is to be sent.
+create temporary table if not exists staged_plan (
+    position bigint not null,
+    subject text not null,
+    market text not null,
+    payload jsonb not null,
+    status text not null,
+    reason text
+)
+
+-- name: supersede_unsent
+-- What was planned earlier, never sent, and is wanted no more; and what was refused here and is refused no more, which
+-- keeps its reason.
+-- :account, :kind
+update backmarket.changes as change
+set
+    status = 'superseded',
+    reason = case when change.status = 'refused' then change.reason else 'a newer plan no longer contains it' end
+where
+    change.account = %(account)s
+    and change.kind = %(kind)s
+    and (
+        change.status in ('planned', 'awaiting_approval', 'dry_run')
+        or (change.status = 'refused' and change.attempts = 0)
+    )
+    and not exists (
+        select 1
+        from staged_plan as wanted
+        where
+            wanted.subject = change.subject and wanted.market = change.market
+            and (wanted.status = 'refused') = (change.status = 'refused')
+    )
+
+-- name: take_back
+-- Turned away at the door: planned as if it had never been sent.
+-- :account, :change_ids, :reason
+update backmarket.changes
+set status = 'planned', attempts = attempts - 1, reason = %(reason)s
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent'
+
+-- name: upsert_plan
+-- Record the plan. What waits already keeps its place in the queue and takes the new values; what is under way
+-- (sent, unknown) is left alone until it is settled.
+-- :account, :kind, :run_id
+insert into backmarket.changes as waiting (account, kind, subject, market, payload, status, reason, run_id)
+select %(account)s, %(kind)s, subject, market, payload, status, reason, %(run_id)s
+from staged_plan
+where status in ('planned', 'awaiting_approval', 'dry_run')
+order by position
+on conflict (account, kind, subject, market)
+where status in ('planned', 'awaiting_approval', 'sent', 'unknown', 'dry_run')
+do update set
+    payload = excluded.payload,
+    status = excluded.status,
+    reason = excluded.reason,
+    run_id = excluded.run_id
+where
+    waiting.status in ('planned', 'awaiting_approval', 'dry_run')
+    and (waiting.payload, waiting.status, waiting.reason)
+    is distinct from (excluded.payload, excluded.status, excluded.reason)

@@ -1,0 +1,236 @@
+-- name: copy_inventory
+-- One row per SKU with stock.
+copy backmarket.inventory (
+    account, sku, id, stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at
+) from stdin
+
+-- name: count_held_by_guard
+-- How many SKUs the zero guard holds.
+-- :account
+select count(*)
+from backmarket.inventory_findings
+where account = %(account)s and kind = 'held_by_zero_guard'
+
+-- name: count_offers
+-- How many listings a market has by the newest reading.
+-- :account, :market
+select count(*)
+from backmarket.listing_offers
+where account = %(account)s and market = %(market)s and gone_at is null
+
+-- name: count_unmatched
+-- Rows of seller.prices that no plan looks at: why, how many, and some of them.
+-- :account, :markets
+select reason, count(*), (array_agg(concat_ws(' ', sku, market) order by sku, market))[:5] as examples
+from (
+    select
+        price.sku::text as sku,
+        price.market::text as market,
+        case
+            when price.sku is null or price.market is null then 'name no SKU or no market'
+            when price.market::text <> all(%(markets)s) then 'are of a market that backmarket_markets does not name'
+            when listing.id is null then 'are of a SKU that has no listing'
+            when offer.id is null then 'are of a listing that this market does not show'
+        end as reason
+    from seller.prices as price
+    left join backmarket.listings as listing
+        on price.account::text = listing.account and backmarket.sku_key(price.sku::text) = backmarket.sku_key(listing.sku)
+        and listing.gone_at is null
+    left join backmarket.listing_offers as offer
+        on listing.account = offer.account and listing.id = offer.id
+        and price.market::text = offer.market and offer.gone_at is null
+    where price.account::text = %(account)s
+) as rows
+where reason is not null
+group by reason
+order by reason
+
+-- name: delete_drops
+-- Make room for a listing's drops as they are after a reading.
+-- :account, :id
+delete from backmarket.listing_drops
+where account = %(account)s and id = %(id)s
+
+-- name: delete_ended_findings
+-- Forget states that have ended: those of these kinds that the newest plan did not find.
+-- :account, :kinds, :keys
+delete from backmarket.inventory_findings
+where
+    account = %(account)s and kind = any(%(kinds)s)
+    and not (kind || '/' || sku = any(%(keys)s))
+
+-- name: delete_inventory
+-- Make room for a new plan.
+-- :account
+delete from backmarket.inventory
+where account = %(account)s
+
+-- name: insert_drop
+-- Units that went from a listing.
+-- :account, :id, :seen_from, :seen_at, :units
+insert into backmarket.listing_drops (account, id, seen_from, seen_at, units)
+values (%(account)s, %(id)s, %(seen_from)s, %(seen_at)s, %(units)s)
+on conflict (account, id, seen_from, seen_at) do update set
+    units = backmarket.listing_drops.units + excluded.units
+
+-- name: select_baselines
+-- What listings were last known to show.
+-- :account, :ids
+select id, quantity, known_at, maybe, maybe_at
+from backmarket.listing_baselines
+where account = %(account)s and id = any(%(ids)s)
+
+-- name: select_batch_columns
+-- What a line of a batch must name besides the price: the SKU as Back Market writes it, and the grade as it is.
+-- :account, :ids
+select id, sku, grade
+from backmarket.listings
+where account = %(account)s and id = any(%(ids)s::uuid[]) and gone_at is null and sku is not null and grade is not null
+
+-- name: select_created
+-- The newest creation of each of these SKUs since a moment that may have been applied: with how many units, and when it
+-- was sent.
+-- :account, :keys (as backmarket.sku_key gives them), :since
+select distinct on (backmarket.sku_key(subject))
+    backmarket.sku_key(subject) as sku_key,
+    (payload -> 'columns' ->> 'quantity')::integer as quantity,
+    sent_at
+from backmarket.changes
+where
+    account = %(account)s and kind in ('listing', 'product') and sent_at >= %(since)s
+    and status in ('sent', 'unknown', 'planned', 'confirmed')
+    and payload -> 'columns' ->> 'quantity' is not null
+    and backmarket.sku_key(subject) = any(%(keys)s)
+order by backmarket.sku_key(subject) asc, change_id desc
+
+-- name: select_drops
+-- Units that went from listings within the hold, oldest first.
+-- :account, :since
+select id, seen_from, seen_at, units
+from backmarket.listing_drops
+where account = %(account)s and seen_at >= %(since)s
+order by seen_at, seen_from
+
+-- name: select_known_moments
+-- When each SKU was counted, and up to when the count knows of orders, as texts.
+-- :account, :sku (null for all)
+select backmarket.sku_key(stock.sku::text), stock.counted_at::text, to_jsonb(stock) ->> 'orders_known_until'
+from seller.stock as stock
+where
+    stock.account::text = %(account)s
+    and stock.sku is not null
+    and (%(sku)s::text is null or backmarket.sku_key(stock.sku::text) = backmarket.sku_key(%(sku)s))
+
+-- name: select_lines
+-- Order lines that may matter to a count or to a drop: not accepted yet, or made, paid or accepted since a moment. SKUs
+-- whose count is older have a moment of their own, so that one old count does not bring the history of all others.
+-- :account, :since, :sku (null for all), :keys and :sinces (SKUs as backmarket.sku_key gives them, and their moments)
+with accepted as (
+    select subject, min(confirmed_at) as accepted_at
+    from backmarket.changes
+    where account = %(account)s and kind = 'accept' and status = 'confirmed'
+    group by subject
+),
+
+older as (
+    select counted.sku_key, counted.since
+    from unnest(%(keys)s::text [], %(sinces)s::timestamptz []) as counted (sku_key, since)
+)
+
+select
+    line.orderline_id,
+    line.order_id,
+    line.sku,
+    line.quantity,
+    line.state,
+    coalesce(line.date_creation, orders.date_creation) as created_at,
+    orders.date_payment as paid_at,
+    coalesce(accepted.accepted_at, line.accepted_seen_at) as accepted_at,
+    line.gone_at is not null or orders.gone_at is not null as is_gone
+from backmarket.order_lines as line
+inner join backmarket.orders as orders on line.account = orders.account and line.order_id = orders.order_id
+left join accepted on accepted.subject = line.orderline_id::text
+left join older on backmarket.sku_key(line.sku) = older.sku_key
+where
+    line.account = %(account)s
+    and line.sku is not null
+    and (%(sku)s::text is null or backmarket.sku_key(line.sku) = backmarket.sku_key(%(sku)s))
+    and (
+        line.state in (0, 1, 8, 9)
+        or coalesce(accepted.accepted_at, line.accepted_seen_at, 'infinity') > coalesce(older.since, %(since)s)
+        or coalesce(line.date_creation, orders.date_creation, 'infinity') > coalesce(older.since, %(since)s)
+        or orders.date_payment > coalesce(older.since, %(since)s)
+    )
+
+-- name: select_readings
+-- What listings show by the newest reading.
+-- :account
+select id, sku, quantity, read_at
+from backmarket.listings
+where account = %(account)s and gone_at is null and sku is not null and quantity is not null
+order by sku, id
+
+-- name: select_shown_prices
+-- What every market shows by its newest reading.
+-- :account
+select id, market, price, read_at
+from backmarket.listing_offers
+where account = %(account)s and gone_at is null
+
+-- name: select_stock
+-- The seller's counts, as texts: each row is judged by itself.
+-- :account
+select
+    stock.sku::text,
+    stock.quantity::text,
+    stock.counted_at::text,
+    stock.safety_qty::text,
+    stock.max_qty::text,
+    -- Through JSON, as a view need not have this column.
+    to_jsonb(stock) ->> 'orders_known_until'
+from seller.stock as stock
+where stock.account::text = %(account)s
+order by stock.sku::text
+
+-- name: select_summary
+-- The arithmetic of the SKUs that the newest plan wants changed or that hold units back, most interesting first.
+-- :account, :most
+select sku, stock, reserved, held, safety_qty, max_qty, shown, wanted, reason
+from backmarket.inventory
+where account = %(account)s and (shown <> wanted or reserved > 0 or held > 0 or reason is not null)
+order by (shown <> wanted) desc, wanted, sku
+limit %(most)s
+
+-- name: select_targets
+-- What Back Market showed of these SKUs when their quantities were planned.
+-- :account, :skus
+select sku, shown
+from backmarket.inventory
+where account = %(account)s and sku = any(%(skus)s)
+
+-- name: set_maybe
+-- From here until its answer a listing may show what is being sent.
+-- :account, :id, :maybe
+update backmarket.listing_baselines
+set maybe = %(maybe)s, maybe_at = case when %(maybe)s::integer is not null then clock_timestamp() end
+where account = %(account)s and id = %(id)s
+
+-- name: upsert_baseline
+-- What a listing is known to show now.
+-- :account, :id, :quantity, :known_at
+insert into backmarket.listing_baselines (account, id, quantity, known_at)
+values (%(account)s, %(id)s, %(quantity)s, %(known_at)s)
+on conflict (account, id) do update set
+    quantity = excluded.quantity,
+    maybe = null,
+    maybe_at = null,
+    known_at = excluded.known_at
+
+-- name: upsert_finding
+-- Keep what was found; seen again, it keeps the moment of its first time.
+-- :account, :kind, :sku, :market, :detail
+insert into backmarket.inventory_findings (account, kind, sku, market, detail)
+values (%(account)s, %(kind)s, %(sku)s, %(market)s, %(detail)s)
+on conflict (account, kind, sku, market) do update set
+    detail = excluded.detail,
+    last_seen_at = now()

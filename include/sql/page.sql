@@ -1,0 +1,569 @@
+-- name: chart_changes
+-- Changes sent in the last 30 days by UTC day and kind; counted a day and a kind at a time, which an index answers alone.
+-- :account, :kinds
+select days.day::date as bucket, kinds.kind as series, counted.value
+from
+    generate_series(
+        date_trunc('day', now() at time zone 'UTC') - interval '29 days',
+        date_trunc('day', now() at time zone 'UTC'),
+        interval '1 day'
+    ) as days (day)
+cross join unnest(%(kinds)s::text []) as kinds (kind)
+cross join lateral (
+    select count(*) as value
+    from backmarket.changes as change
+    where
+        change.account = %(account)s and change.kind = kinds.kind
+        and change.sent_at >= days.day at time zone 'UTC'
+        and change.sent_at < (days.day + interval '1 day') at time zone 'UTC'
+) as counted
+where counted.value > 0
+order by 1, 2
+
+-- name: chart_orders
+-- Orders of the last 30 days by UTC day of creation and country of the market.
+-- :account
+select (date_creation at time zone 'UTC')::date as bucket, coalesce(country_code, '?') as series, count(*) as value
+from backmarket.orders
+where account = %(account)s and date_creation >= date_trunc('day', now() at time zone 'UTC') at time zone 'UTC' - interval '29 days'
+group by 1, 2
+order by 1, 2
+
+-- name: chart_settlements
+-- What the last 16 weeks earned, net, by week (its Monday) and currency.
+-- :account
+select date_trunc('week', day)::date as bucket, currency as series, sum(net) as value
+from backmarket.settlement_daily_totals
+where account = %(account)s and day >= date_trunc('week', (now() at time zone 'UTC'))::date - 15 * 7
+group by 1, 2
+order by 1, 2
+
+-- name: needs_approvals
+-- Moves of prices that a person has to approve before they are sent, the longest waiting first.
+-- :account, :kinds, :since, :most
+select
+    'sku' as story,
+    subject,
+    concat(
+        market, ' · ', payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
+        to_char(
+            ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
+        ),
+        ' %%)'
+    ) as detail,
+    planned_at as since,
+    concat_ws('/', market, subject) as topic,
+    count(*) over () as total
+from backmarket.changes
+where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s) and planned_at >= %(since)s
+order by planned_at
+limit %(most)s
+
+-- name: needs_findings
+-- Differences between statements and orders that are still open.
+-- :account, :kinds, :since, :most
+select
+    case when order_id is null then '' else 'order' end as story,
+    coalesce(order_id::text, invoice_ref, subject) as subject,
+    concat(
+        replace(kind, '_', ' '),
+        case when expected is not null then ' · expected ' || expected || ' ' || currency end,
+        case when actual is not null then ' · found ' || actual || ' ' || currency end
+    ) as detail,
+    opened_at as since,
+    concat_ws('/', kind, subject) as topic,
+    count(*) over () as total
+from backmarket.settlement_findings
+where account = %(account)s and status = 'open' and opened_at >= %(since)s
+order by opened_at desc
+limit %(most)s
+
+-- name: needs_late_orders
+-- Paid orders whose day of dispatch has passed, the longest overdue first.
+-- :account, :kinds, :since, :most
+select
+    'order' as story,
+    order_id::text as subject,
+    concat_ws(' · ', country_code, case state when 1 then 'not accepted' else 'accepted, not shipped' end) as detail,
+    expected_dispatch_date as since,
+    order_id::text as topic,
+    count(*) over () as total
+from backmarket.orders
+where
+    account = %(account)s and state in (1, 3) and gone_at is null
+    and expected_dispatch_date < now() and expected_dispatch_date >= %(since)s
+order by expected_dispatch_date
+limit %(most)s
+
+-- name: needs_quarantine
+-- Documents that came in, and rows of the seller, that could not be understood.
+-- :account, :kinds, :since, :most
+select
+    case
+        when entity in ('order', 'seller.shipments', 'seller.devices') and key ~ '^\d+$' then 'order'
+        when entity = 'seller.stock' and key <> 'unnamed' then 'sku'
+        else ''
+    end as story,
+    key as subject,
+    concat(entity, ' · ', reason) as detail,
+    first_seen_at as since,
+    concat_ws('/', entity, key) as topic,
+    count(*) over () as total
+from backmarket.quarantine
+where account = %(account)s and first_seen_at >= %(since)s
+order by first_seen_at desc
+limit %(most)s
+
+-- name: needs_refused
+-- Changes refused in the last 14 days, by us or by Back Market, unless something newer took their place. Not those that
+-- wait for something that comes by itself, nor acceptances of lines that can no longer be accepted.
+-- :account, :kinds, :since, :most
+select
+    case
+        when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
+    end as story,
+    coalesce(line.order_id::text, change.subject) as subject,
+    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
+    change.planned_at as since,
+    change.kind,
+    change.run_id,
+    concat_ws('/', change.kind, change.market, change.subject) as topic,
+    count(*) over () as total
+from backmarket.changes as change
+left join lateral (
+    select order_line.order_id, order_line.state
+    from backmarket.order_lines as order_line
+    where
+        change.kind in ('accept', 'imei') and order_line.account = change.account
+        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
+    -- One at a time: there are few of these, and many lines.
+    limit 1
+) as line on true
+where
+    change.account = %(account)s and change.status = 'refused' and change.kind = any(%(kinds)s)
+    and change.planned_at >= greatest(%(since)s, now() - interval '14 days')
+    and coalesce(change.reason, '') not like 'waits: %%'
+    and (change.kind <> 'accept' or line.state is null or line.state = 1)
+    and not exists (
+        select 1
+        from backmarket.changes as newer
+        where
+            newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
+            and newer.market = change.market and newer.change_id > change.change_id
+            and newer.status <> 'superseded'
+    )
+order by change.planned_at desc
+limit %(most)s
+
+-- name: needs_stock_and_prices
+-- What was found of stock and prices: counts that are missing or old, changes made outside.
+-- :account, :kinds, :since, :most
+select
+    'sku' as story,
+    sku as subject,
+    concat_ws(' · ', concat_ws(' ', replace(kind, '_', ' '), nullif(market, '')), detail) as detail,
+    first_seen_at as since,
+    concat_ws('/', kind, market, sku) as topic,
+    count(*) over () as total
+from backmarket.inventory_findings
+where account = %(account)s and first_seen_at >= %(since)s
+order by last_seen_at desc
+limit %(most)s
+
+-- name: needs_stuck
+-- Changes that have waited for more than a day, and at most 30, for something that should come by itself.
+-- :account, :kinds, :since, :most
+select
+    case
+        when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
+    end as story,
+    coalesce(line.order_id::text, change.subject) as subject,
+    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
+    change.planned_at as since,
+    change.kind,
+    change.run_id,
+    concat_ws('/', change.kind, change.market, change.subject) as topic,
+    count(*) over () as total
+from backmarket.changes as change
+left join lateral (
+    select order_line.order_id, order_line.state
+    from backmarket.order_lines as order_line
+    where
+        change.kind in ('accept', 'imei') and order_line.account = change.account
+        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
+    -- One at a time: there are few of these, and many lines.
+    limit 1
+) as line on true
+where
+    change.account = %(account)s and change.status = 'refused' and change.kind = any(%(kinds)s)
+    and change.planned_at >= greatest(%(since)s, now() - interval '30 days')
+    and change.planned_at < now() - interval '1 day'
+    and change.reason like 'waits: %%'
+    and (change.kind <> 'accept' or line.state is null or line.state = 1)
+    and not exists (
+        select 1
+        from backmarket.changes as newer
+        where
+            newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
+            and newer.market = change.market and newer.change_id > change.change_id
+            and newer.status <> 'superseded'
+    )
+order by change.planned_at
+limit %(most)s
+
+-- name: order_changes
+-- Every change sent, or meant to be sent, for an order and its lines.
+-- :account, :order_id
+with subjects as (
+    select %(order_id)s::bigint::text as subject
+    union
+    select orderline_id::text from backmarket.order_lines where account = %(account)s and order_id = %(order_id)s
+)
+
+select
+    coalesce(change.confirmed_at, change.sent_at, change.planned_at) as at,
+    'change' as source,
+    concat(change.kind, ' ', change.status) as what,
+    concat_ws(
+        ' · ',
+        case when change.subject <> %(order_id)s::bigint::text then 'line ' || change.subject end,
+        change.reason,
+        case when change.attempts > 1 then change.attempts || ' attempts' end
+    ) as detail
+from subjects
+inner join backmarket.changes as change
+    on change.account = %(account)s and change.kind in ('accept', 'tracking', 'imei') and change.subject = subjects.subject
+
+-- name: order_events
+-- What Back Market's document of an order tells, by time.
+-- :account, :order_id
+select event.at, 'document' as source, event.what, '' as detail
+from backmarket.orders as orders
+cross join lateral (
+    values
+    (orders.date_creation, 'ordered'),
+    (orders.date_payment, 'paid'),
+    (orders.first_seen_at, 'first downloaded'),
+    (orders.date_shipping, 'shipped'),
+    (orders.date_modification, 'last modified on Back Market'),
+    (orders.read_at, 'stored document read'),
+    (orders.gone_at, 'no longer served by Back Market')
+) as event (at, what)
+where orders.account = %(account)s and orders.order_id = %(order_id)s and event.at is not null
+union all
+select line.accepted_seen_at, 'document', 'seen accepted', concat('line ', line.orderline_id, ' · ', line.sku)
+from backmarket.order_lines as line
+where line.account = %(account)s and line.order_id = %(order_id)s and line.accepted_seen_at is not null
+
+-- name: order_findings
+-- Differences found between an order and statements.
+-- :account, :order_id
+select
+    coalesce(closed_at, opened_at) as at,
+    'finding' as source,
+    concat(replace(kind, '_', ' '), ' ', status) as what,
+    detail
+from backmarket.settlement_findings
+where account = %(account)s and order_id = %(order_id)s
+
+-- name: order_head
+-- One order.
+-- :account, :order_id
+select
+    order_id, state, country_code, currency, price, shipping_price, payment_method, shipper, tracking_number,
+    is_backship, expected_dispatch_date, date_shipping, read_at, gone_at
+from backmarket.orders
+where account = %(account)s and order_id = %(order_id)s
+
+-- name: order_lines
+-- The lines of an order.
+-- :account, :order_id
+select orderline_id, sku, product, quantity, price, currency, state, orderline_fee, imei, serial_number, gone_at
+from backmarket.order_lines
+where account = %(account)s and order_id = %(order_id)s
+order by orderline_id
+
+-- name: order_quarantine
+-- Documents of an order, and rows of the seller that name it, that could not be understood.
+-- :account, :order_id
+select
+    last_seen_at as at,
+    case when entity = 'order' then 'document' else 'seller' end as source,
+    'not understood' as what,
+    case when entity = 'order' then reason else concat(entity, ' · ', reason) end as detail
+from backmarket.quarantine
+where
+    account = %(account)s
+    and (
+        (entity = 'order' and key = %(order_id)s::bigint::text)
+        -- Rows that share a name are numbered: 7, 7 (2).
+        or (
+            entity in ('seller.shipments', 'seller.devices')
+            and split_part(key, ' (', 1) = %(order_id)s::bigint::text
+        )
+    )
+
+-- name: order_settlement
+-- The lines of statements that belong to an order.
+-- :account, :order_id
+select
+    value_date::timestamp at time zone 'UTC' as at,
+    true as is_day,
+    'settlement' as source,
+    concat(replace(invoice_key, '_', ' '), case when vanished then ' (gone from the newest export)' end) as what,
+    concat_ws(' · ', amount || ' ' || currency, designation, 'statement ' || invoice_ref) as detail
+from backmarket.settlement_lines
+where account = %(account)s and order_id = %(order_id)s
+
+-- name: order_shipments
+-- What the seller's own systems say of an order's parcel; the time as text, as it may be none.
+-- :account, :order_id
+select
+    shipped_at::text as at,
+    'seller' as source,
+    'handed to the carrier' as what,
+    concat_ws(' · ', shipper::text, tracking_number::text) as detail
+from seller.shipments
+where
+    account::text = %(account)s
+    and regexp_replace(btrim(order_id::text, E' \t\r\n'), '\.0+$', '') = %(order_id)s::text
+    and shipped_at is not null
+
+-- name: select_accounts
+-- The accounts that this database holds, and what the last check of each token found.
+-- :account
+select account, host, platform, token_valid, checked_at, account = %(account)s as chosen
+from backmarket.accounts
+order by account
+
+-- name: select_last_changes
+-- Per kind of change: the newest run that planned one, how its changes stand, and the newest confirmation.
+-- :account, :kinds
+select
+    kinds.kind,
+    newest.run_id,
+    (
+        select max(change.confirmed_at)
+        from backmarket.changes as change
+        where change.account = %(account)s and change.kind = kinds.kind and change.confirmed_at is not null
+    ) as confirmed_at,
+    (
+        select jsonb_object_agg(counted.status, counted.changes)
+        from (
+            select change.status, count(*) as changes
+            from backmarket.changes as change
+            where
+                change.account = %(account)s and change.kind = kinds.kind
+                and change.run_id = newest.run_id and change.status <> 'superseded'
+            group by change.status
+        ) as counted
+    ) as counts
+from unnest(%(kinds)s::text []) as kinds (kind)
+left join lateral (
+    select change.run_id
+    from backmarket.changes as change
+    where change.account = %(account)s and change.kind = kinds.kind
+    order by change.planned_at desc
+    limit 1
+) as newest on true
+
+-- name: select_settlement_report
+-- The report that a run has stored.
+-- :account, :run_id
+select html
+from backmarket.settlement_reports
+where account = %(account)s and run_id = %(run_id)s
+
+-- name: select_settlement_reports
+-- The newest reports that runs have stored.
+-- :account
+select run_id, first_day, last_day, created_at
+from backmarket.settlement_reports
+where account = %(account)s
+order by created_at desc
+limit 100
+
+-- name: select_settlement_span
+-- The newest ninety days that statements speak of; no row where none is loaded.
+-- :account
+select
+    greatest(min(value_date), max(value_date) - 89) as first_day,
+    max(value_date) as last_day
+from backmarket.settlement_lines
+where account = %(account)s and not vanished
+having count(*) > 0
+
+-- name: select_settlement_success
+-- When settlements were last compared with orders, and what is loaded.
+-- :account
+select
+    report.created_at as succeeded_at,
+    (
+        select jsonb_build_object('statements', count(*), 'lines', coalesce(sum(statement.line_count), 0))
+        from backmarket.settlement_statements as statement
+        where statement.account = report.account
+    ) as counts
+from backmarket.settlement_reports as report
+where report.account = %(account)s
+order by report.created_at desc
+limit 1
+
+-- name: select_statements_loaded
+-- What tells whether statements were loaded since: how many there are, their lines, and the newest.
+-- :account
+select count(*) as statements, coalesce(sum(line_count), 0) as lines, max(exported_at) as newest, max(loaded_at) as loaded_at
+from backmarket.settlement_statements
+where account = %(account)s
+
+-- name: select_successes
+-- When each concern last succeeded and what it counted; of several markets the newest.
+-- :account
+select distinct on (concern) concern, succeeded_at, counts, watermark
+from backmarket.sync_state
+where account = %(account)s
+order by concern, succeeded_at desc nulls last
+
+-- name: select_units_since
+-- What pyrate-limiter counted lately; its times have no zone and are UTC.
+-- :seconds; {table} is the limiter's own
+select count(*) as units
+from {table}
+where item_timestamp >= (now() at time zone 'UTC') - make_interval(secs => %(seconds)s)
+
+-- name: sku_changes
+-- The newest changes sent, or meant to be sent, for a SKU.
+-- :account, :skus
+select
+    coalesce(change.confirmed_at, change.sent_at, change.planned_at) as at,
+    'change' as source,
+    concat(change.kind, ' ', change.status) as what,
+    concat_ws(
+        ' · ',
+        nullif(change.market, ''),
+        change.payload ->> 'quantity' || ' units',
+        change.payload ->> 'price',
+        change.reason,
+        case when change.attempts > 1 then change.attempts || ' attempts' end
+    ) as detail
+from backmarket.changes as change
+where
+    change.account = %(account)s and change.kind in ('quantity', 'price', 'listing', 'product')
+    and change.subject = any(%(skus)s) and change.status <> 'superseded'
+order by change.change_id desc
+limit 200
+
+-- name: sku_history
+-- What offers of a SKU showed, one row a change.
+-- :account, :skus
+select
+    history.changed_at as at,
+    'listing' as source,
+    'shown by Back Market' as what,
+    concat_ws(' · ', history.market, history.quantity || ' units', history.price || ' ' || history.currency) as detail
+from backmarket.listings as listing
+inner join backmarket.listing_offer_history as history on listing.account = history.account and listing.id = history.id
+where listing.account = %(account)s and backmarket.sku_key(listing.sku) = backmarket.sku_key((%(skus)s::text [])[1])
+order by history.changed_at desc
+limit 200
+
+-- name: sku_markets
+-- How each market shows a SKU, beside what the seller wants there.
+-- :account, :skus
+with shown as (
+    select distinct on (offer.market)
+        offer.market, listing.title, listing.quantity, offer.price, offer.currency, offer.publication_state
+    from backmarket.listings as listing
+    inner join backmarket.listing_offers as offer on listing.account = offer.account and listing.id = offer.id
+    where
+        listing.account = %(account)s and backmarket.sku_key(listing.sku) = backmarket.sku_key((%(skus)s::text [])[1])
+        and listing.gone_at is null and offer.gone_at is null
+    order by offer.market asc, offer.read_at desc
+),
+
+wanted as (
+    -- As texts, shown as the seller wrote them.
+    select distinct on (market::text)
+        market::text as market, price::text as price, currency::text as currency, min_price::text as min_price
+    from seller.prices
+    where account::text = %(account)s and backmarket.sku_key(sku::text) = backmarket.sku_key((%(skus)s::text [])[1])
+    order by market::text
+)
+
+select
+    coalesce(shown.market, wanted.market) as market,
+    shown.title,
+    shown.quantity,
+    shown.price,
+    shown.currency,
+    shown.publication_state,
+    wanted.price as wanted,
+    wanted.currency as wanted_currency,
+    wanted.min_price
+from shown
+full join wanted on shown.market = wanted.market
+order by market
+
+-- name: sku_plan
+-- The arithmetic of the newest plan.
+-- :account, :skus
+select stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at
+from backmarket.inventory
+where account = %(account)s and sku = any(%(skus)s)
+order by planned_at desc
+limit 1
+
+-- name: sku_sales
+-- The newest order lines of a SKU.
+-- :account, :skus
+select
+    line.date_creation as at,
+    'sold' as source,
+    concat(line.quantity, ' sold') as what,
+    concat_ws(' · ', line.price || ' ' || line.currency, orders.country_code) as detail,
+    line.order_id,
+    line.state
+from backmarket.order_lines as line
+inner join backmarket.orders as orders on line.account = orders.account and line.order_id = orders.order_id
+where line.account = %(account)s and line.sku = any(%(skus)s) and line.date_creation is not null
+order by line.date_creation desc
+limit 200
+
+-- name: sku_sent
+-- The quantity of a SKU that Back Market confirmed last.
+-- :account, :skus
+select payload ->> 'quantity' as quantity, confirmed_at
+from backmarket.changes
+where account = %(account)s and kind = 'quantity' and subject = any(%(skus)s) and status = 'confirmed'
+order by change_id desc
+limit 1
+
+-- name: sku_sold
+-- Units of a SKU ordered in the last 30 days, without what was never paid or was cancelled.
+-- :account, :skus
+select coalesce(sum(quantity), 0) as units
+from backmarket.order_lines
+where
+    account = %(account)s and sku = any(%(skus)s) and date_creation >= now() - interval '30 days'
+    and state not in (4, 7) and gone_at is null
+
+-- name: sku_spellings
+-- How a SKU is spelled here: listings and stock match in any case of letters.
+-- :account, :sku
+select sku
+from backmarket.listings
+where account = %(account)s and backmarket.sku_key(sku) = backmarket.sku_key(%(sku)s)
+group by sku
+
+-- name: sku_stock
+-- What the seller's own systems say of a SKU, as texts: each row is judged by itself.
+-- :account, :skus
+select
+    stock.sku::text as sku,
+    stock.quantity::text as quantity,
+    stock.counted_at::text as counted_at,
+    stock.safety_qty::text as safety_qty,
+    stock.max_qty::text as max_qty,
+    -- Through JSON, as a view need not have this column.
+    to_jsonb(stock) ->> 'orders_known_until' as orders_known_until
+from seller.stock as stock
+where stock.account::text = %(account)s and backmarket.sku_key(stock.sku::text) = backmarket.sku_key((%(skus)s::text [])[1])

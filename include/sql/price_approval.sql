@@ -1,0 +1,77 @@
+-- name: decide
+-- A person's decision about a move, or that none came in time.
+-- :account, :run_id, :sku, :market, :status, :decided_by
+update backmarket.price_approvals
+set status = %(status)s, decided_at = clock_timestamp(), decided_by = %(decided_by)s
+where
+    account = %(account)s and run_id = %(run_id)s and status = 'asked'
+    and sku = %(sku)s and market = %(market)s
+
+-- name: forget_unanswered
+-- Questions of runs that ended without an answer (deleted or killed): they are put again.
+-- :account, :run_id
+delete from backmarket.price_approvals
+where account = %(account)s and status = 'asked' and run_id <> %(run_id)s
+
+-- name: insert_question
+-- A person is asked about a move; again, where what was decided about it holds no more.
+-- :account, :sku, :market, :old_price, :new_price, :currency, :reason, :run_id
+insert into backmarket.price_approvals (
+    account, sku, market, old_price, new_price, currency, reason, status, run_id
+)
+values (
+    %(account)s, %(sku)s, %(market)s, %(old_price)s, %(new_price)s, %(currency)s, %(reason)s, 'asked', %(run_id)s
+)
+on conflict (account, sku, market, old_price, new_price) do update set
+    currency = excluded.currency,
+    reason = excluded.reason,
+    status = excluded.status,
+    run_id = excluded.run_id,
+    asked_at = now(),
+    decided_at = null,
+    decided_by = null
+
+-- name: select_asked
+-- What a run asked a person about and has no answer to, in the order of asking.
+-- :account, :run_id
+select sku, market, old_price, new_price, currency, reason
+from backmarket.price_approvals
+where account = %(account)s and run_id = %(run_id)s and status = 'asked'
+order by sku, market
+
+-- name: select_decisions
+-- What people decided about moves of prices in these markets, and lately enough to hold.
+-- :account, :markets, :decided_since
+select sku, market, old_price, new_price, status
+from backmarket.price_approvals
+where
+    account = %(account)s and market = any(%(markets)s) and status <> 'asked'
+    and decided_at >= %(decided_since)s
+
+-- name: select_unasked
+-- Large moves that wait for a person and have not been put to one, the longest waiting first. A question that was put
+-- before :asked_before and has no answer is none: its run is gone. What was decided before :decided_since holds no more.
+-- :account, :most, :asked_before, :decided_since
+select
+    change.subject,
+    change.market,
+    (change.payload ->> 'old_price')::numeric as old_price,
+    (change.payload ->> 'price')::numeric as new_price,
+    change.payload ->> 'currency' as currency,
+    change.reason
+from backmarket.changes as change
+where
+    change.account = %(account)s and change.kind = 'price' and change.status = 'awaiting_approval'
+    and not exists (
+        select 1
+        from backmarket.price_approvals as approval
+        where
+            approval.account = change.account and approval.sku = change.subject
+            and approval.market = change.market
+            and approval.old_price = (change.payload ->> 'old_price')::numeric
+            and approval.new_price = (change.payload ->> 'price')::numeric
+            and not (approval.status = 'asked' and approval.asked_at < %(asked_before)s)
+            and not (approval.status <> 'asked' and approval.decided_at < %(decided_since)s)
+    )
+order by change.planned_at, change.change_id
+limit %(most)s

@@ -1,0 +1,298 @@
+-- name: copy_lines
+-- One row per row of a statement file; {table} is settlement_lines itself where the statement is new.
+copy {table} (
+    account, invoice_ref, line_id, line_no, currency, invoice_key, category, role, value_date, is_undated, sku,
+    order_id, number, order_reference, tracking_number, tied_by, designation, amount, first_export, last_export, vanished
+) from stdin
+
+-- name: count_open_findings
+-- Open findings by kind.
+-- :account
+select kind, count(*)
+from backmarket.settlement_findings
+where account = %(account)s and status = 'open'
+group by kind
+order by kind
+
+-- name: drop_statements
+-- A newer export no longer has these currencies: the statement holds nothing in them now.
+-- :account, :invoice_ref, :currencies
+update backmarket.settlement_statements
+set line_count = 0, total = 0
+where account = %(account)s and invoice_ref = %(invoice_ref)s and currency <> all(%(currencies)s)
+
+-- name: fill_scope
+-- Orders shipped on one of the days, or with a statement row on one; all, where everything is looked at.
+-- :account, :everything, :days
+insert into settlement_scope (order_id)
+select order_id
+from backmarket.orders
+where
+    account = %(account)s
+    and (%(everything)s or (date_shipping at time zone 'UTC')::date = any(%(days)s))
+union
+select order_id
+from backmarket.settlement_lines
+where
+    account = %(account)s
+    and order_id is not null
+    and (%(everything)s or value_date = any(%(days)s))
+
+-- name: insert_report
+-- Keep the report of a run; a repeated run replaces its own.
+-- :account, :run_id, :first_day, :last_day, :html
+insert into backmarket.settlement_reports (account, run_id, first_day, last_day, html)
+values (%(account)s, %(run_id)s, %(first_day)s, %(last_day)s, %(html)s)
+on conflict (account, run_id) do update set
+    first_day = excluded.first_day,
+    last_day = excluded.last_day,
+    html = excluded.html,
+    created_at = excluded.created_at
+
+-- name: insert_stale_days
+-- Days that have to be looked at again.
+-- :account, :days
+insert into backmarket.settlement_stale_days (account, day)
+select %(account)s, day
+from unnest(%(days)s::date[]) as day
+
+-- name: insert_unknown_orders
+-- Remember the orders that Back Market does not have: none is asked for twice.
+-- :account, :numbers
+insert into backmarket.settlement_unknown_orders (account, number, tried_at)
+select %(account)s, number, now()
+from unnest(%(numbers)s::bigint[]) as number
+on conflict (account, number) do nothing
+
+-- name: open_findings
+-- Store what was found: new, changed or come back; answers how many. What is known and unchanged is left alone.
+-- :account
+with changed as (
+    insert into backmarket.settlement_findings as stored (
+        account, kind, subject, order_id, invoice_ref, day, expected, actual, currency, detail, documents, status
+    )
+    select
+        %(account)s, kind, subject, order_id, invoice_ref, day, expected, actual, currency, detail, documents, 'open'
+    from found_differences
+    on conflict (account, kind, subject) do update set
+        order_id = excluded.order_id,
+        invoice_ref = excluded.invoice_ref,
+        day = excluded.day,
+        expected = excluded.expected,
+        actual = excluded.actual,
+        currency = excluded.currency,
+        detail = excluded.detail,
+        documents = excluded.documents,
+        status = 'open',
+        opened_at = case when stored.status = 'open' then stored.opened_at else excluded.opened_at end,
+        closed_at = null
+    where
+        (
+            stored.status, stored.day, stored.expected, stored.actual, stored.currency, stored.detail, stored.documents
+        ) is distinct from (
+            'open', excluded.day, excluded.expected, excluded.actual, excluded.currency, excluded.detail,
+            excluded.documents
+        )
+    returning stored.kind, stored.subject, stored.status, stored.expected, stored.actual
+),
+
+noted as (
+    insert into backmarket.settlement_finding_history (account, kind, subject, status, expected, actual)
+    select %(account)s, kind, subject, status, expected, actual
+    from changed
+)
+
+select count(*) from changed
+
+-- name: release_files
+-- Files that are readable now, or have left the inbox, leave the quarantine.
+-- :account, :still
+delete from backmarket.quarantine
+where account = %(account)s and entity = 'settlement_file' and key <> all(%(still)s)
+
+-- name: select_costs_by_key
+-- What each kind of fee came to in a period, both ends included.
+-- :account, :first_day, :last_day
+select currency, category, invoice_key, sum(amount) as amount, count(*) as lines
+from backmarket.settlement_lines
+where
+    account = %(account)s
+    and not vanished
+    and value_date between %(first_day)s and %(last_day)s
+    and category in ('commission', 'payment_fee', 'service', 'logistics', 'adjustment')
+group by currency, category, invoice_key
+order by currency, amount
+
+-- name: select_daily_totals
+-- Totals per day and currency of a period, both ends included.
+-- :account, :first_day, :last_day
+select day, currency, sales, fees, refunds, adjustments, net, paid_out
+from backmarket.settlement_daily_totals
+where account = %(account)s and day between %(first_day)s and %(last_day)s
+order by day, currency
+
+-- name: select_files
+-- The files that have been read, as they were then.
+-- :account
+select path, size, modified_at, sha256
+from backmarket.settlement_files
+where account = %(account)s
+
+-- name: select_findings_by_kind
+-- Open findings of a period by kind and currency, both ends included, with what is at stake.
+-- :account, :first_day, :last_day
+select kind, currency, count(*) as findings, sum(at_stake) as amount
+from backmarket.settlement_open_findings
+where account = %(account)s and day between %(first_day)s and %(last_day)s
+group by kind, currency
+order by amount desc, kind, currency
+
+-- name: select_newest_export
+-- The newest export stored of a statement, over all its currencies; no row where there is none.
+-- :account, :invoice_ref
+select exported_at, sha256
+from backmarket.settlement_statements
+where account = %(account)s and invoice_ref = %(invoice_ref)s
+order by exported_at desc, sha256 desc
+limit 1
+
+-- name: select_parcels
+-- The orders of tracking numbers.
+-- :account, :tracking_numbers
+select tracking_number, min(order_id)
+from backmarket.orders
+where account = %(account)s and tracking_number = any(%(tracking_numbers)s)
+group by tracking_number
+
+-- name: select_report_span
+-- The newest ninety days that statements speak of; nulls where there are none.
+-- :account
+select greatest(min(value_date), max(value_date) - 89), max(value_date)
+from backmarket.settlement_lines
+where account = %(account)s and not vanished
+
+-- name: select_unknown_numbers
+-- Numbers that statement rows name, that no stored order has, and that Back Market was not asked for; newest first.
+-- :account, :budget
+select line.number
+from backmarket.settlement_lines as line
+where
+    line.account = %(account)s
+    and line.tied_by is null
+    and line.number is not null
+    and not exists (
+        select 1 from backmarket.orders as known
+        where known.account = line.account and known.order_id = line.number
+    )
+    and not exists (
+        select 1 from backmarket.order_lines as known
+        where known.account = line.account and known.orderline_id = line.number
+    )
+    and not exists (
+        select 1 from backmarket.settlement_unknown_orders as tried
+        where tried.account = line.account and tried.number = line.number
+    )
+group by line.number
+order by max(line.value_date) desc, line.number desc
+limit %(budget)s
+
+-- name: select_unusual_ties
+-- Of the numbers that a statement's rows name: those that are no known order, with the order whose orderline they are.
+-- :account, :numbers
+select named.number, line.order_id
+from unnest(%(numbers)s::bigint[]) as named (number)
+left join backmarket.orders as known on known.account = %(account)s and named.number = known.order_id
+left join backmarket.order_lines as line on line.account = %(account)s and named.number = line.orderline_id
+where known.order_id is null
+
+-- name: select_worst_orders
+-- The ten orders with the most at stake in open findings of a period, both ends included.
+-- :account, :first_day, :last_day
+select
+    finding.order_id,
+    finding.currency,
+    string_agg(distinct finding.kind, ', ' order by finding.kind) as kinds,
+    sum(finding.at_stake) as amount,
+    max(totals.net) as net
+from backmarket.settlement_open_findings as finding
+left join backmarket.settlement_order_totals as totals
+    on
+        finding.account = totals.account
+        and finding.order_id = totals.order_id
+        and finding.currency = totals.currency
+where
+    finding.account = %(account)s
+    and finding.order_id is not null
+    and finding.day between %(first_day)s and %(last_day)s
+group by finding.order_id, finding.currency
+order by amount desc, finding.order_id
+limit 10
+
+-- name: stage_found
+-- What one reconciliation finds, before it is compared with the findings known.
+create temporary table found_differences (
+    kind text not null,
+    subject text not null,
+    order_id bigint,
+    invoice_ref text,
+    day date not null,
+    expected numeric,
+    actual numeric,
+    currency text not null,
+    detail text not null,
+    documents jsonb not null,
+    primary key (kind, subject)
+) on commit drop
+
+-- name: stage_lines
+-- Where the rows of a further export of a statement wait to be compared with what is stored; gone with the transaction.
+create temporary table staged_settlement_lines (like backmarket.settlement_lines) on commit drop
+
+-- name: stage_scope
+-- The orders that one reconciliation looks at.
+create temporary table settlement_scope (order_id bigint primary key) on commit drop
+
+-- name: take_stale_days
+-- The days that newly stored rows belong to; taken here, so that the same transaction has to look at them.
+-- :account
+delete from backmarket.settlement_stale_days
+where account = %(account)s
+returning day
+
+-- name: upsert_file
+-- Remember that a file has been read.
+-- :account, :path, :size, :modified_at, :sha256, :invoice_ref, :line_count
+insert into backmarket.settlement_files (account, path, size, modified_at, sha256, invoice_ref, line_count)
+values (
+    %(account)s, %(path)s, %(size)s, %(modified_at)s, %(sha256)s, %(invoice_ref)s, %(line_count)s
+)
+on conflict (account, path) do update set
+    size = excluded.size,
+    modified_at = excluded.modified_at,
+    sha256 = excluded.sha256,
+    invoice_ref = excluded.invoice_ref,
+    line_count = excluded.line_count,
+    loaded_at = excluded.loaded_at
+
+-- name: upsert_statement
+-- What the newest export of a statement says of itself, for one currency.
+-- :account, :invoice_ref, :currency, :file_name, :sha256, :exported_at, :issued_on, :first_day, :last_day, :line_count,
+-- :total
+insert into backmarket.settlement_statements (
+    account, invoice_ref, currency, file_name, sha256, exported_at, issued_on, covers, line_count, total
+)
+values (
+    %(account)s, %(invoice_ref)s, %(currency)s, %(file_name)s, %(sha256)s, %(exported_at)s, %(issued_on)s,
+    daterange(
+        least(%(first_day)s, %(issued_on)s::date - 7), greatest(%(last_day)s, %(issued_on)s::date - 1), '[]'
+    ),
+    %(line_count)s, %(total)s
+)
+on conflict (account, invoice_ref, currency) do update set
+    file_name = excluded.file_name,
+    sha256 = excluded.sha256,
+    exported_at = excluded.exported_at,
+    covers = excluded.covers,
+    line_count = excluded.line_count,
+    total = excluded.total,
+    loaded_at = excluded.loaded_at

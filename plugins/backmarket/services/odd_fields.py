@@ -1,0 +1,39 @@
+"""Reports fields of an unexpected form, once per kind of field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+
+@dataclass
+class OddFields:
+    """What one task met.
+
+    :param found: which documents have which odd field, such as ``orderlines.backcare_price: int_from_float``.
+    """
+
+    found: dict[str, set[Hashable]] = field(default_factory=dict)
+
+    def note(self, odd_fields: Iterable[str], document_id: Hashable) -> None:
+        """Remember a document's odd fields; one that is read again counts once."""
+        for odd in odd_fields:
+            self.found.setdefault(odd, set()).add(document_id)
+
+    def tell(self, log: Any, documents: str) -> None:
+        """Write a warning for each kind.
+
+        :param documents: what they are, such as ``orders``.
+        """
+        for odd, ids in sorted(self.found.items()):
+            name, _, kind = odd.partition(": ")
+            log.warning(
+                "Field %s has an unexpected form (%s) in %d %s: stored as empty, kept in the raw document.",
+                name,
+                kind,
+                len(ids),
+                documents,
+            )

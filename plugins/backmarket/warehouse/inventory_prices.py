@@ -1,0 +1,284 @@
+"""What inventory and prices read and keep: stock, order lines, what listings showed, findings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
+
+from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
+from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
+from backmarket.rules.skus import sku_key
+from backmarket.warehouse import sql
+from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
+
+    from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.seller_rows import SellerRows
+
+FindingKind = Literal[
+    "stock_missing",
+    "stock_stale",
+    "count_in_future",
+    "promised_too_much",
+    "sold_below_zero",
+    "sku_ambiguous",
+    "held_by_zero_guard",
+    "quantity_changed_outside",
+    "price_changed_outside",
+]
+STATES: tuple[FindingKind, ...] = (
+    "stock_missing",
+    "stock_stale",
+    "count_in_future",
+    "promised_too_much",
+    "sold_below_zero",
+    "sku_ambiguous",
+    "held_by_zero_guard",
+)
+
+LinesBySku = dict[str, list[OrderLineRow]]
+
+
+class ShownStock(NamedTuple):
+    """A SKU with stock, and the listing that shows it."""
+
+    stock: StockRow
+    id: UUID
+    shown: int
+    read_at: datetime
+
+
+class Finding(NamedTuple):
+    """What a person should know."""
+
+    kind: FindingKind
+    sku: str
+    detail: str
+    market: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a listing showed."""
+
+    id: UUID
+    sku: str
+    quantity: int
+    read_at: datetime
+
+
+def stock_rows(connection: Connection, account: str) -> SellerRows[StockRow]:
+    """Return the rows of ``seller.stock``, by SKU."""
+    return STOCK.read(connection.execute(sql.statement("inventory_prices/select_stock"), {"account": account}))
+
+
+def shown_stock(connection: Connection, account: str, stored: Iterable[Reading]) -> tuple[list[ShownStock], list[str]]:
+    """Return every SKU with stock, once for each of its listings, and the SKUs of listings without stock.
+
+    Matched here, not in SQL: ``seller.stock`` may be a view, which no index on ``lower(sku)`` helps.
+
+    :param stored: what the listings show.
+    """
+    readings: dict[str, list[Reading]] = defaultdict(list)
+    for reading in stored:
+        readings[sku_key(reading.sku)].append(reading)
+    shown, stocked = [], set()
+    for stock in stock_rows(connection, account).rows:
+        stocked.add(sku_key(stock.sku))
+        own = readings.get(sku_key(stock.sku), ())
+        shown += [ShownStock(stock, reading.id, reading.quantity, reading.read_at) for reading in own]
+    return shown, [each.sku for sku, found in readings.items() if sku not in stocked for each in found]
+
+
+def lines_by_sku(
+    connection: Connection,
+    account: str,
+    *,
+    now: datetime,
+    hold: timedelta,
+    intake_lag: timedelta,
+    sku: str | None = None,
+) -> LinesBySku:
+    """Return the order lines that may matter, by :func:`sku_key`: of each SKU, those that its count cannot know of.
+
+    :param sku: the only one that is wanted, in any spelling; None for all.
+    """
+    since = now - 2 * hold
+    older = {
+        key: known - intake_lag
+        for key, known in _known_until(connection, account, sku).items()
+        if known - intake_lag < since
+    }
+    found: LinesBySku = defaultdict(list)
+    parameters = {
+        "account": account,
+        "since": since,
+        "sku": sku,
+        "keys": list(older),
+        "sinces": list(older.values()),
+    }
+    for line in connection.execute(sql.statement("inventory_prices/select_lines"), parameters):
+        found[sku_key(line[2])].append(OrderLineRow(*line))
+    return found
+
+
+def stored_readings(connection: Connection, account: str) -> list[Reading]:
+    """Return what all listings show by their newest readings."""
+    return [
+        Reading(*row)
+        for row in connection.execute(sql.statement("inventory_prices/select_readings"), {"account": account})
+    ]
+
+
+def drops_by_listing(connection: Connection, account: str, *, since: datetime) -> dict[UUID, list[Drop]]:
+    """Return the units that went from listings since a moment."""
+    found: dict[UUID, list[Drop]] = defaultdict(list)
+    for row in connection.execute(sql.statement("inventory_prices/select_drops"), {"account": account, "since": since}):
+        found[row[0]].append(Drop(*row[1:]))
+    return found
+
+
+def note_readings(
+    connection: Connection, account: str, readings: Iterable[Reading], lines: LinesBySku, *, since: datetime
+) -> list[Finding]:
+    """Compare readings with what was known before them, and keep what they tell, in one transaction.
+
+    :param since: drops before this are forgotten, and so are creations that were not read since.
+    :return: quantities that somebody else raised.
+    """
+    findings = []
+    readings = list(readings)
+    with connection.transaction():
+        parameters = {"account": account, "ids": [reading.id for reading in readings]}
+        rows = connection.execute(sql.statement("inventory_prices/select_baselines"), parameters)
+        baselines = {row[0]: Baseline(*row[1:]) for row in rows}
+        never_read = [reading for reading in readings if reading.id not in baselines]
+        created = _created(connection, account, never_read, since=since)
+        drops = drops_by_listing(connection, account, since=since)
+        for reading in readings:
+            baseline = baselines.get(reading.id) or created.get(sku_key(reading.sku))
+            if baseline is not None and reading.read_at <= baseline.at:
+                continue
+            before = drops.get(reading.id, [])
+            seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(sku_key(reading.sku), []))
+            _keep(connection, account, reading, before, seen)
+            if seen.raised_outside:
+                findings.append(
+                    Finding(
+                        "quantity_changed_outside",
+                        reading.sku,
+                        f"shows {reading.quantity}, {seen.raised_outside} more than was sent or came back: changed in "
+                        "the Back Office or by another integration",
+                    )
+                )
+    return findings
+
+
+def begin_sending(connection: Connection, account: str, listing_id: UUID, quantity: int) -> None:
+    """Note that a listing may show this from now on.
+
+    To be called in the transaction that marks the change sent, and again after a reading that was too early to tell.
+    """
+    connection.execute(
+        sql.statement("inventory_prices/set_maybe"), {"account": account, "id": listing_id, "maybe": quantity}
+    )
+
+
+def not_applied(connection: Connection, account: str, listing_id: UUID) -> None:
+    """Note that what was being sent surely had no effect."""
+    connection.execute(
+        sql.statement("inventory_prices/set_maybe"), {"account": account, "id": listing_id, "maybe": None}
+    )
+
+
+def know(connection: Connection, account: str, listing_id: UUID, quantity: int, *, at: datetime) -> None:
+    """Note what a listing shows because Back Market confirmed it."""
+    connection.execute(
+        sql.statement("inventory_prices/upsert_baseline"),
+        {"account": account, "id": listing_id, "quantity": quantity, "known_at": at},
+    )
+
+
+def keep_plan(
+    connection: Connection,
+    account: str,
+    plans: Iterable[tuple[ShownStock, QuantityPlan, str | None]],
+    *,
+    now: datetime,
+) -> None:
+    """Replace the arithmetic of all SKUs."""
+    connection.execute(sql.statement("inventory_prices/delete_inventory"), {"account": account})
+    with connection.cursor() as cursor, cursor.copy(sql.statement("inventory_prices/copy_inventory")) as copy:
+        for each, plan, reason in plans:
+            limits = (plan.safety_qty, plan.max_qty, plan.sellable, each.shown, plan.wanted)
+            copy.write_row(
+                (account, each.stock.sku, each.id, plan.stock, plan.reserved, plan.held, *limits, reason, now)
+            )
+
+
+def record_findings(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
+    """Keep what was found; to be called with all findings of a plan where states should end too."""
+    for finding in findings:
+        connection.execute(sql.statement("inventory_prices/upsert_finding"), {"account": account, **finding._asdict()})
+
+
+def end_states(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
+    """Forget the states that the newest plan did not find any more."""
+    keys = [f"{finding.kind}/{finding.sku}" for finding in findings]
+    parameters = {"account": account, "kinds": list(STATES), "keys": keys}
+    connection.execute(sql.statement("inventory_prices/delete_ended_findings"), parameters)
+
+
+def refused_lately(
+    connection: Connection, account: str, kind: str, *, since: datetime
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return what Back Market refused, by subject and market: sending the same again would not help."""
+    parameters = {"account": account, "kind": kind, "since": since}
+    rows = connection.execute(sql.statement("changes/select_refused"), parameters)
+    return {(subject, market): payload for subject, market, payload in rows}
+
+
+def _known_until(connection: Connection, account: str, sku: str | None) -> dict[str, datetime]:
+    """Return, by :func:`sku_key`, the earliest moment that can be read of a SKU's count."""
+    parameters = {"account": account, "sku": sku}
+    known: dict[str, datetime] = {}
+    for key, *texts in connection.execute(sql.statement("inventory_prices/select_known_moments"), parameters):
+        for column, text in zip(("counted_at", "orders_known_until"), texts, strict=True):
+            with suppress(UnreadableError):
+                at = moment(column, text or "")
+                known[key] = min(at, known.get(key, at))
+    return known
+
+
+def _created(
+    connection: Connection, account: str, readings: Iterable[Reading], *, since: datetime
+) -> dict[str, Baseline]:
+    """Return, by :func:`sku_key`, what listings that were never read before were created with from here.
+
+    A sale before the first reading is hidden in that reading, and shows only beside what was sent.
+    """
+    keys = [sku_key(reading.sku) for reading in readings]
+    if not keys:
+        return {}
+    parameters = {"account": account, "keys": keys, "since": since}
+    rows = connection.execute(sql.statement("inventory_prices/select_created"), parameters)
+    return {key: Baseline(quantity, sent_at) for key, quantity, sent_at in rows}
+
+
+def _keep(connection: Connection, account: str, reading: Reading, before: list[Drop], seen: Observation) -> None:
+    key = {"account": account, "id": reading.id}
+    if list(seen.drops) != before:
+        connection.execute(sql.statement("inventory_prices/delete_drops"), key)
+        for drop in seen.drops:
+            connection.execute(
+                sql.statement("inventory_prices/insert_drop"),
+                {**key, "seen_from": drop.seen_from, "seen_at": drop.seen_at, "units": drop.units},
+            )
+    know(connection, account, reading.id, reading.quantity, at=reading.read_at)

@@ -1,0 +1,162 @@
+"""Stores settlement statements: a file is copied in as it is read, each in one transaction."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from psycopg.sql import SQL, Identifier
+
+from backmarket.rules.settlements.files import Survey, read_lines, survey
+from backmarket.rules.settlements.references import invoice_reference, issue_date
+from backmarket.warehouse import sql
+from backmarket.warehouse.jsonb import clean
+from backmarket.warehouse.settlements.lines import copy_text, find_ties
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from backmarket.warehouse.connection import Connection
+
+
+class KnownFile(NamedTuple):
+    """A file of the inbox as it was when it was read."""
+
+    size: int
+    modified_at: datetime
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StatementFile:
+    """One file to load.
+
+    :param path: where it lies; the key under which it is remembered.
+    :param name: its own name, which may hold the invoice reference.
+    :param modified_at: of two exports of one statement the later one holds.
+    :param content: seekable, at its beginning.
+    """
+
+    path: str
+    name: str
+    size: int
+    modified_at: datetime
+    sha256: str
+    content: IO[bytes]
+
+
+def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
+    """Return the files read so far, by path."""
+    rows = connection.execute(sql.statement("settlements/select_files"), {"account": account}).fetchall()
+    return {path: KnownFile(*known) for path, *known in rows}
+
+
+def load_file(connection: Connection, account: str, file: StatementFile) -> int:
+    """Store the rows of a file that are not stored yet, in one transaction; safe beside others that load it too.
+
+    :return: how many rows were new; 0 for a content that was loaded before under any name.
+    :raises StatementError: where it cannot be understood; nothing is stored then.
+    """
+    with connection.transaction():
+        # One after the other where two runs meet in a file, or in two exports of one statement.
+        invoice_ref = invoice_reference(file.name, file.sha256)
+        for name in sorted({file.sha256, invoice_ref}):
+            connection.execute(
+                "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement/{account}/{name}"]
+            )
+        if any(known.sha256 == file.sha256 for known in known_files(connection, account).values()):
+            _remember(connection, account, file, invoice_ref, 0)
+            return 0
+        text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
+        try:
+            new, line_count = _store(connection, account, file, invoice_ref, text)
+        finally:
+            text.detach()
+        _remember(connection, account, file, invoice_ref, line_count)
+    return new
+
+
+def release_files(connection: Connection, account: str, still: list[str]) -> None:
+    """Let all files leave the quarantine but these: those that are still not readable, or were not given."""
+    connection.execute(
+        sql.statement("settlements/release_files"),
+        {"account": account, "still": [clean(key) for key in still]},
+    )
+
+
+def _store(
+    connection: Connection, account: str, file: StatementFile, invoice_ref: str, text: io.TextIOWrapper
+) -> tuple[int, int]:
+    """Return how many rows are new, and how many there are."""
+    key = {"account": account, "invoice_ref": invoice_ref}
+    stored = connection.execute(sql.statement("settlements/select_newest_export"), key).fetchone()
+    is_newest = stored is None or (file.modified_at, file.sha256) > stored
+    found = survey(text, issue_date(invoice_ref))
+    text.seek(0)
+    if stored is None:
+        # Nothing to compare with, so nothing to stage.
+        _copy(connection, account, file, invoice_ref, text, found, Identifier("backmarket", "settlement_lines"))
+        days = sorted(set(found.dates.values()))
+        connection.execute(sql.statement("settlements/insert_stale_days"), {"account": account, "days": days})
+        new = found.counts.total()
+    else:
+        connection.execute("set local work_mem = '64MB'")
+        connection.execute(sql.statement("settlements/stage_lines"))
+        _copy(connection, account, file, invoice_ref, text, found, Identifier("staged_settlement_lines"))
+        connection.execute("analyze staged_settlement_lines")
+        export = {"exported_at": file.modified_at, "newest_before": stored[0], "is_newest": is_newest}
+        row = connection.execute(sql.statement("settlements/merge_lines"), key | export).fetchone()
+        new = int(row[0]) if row else 0
+    if is_newest:
+        _upsert_statements(connection, key, file, found)
+    return new, found.counts.total()
+
+
+def _copy(
+    connection: Connection,
+    account: str,
+    file: StatementFile,
+    invoice_ref: str,
+    text: io.TextIOWrapper,
+    found: Survey,
+    table: Identifier,
+) -> None:
+    ties = find_ties(connection, account, found)
+    statement = SQL(sql.statement("settlements/copy_lines")).format(table=table)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for lines in read_lines(text, found):
+            copy.write(copy_text(lines, ties, account, invoice_ref, file.modified_at))
+
+
+def _upsert_statements(connection: Connection, key: dict[str, str], file: StatementFile, found: Survey) -> None:
+    connection.execute(sql.statement("settlements/drop_statements"), key | {"currencies": list(found.counts)})
+    for currency, line_count in found.counts.items():
+        days = found.days[currency] or set(found.dates.values())
+        statement = {
+            "currency": currency,
+            "file_name": clean(file.name),
+            "sha256": file.sha256,
+            "exported_at": file.modified_at,
+            "issued_on": issue_date(key["invoice_ref"]),
+            "first_day": min(days),
+            "last_day": max(days),
+            "line_count": line_count,
+            "total": found.totals[currency],
+        }
+        connection.execute(sql.statement("settlements/upsert_statement"), key | statement)
+
+
+def _remember(connection: Connection, account: str, file: StatementFile, invoice_ref: str, line_count: int) -> None:
+    connection.execute(
+        sql.statement("settlements/upsert_file"),
+        {
+            "account": account,
+            "path": clean(file.path),
+            "size": file.size,
+            "modified_at": file.modified_at,
+            "sha256": file.sha256,
+            "invoice_ref": invoice_ref,
+            "line_count": line_count,
+        },
+    )

@@ -1,0 +1,152 @@
+"""What accepting, shipping and identifying read: orders as rules see them, and the seller's tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from backmarket.rules.identifiers import LineUse
+from backmarket.rules.order_facts import LineFacts, OrderFacts
+from backmarket.rules.skus import sku_key
+from backmarket.warehouse import sql
+from backmarket.warehouse.seller_rows import (
+    ALIASES,
+    DEVICES,
+    SHIPMENTS,
+    STOCK,
+    UnreadableError,
+    id_number,
+    tell_left_out,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from backmarket.rules.identifiers import Device
+    from backmarket.rules.inventory import StockRow
+    from backmarket.rules.shipping import Shipment
+    from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.seller_rows import SellerRows, ShipperAlias
+
+
+class LateOrder(NamedTuple):
+    """An order that the seller has to ship soon, or had to.
+
+    :param waits_for: stock, acceptance, shipment or tracking.
+    :param hours_left: to its ship-by time; negative once that has passed.
+    """
+
+    order_id: int
+    waits_for: str
+    reason: str | None
+    ship_by: datetime
+    hours_left: float
+
+
+class DeviceLine(NamedTuple):
+    """An order line and the numbers of devices that Back Market has for it.
+
+    :param serial_key: what all spellings of its serial number have in common.
+    """
+
+    use: LineUse
+    imei: str | None
+    serial_key: str | None
+
+
+def order_facts(connection: Connection, account: str, order_ids: Iterable[int]) -> dict[int, OrderFacts]:
+    """Return orders as they were last read; those unknown, or served no more, are absent."""
+    parameters = {"account": account, "order_ids": list(order_ids)}
+    rows = connection.execute(sql.statement("tracking_imei/select_order_facts"), parameters).fetchall()
+    found = {}
+    for (order_id, state, is_backship, number, paid_at, ship_by), own in groupby(rows, key=lambda row: row[:6]):
+        lines = tuple(LineFacts(*row[6:]) for row in own)
+        found[order_id] = OrderFacts(order_id, lines, state, is_backship, number, paid_at, ship_by)
+    return found
+
+
+def paid_orders(connection: Connection, account: str) -> list[OrderFacts]:
+    """Return the orders with a line that is paid and not accepted."""
+    rows = connection.execute(sql.statement("tracking_imei/select_paid_orders"), {"account": account})
+    return list(order_facts(connection, account, [order_id for (order_id,) in rows]).values())
+
+
+def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> dict[str, StockRow]:
+    """Return counts by SKU in lower case; a SKU with several rows has none that could be trusted."""
+    parameters = {"account": account, "skus": list(skus)}
+    found = STOCK.read(connection.execute(sql.statement("tracking_imei/select_stock_of_skus"), parameters))
+    tell_left_out(found)
+    met = Counter(sku_key(row.sku) for row in found.rows)
+    return {sku_key(row.sku): row for row in found.rows if met[sku_key(row.sku)] == 1}
+
+
+def shipments(connection: Connection, account: str) -> SellerRows[Shipment]:
+    """Return the rows of ``seller.shipments`` that may matter, the most urgent order first."""
+    return SHIPMENTS.read(connection.execute(sql.statement("tracking_imei/select_shipments"), {"account": account}))
+
+
+def parcels_by_order(connection: Connection, account: str) -> dict[int, list[Shipment]]:
+    """Return the rows of ``seller.shipments`` that may matter and can be read, by order."""
+    found: dict[int, list[Shipment]] = {}
+    for row in shipments(connection, account).rows:
+        found.setdefault(row.order_id, []).append(row)
+    return found
+
+
+def devices(connection: Connection, account: str) -> SellerRows[Device]:
+    """Return the rows of ``seller.devices`` that may matter, the most urgent order first."""
+    return DEVICES.read(connection.execute(sql.statement("tracking_imei/select_devices"), {"account": account}))
+
+
+def device_lines(
+    connection: Connection,
+    account: str,
+    *,
+    imeis: Iterable[str],
+    serial_keys: Iterable[str],
+    orderline_ids: Iterable[int],
+) -> list[DeviceLine]:
+    """Return the lines that have some numbers of devices, and some lines by their ids."""
+    parameters = {
+        "account": account,
+        "imeis": list(imeis),
+        "serial_keys": list(serial_keys),
+        "orderline_ids": list(orderline_ids),
+    }
+    rows = connection.execute(sql.statement("tracking_imei/select_device_lines"), parameters)
+    return [DeviceLine(LineUse(*row[:5]), *row[5:]) for row in rows]
+
+
+def orders_of_lines(connection: Connection, account: str, orderline_ids: Iterable[int]) -> dict[int, int]:
+    """Return the order of each of these lines that is known."""
+    parameters = {"account": account, "orderline_ids": list(orderline_ids)}
+    return dict(connection.execute(sql.statement("tracking_imei/select_orders_of_lines"), parameters).fetchall())
+
+
+def orders_to_read(connection: Connection, account: str) -> list[int]:
+    """Return orders that the seller's tables name and of which too little is known here, newest first."""
+    found = set()
+    for (text,) in connection.execute(sql.statement("tracking_imei/select_orders_to_read"), {"account": account}):
+        # The tasks that these tables feed name what is no number.
+        with suppress(UnreadableError):
+            found.add(id_number("order_id", text))
+    return sorted(found, reverse=True)
+
+
+def shipper_aliases(connection: Connection, account: str) -> SellerRows[ShipperAlias]:
+    """Return the seller's names of carriers with Back Market's name for each."""
+    return ALIASES.read(connection.execute(sql.statement("tracking_imei/select_aliases"), {"account": account}))
+
+
+def desk_counts(connection: Connection, account: str) -> dict[str, int]:
+    """Return how many open orders wait for what."""
+    return dict(connection.execute(sql.statement("tracking_imei/select_desk"), {"account": account}).fetchall())
+
+
+def late_orders(connection: Connection, account: str, *, hours: int) -> list[LateOrder]:
+    """Return the orders that the seller has to ship within so many hours, or had to; the latest first."""
+    parameters = {"account": account, "hours": hours}
+    return [LateOrder(*row) for row in connection.execute(sql.statement("tracking_imei/select_late"), parameters)]

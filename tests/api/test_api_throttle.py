@@ -1,0 +1,115 @@
+"""The throttle: no window ever holds more than the rate allows, whoever asks."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from pyrate_limiter import InMemoryBucket, Rate, RateItem
+
+from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, Throttle
+
+
+class Recording(InMemoryBucket):
+    """Remembers, by its own clock, when it let somebody pass."""
+
+    def __init__(self, rate: Rate) -> None:
+        super().__init__([rate])
+        self.passed_ms: list[int] = []
+
+    def put(self, item: RateItem) -> bool:
+        passed = super().put(item)
+        if passed:
+            self.passed_ms.append(item.timestamp)
+        return passed
+
+    def fullest_window(self) -> int:
+        """Count the most passes within one interval of the rate."""
+        interval = self.rates[0].interval
+        return max(sum(0 <= each - start < interval for each in self.passed_ms) for start in self.passed_ms)
+
+
+def _throttle(general: InMemoryBucket) -> Throttle:
+    return Throttle(general, InMemoryBucket(CATALOG_RATES))
+
+
+def _acquire(throttle: Throttle, times: int, threads: int) -> None:
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: throttle.acquire(), range(times)))
+
+
+def test_no_window_is_overfull() -> None:
+    """Eight threads together fill each 200 ms to the limit, never beyond, and do not starve."""
+    bucket = Recording(Rate(10, 200))
+    started = time.monotonic()
+    _acquire(_throttle(bucket), 35, threads=8)
+    assert bucket.fullest_window() == 10
+    assert time.monotonic() - started < 3
+
+
+def test_a_shared_bucket_limits_clients_together() -> None:
+    """Two throttles over one bucket, as two workers have, keep one limit."""
+    bucket = Recording(Rate(10, 200))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: _acquire(_throttle(bucket), 15, threads=4), range(2)))
+    assert len(bucket.passed_ms) == 30
+    assert bucket.fullest_window() == 10
+
+
+def test_the_catalog_counts_under_both_limits() -> None:
+    """The catalog's limit is the narrower one, and its requests are requests."""
+    general, catalog = InMemoryBucket([Rate(100, 10_000)]), InMemoryBucket([Rate(2, 200)])
+    throttle = Throttle(general, catalog)
+    started = time.monotonic()
+    for _ in range(3):
+        throttle.acquire("catalog")
+    assert time.monotonic() - started > 0.195
+    throttle.acquire("general")
+    assert general.count() == 4
+
+
+def test_a_pause_holds_everybody() -> None:
+    """After a 429 no thread of the client sends, until the longest wait is over."""
+    throttle = Throttle.in_memory()
+    started = time.monotonic()
+    throttle.pause(timedelta(seconds=0.2))
+    throttle.pause(timedelta(seconds=0.05))
+    _acquire(throttle, 8, threads=8)
+    assert time.monotonic() - started >= 0.2
+
+
+def test_a_bucket_that_is_locked_is_asked_again() -> None:
+    """A bucket on PostgreSQL says no at once while another worker holds it: that is not a full window."""
+
+    class Contended(InMemoryBucket):
+        refusals = 3
+
+        def put(self, item: RateItem) -> bool:
+            if self.refusals:
+                self.refusals -= 1
+                self.failing_rate = self.rates[0]
+                return False
+            return super().put(item)
+
+    bucket = Contended([Rate(10, 10_000)])
+    started = time.monotonic()
+    _throttle(bucket).acquire()
+    assert bucket.refusals == 0
+    assert time.monotonic() - started < 1
+
+
+def test_what_no_longer_counts_is_removed() -> None:
+    """A bucket does not grow with the number of requests."""
+    bucket = InMemoryBucket([Rate(5, 50)])
+    throttle = _throttle(bucket)
+    for _ in range(40):
+        throttle.acquire()
+    assert bucket.count() <= 15
+
+
+def test_the_rates_keep_below_the_documented_limits() -> None:
+    """200 and 20 requests in 10 s are Back Market's limits; a window of ours is longer and holds fewer."""
+    for rates, limit in ((GENERAL_RATES, 200), (CATALOG_RATES, 20)):
+        assert rates[-1].limit < limit
+        assert rates[-1].interval > 10_000

@@ -1,0 +1,80 @@
+"""Batches and categories as a hostile server answers them: what is not acted on costs nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.api import errors
+from backmarket.services.batches import read_report
+from tests.api.hostile_server import Reply
+
+if TYPE_CHECKING:
+    from backmarket.api.client import BackMarketClient
+    from tests.api.hostile_server import HostileServer
+
+LEAF = {"category_id": 1, "marketplace_category_id": 10, "is_leaf": True, "attributes": [{"field": "color"}]}
+
+
+@pytest.mark.parametrize("odd", [{"task_id": {"id": 7}}, {"task_id": None}, {"task_id": 10**30}, {"x": [1]}])
+def test_a_finished_batch_is_finished_whatever_stands_beside(
+    client: BackMarketClient, server: HostileServer, odd: dict[str, Any]
+) -> None:
+    """The errors of its lines are read."""
+    server.answer(Reply({"task_id": 7, "action_status": 9, "result": {"product_errors": {"A": "no match"}}, **odd}))
+    report = read_report(client, 7, logging.getLogger())
+    assert (report.state, report.errors) == ("done", {"a": "no match"})
+
+
+def test_why_a_batch_failed_is_read_in_whatever_form(client: BackMarketClient, server: HostileServer) -> None:
+    """An object where a text was is flattened to one."""
+    server.answer(Reply({"task_id": 7, "action_status": 8, "last_action_error": {"code": "E1", "text": "cut off"}}))
+    report = read_report(client, 7, logging.getLogger())
+    assert (report.state, report.error) == ("failed", "code: E1; text: cut off")
+
+
+@pytest.mark.parametrize("status", ["done", None, {"code": 9}, True, 10**30])
+def test_a_batch_of_which_the_status_cannot_be_read_is_not_over(
+    client: BackMarketClient, server: HostileServer, status: object
+) -> None:
+    """Nothing is settled by it, and nothing sent again."""
+    server.answer(Reply({"task_id": 7, "action_status": status}))
+    assert read_report(client, 7, logging.getLogger()).state == "running"
+
+
+@pytest.mark.parametrize("odd", [{"statuscode": "fine"}, {"bodymessage": "77"}, {"shippings_response": 5}])
+def test_a_batch_is_accepted_under_its_number(
+    client: BackMarketClient, server: HostileServer, odd: dict[str, Any]
+) -> None:
+    """Whatever else the answer says."""
+    server.answer(Reply({"bodymessage": 77, "statuscode": 200, **odd}))
+    assert client.submit_batch("sku\nA\n", "fr-fr") == 77
+
+
+@pytest.mark.parametrize("number", [True, 10**30, {"id": 77}, "many"])
+def test_a_batch_without_a_number_is_lost(client: BackMarketClient, server: HostileServer, number: object) -> None:
+    """So its SKUs are looked for: a number that is none would be asked for in vain."""
+    server.answer(Reply({"bodymessage": number, "statuscode": 200}))
+    with pytest.raises(errors.MalformedAnswerError, match="no batch id"):
+        client.submit_batch("sku\nA\n", "fr-fr")
+
+
+def test_an_odd_category_is_left_out_of_the_tree_and_named(client: BackMarketClient, server: HostileServer) -> None:
+    """The rest is used."""
+    odd = {**LEAF, "marketplace_category_id": 11, "category_name": "Odd", "attributes": [{"field": 5, "type": "x"}]}
+    server.answer(Reply([{"category_id": 3, "childrens": [odd, LEAF]}]))
+    tree = client.category_tree("fr-fr")
+    assert [leaf.marketplace_category_id for root in tree for leaf in root.children] == [10]
+    assert [(each.key, each.reason) for each in tree.left_out] == [("11 / 1 / Odd", "attributes.0.type: int_parsing")]
+
+
+@pytest.mark.parametrize("document", [{}, '"tree"', [{"category_id": "x"}]])
+def test_a_tree_of_which_nothing_can_be_read_is_refused(
+    client: BackMarketClient, server: HostileServer, document: object
+) -> None:
+    """So the one of yesterday goes on being used."""
+    server.answer(Reply(document))
+    with pytest.raises(errors.UnreadableDocumentError):
+        client.category_tree("fr-fr")

@@ -1,0 +1,148 @@
+"""Quantities sent to a running Back Market, and settled in a real PostgreSQL, without a DAG around them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from pyrate_limiter import InMemoryBucket
+
+from backmarket.api.client import BackMarketClient
+from backmarket.api.config import ClientConfig
+from backmarket.operators.inventory_prices import BackMarketInventoryListingRefreshOperator
+from backmarket.services.offers import OfferUpload
+from backmarket.warehouse.inventory_prices import Reading, note_readings
+from backmarket.warehouse.ledger import PlannedChange, RecordedChange
+from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES, SkuLineBudget
+from tests.api.conftest import unlimited
+from tests.dags.conftest import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from sandbox.remote import Sandbox
+
+LOG = logging.getLogger(__name__)
+HOLD = timedelta(hours=48)
+AT_ONCE = timedelta(0)
+
+
+@pytest.fixture
+def upload(sandbox: Sandbox, warehouse: psycopg.Connection[Any]) -> Iterator[OfferUpload]:
+    """What an upload task works with."""
+    config = ClientConfig(
+        base_url=sandbox.base_url, token=sandbox.token, user_agent="BM-Acme-Airflow;ops@example.com", backoff=0.001
+    )
+    budget = SkuLineBudget(InMemoryBucket(SKU_LINE_RATES))
+    with BackMarketClient(config, unlimited()) as client:
+        yield OfferUpload(warehouse, "default", client, budget, "fr-fr", HOLD, LOG)
+
+
+def _plan(upload: OfferUpload, *changes: tuple[str, str, int]) -> list[RecordedChange]:
+    """Plan quantities: SKU, listing and units of each."""
+    planned = [PlannedChange(sku, {"id": listing_id, "quantity": units}) for sku, listing_id, units in changes]
+    upload.quantities.plan(planned, run_id="r")
+    return upload.quantities.planned()
+
+
+def _all(warehouse: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
+    return warehouse.execute(query.encode()).fetchall()
+
+
+def test_a_quantity_that_arrives_after_it_was_read_back_is_known_as_ours(
+    upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+) -> None:
+    """One unit of it is sold before the next reading: that unit is held, and nobody else is blamed for the rise."""
+    listing = sandbox.listings()[0]
+    sku, shown = listing["sku"], listing["quantity"]
+    (change,) = _plan(upload, (sku, listing["id"], shown + 5))
+    sandbox.fault("reset_before", method="POST")
+    assert upload.send_quantity(change, shown, None) == "unknown"
+    sandbox.patch_listing(sku, quantity=shown + 4)
+    assert upload.look_again(AT_ONCE)
+    assert _all(warehouse, "select units from backmarket.listing_drops") == [(1,)]
+    assert _all(warehouse, "select * from backmarket.inventory_findings") == []
+
+
+def test_a_quantity_that_never_arrived_is_sent_again_by_the_same_run_and_holds_nothing(
+    upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+) -> None:
+    """It is read back once more; left to a later run, its units would count as applied and sold meanwhile."""
+    listing = sandbox.listings()[0]
+    shown = listing["quantity"]
+    (change,) = _plan(upload, (listing["sku"], listing["id"], shown + 5))
+    sandbox.fault("reset_before", method="POST")
+    upload.send_quantity(change, shown, None)
+    assert upload.look_again(AT_ONCE)
+    (again,) = upload.quantities.planned()
+    assert upload.send_quantity(again, shown, None) == "confirmed"
+    assert not upload.look_again(AT_ONCE)
+    assert upload.failures.failed == {}
+    assert _all(warehouse, "select * from backmarket.listing_drops") == []
+
+
+def test_listings_are_read_once_what_was_sent_last_must_have_arrived(
+    upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run was killed after its POST left; the POST takes effect while the next run waits, and is not sent again."""
+    listing = sandbox.listings()[0]
+    (change,) = _plan(upload, (listing["sku"], listing["id"], listing["quantity"] + 5))
+    upload.quantities.mark_sent([change.change_id])
+    waited: list[float] = []
+
+    def arrive(seconds: float) -> None:
+        waited.append(seconds)
+        sandbox.patch_listing(listing["sku"], quantity=listing["quantity"] + 5)
+
+    connect(sandbox, monkeypatch)
+    monkeypatch.setenv("AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS", "30")
+    monkeypatch.setattr(time, "sleep", arrive)
+    # The lists name Back Market's time in whole seconds.
+    sandbox.advance_clock(2)
+    counts = BackMarketInventoryListingRefreshOperator(task_id="listing_refresh").execute({})
+    assert (counts["confirmed"], counts["planned_again"]) == (1, 0)
+    assert len(waited) == 1
+    assert 25 < waited[0] <= 30
+
+
+def test_listings_that_are_listed_and_not_found_are_left_and_no_outage(
+    upload: OfferUpload,
+    sandbox: Sandbox,
+    warehouse: psycopg.Connection[Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Six of them at the head of the queue: the seventh goes in its turn, they are named, and the ledger says why."""
+    listing = sandbox.listings()[0]
+    absent = [f"ABSENT-{number}" for number in range(6)]
+    healthy = (listing["sku"], listing["id"], listing["quantity"] + 1)
+    changes = _plan(upload, *((sku, str(uuid4()), 0) for sku in absent), healthy)
+    outcomes = [upload.send_quantity(change, listing["quantity"], None) for change in upload.failures.each(changes)]
+    assert outcomes == ["left"] * 6 + ["confirmed"]
+    assert list(upload.failures.failed) == absent
+    reasons = _all(warehouse, "select subject, reason from backmarket.changes where status = 'planned' order by 1")
+    assert [sku for sku, _ in reasons] == absent
+    assert all("does not find it by its id" in reason for _, reason in reasons)
+    assert upload.tell_what_waits(upload.quantities) == 6
+    assert "6 changes (quantity) stay planned" in caplog.text
+    assert "SKU lines are free" not in caplog.text
+
+
+@pytest.mark.parametrize(("age", "drops"), [(timedelta(hours=47), [(8,)]), (timedelta(hours=49), [])])
+def test_what_a_listing_was_created_with_is_compared_within_the_hold_only(
+    warehouse: psycopg.Connection[Any], age: timedelta, drops: list[tuple[int]]
+) -> None:
+    """Units sold from a listing before its first reading are held; not those of months in which nobody looked."""
+    now = datetime.now(UTC)
+    warehouse.execute(
+        "insert into backmarket.changes (account, kind, subject, payload, status, run_id, sent_at) "
+        "values ('default', 'listing', 'A-1', %s, 'confirmed', 'r', %s)",
+        ['{"columns": {"quantity": "10"}}', now - age],
+    )
+    note_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD)
+    assert _all(warehouse, "select units from backmarket.listing_drops") == drops
