@@ -135,7 +135,7 @@ class ListingUpload:
             return "waits"
         ours = self._mark_sent(listing_id, changes)
         if len(ours) < len(changes):
-            # None is marked: what another process has taken is not waited for, the rest goes alone.
+            # None is marked: what another process has taken or planned anew is not waited for, the rest goes alone.
             return self._write(listing_id, market, ours) if ours else self._count("not_ours", "unknown")
         fields = _fields(changes)
         try:
@@ -160,7 +160,11 @@ class ListingUpload:
         from psycopg import Rollback
 
         with self.connection.transaction() as transaction:
-            ours = [(ledger, change) for ledger, change in changes if ledger.mark_sent([change.change_id])]
+            ours = [
+                (ledger, change)
+                for ledger, change in changes
+                if ledger.lock_planned(change) and ledger.mark_sent([change.change_id])
+            ]
             if len(ours) < len(changes):
                 raise Rollback(transaction)
             quantity = _fields(changes).get("quantity")

@@ -107,6 +107,14 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids), "in_batch": in_batch}
         return {row[0] for row in self.connection.execute(sql.statement("changes/mark_sent"), parameters).fetchall()}
 
+    def lock_planned(self, change: RecordedChange) -> bool:
+        """Tell whether a change is still planned as it was read, and keep it so until the transaction ends.
+
+        Another run may have sent it meanwhile, or planned it otherwise: what is sent must be what stands here.
+        """
+        parameters = {"account": self.account, "change_id": change.change_id, "payload": dump(change.payload)}
+        return self.connection.execute(sql.statement("changes/lock_planned"), parameters).fetchone() is not None
+
     def record_batch(self, change_ids: Iterable[int], batch_id: int) -> None:
         """Write down which of Back Market's tasks carries out these sent changes."""
         parameters = {"account": self.account, "change_ids": list(change_ids), "batch_id": batch_id}
