@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.sdk import Param, dag
+from airflow.sdk import BaseOperator, Param, dag
 
 from backmarket.configuration import schedule
 from backmarket.dag_defaults import START_DATE, TAGS, default_args
@@ -78,26 +78,19 @@ def backmarket_listings() -> None:
     [product_gate, prepare] >> categories >> creation("product", categories)
 
 
-def creation(
-    kind: Kind, categories: BackMarketCategoryDownloadOperator | None = None
-) -> BackMarketListingCreationResultsOperator:
+def creation(kind: Kind, categories: BaseOperator | None = None) -> BackMarketListingCreationResultsOperator:
     """Settle what an earlier run left, check and plan, send, find out how it ended; and return the first of these."""
     stem = f"{kind}_creation"
     leftovers = BackMarketListingCreationResultsOperator(task_id=f"{stem}_leftovers", kind=kind, wait=False)
     plan = BackMarketListingCreationPlanOperator(task_id=f"{stem}_plan", kind=kind)
     send = BackMarketListingCreationOperator(task_id=stem, kind=kind)
     # Where the sending skips itself, as in a dry run, what earlier runs sent is settled all the same.
-    though_skipped = "none_failed_min_one_success"
     results = BackMarketListingCreationResultsOperator(
-        task_id=f"{stem}_results", kind=kind, deferrable=True, trigger_rule=though_skipped
+        task_id=f"{stem}_results", kind=kind, deferrable=True, trigger_rule="none_failed_min_one_success"
     )
     BackMarketListingAnnouncementOperator(task_id=f"announce_{stem}", counts=[leftovers.output, results.output])
     BackMarketListingCreationCheckOperator(
-        task_id=f"{stem}_check",
-        leftovers=leftovers.output,
-        results=results.output,
-        sent=send.output,
-        trigger_rule=though_skipped,
+        task_id=f"{stem}_check", leftovers=leftovers.output, results=results.output, sent=send.output
     )
     counts = [task.output for task in (categories, plan) if task]
     BackMarketItemsCheckOperator(task_id=f"{stem}_rows_check", counts=counts, documents="listings")

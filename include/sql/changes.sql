@@ -37,9 +37,9 @@ where account = %(account)s and change_id = any(%(change_ids)s) and status = 'pl
 select pg_advisory_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0))
 
 -- name: mark_sent
--- Written down before the request leaves. No row: somebody else has it, or it is planned no more.
--- :account, :change_ids, :in_batch
-update backmarket.changes
+-- Written down before the request leaves. No row: somebody else has it, or it is planned no more, or otherwise.
+-- :account, :in_batch, :change_ids, :payloads (as long as each other)
+update backmarket.changes as change
 set
     status = 'sent',
     sent_at = clock_timestamp(),
@@ -47,8 +47,13 @@ set
     reason = null,
     in_batch = %(in_batch)s,
     batch_id = null
-where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned'
-returning change_id
+from unnest(%(change_ids)s::bigint [], %(payloads)s::jsonb []) as wanted (change_id, payload)
+where
+    change.account = %(account)s
+    and change.change_id = wanted.change_id
+    and change.payload = wanted.payload
+    and change.status = 'planned'
+returning change.change_id
 
 -- name: record_batch
 -- Back Market took the batch: from here on its task tells how these changes end.

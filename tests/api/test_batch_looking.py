@@ -32,7 +32,7 @@ def ledger(warehouse: psycopg.Connection[Any]) -> Ledger:
     skus = [f"SKU-{batch_id}" for batch_id in (SICK, HEALTHY)]
     found.plan([PlannedChange(sku, {"market": "fr-fr", "columns": {"sku": sku}}) for sku in skus], run_id="run")
     for change, batch_id in zip(found.planned(), (SICK, HEALTHY), strict=True):
-        found.mark_sent([change.change_id], in_batch=True)
+        found.mark_sent([change], in_batch=True)
         found.record_batch([change.change_id], batch_id)
     return found
 

@@ -345,7 +345,7 @@ def test_what_a_killed_run_sent_is_given_time_to_arrive(
     payload = {"order_id": order["order_id"], "sku": SKU, "orderline_id": line_id, "quantity": 1}
     ledger = Ledger(database, "default", "accept")
     ledger.plan([PlannedChange(str(line_id), payload)], run_id="killed")
-    ledger.mark_sent(change.change_id for change in ledger.planned())
+    ledger.mark_sent(ledger.planned())
     monkeypatch.setenv("AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS", "4")
     killed = BackMarketClient(BackMarketHook(warehouse_conn_id=None).config)
     arrives = threading.Timer(1.5, killed.update_order, [order["order_id"], 2], {"sku": SKU})

@@ -108,7 +108,7 @@ def test_a_sku_tells_its_story(signed_in: SignIn, warehouse: psycopg.Connection[
     quantities = Ledger(warehouse, "default", "quantity")
     quantities.plan([PlannedChange("SKU-7", {"quantity": 39})], run_id="run")
     (change,) = quantities.planned()
-    quantities.mark_sent([change.change_id])
+    quantities.mark_sent([change])
     quantities.settle([change.change_id], "confirmed")
     viewer = signed_in("viewer")
     story = viewer.get("/backmarket/skus/SKU-7").text

@@ -87,13 +87,28 @@ def test_a_quantity_that_never_arrived_is_sent_again_by_the_same_run_and_holds_n
     assert _all(warehouse, "select * from backmarket.listing_drops") == []
 
 
+def test_what_another_run_planned_otherwise_is_not_sent_as_it_was(
+    upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+) -> None:
+    """Sent as it was, and confirmed, the ledger would tell of a quantity that was never shown."""
+    listing = sandbox.listings()[0]
+    shown = listing["quantity"]
+    (old,) = _plan(upload, (listing["sku"], listing["id"], shown + 5))
+    _plan(upload, (listing["sku"], listing["id"], shown + 1))
+    upload.send_quantity(old, shown, None)
+    assert sandbox.journal("POST", "/ws/listings") == []
+    assert _all(warehouse, "select status, payload ->> 'quantity' from backmarket.changes") == [
+        ("planned", str(shown + 1))
+    ]
+
+
 def test_listings_are_read_once_what_was_sent_last_must_have_arrived(
     upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run was killed after its POST left; the POST takes effect while the next run waits, and is not sent again."""
     listing = sandbox.listings()[0]
     (change,) = _plan(upload, (listing["sku"], listing["id"], listing["quantity"] + 5))
-    upload.quantities.mark_sent([change.change_id])
+    upload.quantities.mark_sent([change])
     waited: list[float] = []
 
     def arrive(seconds: float) -> None:

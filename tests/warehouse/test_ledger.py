@@ -53,7 +53,7 @@ def test_a_new_plan_keeps_places_and_replaces_values(ledger: Ledger) -> None:
 def test_what_is_under_way_is_not_planned_again(ledger: Ledger) -> None:
     """While a change is sent or unknown, no second one of its kind enters the queue for its subject."""
     ledger.plan(_quantities(A=1), run_id="first")
-    ids = ledger.mark_sent(_ids(ledger))
+    ids = ledger.mark_sent(ledger.planned())
     ledger.plan(_quantities(A=2), run_id="second")
     assert ledger.planned() == []
     ledger.settle(ids, "unknown", "the answer was lost")
@@ -70,11 +70,11 @@ def test_what_is_under_way_is_not_planned_again(ledger: Ledger) -> None:
 def test_only_one_of_many_runs_may_send(ledger: Ledger, warehouse_uri: str) -> None:
     """Eight runs that want to send the same change: one gets it."""
     ledger.plan(_quantities(A=1), run_id="run")
-    ids = list(_ids(ledger))
+    planned = ledger.planned()
 
     def send() -> set[int]:
         with psycopg.connect(warehouse_uri, autocommit=True) as connection:
-            return Ledger(connection, "default", "quantity").mark_sent(ids)
+            return Ledger(connection, "default", "quantity").mark_sent(planned)
 
     with ThreadPoolExecutor(8) as pool:
         taken = [future.result() for future in [pool.submit(send) for _ in range(8)]]
@@ -109,7 +109,7 @@ def test_settling_ends_only_what_is_under_way(ledger: Ledger) -> None:
 def test_a_change_that_waits_again_is_not_settled(ledger: Ledger) -> None:
     """A run that was late to read back does not end what another run has put back into the queue meanwhile."""
     ledger.plan(_quantities(A=1), run_id="run")
-    ids = ledger.mark_sent(_ids(ledger))
+    ids = ledger.mark_sent(ledger.planned())
     ledger.settle(ids, "planned", "surely not applied")
     for ending in ("confirmed", "superseded"):
         ledger.settle(ids, ending, "read back late")
@@ -132,13 +132,22 @@ def test_a_dry_run_is_recorded_and_never_sent(ledger: Ledger) -> None:
     assert ledger.planned() == []
     row = ledger.connection.execute("select change_id from backmarket.changes").fetchone()
     assert row is not None
-    assert ledger.mark_sent([row[0]]) == set()
+    assert ledger.mark_sent([RecordedChange(row[0], "A", "", {"quantity": 1}, 0)]) == set()
+
+
+def test_what_was_planned_otherwise_since_it_was_read_is_not_sent(ledger: Ledger) -> None:
+    """Another run plans another value while this one holds the old: it would be sent, and the new one confirmed."""
+    ledger.plan(_quantities(A=5, B=1), run_id="run")
+    read = ledger.planned()
+    ledger.plan(_quantities(A=6, B=1), run_id="another run")
+    taken = ledger.mark_sent(read, in_batch=True)
+    assert [change.subject for change in read if change.change_id in taken] == ["B"]
 
 
 def test_a_change_that_surely_was_not_applied_waits_again(ledger: Ledger) -> None:
     """It goes back into the queue with its attempts counted."""
     ledger.plan(_quantities(A=1), run_id="run")
-    ids = ledger.mark_sent(_ids(ledger))
+    ids = ledger.mark_sent(ledger.planned())
     ledger.settle(ids, "planned", "429")
     assert [(change.subject, change.attempts) for change in ledger.planned()] == [("A", 1)]
 
@@ -169,7 +178,7 @@ def test_a_refusal_ends_when_its_reason_does_and_keeps_it(ledger: Ledger) -> Non
 def test_a_refusal_of_back_market_stays(ledger: Ledger) -> None:
     """What was sent and refused is history, whatever later plans say."""
     ledger.plan(_quantities(A=1), run_id="first")
-    ledger.settle(ledger.mark_sent(_ids(ledger)), "refused", "Back Market says no")
+    ledger.settle(ledger.mark_sent(ledger.planned()), "refused", "Back Market says no")
     ledger.plan([], run_id="second")
     assert _statuses(ledger) == [("A", "refused")]
 
@@ -177,14 +186,14 @@ def test_a_refusal_of_back_market_stays(ledger: Ledger) -> None:
 def test_what_was_turned_away_counts_as_never_sent(ledger: Ledger) -> None:
     """Too many requests say nothing of the change: it waits as before, without an attempt more."""
     ledger.plan(_quantities(A=1), run_id="first")
-    ledger.take_back(ledger.mark_sent(_ids(ledger)), "too many requests")
+    ledger.take_back(ledger.mark_sent(ledger.planned()), "too many requests")
     assert [(change.subject, change.attempts) for change in ledger.planned()] == [("A", 0)]
 
 
 def test_a_batch_number_is_kept_though_another_run_looked_first(ledger: Ledger) -> None:
     """Lines that another run set to unknown meanwhile still learn which batch carries them out."""
     ledger.plan(_quantities(A=1), run_id="first")
-    ids = ledger.mark_sent(_ids(ledger), in_batch=True)
+    ids = ledger.mark_sent(ledger.planned(), in_batch=True)
     ledger.settle(ids, "unknown", "looked at by another run")
     ledger.record_batch(ids, 77)
     assert [(change.batch_id, change.in_batch) for change in ledger.unsettled()] == [(77, True)]
@@ -197,7 +206,7 @@ def test_a_listing_that_appears_late_is_confirmed(warehouse: psycopg.Connection[
     ledger = Ledger(warehouse, "default", "listing")
     ledger.plan([PlannedChange("LATE", {}), PlannedChange("NEVER-SENT", {})], run_id="first")
     late = next(change for change in ledger.planned() if change.subject == "LATE")
-    ledger.settle(ledger.mark_sent([late.change_id], in_batch=True), "planned", "no listing has appeared")
+    ledger.settle(ledger.mark_sent([late], in_batch=True), "planned", "no listing has appeared")
     for sku in ("late", "never-sent"):
         warehouse.execute(
             "insert into backmarket.listings (account, id, sku, title_market, quantity, first_seen_at, read_at) "
@@ -215,10 +224,10 @@ def _rows(ledger: Ledger, columns: str) -> list[tuple[Any, ...]]:
 def test_a_change_that_is_sent_again_forgets_how_it_was_sent_before(ledger: Ledger) -> None:
     """Why it waited, and the batch that carried it, say nothing about the new request."""
     ledger.plan(_quantities(A=1), run_id="run")
-    ids = ledger.mark_sent(_ids(ledger), in_batch=True)
+    ids = ledger.mark_sent(ledger.planned(), in_batch=True)
     ledger.record_batch(ids, 77)
     ledger.settle(ids, "planned", "the batch failed")
-    ledger.mark_sent(ids)
+    ledger.mark_sent(ledger.planned())
     assert _rows(ledger, "status, reason, attempts, in_batch, batch_id") == [("sent", None, 2, False, None)]
 
 
@@ -226,11 +235,11 @@ def test_another_accounts_changes_are_out_of_reach(ledger: Ledger, warehouse: ps
     """Neither its queue nor what it has under way is touched, though its ids are named."""
     other = Ledger(warehouse, "other", "quantity")
     other.plan(_quantities(A=1, B=2), run_id="run")
-    ids = list(_ids(other))
+    planned, ids = other.planned(), list(_ids(other))
     ledger.plan([], run_id="run")
-    assert ledger.mark_sent(ids) == set()
+    assert ledger.mark_sent(planned) == set()
     assert len(other.planned()) == 2
-    other.mark_sent(ids)
+    other.mark_sent(planned)
     ledger.record_batch(ids, 77)
     ledger.take_back(ids, "too many requests")
     ledger.settle(ids, "confirmed")
@@ -240,7 +249,7 @@ def test_another_accounts_changes_are_out_of_reach(ledger: Ledger, warehouse: ps
 def test_only_what_is_under_way_gets_a_batch_or_is_taken_back(ledger: Ledger) -> None:
     """What has ended keeps its own batch; what may have been applied does not go out again unread."""
     ledger.plan(_quantities(ENDED=1, LOST=2, SENT=3), run_id="run")
-    ended, lost, sent = ledger.mark_sent(_ids(ledger))
+    ended, lost, sent = ledger.mark_sent(ledger.planned())
     ledger.settle([ended], "confirmed", batch_id=1)
     ledger.settle([lost], "unknown", "the answer was lost")
     ledger.record_batch([ended], 77)
@@ -255,7 +264,7 @@ def test_only_what_is_under_way_gets_a_batch_or_is_taken_back(ledger: Ledger) ->
 def test_a_batch_is_remembered_and_only_what_is_confirmed_has_its_moment(ledger: Ledger) -> None:
     """Settling without a batch keeps the known one; a refusal, or a lost answer, was confirmed at no time."""
     ledger.plan(_quantities(A=1, B=2), run_id="run")
-    ids = sorted(ledger.mark_sent(_ids(ledger), in_batch=True))
+    ids = sorted(ledger.mark_sent(ledger.planned(), in_batch=True))
     ledger.record_batch(ids, 77)
     ledger.settle(ids, "unknown", "at work")
     assert _rows(ledger, "batch_id, confirmed_at is null") == [(77, True)] * 2
@@ -268,7 +277,7 @@ def test_what_is_under_way_is_read_back_by_its_own_concern(ledger: Ledger, wareh
     """Quantities read back no prices."""
     prices = Ledger(warehouse, "default", "price")
     prices.plan([PlannedChange("A", {"price": "1.00"})], run_id="run")
-    prices.mark_sent(_ids(prices))
+    prices.mark_sent(prices.planned())
     assert ledger.unsettled() == []
     assert len(prices.unsettled()) == 1
 

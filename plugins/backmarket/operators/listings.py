@@ -557,7 +557,7 @@ class BackMarketListingAnnouncementOperator(BaseOperator):
 
 
 class BackMarketListingCreationCheckOperator(BaseOperator):
-    """Fails, visibly and once, where lines that were sent did not become listings.
+    """Fails, visibly and once, where lines that were sent did not become listings; also where this run sends nothing.
 
     :param leftovers: the counts of what earlier runs had sent.
     :param results: the counts of what this run sent.
@@ -570,7 +570,7 @@ class BackMarketListingCreationCheckOperator(BaseOperator):
     ui_color = "#f8d7da"
 
     def __init__(self, *, leftovers: Any, results: Any, sent: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"trigger_rule": "none_failed_min_one_success", **kwargs})
         self.leftovers = leftovers
         self.results = results
         self.sent = sent

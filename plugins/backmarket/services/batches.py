@@ -83,7 +83,7 @@ class BatchSending:
 
     def _mark_sent(self, lines: list[RecordedChange]) -> list[RecordedChange]:
         """Mark lines as sent, and return those that may be sent."""
-        taken = self.ledger.mark_sent(_ids(lines), in_batch=True)
+        taken = self.ledger.mark_sent(lines, in_batch=True)
         return [change for change in lines if change.change_id in taken]
 
     def _submit(self, market: str, lines: list[RecordedChange], columns: Mapping[int, Mapping[str, str]]) -> None:

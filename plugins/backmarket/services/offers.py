@@ -131,7 +131,7 @@ class OfferUpload:
             return "waits"
         ours = self._mark_sent(listing_id, changes)
         if len(ours) < len(changes):
-            # None is marked: what another process has taken is not waited for, the rest goes alone.
+            # None is marked: what another process has taken or planned anew is not waited for, the rest goes alone.
             return self._write(listing_id, market, ours) if ours else self._count("not_ours", "unknown")
         fields = _fields(changes)
         try:
@@ -156,7 +156,7 @@ class OfferUpload:
         from psycopg import Rollback
 
         with self.connection.transaction() as transaction:
-            ours = [(ledger, change) for ledger, change in changes if ledger.mark_sent([change.change_id])]
+            ours = [(ledger, change) for ledger, change in changes if ledger.mark_sent([change])]
             if len(ours) < len(changes):
                 raise Rollback(transaction)
             quantity = _fields(changes).get("quantity")

@@ -161,7 +161,7 @@ class OrderWriting:
     def _send(self, changes: list[RecordedChange]) -> BackMarketError | None:
         """Go once through the cycle; return what went wrong where it is to be gone through again."""
         ids = [change.change_id for change in changes]
-        taken = self.ledger.mark_sent(ids)
+        taken = self.ledger.mark_sent(changes)
         if taken != set(ids):
             self.ledger.settle(taken, "planned", "another run is sending a part of this")
             return None

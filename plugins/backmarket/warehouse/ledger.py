@@ -98,13 +98,20 @@ class Ledger:
         """Return what may have been applied without our knowing; settle it before sending anything new."""
         return [RecordedChange(*row) for row in self._select("select_unsettled")]
 
-    def mark_sent(self, change_ids: Iterable[int], *, in_batch: bool = False) -> set[int]:
+    def mark_sent(self, changes: Iterable[RecordedChange], *, in_batch: bool = False) -> set[int]:
         """Write down, durably, that these are about to be sent.
 
+        :param changes: as they were read: what is sent must be what stands here.
         :param in_batch: as lines of one batch.
-        :return: those that may be sent; the others are under way elsewhere or planned no more.
+        :return: the ids of those that may be sent; the others another run has sent meanwhile, or planned otherwise.
         """
-        parameters = {"account": self.account, "change_ids": list(change_ids), "in_batch": in_batch}
+        wanted = list(changes)
+        parameters = {
+            "account": self.account,
+            "change_ids": [change.change_id for change in wanted],
+            "payloads": [dump(change.payload) for change in wanted],
+            "in_batch": in_batch,
+        }
         return {row[0] for row in self.connection.execute(sql.statement("changes/mark_sent"), parameters).fetchall()}
 
     def record_batch(self, change_ids: Iterable[int], batch_id: int) -> None:
