@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from backmarket.warehouse.ledger import Ledger, PlannedChange, PlannedStatus, Settlement
+from backmarket.warehouse.ledger import Ledger, PlannedChange, PlannedStatus, RecordedChange, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
