@@ -20,7 +20,7 @@ name single rows, listings and markets that could not be dealt with: all others 
 
 from __future__ import annotations
 
-from airflow.sdk import Param, dag
+from airflow.sdk import Param, TaskGroup, dag
 
 from backmarket.assets import ORDERS, PRICE_ANSWERS
 from backmarket.configuration import schedule_or_assets
@@ -55,37 +55,34 @@ def backmarket_inventory_prices() -> None:
     inventory_gate = BackMarketGateOperator(task_id="inventory_upload_gate", toggle="inventory_upload")
     prices_gate = BackMarketGateOperator(task_id="prices_upload_gate", toggle="prices_upload")
     prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
-
-    listing_refresh = BackMarketInventoryListingRefreshOperator(task_id="listing_refresh")
-    inventory_plan = BackMarketInventoryPlanOperator(task_id="inventory_plan")
-    inventory_upload = BackMarketInventoryUploadOperator(task_id="inventory_upload")
-    summary = BackMarketUploadSummaryOperator(task_id="upload_summary", trigger_rule="none_failed_min_one_success")
-    counts = [listing_refresh.output, inventory_plan.output, inventory_upload.output]
     check = {"documents": "listings", "trigger_rule": "all_done"}
-    BackMarketItemsCheckOperator(task_id="inventory_check", counts=counts, **check)
-
-    offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh")
-    prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan")
-    prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload")
-    price_batches = BackMarketPriceBatchResultsOperator(task_id="price_batch_results", deferrable=True)
-    questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
-    counts = [offer_refresh.output, prices_plan.output, prices_upload.output]
-    BackMarketItemsCheckOperator(task_id="prices_check", counts=counts, **check)
 
     # Each side waits for the other where that saves requests; its turn comes however the other ended.
-    home_is_read = turn("home_is_read", "prices_upload")
-    prices_are_planned = turn("prices_are_planned", "inventory_upload")
-    quantities_are_sent = turn("quantities_are_sent", "prices_upload")
+    with TaskGroup("quantities", prefix_group_id=False):
+        listing_refresh = BackMarketInventoryListingRefreshOperator(task_id="listing_refresh")
+        inventory_plan = BackMarketInventoryPlanOperator(task_id="inventory_plan")
+        prices_are_planned = turn("prices_are_planned", "inventory_upload")
+        inventory_upload = BackMarketInventoryUploadOperator(task_id="inventory_upload")
+        summary = BackMarketUploadSummaryOperator(task_id="upload_summary", trigger_rule="none_failed_min_one_success")
+        counts = [listing_refresh.output, inventory_plan.output, inventory_upload.output]
+        BackMarketItemsCheckOperator(task_id="inventory_check", counts=counts, **check)
+
+    with TaskGroup("prices", prefix_group_id=False):
+        home_is_read = turn("home_is_read", "prices_upload")
+        offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh")
+        prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan")
+        questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
+        quantities_are_sent = turn("quantities_are_sent", "prices_upload")
+        prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload")
+        price_batches = BackMarketPriceBatchResultsOperator(task_id="price_batch_results", deferrable=True)
+        counts = [offer_refresh.output, prices_plan.output, prices_upload.output]
+        BackMarketItemsCheckOperator(task_id="prices_check", counts=counts, **check)
 
     [inventory_gate, prices_gate] >> prepare
-    [inventory_gate, prepare] >> listing_refresh >> inventory_plan
-    prices_plan >> prices_are_planned
-    [inventory_plan, prices_are_planned] >> inventory_upload
+    [inventory_gate, prepare] >> listing_refresh >> [inventory_plan, home_is_read]
+    [prices_gate, prepare, home_is_read] >> offer_refresh >> prices_plan >> [questions, prices_are_planned]
+    [inventory_plan, prices_are_planned] >> inventory_upload >> quantities_are_sent
     [inventory_plan, inventory_upload] >> summary
-
-    listing_refresh >> home_is_read
-    [prices_gate, prepare, home_is_read] >> offer_refresh >> prices_plan >> questions
-    inventory_upload >> quantities_are_sent
     [prices_plan, quantities_are_sent] >> prices_upload >> price_batches
 
 

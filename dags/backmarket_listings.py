@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator, Param, dag
+from airflow.sdk import Param, TaskGroup, dag
 
 from backmarket.configuration import schedule
 from backmarket.dag_defaults import START_DATE, TAGS, default_args
@@ -44,6 +44,8 @@ from backmarket.operators.listings import (
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 
 if TYPE_CHECKING:
+    from airflow.sdk import XComArg
+
     from backmarket.rules.catalog import Kind
 
 
@@ -62,23 +64,29 @@ def backmarket_listings() -> None:
     listing_gate = BackMarketGateOperator(task_id="listing_creation_gate", toggle="listing_creation")
     product_gate = BackMarketGateOperator(task_id="product_creation_gate", toggle="product_creation")
     prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
-    markets = BackMarketMarketsOperator(task_id="markets")
-    download = BackMarketActiveListingDownloadOperator.partial(
-        task_id="active_listing_download", map_index_template="{{ task.market }}"
-    ).expand(market=markets.output)
-    BackMarketListingAnnouncementOperator(
-        task_id="announce_listings", counts=download.output, trigger_rule="all_done_min_one_success"
-    )
-    BackMarketItemsCheckOperator(task_id="quarantine_check", counts=download.output, documents="listings")
-    categories = BackMarketCategoryDownloadOperator(task_id="category_download")
+
+    with TaskGroup("download", prefix_group_id=False):
+        markets = BackMarketMarketsOperator(task_id="markets")
+        download = BackMarketActiveListingDownloadOperator.partial(
+            task_id="active_listing_download", map_index_template="{{ task.market }}"
+        ).expand(market=markets.output)
+        BackMarketListingAnnouncementOperator(
+            task_id="announce_listings", counts=download.output, trigger_rule="all_done_min_one_success"
+        )
+        BackMarketItemsCheckOperator(task_id="quarantine_check", counts=download.output, documents="listings")
+    with TaskGroup("new_listings", prefix_group_id=False):
+        new_listings = creation("listing")
+    with TaskGroup("new_products", prefix_group_id=False):
+        categories = BackMarketCategoryDownloadOperator(task_id="category_download")
+        categories >> creation("product", categories.output)
 
     [download_gate, listing_gate, product_gate] >> prepare
     [download_gate, prepare] >> markets
-    [listing_gate, prepare] >> creation("listing")
-    [product_gate, prepare] >> categories >> creation("product", categories)
+    [listing_gate, prepare] >> new_listings
+    [product_gate, prepare] >> categories
 
 
-def creation(kind: Kind, categories: BaseOperator | None = None) -> BackMarketListingCreationResultsOperator:
+def creation(kind: Kind, *counts: XComArg) -> BackMarketListingCreationResultsOperator:
     """Settle what an earlier run left, check and plan, send, find out how it ended; and return the first of these."""
     stem = f"{kind}_creation"
     leftovers = BackMarketListingCreationResultsOperator(task_id=f"{stem}_leftovers", kind=kind, wait=False)
@@ -92,8 +100,7 @@ def creation(kind: Kind, categories: BaseOperator | None = None) -> BackMarketLi
     BackMarketListingCreationCheckOperator(
         task_id=f"{stem}_check", leftovers=leftovers.output, results=results.output, sent=send.output
     )
-    counts = [task.output for task in (categories, plan) if task]
-    BackMarketItemsCheckOperator(task_id=f"{stem}_rows_check", counts=counts, documents="listings")
+    BackMarketItemsCheckOperator(task_id=f"{stem}_rows_check", counts=[*counts, plan.output], documents="listings")
     leftovers >> plan >> send
     [plan, send] >> results
     return leftovers

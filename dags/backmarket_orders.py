@@ -26,7 +26,7 @@ long as `backmarket_enabled` is.
 
 from __future__ import annotations
 
-from airflow.sdk import Param, dag
+from airflow.sdk import Param, TaskGroup, dag
 
 from backmarket.configuration import schedule
 from backmarket.dag_defaults import START_DATE, TAGS, default_args
@@ -72,31 +72,34 @@ def backmarket_orders() -> None:
     download_gate = BackMarketGateOperator(task_id="order_download_gate", toggle="order_download")
     acceptance_gate = BackMarketGateOperator(task_id="order_acceptance_gate", toggle="order_acceptance")
     prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
-    download = BackMarketOrderDownloadOperator(task_id="order_download")
-    refresh = BackMarketOpenOrderRefreshOperator(task_id="open_order_refresh")
-    # The turn of acceptance comes however the download ended: it reads what it needs itself.
-    download_is_over = BackMarketGateOperator(
-        task_id="download_is_over", toggle="order_acceptance", trigger_rule="all_done"
-    )
-    paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
-    acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
+
+    with TaskGroup("download", prefix_group_id=False):
+        download = BackMarketOrderDownloadOperator(task_id="order_download")
+        refresh = BackMarketOpenOrderRefreshOperator(task_id="open_order_refresh")
+        BackMarketItemsCheckOperator(
+            task_id="quarantine_check",
+            counts=[download.output, refresh.output],
+            trigger_rule="none_failed_min_one_success",
+        )
+
+    with TaskGroup("acceptance", prefix_group_id=False):
+        # The turn of acceptance comes however the download ended: it reads what it needs itself.
+        download_is_over = BackMarketGateOperator(
+            task_id="download_is_over", toggle="order_acceptance", trigger_rule="all_done"
+        )
+        paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
+        acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
+        BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output])
+
     BackMarketOrderAnnouncementOperator(
         task_id="announce_orders", counts=[download.output, refresh.output, paid.output], trigger_rule="all_done"
     )
-    BackMarketItemsCheckOperator(
-        task_id="quarantine_check",
-        counts=[download.output, refresh.output],
-        trigger_rule="none_failed_min_one_success",
-    )
-    BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output])
     # Personal data grows old whatever is switched on, and however it went.
     purge = BackMarketPurgePersonalDataOperator(task_id="purge_personal_data", trigger_rule="all_done")
 
-    [download_gate, acceptance_gate] >> prepare
-    [download_gate, prepare] >> download >> refresh
-    download >> download_is_over
+    [download_gate, acceptance_gate] >> prepare >> purge
+    [download_gate, prepare] >> download >> [refresh, download_is_over]
     [acceptance_gate, prepare, download_is_over] >> paid >> acceptance
-    prepare >> purge
 
 
 backmarket_orders()

@@ -19,7 +19,7 @@ what to do. Clear a task to repeat it; nothing is ever sent twice.
 
 from __future__ import annotations
 
-from airflow.sdk import dag
+from airflow.sdk import TaskGroup, dag
 
 from backmarket.configuration import schedule
 from backmarket.dag_defaults import START_DATE, TAGS, default_args
@@ -47,24 +47,28 @@ def backmarket_tracking_imei() -> None:
     tracking_gate = BackMarketGateOperator(task_id="tracking_upload_gate", toggle="tracking_upload")
     imei_gate = BackMarketGateOperator(task_id="imei_update_gate", toggle="imei_update")
     prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
-    refresh = BackMarketShipmentOrderRefreshOperator(task_id="shipment_order_refresh")
-    # Each write reads its order itself, so its turn comes however the refresh ended.
-    parcels_turn = BackMarketGateOperator(task_id="parcels_turn", toggle="tracking_upload", trigger_rule="all_done")
-    devices_turn = BackMarketGateOperator(task_id="devices_turn", toggle="imei_update", trigger_rule="all_done")
-    tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
-    imei = BackMarketImeiUpdateOperator(task_id="imei_update")
-    alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done")
-    BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[refresh.output])
-    # The alert comes whatever became of the uploads, so it cannot tell of their failure: these do.
-    BackMarketItemsCheckOperator(task_id="tracking_check", counts=[tracking.output])
-    BackMarketItemsCheckOperator(task_id="imei_check", counts=[imei.output])
 
-    [tracking_gate, imei_gate] >> prepare >> refresh
-    refresh >> [parcels_turn, devices_turn]
-    [tracking_gate, prepare, parcels_turn] >> tracking
-    [imei_gate, prepare, devices_turn] >> imei
-    tracking >> alert
-    imei >> alert
+    with TaskGroup("unknown_orders", prefix_group_id=False):
+        refresh = BackMarketShipmentOrderRefreshOperator(task_id="shipment_order_refresh")
+        BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[refresh.output])
+
+    # Each write reads its order itself, so its turn comes however the refresh ended.
+    with TaskGroup("tracking", prefix_group_id=False):
+        parcels_turn = BackMarketGateOperator(task_id="parcels_turn", toggle="tracking_upload", trigger_rule="all_done")
+        tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
+        BackMarketItemsCheckOperator(task_id="tracking_check", counts=[tracking.output])
+
+    with TaskGroup("identifiers", prefix_group_id=False):
+        devices_turn = BackMarketGateOperator(task_id="devices_turn", toggle="imei_update", trigger_rule="all_done")
+        imei = BackMarketImeiUpdateOperator(task_id="imei_update")
+        BackMarketItemsCheckOperator(task_id="imei_check", counts=[imei.output])
+
+    # It comes whatever became of the uploads, so it cannot tell of their failure: their checks do.
+    alert = BackMarketShipByAlertOperator(task_id="ship_by_alert", trigger_rule="all_done")
+
+    [tracking_gate, imei_gate] >> prepare >> refresh >> [parcels_turn, devices_turn]
+    [tracking_gate, prepare, parcels_turn] >> tracking >> alert
+    [imei_gate, prepare, devices_turn] >> imei >> alert
 
 
 backmarket_tracking_imei()
