@@ -2,7 +2,7 @@
 
 A count of the shelf knows of some orders and cannot know of others. Whatever it cannot know of is taken off here,
 so that no unit is promised twice. The arithmetic, with an example, stands in
-``docs/operations/inventory-and-prices.md``.
+``docs/operations/inventory_prices.md``.
 """
 
 from __future__ import annotations

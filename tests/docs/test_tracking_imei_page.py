@@ -1,4 +1,4 @@
-"""What ``accept-ship-identify.md`` promises of each example is what the rules do with it."""
+"""What ``tracking_imei.md`` promises of each example is what the rules do with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backmarket.rules.tracking_numbers import clean_tracking_number
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations" / "accept-ship-identify.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations" / "tracking_imei.md").read_text("utf-8")
 RULES: dict[str, Callable[[str], str | None]] = {
     "shipper": lambda name: find_carrier(name, {}) or OTHER,
     "tracking_number": clean_tracking_number,
