@@ -187,7 +187,7 @@ def test_the_check_follows_the_account(
     (inbox / "20260914-EU-H-1.csv").write_text(
         "invoice_key,value_date,sku,order_id,designation,amount,currency\nccbm_fees,2026-09-08,,,Care,-1.00,EUR\n"
     )
-    dag = type(dag_bag)(dag_bag.dags["backmarket_settlements"].fileloc).dags["backmarket_settlements"]
+    dag = DagBag(dag_bag.dags["backmarket_settlements"].fileloc).dags["backmarket_settlements"]
     for task in dag.tasks:
         if hasattr(task, "backmarket_conn_id"):
             task.backmarket_conn_id = "backmarket_second"
