@@ -43,7 +43,7 @@ def dag_bag(airflow_database: None) -> DagBag:
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
 
-    manager = DagBundlesManager()
+    manager = DagBundlesManager()  # type: ignore[no-untyped-call]
     manager.sync_bundles_to_db()
     (bundle,) = manager.get_all_dag_bundles()
     bundle.initialize()

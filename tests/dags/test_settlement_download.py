@@ -179,6 +179,8 @@ def test_the_check_follows_the_account(
     connected: Sandbox, inbox: Path, switch_on: Callable[..., None], dag_bag: DagBag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ambiguous file fails the check of the account that has it, and the report's link leads to that account."""
+    from airflow.dag_processing.dagbag import DagBag
+
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_SECOND", os.environ["AIRFLOW_CONN_BACKMARKET_DEFAULT"])
     switch_on("settlement_download", settlement_inbox=inbox.as_uri())
     (inbox / "export.csv").write_text(

@@ -91,8 +91,8 @@ def damaged(content: bytes) -> bytes:
     [
         ("broken.zip", b"PK\x03\x04 cut off"),
         ("broken.csv.gz", b"not packed"),
-        ("broken.csv.gz", gzip.compress(CONTENT)[:-12]),
-        ("broken.csv.gz", damaged(gzip.compress(CONTENT * 50))),
+        ("broken.csv.gz", gzip.compress(CONTENT, mtime=0)[:-12]),
+        ("broken.csv.gz", damaged(gzip.compress(CONTENT * 50, mtime=0))),
     ],
 )
 def test_a_broken_archive_is_a_file_that_cannot_be_read(inbox: ObjectStoragePath, name: str, content: bytes) -> None:
