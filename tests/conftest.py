@@ -14,7 +14,16 @@ from uuid import uuid4
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
-STATE = Path(tempfile.mkdtemp(prefix="backmarket-tests-"))
+_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of its own there
+_ROOM = 2**30
+
+
+def _in_memory() -> Path | None:
+    """Where files cost no disk, if this machine has that and room enough: databases are made for every test."""
+    return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM else None
+
+
+STATE = Path(tempfile.mkdtemp(prefix="backmarket-tests-", dir=_in_memory()))
 
 # Airflow reads these when it is first imported, so they are set before any test module is.
 os.environ.update(
@@ -57,18 +66,34 @@ def postgres_uri() -> Iterator[str]:
         yield uri
 
 
-@pytest.fixture
-def warehouse_uri(postgres_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty operational database, which Airflow knows as ``backmarket_warehouse``."""
+@pytest.fixture(scope="session")
+def migrated(postgres_uri: str) -> str:
+    """The name of a database whose schema is up to date, to be copied."""
     import psycopg
 
+    from backmarket.warehouse.migrations import migrate
     from local.postgres import ensure_database
 
+    with psycopg.connect(ensure_database(postgres_uri, "migrated"), autocommit=True) as connection:
+        migrate(connection)
+    return "migrated"
+
+
+@pytest.fixture
+def warehouse_uri(request: pytest.FixtureRequest, postgres_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An operational database, which Airflow knows as ``backmarket_warehouse``.
+
+    It is empty, as on the first day, unless the test asks for ``warehouse``.
+    """
+    import psycopg
+
+    template = request.getfixturevalue("migrated") if "warehouse" in request.fixturenames else "template1"
     name = f"warehouse_{uuid4().hex[:12]}"
-    uri = ensure_database(postgres_uri, name)
-    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", uri.replace("postgresql://", "postgres://"))
-    yield uri
+    uri = postgres_uri.removesuffix("postgres") + name
     with psycopg.connect(postgres_uri, autocommit=True) as server:
+        server.execute(f"create database {name} template {template} strategy file_copy")
+        monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", uri.replace("postgresql://", "postgres://"))
+        yield uri
         server.execute(f"drop database {name} with (force)")
 
 
@@ -77,11 +102,8 @@ def warehouse(warehouse_uri: str) -> Iterator[psycopg.Connection[Any]]:
     """A connection to an operational database whose schema is up to date."""
     import psycopg
 
-    from backmarket.warehouse.migrations import migrate
-
     with psycopg.connect(warehouse_uri, autocommit=True) as connection:
         connection.execute("set timezone to 'UTC'")
-        migrate(connection)
         yield connection
 
 

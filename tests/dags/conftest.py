@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    import psycopg
     from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk import DAG
 
@@ -39,21 +39,34 @@ class Run:
 
 @pytest.fixture(scope="session")
 def dag_bag(airflow_database: None) -> DagBag:
-    """All DAG files of this project, as the DAG processor reads them."""
-    from airflow.dag_processing.dagbag import DagBag
+    """All DAG files of this project, as the DAG processor reads them and notes them in Airflow's tables."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
 
-    bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    manager = DagBundlesManager()  # type: ignore[no-untyped-call]
+    manager.sync_bundles_to_db()
+    (bundle,) = manager.get_all_dag_bundles()
+    bundle.initialize()
+    bag = BundleDagBag(bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
     assert bag.import_errors == {}
+    sync_bag_to_db(bag, bundle.name, bundle.version)
+    # Airflow is a million objects that stay: no need to look through them again for garbage.
+    gc.freeze()
     return bag
 
 
 @pytest.fixture
-def run_dag(dag_bag: DagBag) -> Callable[..., Run]:
+def run_dag(dag_bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     """Run one DAG to its end, as ``airflow dags test`` does; ``alter`` may change it before."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import DagBag
+
+    # dag.test() would read all files and note them again, before each run.
+    monkeypatch.setattr(DagBundlesManager, "get_all_dag_bundles", lambda _: iter(()))
 
     def run(dag_id: str, *, alter: Callable[[DAG], None] | None = None, **conf: Any) -> Run:
         # Read anew: running a DAG object with params leaves them in it.
-        dag = type(dag_bag)(dag_bag.dags[dag_id].fileloc).dags[dag_id]
+        dag = DagBag(dag_bag.dags[dag_id].fileloc).dags[dag_id]
         if alter:
             alter(dag)
         dag_run = dag.test(run_conf=conf or None)
@@ -99,14 +112,9 @@ def switch_on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def database(warehouse_uri: str) -> Iterator[psycopg.Connection[Any]]:
+def database(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """A look into the operational database, whose tables are there."""
-    from backmarket.warehouse.migrations import migrate
-
-    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
-        connection.execute("set timezone to 'UTC'")
-        migrate(connection)
-        yield connection
+    return warehouse
 
 
 @pytest.fixture

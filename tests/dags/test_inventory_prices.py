@@ -6,28 +6,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
 from backmarket.services.offers import OfferUpload
-from backmarket.warehouse.migrations import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    import psycopg
 
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run
 
 UPLOADS = ("inventory_upload", "prices_upload")
-
-
-@pytest.fixture
-def database(warehouse_uri: str) -> Iterator[psycopg.Connection[Any]]:
-    """The operational database, its schema up to date."""
-    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
-        migrate(connection)
-        yield connection
 
 
 @pytest.fixture

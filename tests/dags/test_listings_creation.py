@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
 from backmarket.operators.listings import BackMarketBatchWaitingOperator
-from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
 from tests.dags.conftest import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    import psycopg
     from airflow.sdk import DAG
 
     from sandbox.remote import Sandbox
@@ -25,14 +24,6 @@ if TYPE_CHECKING:
 
 SMARTPHONES = 101
 NEW_EAN = "4006381333931"
-
-
-@pytest.fixture
-def database(warehouse_uri: str) -> Iterator[psycopg.Connection[Any]]:
-    """The operational database, its schema up to date."""
-    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
-        migrate(connection)
-        yield connection
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from backmarket.operators.price_approval import BackMarketPriceApprovalOperator
 from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM
 from backmarket.warehouse import price_approval
 from backmarket.warehouse.ledger import Ledger, PlannedChange
-from tests.dags.test_inventory_prices import all_of, database, offered, price, priced, upload
+from tests.dags.test_inventory_prices import all_of, offered, price, priced, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run
 
-__all__ = ["database", "upload"]
+__all__ = ["upload"]
 
 LAST_WEEK = datetime.now(UTC) - timedelta(days=7)
 

@@ -179,6 +179,8 @@ def test_the_check_follows_the_account(
     connected: Sandbox, inbox: Path, switch_on: Callable[..., None], dag_bag: DagBag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ambiguous file fails the check of the account that has it, and the report's link leads to that account."""
+    from airflow.dag_processing.dagbag import DagBag
+
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_SECOND", os.environ["AIRFLOW_CONN_BACKMARKET_DEFAULT"])
     switch_on("settlement_download", settlement_inbox=inbox.as_uri())
     (inbox / "export.csv").write_text(
@@ -187,7 +189,7 @@ def test_the_check_follows_the_account(
     (inbox / "20260914-EU-H-1.csv").write_text(
         "invoice_key,value_date,sku,order_id,designation,amount,currency\nccbm_fees,2026-09-08,,,Care,-1.00,EUR\n"
     )
-    dag = type(dag_bag)(dag_bag.dags["backmarket_settlements"].fileloc).dags["backmarket_settlements"]
+    dag = DagBag(dag_bag.dags["backmarket_settlements"].fileloc).dags["backmarket_settlements"]
     for task in dag.tasks:
         if hasattr(task, "backmarket_conn_id"):
             task.backmarket_conn_id = "backmarket_second"

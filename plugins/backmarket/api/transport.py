@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from decimal import Decimal
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,18 @@ from backmarket.api.retry import retrying
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ssl import SSLContext
 
     from backmarket.api.config import ClientConfig
     from backmarket.api.throttle import Kind, Throttle
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@cache
+def _certificates(*, trust_env: bool) -> SSLContext:
+    """Whom to trust, read once a process: that takes longer than a request, and a triggerer opens many clients."""
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class Transport:
         self._lock = Lock()
         self._requests_made = 0
         self._was_answered = False
+        # A proxy of the environment would see the token of a request that is not encrypted.
+        trust_env = config.base_url.startswith("https")
         self._http = httpx.Client(
             base_url=config.base_url,
             headers={
@@ -69,8 +79,8 @@ class Transport:
             timeout=httpx.Timeout(config.read_timeout.total_seconds(), connect=config.connect_timeout.total_seconds()),
             limits=httpx.Limits(max_connections=config.concurrency, max_keepalive_connections=config.concurrency),
             follow_redirects=False,
-            # A proxy of the environment would see the token of a request that is not encrypted.
-            trust_env=config.base_url.startswith("https"),
+            verify=_certificates(trust_env=trust_env),
+            trust_env=trust_env,
         )
 
     @property
