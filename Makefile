@@ -51,6 +51,7 @@ lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check --preview --select AIR dags plugins
+	@$(BIN)/sqlfluff lint include/sql
 
 types: install
 	@$(BIN)/mypy $(TYPED)
