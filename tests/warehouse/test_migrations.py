@@ -157,12 +157,13 @@ def test_a_killed_migration_is_done_by_the_next(warehouse_uri: str, tmp_path: An
         "    print('begins', flush=True)\n"
         "    migrate(connection)\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path), warehouse_uri], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begins\n"
-    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+    command = [sys.executable, "-c", program, str(tmp_path), warehouse_uri]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        psycopg.connect(warehouse_uri, autocommit=True) as connection,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begins\n"
         _wait_for_sleep(connection)
         process.send_signal(signal.SIGKILL)
         process.wait()
