@@ -7,7 +7,6 @@ PYTHON ?=
 PORT ?=
 SANDBOX_PORT ?=
 export PORT SANDBOX_PORT
-export RUFF_CACHE_DIR := .state/ruff
 export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
 BIN := .state/venv/bin
