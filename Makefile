@@ -1,13 +1,12 @@
 # All that this project does on a machine. Needs Python 3.11 to 3.13 and a package index; writes to .state/ only.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench chaos lint types imports format lock clean install
+.PHONY: help demo up test bench chaos docs lint types imports format lock clean install
 
 # Empty means: the first Python on the PATH that is new enough; ports that the stack chooses.
 PYTHON ?=
 PORT ?=
 SANDBOX_PORT ?=
 export PORT SANDBOX_PORT
-export RUFF_CACHE_DIR := .state/ruff
 export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
 BIN := .state/venv/bin
@@ -20,10 +19,11 @@ help:
 	@echo "make test     lint, types, import rules and the whole test suite"
 	@echo "make bench    the benchmarks, side by side with the peer"
 	@echo "make chaos    faults of every kind against all DAGs: 10,000 of them, half an hour; zero losses or red"
+	@echo "make docs     the documentation site, strict: .state/site"
 	@echo ""
 	@echo "make lint     check style"
 	@echo "make format   put style right"
-	@echo "make lock     resolve requirements.lock and requirements-bench.lock anew"
+	@echo "make lock     resolve the locks (requirements*.lock) anew"
 	@echo "make clean    remove .state/: environment, databases, logs"
 	@echo ""
 	@echo "make up PORT=8090 SANDBOX_PORT=8902    on other ports than 8080 and 8901"
@@ -47,10 +47,18 @@ bench: install
 chaos: install
 	@$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
 
+docs:
+	@$(BOOTSTRAP) docs
+	@mkdir -p .state/docs-source
+	@ln -sfn $(addprefix ../../,README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE docs) .state/docs-source/
+	@NO_MKDOCS_2_WARNING=1 .state/docs-venv/bin/mkdocs build --strict
+	@echo "The documentation is at .state/site/index.html."
+
 lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check --preview --select AIR dags plugins
+	@$(BIN)/sqlfluff lint include/sql
 
 types: install
 	@$(BIN)/mypy $(TYPED)

@@ -1,6 +1,6 @@
 """Set up the environment under `.state/` from the lock. Standard library only: nothing is installed yet.
 
-Run as `python -m local.bootstrap [bench | lock | clean]` from the project's folder; without an argument it
+Run as `python -m local.bootstrap [bench | docs | lock | clean]` from the project's folder; without an argument it
 installs the project and all that `make demo`, `make up` and `make test` need. A second run costs a fraction
 of a second, and an install that was cut short is started over.
 """
@@ -78,6 +78,7 @@ class Environment:
 
 MAIN = Environment(STATE / "venv", PROJECT / "requirements.lock", with_project=True)
 BENCH = Environment(STATE / "bench-venv", PROJECT / "requirements-bench.lock")
+DOCS = Environment(STATE / "docs-venv", PROJECT / "requirements-docs.lock")
 
 
 def install(environment: Environment) -> None:
@@ -93,14 +94,15 @@ def install(environment: Environment) -> None:
 
 
 def lock() -> None:
-    """Resolve both locks anew from pyproject.toml, for every supported Python, Linux and macOS."""
+    """Resolve all locks anew from pyproject.toml, for every supported Python, Linux and macOS."""
     tool = Environment(STATE / "lock-venv", PROJECT / "pyproject.toml")
     _check_machine()
     _make_venv(tool)
     _run(_pip(tool, "install", _LOCK_TOOL), "Installing the resolver")
     groups = [part for group in _LOCKED_GROUPS for part in ("--group", group)]
     _run(_resolve(tool, MAIN.lock, "pyproject.toml", *groups), f"Resolving {MAIN.lock.name}")
-    _run(_resolve(tool, BENCH.lock, "--group", "bench", "--python-version", "3.11"), f"Resolving {BENCH.lock.name}")
+    for group, target in (("bench", BENCH.lock), ("docs", DOCS.lock)):
+        _run(_resolve(tool, target, "--group", group, "--python-version", "3.11"), f"Resolving {target.name}")
 
 
 def clean() -> None:
@@ -251,12 +253,14 @@ def main() -> int:
         install(MAIN)
     elif what == "bench":
         install(BENCH)
+    elif what == "docs":
+        install(DOCS)
     elif what == "lock":
         lock()
     elif what == "clean":
         clean()
     else:
-        raise LocalError(f"local.bootstrap knows main, bench, lock and clean, not {what}.")
+        raise LocalError(f"local.bootstrap knows main, bench, docs, lock and clean, not {what}.")
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -113,8 +113,8 @@ def test_the_test_button_never_raises_and_never_shows_the_token(
 def test_airflow_knows_the_connection_type_and_its_form() -> None:
     """The installed package registers type ``backmarket`` with its own fields."""
     from airflow.providers_manager import ProvidersManager
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
-    manager: Any = ProvidersManager
-    providers = manager()
-    assert providers.hooks["backmarket"].hook_name == "Back Market"
-    assert {"extra__backmarket__market", "extra__backmarket__user_agent"} <= set(providers.connection_form_widgets)
+    form, runtime = cast("Any", ProvidersManager)(), cast("Any", ProvidersManagerTaskRuntime)()
+    assert runtime.hooks["backmarket"].hook_name == "Back Market"
+    assert {"extra__backmarket__market", "extra__backmarket__user_agent"} <= set(form.connection_form_widgets)

@@ -47,7 +47,7 @@ def test_make_alone_prints_help() -> None:
     answer = make()
 
     assert answer.returncode == 0
-    for command in ("make demo", "make up", "make test", "make bench", "make lock", "make clean"):
+    for command in ("make demo", "make up", "make test", "make bench", "make docs", "make lock", "make clean"):
         assert command in answer.stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,63 @@ import pytest
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.migrations import migrate
+
+# Every object of the two schemas, by what PostgreSQL calls it and what it says of it.
+STRUCTURE = """
+with relations as (
+    select class.* from pg_class as class
+    where class.relnamespace in ('backmarket'::regnamespace, 'seller'::regnamespace)
+)
+select 'relation', oid::regclass::text, concat_ws(' ', relkind, relpersistence, reloptions) from relations
+union all
+select 'column', concat(relations.oid::regclass, '.', attname), concat_ws(
+    ' ', row_number() over (partition by attrelid order by attnum), format_type(atttypid, atttypmod), attnotnull,
+    attidentity, attgenerated, attcollation::regcollation, pg_get_expr(adbin, adrelid)
+)
+from relations
+inner join pg_attribute on attrelid = relations.oid and attnum > 0 and not attisdropped
+left join pg_attrdef on adrelid = attrelid and adnum = attnum
+union all
+select 'constraint', concat(conrelid::regclass, '.', conname), pg_get_constraintdef(pg_constraint.oid)
+from pg_constraint inner join relations on conrelid = relations.oid
+union all
+select 'index', indexrelid::regclass::text, pg_get_indexdef(indexrelid)
+from pg_index inner join relations on indrelid = relations.oid
+union all
+select 'view', oid::regclass::text, pg_get_viewdef(oid) from relations where relkind in ('v', 'm')
+union all
+select 'trigger', concat(tgrelid::regclass, '.', tgname), pg_get_triggerdef(pg_trigger.oid)
+from pg_trigger inner join relations on tgrelid = relations.oid
+where not tgisinternal
+union all
+select 'function', oid::regprocedure::text, pg_get_functiondef(oid) from pg_proc
+where pronamespace in ('backmarket'::regnamespace, 'seller'::regnamespace)
+union all
+select 'type', oid::regtype::text, typtype::text from pg_type
+where typnamespace in ('backmarket'::regnamespace, 'seller'::regnamespace)
+union all
+select 'comment', identity, description
+from pg_description, pg_identify_object(classoid, objoid, objsubid)
+where schema in ('backmarket', 'seller')
+"""
+
+# One row of each kind that the first release stored, and where it can be null, it is.
+ROWS_OF_THE_FIRST_RELEASE = """
+insert into backmarket.accounts (account, host, token_fingerprint) values ('default', 'www.backmarket.fr', 'abc');
+insert into backmarket.sync_state (account, concern) values ('default', 'orders');
+insert into backmarket.orders (account, order_id, state, document, first_seen_at, read_at)
+values ('default', 1, 9, '{}', now(), now());
+insert into backmarket.order_lines
+    (account, orderline_id, order_id, quantity, state, first_seen_at, first_seen_state, sku)
+values ('default', 11, 1, 1, 3, now(), 1, null), ('default', 12, 1, 1, 3, now(), 1, ' SKU ');
+insert into backmarket.order_addresses (account, order_id, kind) values ('default', 1, 'shipping');
+insert into backmarket.quarantine (account, entity, key, document, reason)
+values ('default', 'order', '2', '{}', 'state: is missing');
+"""
+
+
+def _structure(connection: psycopg.Connection[Any]) -> dict[tuple[str, str], str]:
+    return {(kind, name): definition for kind, name, definition in connection.execute(STRUCTURE).fetchall()}
 
 
 def _tables(connection: psycopg.Connection[Any]) -> set[str]:
@@ -28,6 +86,31 @@ def test_an_empty_database_becomes_complete_and_stays_so(warehouse_uri: str) -> 
         assert migrate(connection) == []
         assert {"orders", "order_lines", "order_addresses", "quarantine", "sync_state"} <= _tables(connection)
         assert connection.autocommit is True
+
+
+def test_the_first_release_upgraded_is_a_new_database(
+    warehouse_uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Whoever has come all the way from the first schema has what a newcomer has, object by object, and the rows."""
+    first, *others = sorted((sql.folder() / "migrations").glob("*.sql"))
+    (tmp_path / "migrations").mkdir()
+    shutil.copy(first, tmp_path / "migrations")
+    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+        with monkeypatch.context() as patch:
+            patch.setattr(sql, "folder", lambda: tmp_path)
+            assert migrate(connection) == [first.stem]
+        connection.execute(ROWS_OF_THE_FIRST_RELEASE)
+        assert migrate(connection) == [path.stem for path in others]
+        upgraded = _structure(connection)
+        for table, rows in {"accounts": 1, "sync_state": 1, "orders": 1, "order_lines": 2, "quarantine": 1}.items():
+            found = connection.execute(f"select count(*) from backmarket.{table}").fetchone()
+            assert found == (rows,), table
+        connection.execute("drop schema backmarket, seller cascade")
+        migrate(connection)
+        fresh = _structure(connection)
+    parts = {"relation", "column", "constraint", "index", "view", "trigger", "function", "type", "comment"}
+    assert {kind for kind, _ in fresh} == parts
+    assert upgraded == fresh
 
 
 def test_two_that_start_at_once_take_turns(warehouse_uri: str) -> None:
@@ -74,12 +157,13 @@ def test_a_killed_migration_is_done_by_the_next(warehouse_uri: str, tmp_path: An
         "    print('begins', flush=True)\n"
         "    migrate(connection)\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path), warehouse_uri], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begins\n"
-    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+    command = [sys.executable, "-c", program, str(tmp_path), warehouse_uri]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        psycopg.connect(warehouse_uri, autocommit=True) as connection,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begins\n"
         _wait_for_sleep(connection)
         process.send_signal(signal.SIGKILL)
         process.wait()
