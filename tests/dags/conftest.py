@@ -117,7 +117,7 @@ def database(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     return warehouse
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients that repeat as often as ever, and wait for milliseconds in between."""
     from datetime import timedelta

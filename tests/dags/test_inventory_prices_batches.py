@@ -225,7 +225,6 @@ def test_a_batch_that_never_ends_holds_nothing_up(
     assert statuses(database) == {"confirmed": 20}
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_report_that_cannot_be_read_blocks_nothing_for_good(
     upload: Callable[..., Run],
     connected: Sandbox,

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run
 
-pytestmark = pytest.mark.usefixtures("impatient")
-
-
 def _ids(orders: list[dict[str, Any]]) -> list[int]:
     return [order["order_id"] for order in orders]
 
