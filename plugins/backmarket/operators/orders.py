@@ -231,14 +231,12 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator["Acceptan
 
     def plan_changes(self, connection: Connection, settings: AcceptanceSettings) -> Plan:
         """Decide what is to be accepted, and what is not, reported with its ship-by time."""
-        from backmarket.services.order_changes import refused_already
-        from backmarket.warehouse.inventory_prices import refused_lately
-        from backmarket.warehouse.ledger import PlannedChange
+        from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
         from backmarket.warehouse.tracking_imei import paid_orders
 
         now = datetime.now(UTC)
         queue = requests(paid_orders(connection, self.account))
-        refused = refused_lately(connection, self.account, "accept", since=now - SAME_REFUSAL_AGAIN)
+        refused = Ledger(connection, self.account, "accept").refusals(since=now - SAME_REFUSAL_AGAIN)
         changes: list[PlannedChange] = []
         for request, decision in zip(queue, self._decisions(connection, settings, queue, now), strict=True):
             if decision.verdict != "send":
@@ -247,10 +245,10 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator["Acceptan
                 if decision.verdict != "send":
                     reason = f"{decision.reason}{_ship_by(request)}"
                     changes.append(PlannedChange(subject, payload, status="refused", reason=reason))
-                elif refused_already(refused, subject, payload):
+                elif refused.include(subject, payload):
                     self.log.warning("Line %s: Back Market refused it less than an hour ago; later again.", subject)
                 else:
-                    changes.append(PlannedChange(subject, payload, status="dry_run" if settings.dry_run else "planned"))
+                    changes.append(PlannedChange(subject, payload, status=planned_status(settings.dry_run)))
         return Plan(changes)
 
     def _decisions(

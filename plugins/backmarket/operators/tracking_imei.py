@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from backmarket.services.imei import JudgedDevice
     from backmarket.settings import ImeiSettings, TrackingSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import PlannedStatus
     from backmarket.warehouse.tracking_imei import LateOrder
 
 
@@ -106,10 +105,8 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
 
     def plan_changes(self, connection: Connection, settings: TrackingSettings) -> Plan:
         """Decide what is to be shipped, and which rows wait or are refused."""
-        from backmarket.services.order_changes import refused_already
         from backmarket.settings import ImeiSettings, neighbour
-        from backmarket.warehouse.inventory_prices import refused_lately
-        from backmarket.warehouse.ledger import PlannedChange
+        from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
         from backmarket.warehouse.orders import asked_orders
         from backmarket.warehouse.tracking_imei import order_facts, orders_of_lines, shipments, shipper_aliases
 
@@ -127,7 +124,7 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
         judged = self._judged_devices(connection, imei_settings or ImeiSettings(), rows, now=now)
         imeis = _imeis(judged)
         carried = _carried(judged) if imei_settings and imei_settings.imei_update else {}
-        refused = refused_lately(connection, self.account, "tracking", since=now - SAME_REFUSAL_AGAIN)
+        refused = Ledger(connection, self.account, "tracking").refusals(since=now - SAME_REFUSAL_AGAIN)
         changes = []
         for order_id, of_order in rows.items():
             order, device = orders.get(order_id), carried.get(order_id)
@@ -141,8 +138,8 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator["TrackingS
                     decision = _judge_phones(order, settings, device.identifiers if device else None)
             if decision.verdict == "send":
                 payload = self._payload(of_order[0], aliases, device)
-                if not refused_already(refused, str(order_id), payload):
-                    status: PlannedStatus = "dry_run" if settings.dry_run else "planned"
+                if not refused.include(str(order_id), payload):
+                    status = planned_status(settings.dry_run)
                     reason = (device.decision.reason if device else None) or None
                     changes.append(PlannedChange(str(order_id), payload, status=status, reason=reason))
             elif decision.verdict != "done":
@@ -223,10 +220,8 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ImeiSettings"
     def plan_changes(self, connection: Connection, settings: ImeiSettings) -> Plan:
         """Decide what is to be registered, and which rows wait or are refused."""
         from backmarket.services.imei import Circumstances, judge_devices
-        from backmarket.services.order_changes import refused_already
         from backmarket.settings import is_neighbour_on
-        from backmarket.warehouse.inventory_prices import refused_lately
-        from backmarket.warehouse.ledger import PlannedChange
+        from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
         from backmarket.warehouse.tracking_imei import devices, parcels_by_order
 
         circumstances = Circumstances(
@@ -235,18 +230,18 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator["ImeiSettings"
             resale_after=timedelta(days=settings.device_resale_days),
             parcels=parcels_by_order(connection, self.account),
         )
-        refused = refused_lately(connection, self.account, "imei", since=SINCE_EVER)
+        refused = Ledger(connection, self.account, "imei").refusals(since=SINCE_EVER)
         feed = devices(connection, self.account)
         judged = judge_devices(connection, self.account, feed.rows, circumstances)
         changes, with_shipment = [], 0
         for each in judged.values():
             payload = _payload(each)
-            if each.decision.verdict == "done" or refused_already(refused, each.subject, payload):
+            if each.decision.verdict == "done" or refused.include(each.subject, payload):
                 continue
             if each.decision == GOES_WITH_SHIPMENT:
                 with_shipment += 1
             elif each.decision.verdict == "send":
-                status: PlannedStatus = "dry_run" if settings.dry_run else "planned"
+                status = planned_status(settings.dry_run)
                 reason = each.decision.reason or None
                 changes.append(PlannedChange(each.subject, payload, status=status, reason=reason))
             else:

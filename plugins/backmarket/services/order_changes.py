@@ -13,7 +13,7 @@ from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
     from datetime import timedelta
 
     from backmarket.api.client import BackMarketClient
@@ -296,11 +296,6 @@ def _impersonal(text: str, order: Order) -> str:
     """Take out of Back Market's words what is in the order's addresses."""
     addresses = (address for address in (order.shipping_address, order.billing_address) if address)
     return without_values(text, (value for address in addresses for value in address.values))
-
-
-def refused_already(refused: Mapping[tuple[str, str], Mapping[str, Any]], subject: str, payload: Payload) -> bool:
-    """Tell whether Back Market itself lately refused exactly this."""
-    return refused.get((subject, "")) == payload
 
 
 def _name(changes: list[RecordedChange]) -> str:
