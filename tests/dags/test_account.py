@@ -9,6 +9,7 @@ import pytest
 
 from backmarket.api.errors import ServerError
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+from backmarket.warehouse.accounts import MOST_THINGS_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,8 @@ def test_a_renewed_token_is_taken_over_though_back_market_fails_on_some_orders(
     run_dag("backmarket_orders")
     with psycopg.connect(warehouse_uri, autocommit=True) as database:
         known = database.execute(
-            "select order_id from backmarket.orders order by coalesce(date_modification, read_at) desc limit 10"
+            "select order_id from backmarket.orders order by coalesce(date_modification, read_at) desc limit %s",
+            [MOST_THINGS_SHOWN],
         ).fetchall()
         database.execute("update backmarket.accounts set token_fingerprint = 'an older one'")
     prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")

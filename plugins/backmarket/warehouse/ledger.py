@@ -24,7 +24,7 @@ PlannedStatus = Literal["planned", "awaiting_approval", "dry_run", "refused"]
 Settlement = Literal["confirmed", "refused", "unknown", "planned", "superseded"]
 
 
-def planned_status(dry_run: bool) -> PlannedStatus:
+def planned_status(*, dry_run: bool) -> PlannedStatus:
     """Return the status of a change that is wanted: to be sent, or only to be recorded."""
     return "dry_run" if dry_run else "planned"
 
@@ -108,6 +108,11 @@ class Ledger:
                     copy.write_row((position, *row, clean(change.reason)))
             for name in ("supersede_unsent", "upsert_plan", "insert_refusals"):
                 self.connection.execute(sql.statement(f"changes/{name}"), parameters)
+
+    def lock_kind(self) -> None:
+        """Wait until no other process makes changes of this kind; the lock is held as long as the connection."""
+        parameters = {"account": self.account, "kind": self.kind}
+        self.connection.execute(sql.statement("changes/lock_kind"), parameters)
 
     def planned(self) -> list[RecordedChange]:
         """Return what is to be sent, in the order of the queue."""
