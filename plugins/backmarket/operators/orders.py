@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.assets import ORDERS
-from backmarket.operators.base import (
-    BackMarketAnnouncementOperator,
-    BackMarketOperator,
-    BackMarketOrderChangesOperator,
-)
+from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator, BackMarketOrderChangesOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

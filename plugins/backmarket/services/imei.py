@@ -26,13 +26,7 @@ from backmarket.rules.serial_numbers import serial_key
 from backmarket.services.order_changes import OrderAction, Plan
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.orders import asked_orders
-from backmarket.warehouse.tracking_imei import (
-    device_lines,
-    devices,
-    orders_of_lines,
-    parcels_by_order,
-    stored_facts,
-)
+from backmarket.warehouse.tracking_imei import device_lines, devices, orders_of_lines, parcels_by_order, stored_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

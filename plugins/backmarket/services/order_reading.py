@@ -255,7 +255,7 @@ def download_orders(reading: OrderReading, window: Incremental | Historical) -> 
 def why_open_orders_can_wait(connection: Connection, account: str, *, now: datetime) -> str | None:
     """Return why the open orders need not be read now; None where they are due.
 
-    The very first run has just downloaded everything, so they are due a day after it.
+    The very first run has just downloaded everything: it counts as done then, which is recorded here.
     """
     last = sync_state.read(connection, account, _OPEN_ORDERS).succeeded_at
     if last is None:

@@ -99,10 +99,7 @@ class Ledger:
         with self.connection.transaction():
             self.connection.execute(sql.statement("changes/stage_plan"))
             self.connection.execute("truncate staged_plan")
-            with (
-                self.connection.cursor() as cursor,
-                cursor.copy(sql.statement("changes/copy_plan")) as copy,
-            ):
+            with self.connection.cursor() as cursor, cursor.copy(sql.statement("changes/copy_plan")) as copy:
                 for position, change in enumerate(changes):
                     row = (change.subject, change.market, dump(dict(change.payload)), change.status)
                     copy.write_row((position, *row, clean(change.reason)))

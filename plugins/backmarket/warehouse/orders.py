@@ -1,4 +1,4 @@
-"""Stores orders, and remembers for which ones Back Market was asked in vain."""
+"""Stores orders, and remembers which ones Back Market did not have."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def open_order_ids(connection: Connection, account: str) -> list[int]:
 
 
 def mark_gone(connection: Connection, account: str, order_ids: list[int]) -> None:
-    """Note that Back Market no longer serves these orders; they count as open no more."""
+    """Record that Back Market no longer serves these orders, so that they no longer count as open."""
     connection.execute(sql.statement("orders/mark_gone"), {"account": account, "order_ids": order_ids})
 
 
@@ -182,19 +182,19 @@ def _cleaned(values: tuple[Any, ...]) -> list[Any]:
 
 
 def asked_orders(connection: Connection, account: str) -> dict[int, Asked]:
-    """Return the orders that Back Market did not have when it was asked, by id."""
+    """Return the orders that Back Market did not have when it was asked for them, by id."""
     rows = connection.execute(sql.statement("orders/select_asked_in_vain"), {"account": account})
     return {row[0]: Asked(*row) for row in rows}
 
 
 def note_absent(connection: Connection, account: str, order_ids: Iterable[int]) -> None:
-    """Note that Back Market was asked for these orders now and has none of them."""
+    """Record that Back Market was asked for these orders now and has none of them."""
     parameters = {"account": account, "order_ids": list(order_ids)}
     connection.execute(sql.statement("orders/upsert_asked_in_vain"), parameters)
 
 
 def forget_found(connection: Connection, account: str, *, named: Iterable[int]) -> None:
-    """Forget what has turned up since, and all but the orders that are still named.
+    """Forget that Back Market did not have the orders that have turned up since, or that no table names any more.
 
     :param named: orders that the seller's tables name and of which too little is known here.
     """
