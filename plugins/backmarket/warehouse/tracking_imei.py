@@ -78,7 +78,6 @@ def facts_of_document(order: Order) -> OrderFacts:
     return OrderFacts(
         order.order_id,
         lines,
-        order.state,
         is_backship=None if _odd_field(order, "is_backship") else bool(order.is_backship),
         tracking_number=order.tracking_number or _odd_field(order, "tracking_number"),
         paid_at=order.date_payment,
@@ -91,9 +90,9 @@ def stored_facts(connection: Connection, account: str, order_ids: Iterable[int])
     parameters = {"account": account, "order_ids": list(order_ids)}
     rows = connection.execute(sql.statement("tracking_imei/select_order_facts"), parameters).fetchall()
     found = {}
-    for (order_id, state, is_backship, number, paid_at, ship_by), own in groupby(rows, key=lambda row: row[:6]):
-        lines = tuple(LineFacts(*row[6:]) for row in own)
-        found[order_id] = OrderFacts(order_id, lines, state, is_backship, number, paid_at, ship_by)
+    for (order_id, *of_order), own in groupby(rows, key=lambda row: row[:5]):
+        lines = tuple(LineFacts(*row[5:]) for row in own)
+        found[order_id] = OrderFacts(order_id, lines, *of_order)
     return found
 
 
