@@ -37,12 +37,13 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection, self.order_reading(connection) as reading:
-            span = span_of_run(context["params"], context["dag_run"])
-            if span is None:
-                lookback = timedelta(days=read_variable("initial_lookback_days"))
-                now = datetime.now(UTC)
-                recent = window_since_watermark(connection, self.account, now=now, initial_lookback=lookback)
-            return download_orders(reading, span or recent)
+            window = span_of_run(context["params"], context["dag_run"]) or window_since_watermark(
+                connection,
+                self.account,
+                now=datetime.now(UTC),
+                initial_lookback=timedelta(days=read_variable("initial_lookback_days")),
+            )
+            return download_orders(reading, window)
 
 
 class BackMarketOpenOrderRefreshOperator(BackMarketOperator):

@@ -9,11 +9,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from backmarket.api.errors import (
+    AuthenticationError,
+    BackMarketError,
+    FirewallError,
+    NotFoundError,
+    RedirectRefusedError,
+    ThrottledError,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from backmarket.api.errors import BackMarketError
-
 
 Item = TypeVar("Item")
 
@@ -60,8 +66,6 @@ class ItemFailures:
 
         :raises BackMarketError: as :func:`raise_what_concerns_all`.
         """
-        from backmarket.api.errors import NotFoundError
-
         raise_what_concerns_all(error)
         self.failed[item] = str(error)
         self._in_a_row = 0 if isinstance(error, NotFoundError) else self._in_a_row + 1
@@ -83,15 +87,7 @@ def raise_what_concerns_all(error: BackMarketError) -> None:
 
     :raises BackMarketError: the error itself, where it concerns all alike: a token, a firewall, too many requests.
     """
-    from backmarket.api import errors
-
-    concerns_all = (
-        errors.AuthenticationError,
-        errors.FirewallError,
-        errors.RedirectRefusedError,
-        errors.ThrottledError,
-    )
-    if isinstance(error, concerns_all):
+    if isinstance(error, (AuthenticationError, FirewallError, RedirectRefusedError, ThrottledError)):
         raise error
 
 
