@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ def main(base_url: str, token: str, warehouse_uri: str, limited: str) -> None:
             shared_bucket(pool, "bench", "general", general), shared_bucket(pool, "bench", "catalog", CATALOG_RATES)
         )
         with BackMarketClient(config, throttle) as client:
-            reading = OrderReading(client, OrderStaging(connection, "default"))
+            reading = OrderReading(client, OrderStaging(connection, "default"), logging.getLogger("benchmark"))
             complete = reading.read_list(date_modification=LONG_AGO)
             counts = reading.store("orders", watermark=reading.newest_modification)
         seconds = time.monotonic() - began

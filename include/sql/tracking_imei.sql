@@ -61,7 +61,7 @@ order by ship_by, order_id
 --
 -- What Back Market says of is_backship and could not be read is null here, and such a tracking number is its raw text.
 select
-    orders.order_id, orders.state,
+    orders.order_id,
     coalesce(
         orders.is_backship, case when coalesce(btrim(orders.document ->> 'is_backship'), '') = '' then false end
     ),

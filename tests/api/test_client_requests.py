@@ -272,11 +272,11 @@ def test_an_id_cannot_leave_its_place_in_the_path(client: BackMarketClient, serv
 def test_the_token_is_checked_by_one_cheap_read(client: BackMarketClient, server: HostileServer) -> None:
     """One request for one document; a revoked token is named as such."""
     server.play = list_of(3)
-    client.check_token()
+    client.count_orders()
     assert [request.query for request in server.seen] == [{"page": "1", "page-size": "1"}]
     server.answer(Reply({"error": {"code": "x", "message": "m"}}, 401))
     with pytest.raises(errors.AuthenticationError):
-        client.check_token()
+        client.count_orders()
 
 
 def _firewall(numbers: set[int]) -> Play:

@@ -102,7 +102,7 @@ def test_a_wrong_token(market_place: Sandbox, make_client: MakeClient) -> None:
     """It is named as such, at once."""
     client = make_client(market_place.base_url, token="wrong")
     with pytest.raises(errors.AuthenticationError):
-        client.check_token()
+        client.count_orders()
     assert client.requests_made == 1
 
 
@@ -111,7 +111,7 @@ def test_the_firewall(seller: BackMarketClient, market_place: Sandbox, fault: st
     """It is not hammered, and its cf-ray is there to be reported."""
     market_place.fault(fault, times=None)
     with pytest.raises(errors.FirewallError) as caught:
-        seller.check_token()
+        seller.count_orders()
     assert caught.value.cf_ray
     assert seller.requests_made == 1
 

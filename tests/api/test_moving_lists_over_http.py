@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -86,7 +87,7 @@ class Waiting:
 
 def reading_of(client: BackMarketClient) -> OrderReading:
     """A reading of orders that goes nowhere."""
-    return OrderReading(client, cast("OrderStaging", Waiting()))
+    return OrderReading(client, cast("OrderStaging", Waiting()), logging.getLogger("test"))
 
 
 def listing(number: int) -> dict[str, Any]:

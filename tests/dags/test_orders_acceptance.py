@@ -13,13 +13,13 @@ from backmarket.api.errors import RefusedError
 from backmarket.hooks.backmarket import BackMarketHook
 from backmarket.operators.orders import BackMarketOrderAcceptanceOperator
 from backmarket.services.order_changes import OrderWriting
-from backmarket.settings import AcceptanceSettings
 from backmarket.warehouse import sql
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from backmarket.services.order_changes import OrderAction
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run
 
@@ -385,13 +385,13 @@ def test_two_processes_take_turns(
         other.close()
 
     ends = threading.Timer(2, end)
-    load = AcceptanceSettings.load
+    load = BackMarketOrderAcceptanceOperator.load_action
 
-    def begin() -> AcceptanceSettings:
+    def begin(self: BackMarketOrderAcceptanceOperator) -> OrderAction:
         ends.start()
-        return load()
+        return load(self)
 
-    monkeypatch.setattr(BackMarketOrderAcceptanceOperator, "load_settings", lambda _: begin())
+    monkeypatch.setattr(BackMarketOrderAcceptanceOperator, "load_action", begin)
     assert accept().state == "success"
     ends.join()
     assert states_at_its_end == [[1]]

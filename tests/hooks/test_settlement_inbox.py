@@ -15,8 +15,9 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from backmarket.hooks.settlement_inbox import UNPACKING_ERRORS, InboxError, InboxFile, list_inbox
-from backmarket.operators.items_check import BackMarketItemsCheckOperator, ItemsLeftError
+from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.settlements import BackMarketSettlementDownloadOperator
+from backmarket.services.item_failures import ItemsLeftError
 
 if TYPE_CHECKING:
     from pathlib import Path

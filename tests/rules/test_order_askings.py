@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backmarket.rules.order_askings import Asked, choose_orders_to_ask
+from backmarket.rules.order_askings import PAUSES, Asked, choose_orders_to_ask, refuse_unknown_order
 
 FIRST = datetime(2026, 9, 1, 8, tzinfo=UTC)
 LAST = datetime(2026, 9, 2, 9, 30, tzinfo=UTC)
@@ -53,3 +53,16 @@ def test_new_orders_come_first_then_those_that_wait_longest() -> None:
     wanted = [2, 3, 4, 5, 10, 12, 11]
     assert choose_orders_to_ask(wanted, known, now=LAST, most=9) == [12, 11, 10, 3, 2]
     assert choose_orders_to_ask(wanted, known, now=LAST, most=4) == [12, 11, 10, 3]
+
+
+def test_a_row_of_an_unknown_order_is_refused_with_the_best_advice_there_is() -> None:
+    """The id of a line says which order is meant; an order that was asked for often enough is a slip."""
+    given_up = asked(7, attempts=len(PAUSES) + 1)
+    for known in (None, asked(7), given_up):
+        decision = refuse_unknown_order(7, 70, known)
+        assert decision.verdict == "refuse"
+        assert decision.reason == "waits: 7 is the id of a line of order 70: put 70 into order_id"
+    assert refuse_unknown_order(7, None, given_up).reason == str(given_up)
+    for known in (None, asked(7)):
+        reason = "waits: this order is not known here and not on Back Market; check the order id"
+        assert refuse_unknown_order(7, None, known).reason == reason

@@ -11,6 +11,7 @@ from backmarket.rules.order_window import (
     Incremental,
     historical_window,
     incremental_window,
+    moment_of,
     next_watermark,
 )
 
@@ -63,3 +64,15 @@ def test_an_impossible_span_says_why(created_from: datetime | None, created_to: 
 def test_the_watermark_is_what_is_surely_stored(newest: datetime | None, watermark: datetime) -> None:
     """The lower of the newest modification and the server's time at the beginning of the read."""
     assert next_watermark(newest, NOON, NOON - 2 * HOUR) == watermark
+
+
+def test_a_param_is_a_date_or_a_time() -> None:
+    """As Airflow's form gives it; without an offset it is UTC."""
+    for text in ("2026-09-15T12:00:00", "2026-09-15T12:00:00Z", "2026-09-15T14:00:00+02:00"):
+        moment = moment_of(text)
+        assert moment == NOON
+        assert moment.tzinfo
+    assert moment_of("2026-09-15") == NOON - 12 * HOUR
+    assert moment_of(None) is moment_of("") is None
+    with pytest.raises(ValueError, match="yesterday"):
+        moment_of("yesterday")

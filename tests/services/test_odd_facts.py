@@ -9,7 +9,7 @@ import pytest
 from backmarket.api.models import Order
 from backmarket.rules.identifiers import Identifiers, judge_identifiers
 from backmarket.rules.shipping import judge_tracking
-from backmarket.services.order_changes import facts_of
+from backmarket.warehouse.tracking_imei import facts_of_document
 
 if TYPE_CHECKING:
     from backmarket.rules.order_facts import OrderFacts
@@ -20,7 +20,7 @@ IMEI = "352099001761481"
 
 def _facts(line: dict[str, Any] | None = None, **fields: Any) -> OrderFacts:
     lines = [{**LINE, **(line or {})}]
-    return facts_of(Order.model_validate({"order_id": 1, "state": 3, "orderlines": lines, **fields}))
+    return facts_of_document(Order.model_validate({"order_id": 1, "state": 3, "orderlines": lines, **fields}))
 
 
 @pytest.mark.parametrize("name", ["imei", "serial_number"])

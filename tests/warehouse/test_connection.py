@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.warehouse.connection import (
-    UnstorableValueError,
-    WarehouseUnavailableError,
-    connect,
-    without_values,
-)
+from backmarket.warehouse.connection import WarehouseUnavailableError, connect
+from backmarket.warehouse.orders import UnstorableValueError, hiding_values
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,6 +25,6 @@ def test_a_database_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_refused_value_is_not_repeated(warehouse: psycopg.Connection[Any]) -> None:
     """PostgreSQL quotes the value it refuses; the log must not."""
-    with pytest.raises(UnstorableValueError, match="22P02") as error, without_values("somewhere"):
+    with pytest.raises(UnstorableValueError, match="22P02") as error, hiding_values("somewhere"):
         warehouse.execute("select 'Victor Hugo'::integer")
     assert "Victor" not in "".join(traceback.format_exception(error.value))

@@ -216,7 +216,5 @@ verdicts as (
 select
     count(*) filter (where is_new) as new,
     count(*) filter (where not is_new) as changed,
-    count(*) filter (where is_new is null) as unchanged,
-    (select count(*) from merged_lines) as lines,
-    (select count(*) from gone_lines) as lines_gone
+    count(*) filter (where is_new is null) as unchanged
 from verdicts

@@ -33,13 +33,6 @@ class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls):
         """How many HTTP requests this client has tried, repetitions included."""
         return self._transport.requests_made
 
-    def check_token(self) -> None:
-        """Make one cheap read.
-
-        :raises AuthenticationError: if the token is not valid.
-        """
-        self.count_orders()
-
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()

@@ -1,25 +1,26 @@
-"""What Back Market operators have in common: the two connections they work between, and how orders are changed."""
+"""What Back Market operators have in common: the two connections they work between, and three kinds of tasks."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.configuration import wait_of
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from collections.abc import Iterator
+
+    from airflow.sdk import Asset, Context
 
     from backmarket.hooks.backmarket import BackMarketHook
-    from backmarket.services.order_changes import OrderAction, Plan
-    from backmarket.settings import SendingSettings
+    from backmarket.services.order_changes import OrderAction
+    from backmarket.services.order_reading import OrderReading
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import Kind
-
-S = TypeVar("S", bound="SendingSettings")
 
 
 class BackMarketOperator(BaseOperator):
@@ -56,60 +57,72 @@ class BackMarketOperator(BaseOperator):
 
         return BackMarketHook(self.backmarket_conn_id, self.warehouse_conn_id)
 
+    @contextmanager
+    def order_reading(self, connection: Connection) -> Iterator[OrderReading]:
+        """Open a client, and stage on this connection what is read of orders."""
+        from backmarket.services.order_reading import OrderReading
+        from backmarket.warehouse.orders import OrderStaging
 
-class BackMarketOrderChangesOperator(BackMarketOperator, Generic[S]):
+        with self.hook as client:
+            yield OrderReading(client, OrderStaging(connection, self.account), self.log)
+
+
+class BackMarketOrderChangesOperator(BackMarketOperator):
     """Makes one kind of change of orders.
 
-    Rows of the seller's tables that cannot be read are left out and named; the others go.
+    Rows of the seller's tables that cannot be read are left out and named; the others are sent.
 
-    :raises ChangesWaitingError: where some could not be sent now; the others are.
+    :raises ChangesWaitingError: where some changes could not be sent now; the others were.
     :raises FeedUnusableError: where the seller's table has no row that can be read.
     """
 
-    kind: ClassVar[Kind]
     ui_color = "#f9d8b4"
 
     @abstractmethod
-    def load_settings(self) -> S:
-        """Read the concern's Variables."""
-
-    @abstractmethod
-    def action(self, settings: S) -> OrderAction:
-        """Return what is done to an order."""
-
-    @abstractmethod
-    def plan_changes(self, connection: Connection, settings: S) -> Plan:
-        """Decide what is wanted now."""
+    def load_action(self) -> OrderAction:
+        """Read the concern's Variables, and return what is done to orders."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many changes were wanted, confirmed, refused and so on, the subjects of those held back, and how
         many rows were left out.
         """
         from backmarket.services.order_changes import OrderWriting
-        from backmarket.warehouse import sql
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.ledger import Ledger
         from backmarket.warehouse.orders import OrderStaging
-        from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
 
-        settings = self.load_settings()
+        action = self.load_action()
         with connect(self.warehouse_conn_id) as connection, self.hook as client:
-            # One process at a time: a task that was taken for dead may still be alive beside its retry.
-            connection.execute(sql.statement("changes/lock_kind"), {"account": self.account, "kind": self.kind})
-            ledger, staging = Ledger(connection, self.account, self.kind), OrderStaging(connection, self.account)
-            writing = OrderWriting(
-                client, ledger, staging, self.action(settings), self.log, in_flight=wait_of("in_flight_seconds")
-            )
+            ledger, staging = Ledger(connection, self.account, action.kind), OrderStaging(connection, self.account)
+            writing = OrderWriting(client, ledger, staging, action, self.log, wait_of("in_flight_seconds"))
             writing.settle_unsettled()
-            changes, feeds = self.plan_changes(connection, settings)
-            named: Counter[str] = Counter()
-            for feed in feeds:
-                named.update(name_left_out(connection, self.account, feed, run_id=context["run_id"]))
-            ledger.plan(changes, run_id=context["run_id"])
-            writing.send_planned()
-            held = [change.subject for change in changes if change.status == "refused"]
-            wanted = len(changes) - len(held)
-            self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, self.kind, dict(writing.counts), len(held))
-            for feed in feeds[:1]:
-                fail_if_unusable(connection, self.account, feed)
-        return {"wanted": wanted, **writing.counts, "held": held, **named}
+            plan = action.plan(connection, self.account, now=datetime.now(UTC))
+            return writing.carry_out(plan, run_id=context["run_id"])
+
+
+class BackMarketAnnouncementOperator(BaseOperator):
+    """Updates an asset, with the run's counts, where something changed; else skips.
+
+    :param counts: what a task, each of several, or each instance of a mapped one has counted; None for one that was
+        skipped.
+    """
+
+    announced: ClassVar[Asset]
+    things: ClassVar[str]
+    template_fields = ("counts",)
+    ui_color = "#fff3cd"
+
+    def __init__(self, *, counts: Any, **kwargs: Any) -> None:
+        super().__init__(outlets=[self.announced], **kwargs)
+        self.counts = counts
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return the counts of the run."""
+        from backmarket.services.announcements import changed_in, counts_of_run
+
+        totals = counts_of_run(self.counts)
+        if not (changed := changed_in(totals)):
+            raise AirflowSkipException(f"No {self.things} are new, changed or gone: nothing to announce.")
+        context["outlet_events"][self.announced].extra = dict(totals)
+        self.log.info("%d %s changed: asset %s updated.", changed, self.things, self.announced.name)
+        return totals

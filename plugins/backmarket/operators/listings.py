@@ -11,13 +11,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
 from backmarket.assets import LISTINGS
 from backmarket.configuration import wait_of
-from backmarket.operators.base import BackMarketOperator
+from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.rules.skus import sku_key
-from backmarket.services.announcements import total
 from backmarket.services.item_failures import named
 from backmarket.services.listing_creation import (
     _MOST_NAMED,
@@ -532,28 +531,11 @@ class ListingsNotCreatedError(AirflowFailException):
     """Back Market refused lines, failed a batch, or did not finish in time; everything else is settled."""
 
 
-class BackMarketListingAnnouncementOperator(BaseOperator):
-    """Updates the asset ``backmarket/listings``, with the run's counts, where offers changed; else skips.
+class BackMarketListingAnnouncementOperator(BackMarketAnnouncementOperator):
+    """Updates the asset ``backmarket/listings``, with the run's counts, where offers changed; else skips."""
 
-    :param counts: the counts of a task, or of each instance of a mapped one.
-    """
-
-    template_fields = ("counts",)
-    ui_color = "#fff3cd"
-
-    def __init__(self, *, counts: Any, **kwargs: Any) -> None:
-        super().__init__(outlets=[LISTINGS], **kwargs)
-        self.counts = counts
-
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return the counts of the run."""
-        totals = total([self.counts] if isinstance(self.counts, dict) else self.counts or ())
-        changed = totals["new"] + totals["changed"] + totals["gone"]
-        if not changed:
-            raise AirflowSkipException("No listing is new, changed or gone: nothing to tell.")
-        context["outlet_events"][LISTINGS].extra = dict(totals)
-        self.log.info("%d offers changed: asset %s updated.", changed, LISTINGS.name)
-        return totals
+    announced = LISTINGS
+    things = "offers"
 
 
 class BackMarketListingCreationCheckOperator(BaseOperator):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backmarket.operators.base import BackMarketOperator
-from backmarket.services.account import shows_any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
+
+    from backmarket.warehouse.accounts import KnownThing
 
 
 class BackMarketPrepareWarehouseOperator(BackMarketOperator):
@@ -28,8 +31,7 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.migrations import migrate
 
-        hook = self.hook
-        config = hook.config
+        config = self.hook.config
         with connect(self.warehouse_conn_id) as connection:
             applied = migrate(connection)
             accounts.claim(
@@ -37,7 +39,14 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
                 self.account,
                 config.base_url,
                 config.token.get_secret_value(),
-                shows_any=lambda known: shows_any(hook, known),
+                shows_any=self._token_shows_any,
             )
         self.log.info("Schema up to date%s.", f"; applied now: {', '.join(applied)}" if applied else "")
         return applied
+
+    def _token_shows_any(self, known: Sequence[KnownThing]) -> bool:
+        """Ask Back Market; most runs need not, and open no client."""
+        from backmarket.services.account import shows_any
+
+        with self.hook as client:
+            return shows_any(client, known)

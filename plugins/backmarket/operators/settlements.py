@@ -11,7 +11,6 @@ from airflow.sdk import BaseOperatorLink, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.operators.base import BackMarketOperator
-from backmarket.services.item_failures import named
 from backmarket.services.settlements import ENTITY, has_no_reference, period
 
 if TYPE_CHECKING:
@@ -94,9 +93,6 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         return new
 
 
-SETTLED_ORDERS = "settlement_orders"
-
-
 class BackMarketSettlementOrderReadOperator(BackMarketOperator):
     """Asks Back Market by id for unknown orders, a limited number a run, so that none is called missing unread.
 
@@ -111,35 +107,18 @@ class BackMarketSettlementOrderReadOperator(BackMarketOperator):
         numbers that could not be read, as ``unread``."""
         from backmarket.settings import read_variable
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.settlements.reconciliation import remember_unknown, unknown_numbers
+        from backmarket.warehouse.settlements.reconciliation import unknown_numbers
 
-        began = monotonic()
         budget = read_variable("settlement_order_reads")
         with connect(self.warehouse_conn_id) as connection:
             numbers = unknown_numbers(connection, self.account, budget)
             if not numbers:
                 raise AirflowSkipException("Every order that statements name is known or has been asked for.")
             # Only now: most days of a backfill need no client, which takes longer to import than all the rest.
-            from backmarket.services.order_reading import OrderReading, read_by_id
-            from backmarket.warehouse.orders import OrderStaging
+            from backmarket.services.order_reading import read_orders_of_statements
 
-            with self.hook as client:
-                reading = OrderReading(client, OrderStaging(connection, self.account))
-                found = read_by_id(reading, numbers)
-                counts = reading.store(SETTLED_ORDERS, succeeded=found.stopped_by is None)
-                remember_unknown(connection, self.account, found.absent)
-                counts |= {"absent": len(found.absent), "unread": list(found.unread)}
-                counts["requests"] = client.requests_made
-        counts["seconds"] = round(monotonic() - began, 1)
-        reading.tell(self.log, counts)
-        found.tell(self.log)
-        if found.absent:
-            self.log.warning(
-                "Back Market has no orders of these numbers, which statements name: %s.", named(found.absent)
-            )
-        if found.stopped_by:
-            raise found.stopped_by
-        return counts
+            with self.order_reading(connection) as reading:
+                return read_orders_of_statements(reading, numbers)
 
 
 class BackMarketReconciliationOperator(BackMarketOperator):

@@ -269,10 +269,7 @@ def judge_identifiers(order: OrderFacts, orderline_id: int, wanted: Identifiers)
 
 def still_missing(line: LineFacts, wanted: Identifiers) -> Identifiers:
     """Return what a line lacks of what is wanted: what is registered is not sent again."""
-    return Identifiers(
-        None if line.imei else wanted.imei,
-        None if line.serial_number else wanted.serial_number,
-    )
+    return Identifiers(None if line.imei else wanted.imei, None if line.serial_number else wanted.serial_number)
 
 
 def phones_without_imei(order: OrderFacts, phones: re.Pattern[str], carried: Identifiers | None) -> list[int]:

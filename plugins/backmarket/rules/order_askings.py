@@ -1,13 +1,15 @@
-"""Decides when Back Market is asked again for an order that it did not have."""
+"""Decides when Back Market is asked again for an order that it did not have, and what to say of such an order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backmarket.rules.order_facts import Decision, refuse
+
 # A new order may be served a little late; a mistyped number never is.
 PAUSES = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
-"""How long to wait after the first, second, … asking; after the last one nobody asks any more."""
+"""How long to wait after the first, second, … asking; after the last one Back Market is asked no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,18 @@ def choose_orders_to_ask(wanted: list[int], asked: dict[int, Asked], *, now: dat
     new = sorted((each for each in wanted if each not in asked), reverse=True)
     due = sorted((each for each in wanted if each in asked and asked[each].is_due(now)), key=lambda i: asked[i].last_at)
     return [*new, *due][:most]
+
+
+def refuse_unknown_order(order_id: int, order_of_line: int | None, asked: Asked | None) -> Decision:
+    """Refuse a row whose order is not known.
+
+    :param order_of_line: the order that has a line with this id.
+    :param asked: how often Back Market was asked for the order in vain.
+    """
+    if order_of_line is not None:
+        return refuse(
+            f"waits: {order_id} is the id of a line of order {order_of_line}: put {order_of_line} into order_id"
+        )
+    if asked is not None and asked.is_given_up:
+        return refuse(str(asked))
+    return refuse("waits: this order is not known here and not on Back Market; check the order id")

@@ -44,7 +44,6 @@ class OrderFacts:
 
     order_id: int
     lines: tuple[LineFacts, ...]
-    state: int = 0
     is_backship: bool | None = False
     tracking_number: str | None = None
     paid_at: datetime | None = None

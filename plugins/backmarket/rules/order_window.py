@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 # Back Market's date_modification may miss a change by some minutes (seen in production).
 OVERLAP = timedelta(minutes=10)
@@ -34,6 +34,17 @@ class Historical:
 def incremental_window(watermark: datetime | None, *, now: datetime, initial_lookback: timedelta) -> Incremental:
     """Go on from the watermark less an overlap; the very first time, look back."""
     return Incremental(watermark - OVERLAP if watermark else now - initial_lookback)
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """Read a run's param: a date or a time in ISO 8601, in UTC unless it says otherwise; None where it is empty.
+
+    :raises ValueError: where it is neither.
+    """
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def historical_window(created_from: datetime | None, created_to: datetime | None) -> Historical:

@@ -5,20 +5,54 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from backmarket.api.errors import (
+    AuthenticationError,
+    BackMarketError,
+    ForbiddenError,
+    NotFoundError,
+    UnreadableDocumentError,
+)
+from backmarket.api.markets import MARKETS
 from backmarket.services.item_failures import raise_what_concerns_all
+from backmarket.warehouse.accounts import record_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from backmarket.api.client import BackMarketClient
-    from backmarket.hooks.backmarket import BackMarketHook
+    from backmarket.services.log import Log
     from backmarket.warehouse.accounts import KnownThing
+    from backmarket.warehouse.connection import Connection
 
 
-def count_visible(client: BackMarketClient, markets: Iterable[str]) -> dict[str, Any]:
-    from backmarket.api.errors import BackMarketError
-    from backmarket.services.item_failures import raise_what_concerns_all
+def check_account(
+    client: BackMarketClient, connection: Connection, account: str, platform: str, log: Log
+) -> dict[str, Any]:
+    """Count what the token shows in every market of a platform, record it, and log it for a person.
 
+    :return: the platform, visible orders, listings by market, markets refused, calls, and milliseconds a call.
+    :raises AuthenticationError: where the token is no longer valid; that is recorded, too.
+    """
+    try:
+        found = _count_visible(client, [code for code, market in MARKETS.items() if market.platform == platform])
+    except AuthenticationError:
+        record_check(connection, account, platform=platform, token_valid=False, details={})
+        raise
+    record_check(connection, account, platform=platform, token_valid=True, details=found)
+    log.info("The token is valid. Platform %s, %d orders visible.", platform, found["orders"])
+    for market, listings in found["listings"].items():
+        log.info("Market %s answers: %d listings.", market, listings)
+    for market, reason in found["refused"].items():
+        log.warning("Market %s does not answer: %s", market, reason)
+    log.info(
+        "%d calls, %d milliseconds a call. Switch concerns on one by one under Admin → Variables.",
+        found["calls"],
+        found["milliseconds_a_call"],
+    )
+    return {"platform": platform, **found}
+
+
+def _count_visible(client: BackMarketClient, markets: Iterable[str]) -> dict[str, Any]:
     began = monotonic()
     orders = client.count_orders()
     listings: dict[str, int] = {}
@@ -39,30 +73,27 @@ def count_visible(client: BackMarketClient, markets: Iterable[str]) -> dict[str,
     }
 
 
-def shows_any(hook: BackMarketHook, known: Iterable[KnownThing]) -> bool:
-    """Tell whether the connection's token sees one of these orders and listings.
+def shows_any(client: BackMarketClient, known: Iterable[KnownThing]) -> bool:
+    """Tell whether the client's token shows one of these orders and listings.
 
-    :raises BackMarketError: where it was shown none, and Back Market failed on one.
+    :raises BackMarketError: where it showed none, and Back Market failed on one.
     """
-    from backmarket.api.errors import BackMarketError, ForbiddenError, NotFoundError, UnreadableDocumentError
-
     failure: BackMarketError | None = None
-    with hook as client:
-        for thing in known:
-            try:
-                if thing.what == "order":
-                    client.get_order(int(thing.key))
-                else:
-                    client.get_listing(thing.key, client.config.market)
-            except (NotFoundError, ForbiddenError):
-                continue
-            except UnreadableDocumentError:
-                return True
-            except BackMarketError as error:
-                raise_what_concerns_all(error)
-                failure = error
+    for thing in known:
+        try:
+            if thing.what == "order":
+                client.get_order(int(thing.key))
             else:
-                return True
+                client.get_listing(thing.key, client.config.market)
+        except (NotFoundError, ForbiddenError):
+            continue
+        except UnreadableDocumentError:
+            return True
+        except BackMarketError as error:
+            raise_what_concerns_all(error)
+            failure = error
+        else:
+            return True
     if failure:
         raise failure
     return False

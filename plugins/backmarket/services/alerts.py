@@ -50,7 +50,7 @@ def late_message(account: str, late: Sequence[LateOrder], hours: int) -> Message
 
     late = sorted(late, key=lambda order: order.ship_by)
     url = f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/plugin/backmarket"
-    lines = [f"- {_sentence(order)}" for order in late[:_MOST_LATE_TOLD]]
+    lines = [f"- {late_sentence(order)}" for order in late[:_MOST_LATE_TOLD]]
     advice = "Ship them, or cancel what cannot be shipped in the Back Office."
     things = "1 order has" if len(late) == 1 else f"{len(late)} orders have"
     return Message(
@@ -65,7 +65,8 @@ def late_message(account: str, late: Sequence[LateOrder], hours: int) -> Message
     )
 
 
-def _sentence(order: LateOrder) -> str:
+def late_sentence(order: LateOrder) -> str:
+    """Say what a late order waits for, and by when it has to be shipped."""
     why = f": {order.reason}" if order.reason else "."
     due = f"{order.ship_by:%Y-%m-%d %H:%M} UTC ({order.hours_left} hours left)"
     return f"Order {order.order_id} waits for {order.waits_for}, to ship by {due}{why}"

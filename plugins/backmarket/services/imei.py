@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import (
-    UTC,
-    datetime,
-    timedelta,
-)
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.rules.identifiers import (
+    GOES_WITH_SHIPMENT,
     IdentifierError,
     Identifiers,
     LineUse,
@@ -23,21 +20,27 @@ from backmarket.rules.identifiers import (
     still_missing,
     told_earlier_orders,
 )
+from backmarket.rules.order_askings import refuse_unknown_order
 from backmarket.rules.order_facts import Decision, refuse
 from backmarket.rules.serial_numbers import serial_key
+from backmarket.services.order_changes import OrderAction, Plan
+from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.orders import asked_orders
-from backmarket.warehouse.tracking_imei import device_lines, order_facts, orders_of_lines
+from backmarket.warehouse.tracking_imei import device_lines, devices, orders_of_lines, parcels_by_order, stored_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.identifiers import Device
     from backmarket.rules.order_askings import Asked
     from backmarket.rules.order_facts import LineFacts, OrderFacts
     from backmarket.rules.shipping import Shipment
+    from backmarket.settings import ImeiSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import RecordedChange
+
+# Back Market never changes its mind about an identifier.
+_SINCE_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,13 @@ class JudgedDevice:
     line: LineFacts | None = None
     identifiers: Identifiers | None = None
     sold_with: tuple[int, ...] = ()
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What a change that registers the device says of it."""
+        found = self.identifiers or Identifiers()
+        known = {"imei": found.imei, "serial_number": found.serial_number, "sold_with": list(self.sold_with)}
+        return {name: value for name, value in known.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ def judge_devices(
 
     :param rows: all that may matter.
     """
-    orders = order_facts(connection, account, {row.order_id for row in rows})
+    orders = stored_facts(connection, account, {row.order_id for row in rows})
     named = {row.order_id for row in rows} | {row.orderline_id for row in rows if row.orderline_id is not None}
     known, asked = orders_of_lines(connection, account, named), asked_orders(connection, account)
     judged: dict[str, JudgedDevice] = {}
@@ -106,27 +116,12 @@ def judge_devices(
     return judged
 
 
-def unknown_order(order_id: int, order_of_line: int | None, asked: Asked | None) -> Decision:
-    """Refuse a row whose order is not known.
-
-    :param order_of_line: the order that has a line with this id.
-    :param asked: how often Back Market was asked for it in vain.
-    """
-    if order_of_line is not None:
-        return refuse(
-            f"waits: {order_id} is the id of a line of order {order_of_line}: put {order_of_line} into order_id"
-        )
-    if asked is not None and asked.is_given_up:
-        return refuse(str(asked))
-    return refuse("waits: this order is not known here and not on Back Market; check the order id")
-
-
 def _match(
     row: Device, order: OrderFacts | None, order_of_line: Mapping[int, int], asked: Mapping[int, Asked]
 ) -> JudgedDevice:
     subject = str(row.orderline_id or f"{row.order_id}/{row.sku or ''}")
     if order is None:
-        decision = unknown_order(row.order_id, order_of_line.get(row.order_id), asked.get(row.order_id))
+        decision = refuse_unknown_order(row.order_id, order_of_line.get(row.order_id), asked.get(row.order_id))
         return JudgedDevice(subject, row.order_id, decision)
     try:
         line = line_of(row, order)
@@ -203,44 +198,60 @@ def _comparable(identifiers: Identifiers | None) -> tuple[str | None, str | None
     return identifiers.imei, serial_key(identifiers.serial_number or "")
 
 
-# Back Market never changes its mind about an identifier.
-SINCE_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+@dataclass(frozen=True)
+class Registration(OrderAction):
+    """Registers the IMEI or serial number that one line lacks.
 
+    :param ships_with_order: whether an order of a single unit gets its identifier with the shipment.
+    """
 
-class Registration:
-    """Registers what one line lacks."""
-
+    kind = "imei"
     unshown_is_final = True
 
-    def group(self, change: RecordedChange) -> Hashable:
-        """Each line by itself."""
-        return change.change_id
+    settings: ImeiSettings
+    ships_with_order: bool
+
+    def plan(self, connection: Connection, account: str, *, now: datetime) -> Plan:
+        """Decide which identifiers are registered, and which rows wait or are refused."""
+        circumstances = Circumstances(
+            now=now,
+            ships_with_order=self.ships_with_order,
+            resale_after=timedelta(days=self.settings.device_resale_days),
+            parcels=parcels_by_order(connection, account),
+        )
+        refusals = Ledger(connection, account, self.kind).refusals(since=_SINCE_EVER)
+        feed = devices(connection, account)
+        changes, with_shipment = [], 0
+        for each in judge_devices(connection, account, feed.rows, circumstances).values():
+            decision, line = each.decision, {"orderline_id": each.line.orderline_id} if each.line else {}
+            payload = {"order_id": each.order_id, **line, **each.payload}
+            if decision.verdict == "done" or refusals.include(each.subject, payload):
+                continue
+            if decision == GOES_WITH_SHIPMENT:
+                with_shipment += 1
+                continue
+            status = planned_status(dry_run=self.settings.dry_run)
+            if decision.verdict != "send":
+                status = "refused"
+                self.log.warning("Device of order %d, line %s: %s", each.order_id, each.subject, decision.reason)
+            changes.append(PlannedChange(each.subject, payload, status=status, reason=decision.reason or None))
+        if with_shipment:
+            self.log.info("%d identifiers go out with their orders' shipments.", with_shipment)
+        return Plan(changes, [feed])
 
     def judge(self, order: OrderFacts, payloads: list[dict[str, Any]]) -> Decision:
         """Judge the line."""
-        return judge_identifiers(order, payloads[0]["orderline_id"], _wanted(payloads[0]))
+        return judge_identifiers(order, payloads[0]["orderline_id"], identifiers_in(payloads[0]))
 
     def send(self, client: BackMarketClient, order: OrderFacts, payloads: list[dict[str, Any]]) -> str | None:
-        """Register it; what was sold before is remarked on."""
-        orderline_id = payloads[0]["orderline_id"]
-        line = order.line(orderline_id)
-        missing = still_missing(line, _wanted(payloads[0])) if line else _wanted(payloads[0])
-        client.update_orderline(orderline_id, imei=missing.imei, serial_number=missing.serial_number)
-        sold_with = payloads[0].get("sold_with")
-        return told_earlier_orders(sold_with) if sold_with else None
+        """Register what the line lacks; say where the device was sold before."""
+        (payload,) = payloads
+        line, wanted = order.line(payload["orderline_id"]), identifiers_in(payload)
+        missing = still_missing(line, wanted) if line else wanted
+        client.update_orderline(payload["orderline_id"], imei=missing.imei, serial_number=missing.serial_number)
+        return told_earlier_orders(payload["sold_with"]) if payload.get("sold_with") else None
 
 
-def _wanted(payload: dict[str, Any]) -> Identifiers:
+def identifiers_in(payload: Mapping[str, Any]) -> Identifiers:
+    """Return the identifiers that a change is to register."""
     return Identifiers(payload.get("imei"), payload.get("serial_number"))
-
-
-def _payload(each: JudgedDevice) -> dict[str, Any]:
-    payload: dict[str, Any] = {"order_id": each.order_id}
-    if each.line:
-        payload["orderline_id"] = each.line.orderline_id
-    for name in ("imei", "serial_number"):
-        if each.identifiers and (value := getattr(each.identifiers, name)):
-            payload[name] = value
-    if each.sold_with:
-        payload["sold_with"] = list(each.sold_with)
-    return payload

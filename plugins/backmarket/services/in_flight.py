@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from backmarket.services.log import Log
     from backmarket.warehouse.ledger import RecordedChange
 
 
-def let_arrive(changes: Iterable[RecordedChange], in_flight: timedelta, log: Any) -> None:
-    """Wait for the last of these changes.
+def let_arrive(changes: Iterable[RecordedChange], in_flight: timedelta, log: Log) -> None:
+    """Wait until the request of the last of these changes has arrived for sure.
 
     :param changes: those whose end is not known.
     :param in_flight: how long a request that a killed process sent may still be on its way, or at work.

@@ -1,16 +1,25 @@
-"""Tells the failure of one item from an outage: the first leaves the others alone, the second stops the task."""
+"""Tells the failure of one item from an outage: the first leaves the others alone, the second stops the task.
+
+At the end of a concern, items that were left make it fail, visibly and once.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from backmarket.api.errors import (
+    AuthenticationError,
+    BackMarketError,
+    FirewallError,
+    NotFoundError,
+    RedirectRefusedError,
+    ThrottledError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from backmarket.api.errors import BackMarketError
-
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Item = TypeVar("Item")
 
@@ -18,6 +27,10 @@ MOST_IN_A_ROW = 5
 """After so many failures in a row, one item from the end of the queue decides whether it is an outage."""
 
 _MOST_NAMED = 10
+
+
+class ItemsLeftError(Exception):
+    """Single items could not be dealt with; everything else of the run is done."""
 
 
 @dataclass
@@ -53,8 +66,6 @@ class ItemFailures:
 
         :raises BackMarketError: as :func:`raise_what_concerns_all`.
         """
-        from backmarket.api.errors import NotFoundError
-
         raise_what_concerns_all(error)
         self.failed[item] = str(error)
         self._in_a_row = 0 if isinstance(error, NotFoundError) else self._in_a_row + 1
@@ -76,15 +87,7 @@ def raise_what_concerns_all(error: BackMarketError) -> None:
 
     :raises BackMarketError: the error itself, where it concerns all alike: a token, a firewall, too many requests.
     """
-    from backmarket.api import errors
-
-    concerns_all = (
-        errors.AuthenticationError,
-        errors.FirewallError,
-        errors.RedirectRefusedError,
-        errors.ThrottledError,
-    )
-    if isinstance(error, concerns_all):
+    if isinstance(error, (AuthenticationError, FirewallError, RedirectRefusedError, ThrottledError)):
         raise error
 
 
@@ -93,3 +96,63 @@ def named(items: Sequence[object]) -> str:
     first = ", ".join(map(str, items[:_MOST_NAMED]))
     more = len(items) - _MOST_NAMED
     return f"{first} and {more} more" if more > 0 else first
+
+
+def fail_where_items_are_left(done: Sequence[Mapping[str, Any]], documents: str) -> None:
+    """Pass where every item was dealt with.
+
+    :param done: what the tasks of a run returned. Read from it: ``quarantined`` (how many documents), ``unread``
+        (ids), ``lists_short`` (lists), ``newly_left_out`` (how many rows of the seller's tables), ``not_sent``
+        (changes), ``files_left`` (files) and ``markets_left`` (markets).
+    :param documents: what was read, for the message.
+    :raises ItemsLeftError: saying how many of what are left, the first by name, and what to do.
+    """
+    if left := list(_sentences(done, documents)):
+        raise ItemsLeftError(" ".join([*left, "Everything else of this run is done."]))
+
+
+def _sentences(done: Sequence[Mapping[str, Any]], documents: str) -> Iterator[str]:
+    if quarantined := _sum(done, "quarantined"):
+        yield (
+            f"{documents.capitalize()} could not be understood, {quarantined} times in this run: they are "
+            "kept whole in backmarket.quarantine, with the reason, and are tried again whenever Back Market sends "
+            "them. If the reason names a field that Back Market has changed, report it to the maintainers."
+        )
+    if unread := _items(done, "unread"):
+        yield (
+            f"Back Market could not serve {documents} {named(unread)}: they are asked for again. If that "
+            "lasts, give these ids to your Back Market contact."
+        )
+    if lists := _items(done, "lists_short"):
+        yield (
+            f"The list of {named(lists)} did not come out whole: its last lines in the log say why. What was read "
+            "is dealt with; the next run reads the list again."
+        )
+    if left_out := _sum(done, "newly_left_out"):
+        yield (
+            f"Rows of your tables cannot be used, {left_out} more than before: they are left out and kept in "
+            "backmarket.quarantine, with the reason. Correct them; the next run reads them again."
+        )
+    if not_sent := _items(done, "not_sent"):
+        yield (
+            f"Changes could not be sent: {named(not_sent)}. backmarket.changes says why; they stay in the queue, "
+            "and the next run goes on with them."
+        )
+    if files := _items(done, "files_left"):
+        yield (
+            f"The storage did not give the files {named(files)}. Check that its connection may read them, then "
+            "clear the task that loads them."
+        )
+    if markets := _items(done, "markets_left"):
+        yield (
+            f"Back Market refused or failed on the markets {named(markets)}; their last lines in the log say why. "
+            "Where the account may not sell in a market, take it out of backmarket_markets and out of your tables."
+        )
+
+
+def _sum(done: Iterable[Mapping[str, Any]], name: str) -> int:
+    return sum(task.get(name) or 0 for task in done)
+
+
+def _items(done: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
+    return list(dict.fromkeys(item for task in done for item in task.get(name) or ()))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
+    from backmarket.services.log import Log
+
 
 @dataclass
 class OddFields:
-    """What one task met.
+    """The odd fields that one task met.
 
     :param found: which documents have which odd field, such as ``orderlines.backcare_price: int_from_float``.
     """
@@ -23,10 +25,10 @@ class OddFields:
         for odd in odd_fields:
             self.found.setdefault(odd, set()).add(document_id)
 
-    def tell(self, log: Any, documents: str) -> None:
-        """Write a warning for each kind.
+    def tell(self, log: Log, documents: str) -> None:
+        """Log a warning for each kind of odd field.
 
-        :param documents: what they are, such as ``orders``.
+        :param documents: what the documents are, such as ``orders``.
         """
         for odd, ids in sorted(self.found.items()):
             name, _, kind = odd.partition(": ")

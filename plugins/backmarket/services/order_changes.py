@@ -1,25 +1,31 @@
-"""Makes changes of orders, each exactly once: settle what is uncertain, send, read back."""
+"""Makes changes of orders, each exactly once: settles what is uncertain, sends, and reads back."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from datetime import timedelta  # noqa: TC003 - read at run time by the dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
 from backmarket.api.redaction import without_values
-from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
+from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+from backmarket.warehouse.tracking_imei import facts_of_document
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-    from datetime import timedelta
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from backmarket.api.client import BackMarketClient
-    from backmarket.api.errors import BackMarketError
-    from backmarket.api.models import Order, OrderLine
-    from backmarket.warehouse.ledger import Ledger, PlannedChange, RecordedChange, Settlement
+    from backmarket.api.models import Order
+    from backmarket.rules.order_facts import Decision, OrderFacts
+    from backmarket.services.log import Log
+    from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.ledger import Kind, Ledger, PlannedChange, RecordedChange, Settlement
     from backmarket.warehouse.orders import OrderStaging
     from backmarket.warehouse.seller_rows import SellerRows
 
@@ -27,17 +33,17 @@ if TYPE_CHECKING:
 
 
 class Plan(NamedTuple):
-    """What one kind of changes comes to.
+    """All changes of one kind, as they are wanted now.
 
-    :param changes: what is wanted now, and what is refused, with its reason.
-    :param feeds: the seller's tables that this task names bad rows of; the first is what the changes come from.
+    :param changes: those to be sent, and those refused, each with its reason.
+    :param feeds: the seller's tables whose unusable rows this task names; the changes come from the first.
     """
 
     changes: list[PlannedChange]
     feeds: Sequence[SellerRows[Any]] = ()
 
 
-# A change that surely was not applied is sent again at once so often; then the next run, or the retry, goes on.
+# How often a change is sent at once that surely was not applied; then the next run, or the retry, goes on.
 MOST_TRIES = 3
 
 
@@ -46,7 +52,7 @@ class ChangesWaitingError(Exception):
 
 
 class _LeftError(Exception):
-    """Some changes stay where they are: Back Market failed on their order; they are settled accordingly.
+    """Back Market failed on the order of some changes: they are settled as far as is known, and left to the next run.
 
     :param cause: how it failed.
     """
@@ -56,67 +62,94 @@ class _LeftError(Exception):
         self.cause = cause
 
 
-class OrderAction(Protocol):
-    """What one concern does to an order."""
+@dataclass(frozen=True)
+class OrderAction(ABC):
+    """What one concern does to orders: which changes it wants, and how one of them is judged and sent."""
 
-    unshown_is_final: bool
+    kind: ClassVar[Kind]
+    unshown_is_final: ClassVar[bool] = False
     """Whether a change that was answered 200 and is not shown is over: sending it again would not help."""
 
+    log: Log
+
+    @abstractmethod
+    def plan(self, connection: Connection, account: str, *, now: datetime) -> Plan:
+        """Decide what is wanted now."""
+
     def group(self, change: RecordedChange) -> Hashable:
-        """Return what changes that go out in one request have in common."""
+        """Return a key that changes share which go out in one request; each goes out by itself where it is unique."""
+        return change.change_id
 
+    @abstractmethod
     def judge(self, order: OrderFacts, payloads: list[Payload]) -> Decision:
-        """Decide from the order as it is whether to send, and whether it was applied."""
+        """Decide, from the order as it is now, whether to send a group of changes, and whether it was applied."""
 
+    @abstractmethod
     def send(self, client: BackMarketClient, order: OrderFacts, payloads: list[Payload]) -> str | None:
-        """Make the one write; answer what a person should know of it."""
+        """Send a group of changes in one request, and return what a person should know of it."""
 
 
 @dataclass
 class OrderWriting:
-    """Sends one kind of change, and keeps ``backmarket.orders`` as current as the last reading.
+    """Sends changes of one kind, and stores each order that it reads for that.
 
     :param in_flight: how long a request that a killed process sent may still be on its way, or at work.
+    :param counts: how many changes have ended how.
     """
 
     client: BackMarketClient
     ledger: Ledger
     staging: OrderStaging
     action: OrderAction
-    log: Any
+    log: Log
     in_flight: timedelta
     counts: Counter[str] = field(default_factory=Counter)
     failures: ItemFailures = field(default_factory=ItemFailures)
 
     def settle_unsettled(self) -> None:
-        """Find out, before anything new is sent, what became of changes whose end is not known.
+        """Find out, before anything new is sent, what became of the changes whose end is not known.
 
-        Not before a request that was sent last has arrived for sure: read too early, it would be sent again.
+        It first waits until the newest request has arrived for sure: read too early, it would be sent again.
         """
-        from backmarket.api.errors import BackMarketError
-
+        # One process at a time: a task that was taken for dead may still be alive beside its retry.
+        self.ledger.lock_kind()
         let_arrive(self.ledger.unsettled(), self.in_flight, self.log)
         try:
             for changes in self.failures.each(self._grouped(self.ledger.unsettled())):
-                with self._left_alone(changes):
-                    self._settle_by_reading(changes)
+                with self._failing_alone(changes):
+                    self._read_back(changes, "planned", "read back: not applied, safe to send", "read back: applied")
         except BackMarketError as error:
-            # All that stand here had trouble before: whether it is an outage, the queue of the healthy ones tells.
+            # All these changes had trouble before; whether it is an outage shows when the others are sent.
             raise_what_concerns_all(error)
 
-    def _settle_by_reading(self, changes: list[RecordedChange]) -> None:
-        order = self._read(changes)
-        if order is None:
-            return
-        decision = self.action.judge(facts_of(order), _payloads(changes))
-        if decision.verdict == "done":
-            self._store(order, changes, "confirmed", "read back: applied")
-        else:
-            self._store(order, changes, "planned", "read back: not applied, safe to send")
+    def carry_out(self, plan: Plan, *, run_id: str) -> dict[str, Any]:
+        """Record a plan, name the rows that it left out, and send all that is planned.
+
+        :return: how many changes were wanted, confirmed, refused and so on, the subjects of those held back, and how
+            many rows were left out.
+        :raises ChangesWaitingError: where some changes could not be sent now; all others were.
+        :raises FeedUnusableError: where the first of the plan's tables has no row that can be used.
+        """
+        connection, account = self.staging.connection, self.staging.account
+        left_out: Counter[str] = Counter()
+        for feed in plan.feeds:
+            left_out.update(name_left_out(connection, account, feed, run_id=run_id))
+        self.ledger.plan(plan.changes, run_id=run_id)
+        self._send_planned()
+        held = [change.subject for change in plan.changes if change.status == "refused"]
+        wanted = len(plan.changes) - len(held)
+        kind, ended = self.action.kind, dict(self.counts)
+        self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, kind, ended, len(held))
+        for feed in plan.feeds[:1]:
+            fail_if_unusable(connection, account, feed)
+        return {"wanted": wanted, **ended, "held": held, **left_out}
+
+    def _judge(self, order: Order, changes: list[RecordedChange]) -> Decision:
+        return self.action.judge(facts_of_document(order), _payloads(changes))
 
     @contextmanager
-    def _left_alone(self, changes: list[RecordedChange]) -> Iterator[None]:
-        """Let a failure of these changes' order stop nothing but these changes.
+    def _failing_alone(self, changes: list[RecordedChange]) -> Iterator[None]:
+        """Let a failure on the order of these changes stop no other changes.
 
         :raises BackMarketError: where it concerns all orders alike.
         """
@@ -128,15 +161,15 @@ class OrderWriting:
         else:
             self.failures.passed(name)
 
-    def send_planned(self) -> None:
-        """Send the queue, each change in a cycle of its own.
+    def _send_planned(self) -> None:
+        """Send the queue, one group of changes after the other.
 
         :raises ChangesWaitingError: where some could not be sent now; all others are done.
-        :raises BackMarketError: where sending more would fail alike.
+        :raises BackMarketError: an error that all further changes would meet, too.
         """
         for changes in self.failures.each(self._grouped(self.ledger.planned())):
-            with self._left_alone(changes):
-                self._send_patiently(changes)
+            with self._failing_alone(changes):
+                self._send_with_tries(changes)
         for name, reason in self.failures.failed.items():
             self.log.warning("%s waits: %s", name[0].upper() + name[1:], reason)
         if self.failures.failed:
@@ -146,8 +179,8 @@ class OrderWriting:
                 "this task, goes on with them."
             )
 
-    def _send_patiently(self, changes: list[RecordedChange]) -> None:
-        """Send changes again at once while they surely were not applied.
+    def _send_with_tries(self, changes: list[RecordedChange]) -> None:
+        """Send changes, and again at once while they surely were not applied.
 
         :raises _LeftError: where that did not help.
         """
@@ -159,7 +192,7 @@ class OrderWriting:
                 raise _LeftError(failure)
 
     def _send(self, changes: list[RecordedChange]) -> BackMarketError | None:
-        """Go once through the cycle; return what went wrong where it is to be gone through again."""
+        """Mark, read, judge, write and read back once; return what went wrong where all of it may be tried again."""
         ids = [change.change_id for change in changes]
         taken = self.ledger.mark_sent(changes)
         if taken != set(ids):
@@ -168,7 +201,7 @@ class OrderWriting:
         order = self._read(changes, was_sent=False)
         if order is None:
             return None
-        decision = self.action.judge(facts_of(order), _payloads(changes))
+        decision = self._judge(order, changes)
         if decision.verdict == "send":
             return self._write(order, changes)
         if decision.verdict == "done":
@@ -179,10 +212,8 @@ class OrderWriting:
 
     def _write(self, order: Order, changes: list[RecordedChange]) -> BackMarketError | None:
         """Make the write and settle it; return what went wrong where it surely was not applied."""
-        from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
-
         try:
-            remark = self.action.send(self.client, facts_of(order), _payloads(changes))
+            remark = self.action.send(self.client, facts_of_document(order), _payloads(changes))
         except (RefusedError, NotFoundError) as error:
             self._read_back(changes, "refused", _impersonal(error.api_message or str(error), order))
             return None
@@ -209,11 +240,16 @@ class OrderWriting:
     def _read_back(
         self, changes: list[RecordedChange], otherwise: Settlement, reason: str, remark: str | None = None
     ) -> str:
-        """Settle a change by what the order shows now: confirmed where it is applied, whoever did that."""
+        """Settle changes by what the order shows now: confirmed where they are applied, whoever did that.
+
+        :param otherwise: how they are settled where they are not applied, for ``reason``.
+        :param remark: what the ledger says of them where they are applied.
+        :return: how they were settled.
+        """
         order = self._read(changes)
         if order is None:
             return "refused"
-        decision = self.action.judge(facts_of(order), _payloads(changes))
+        decision = self._judge(order, changes)
         if decision.verdict == "done":
             return self._store(order, changes, "confirmed", remark)
         return self._store(order, changes, otherwise, reason)
@@ -224,8 +260,6 @@ class OrderWriting:
         :param was_sent: whether the change may have been applied.
         :raises _LeftError: where Back Market failed, after settling them.
         """
-        from backmarket.api.errors import BackMarketError, NotFoundError
-
         order_id = int(changes[0].payload["order_id"])
         try:
             return self.client.get_order(order_id)
@@ -259,48 +293,10 @@ class OrderWriting:
         return list(groups.values())
 
 
-def facts_of(order: Order) -> OrderFacts:
-    """Return what the rules know of an order, from the document just read.
-
-    An identifier or a tracking number that is there and cannot be read counts as another than any of the seller's.
-    """
-    lines = tuple(
-        LineFacts(
-            line.orderline_id,
-            line.state,
-            line.quantity,
-            line.sku,
-            line.imei or _unreadable(line, "imei"),
-            line.serial_number or _unreadable(line, "serial_number"),
-            line.product,
-        )
-        for line in order.orderlines
-    )
-    return OrderFacts(
-        order_id=order.order_id,
-        lines=lines,
-        state=order.state,
-        is_backship=None if _unreadable(order, "is_backship") else bool(order.is_backship),
-        tracking_number=order.tracking_number or _unreadable(order, "tracking_number"),
-        paid_at=order.date_payment,
-        ship_by=order.expected_dispatch_date,
-    )
-
-
-def _unreadable(document: Order | OrderLine, name: str) -> str | None:
-    """Return what is at fault with a field that came in an unexpected form; None where it did not."""
-    return next((odd for odd in document.odd_fields if odd.startswith(f"{name}: ")), None)
-
-
 def _impersonal(text: str, order: Order) -> str:
     """Take out of Back Market's words what is in the order's addresses."""
     addresses = (address for address in (order.shipping_address, order.billing_address) if address)
     return without_values(text, (value for address in addresses for value in address.values))
-
-
-def refused_already(refused: Mapping[tuple[str, str], Mapping[str, Any]], subject: str, payload: Payload) -> bool:
-    """Tell whether Back Market itself lately refused exactly this."""
-    return refused.get((subject, "")) == payload
 
 
 def _name(changes: list[RecordedChange]) -> str:

@@ -4,75 +4,135 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from backmarket.api.errors import BackMarketError, NotFoundError
-from backmarket.services.item_failures import ItemFailures
+from backmarket.api.errors import BackMarketError, NotFoundError, ShortReadError, UnreadableDocumentError
+from backmarket.rules.order_askings import choose_orders_to_ask
+from backmarket.rules.order_facts import PAID
+from backmarket.rules.order_window import (
+    Historical,
+    Incremental,
+    historical_window,
+    incremental_window,
+    moment_of,
+    next_watermark,
+)
+from backmarket.services.item_failures import ItemFailures, named
 from backmarket.services.odd_fields import OddFields
+from backmarket.warehouse import orders, quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
+from backmarket.warehouse.settlements.reconciliation import remember_unknown
+from backmarket.warehouse.tracking_imei import orders_to_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Order, Unreadable
+    from backmarket.services.log import Log
+    from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.orders import OrderStaging
+
+DOWNLOAD = "orders"
+"""The concern whose watermark says up to when all orders are stored."""
+
+_OPEN_ORDERS = "open_orders"
+_OPEN_STATES = (10, 1, 3)
+_OPEN_ORDERS_EVERY = timedelta(days=1)
+
+# What is left over is read by the next run.
+_MOST_SHIPMENT_ORDERS = 500
 
 
 @dataclass
 class OrderReading:
-    """What has been read into staging so far, over all lists.
+    """The orders that one task has read into staging so far, over all lists and ids.
 
-    :param created_to: orders created from here on are counted but not staged; None stages all.
+    :param created_to: orders created at this moment or later are not staged; None stages all.
+    :param began: when the task began, as :func:`time.monotonic` says.
     :param started_at: Back Market's time when the first list began; None before that.
     :param newest_modification: of all orders read.
     :param unreadable: documents that could not be understood, by key.
-    :param assumed_local: orders whose times came without an offset and had to be French local time.
-    :param failure: what a page failed with, so that its list is not complete; to be raised once the rest is stored.
+    :param assumed_local: how many orders had times without an offset that had to be French local time.
+    :param is_complete: whether every list was read whole.
+    :param failure: what a page failed with, so that its list is not complete.
+    :param unread: why Back Market could not serve an order, by its id.
+    :param stopped_by: what all further reading would have failed with.
     """
 
     client: BackMarketClient
     staging: OrderStaging
+    log: Log
     created_to: datetime | None = None
+    began: float = field(default_factory=monotonic)
     started_at: datetime | None = None
     newest_modification: datetime | None = None
     seen: set[int] = field(default_factory=set)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     assumed_local: int = 0
     odd: OddFields = field(default_factory=OddFields)
+    is_complete: bool = True
     failure: BackMarketError | None = None
+    unread: dict[str, str] = field(default_factory=dict)
+    stopped_by: BackMarketError | None = None
 
     def read_list(self, **filters: Any) -> bool:
         """Read one list to its end.
 
-        A page that cannot be read costs no other: what it failed with is kept in ``failure``.
+        A page that cannot be read costs no other page: its error is remembered as ``failure``.
 
-        :param filters: as :meth:`BackMarketClient.order_pages` takes them.
-        :return: whether every order was read that the list had when reading began, and has still.
-        :raises BackMarketError: what other pages would fail with, too, such as a refused token.
+        :param filters: as :meth:`BackMarketClient.moving_orders` takes them.
+        :return: whether every order was read that was in the list when reading began and still is.
+        :raises BackMarketError: an error that other pages would meet, too, such as a refused token.
         """
         from backmarket.api.page_requests import COSTS_ONE_PAGE
 
-        orders = self.client.moving_orders(**filters)
+        moving = self.client.moving_orders(**filters)
         try:
-            with closing(orders.pages()) as pages:
+            with closing(moving.pages()) as pages:
                 for page in pages:
                     self.started_at = self.started_at or page.server_time
-                    self._take(page.orders, read_at=page.server_time)
+                    wanted = [order for order in page.orders if self._is_wanted(order)]
+                    self.staging.add(wanted, read_at=page.server_time)
+                    self._note(wanted)
                     for document in page.unreadable:
                         self._set_aside(document)
         except COSTS_ONE_PAGE as error:
             self.failure = self.failure or error
-        return orders.is_complete
+        self.is_complete = self.is_complete and moving.is_complete
+        return moving.is_complete
+
+    def read_by_ids(self, order_ids: Iterable[int]) -> list[int]:
+        """Read orders one by one; those that Back Market fails on are named in ``unread``, the others are read.
+
+        An error that would meet all others, too, ends the reading and is remembered as ``stopped_by``.
+
+        :return: the orders that Back Market does not have.
+        """
+        absent = []
+        failures = ItemFailures(self.unread)
+        try:
+            for order_id in failures.each(list(order_ids)):
+                try:
+                    self.read_one(order_id)
+                except NotFoundError:
+                    absent.append(order_id)
+                except BackMarketError as error:
+                    failures.note(str(order_id), error)
+                    continue
+                failures.passed(str(order_id))
+        except BackMarketError as error:
+            self.stopped_by = error
+        return absent
 
     def read_one(self, order_id: int) -> None:
         """Read one order by id.
 
         :raises NotFoundError: where Back Market does not serve it.
         """
-        from backmarket.api.errors import UnreadableDocumentError
         from backmarket.api.models import Unreadable
 
         try:
@@ -83,58 +143,63 @@ class OrderReading:
         self.staging.add_single(order)
         self._note([order])
 
-    def store(self, concern: str, *, watermark: datetime | None = None, succeeded: bool = True) -> dict[str, Any]:
-        """Store what was read, and the success, in one transaction.
+    def store(self, concern: str | None, *, watermark: datetime | None = None, **counted: Any) -> dict[str, Any]:
+        """Store what was read, and the success if nothing was missed, in one transaction; then log what came of it.
 
+        :param concern: whose success it is; None where it is not to be remembered.
         :param watermark: up to when everything is stored now; None leaves it where it is.
-        :return: the orders new, changed, unchanged and quarantined.
+        :param counted: what else the task has counted.
+        :return: the orders new, changed, unchanged and quarantined, ``counted``, requests made and seconds taken.
         """
-        from backmarket.warehouse import quarantine, sync_state
-
         connection, account = self.staging.connection, self.staging.account
         with connection.transaction():
             merged = self.staging.merge()
             quarantine.keep(connection, account, "order", self.unreadable)
-            counts = {
-                "new": merged.new,
-                "changed": merged.changed,
-                "unchanged": merged.unchanged,
-                "quarantined": len(self.unreadable),
-            }
-            if succeeded:
+            counts: dict[str, Any] = {**merged._asdict(), "quarantined": len(self.unreadable)}
+            if concern and self.is_complete and self.stopped_by is None:
                 sync_state.record_success(connection, account, concern, counts, watermark=watermark)
+        counts |= counted
+        counts |= {"requests": self.client.requests_made, "seconds": round(monotonic() - self.began, 1)}
+        self._log_what_was_read(counts)
         return counts
 
-    def tell(self, log: Any, counts: dict[str, Any]) -> None:
-        """Write what a person wants to know at the end of the task's log."""
+    def fail_if_incomplete(self) -> None:
+        """Fail where orders were missed; to be called once those that were read are stored.
+
+        :raises BackMarketError: what stopped the reading, or what a page failed with; :class:`ShortReadError` where a
+            list moved too much.
+        """
+        if self.stopped_by:
+            raise self.stopped_by
+        if not self.is_complete:
+            raise self.failure or ShortReadError(method="GET", path="/ws/orders")
+
+    def _log_what_was_read(self, counts: dict[str, Any]) -> None:
         if self.assumed_local:
-            log.warning(
+            self.log.warning(
                 "%d orders came with times without an offset that lie in Back Market's future as UTC: taken as "
                 "French local time.",
                 self.assumed_local,
             )
-        self.odd.tell(log, "orders")
+        self.odd.tell(self.log, "orders")
         for key, document in self.unreadable.items():
-            log.warning("Order %s could not be understood and is kept in quarantine: %s", key, document.reason)
-        log.info(
+            self.log.warning("Order %s could not be understood and is kept in quarantine: %s", key, document.reason)
+        self.log.info(
             "Orders: %(new)d new, %(changed)d changed, %(unchanged)d unchanged, %(quarantined)d quarantined; "
             "%(requests)d requests in %(seconds).1f s.",
             counts,
         )
+        for order_id, reason in self.unread.items():
+            self.log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
 
-    def _take(self, orders: list[Order], *, read_at: datetime) -> None:
-        wanted = [order for order in orders if self._is_wanted(order)]
-        self.staging.add(wanted, read_at=read_at)
-        self._note(wanted)
-
-    def _note(self, orders: list[Order]) -> None:
-        new = [order for order in orders if order.order_id not in self.seen]
+    def _note(self, read: list[Order]) -> None:
+        new = [order for order in read if order.order_id not in self.seen]
         self.seen.update(order.order_id for order in new)
-        for order in orders:
+        for order in read:
             self.odd.note(order.all_odd_fields, order.order_id)
             self.unreadable.pop(str(order.order_id), None)
         self.assumed_local += sum(order.times_assumed_local for order in new)
-        modified = [order.date_modification for order in orders if order.date_modification]
+        modified = [order.date_modification for order in read if order.date_modification]
         self.newest_modification = max([*modified, *filter(None, [self.newest_modification])], default=None)
 
     def _set_aside(self, document: Unreadable) -> None:
@@ -146,39 +211,121 @@ class OrderReading:
         return self.created_to is None or order.date_creation is None or order.date_creation < self.created_to
 
 
-@dataclass
-class ReadById:
-    """What became of orders that were read by id.
+def span_of_run(params: Mapping[str, Any], dag_run: Any) -> Historical | None:
+    """Return the span of the past that a run is about; None for a run about what is new.
 
-    :param absent: orders that Back Market does not have.
-    :param unread: why Back Market could not serve an order, by its id.
-    :param stopped_by: what made going on pointless; store what was read, then raise it.
+    :raises ValueError: where the span cannot be understood.
     """
-
-    absent: list[int] = field(default_factory=list)
-    unread: dict[str, str] = field(default_factory=dict)
-    stopped_by: BackMarketError | None = None
-
-    def tell(self, log: Any) -> None:
-        """Name the orders that could not be read."""
-        for order_id, reason in self.unread.items():
-            log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
+    if params.get("from") or params.get("to"):
+        return historical_window(moment_of(params.get("from")), moment_of(params.get("to")))
+    if dag_run.run_type == "backfill":
+        return historical_window(dag_run.data_interval_start, dag_run.data_interval_end)
+    return None
 
 
-def read_by_id(reading: OrderReading, order_ids: Iterable[int]) -> ReadById:
-    """Read orders into ``reading``; those that fail are named, the others are read."""
-    found = ReadById()
-    failures = ItemFailures(found.unread)
+def window_since_watermark(
+    connection: Connection, account: str, *, now: datetime, initial_lookback: timedelta
+) -> Incremental:
+    """Return what a run reads that is about what is new."""
+    watermark = sync_state.read(connection, account, DOWNLOAD).watermark
+    return incremental_window(watermark, now=now, initial_lookback=initial_lookback)
+
+
+def download_orders(reading: OrderReading, window: Incremental | Historical) -> dict[str, Any]:
+    """Read and store the orders of a window; the watermark moves where an incremental window was read whole.
+
+    :raises BackMarketError: where not all could be read; what was read is stored, the watermark has not moved.
+    """
+    reading.log.info("Reading orders %s.", window)
+    watermark = None
     try:
-        for order_id in failures.each(list(order_ids)):
-            try:
-                reading.read_one(order_id)
-            except NotFoundError:
-                found.absent.append(order_id)
-            except BackMarketError as error:
-                failures.note(str(order_id), error)
-                continue
-            failures.passed(str(order_id))
+        if isinstance(window, Historical):
+            reading.created_to = window.created_to
+            reading.read_list(date_creation=window.created_from)
+        elif reading.read_list(date_modification=window.modified_since) and reading.started_at:
+            watermark = next_watermark(reading.newest_modification, reading.started_at, window.modified_since)
     except BackMarketError as error:
-        found.stopped_by = error
-    return found
+        reading.stopped_by = error
+    counts = reading.store(DOWNLOAD if watermark else None, watermark=watermark)
+    reading.log.info("Watermark: %s.", watermark or "not moved")
+    reading.fail_if_incomplete()
+    return counts
+
+
+def why_open_orders_can_wait(connection: Connection, account: str, *, now: datetime) -> str | None:
+    """Return why the open orders need not be read now; None where they are due.
+
+    The very first run has just downloaded everything: it counts as done then, which is recorded here.
+    """
+    last = sync_state.read(connection, account, _OPEN_ORDERS).succeeded_at
+    if last is None:
+        sync_state.record_success(connection, account, _OPEN_ORDERS, {})
+        return "The first download has just read everything: due in a day."
+    if now < last + _OPEN_ORDERS_EVERY:
+        return f"Done {last:%Y-%m-%d %H:%M} UTC, due a day later."
+    return None
+
+
+def refresh_open_orders(reading: OrderReading) -> dict[str, Any]:
+    """Read and store all open orders by state, then, one by one, those that are open here and were in no list.
+
+    :raises BackMarketError: where not all could be read; what was read is stored.
+    """
+    connection, account = reading.staging.connection, reading.staging.account
+    for state in _OPEN_STATES:
+        reading.read_list(state=state)
+    not_listed = [order_id for order_id in orders.open_order_ids(connection, account) if order_id not in reading.seen]
+    absent = reading.read_by_ids(not_listed)
+    orders.mark_gone(connection, account, absent)
+    counts = reading.store(_OPEN_ORDERS, gone=len(absent), unread=list(reading.unread))
+    if absent:
+        reading.log.warning("Back Market no longer serves these orders that were open here: %s.", named(absent))
+    reading.fail_if_incomplete()
+    return counts
+
+
+def refresh_paid_orders(reading: OrderReading) -> dict[str, Any]:
+    """Read and store the list of paid orders; ``lists_short`` names it where it did not come out whole."""
+    reading.read_list(state=PAID)
+    counts = reading.store("paid_orders")
+    if reading.is_complete:
+        return counts
+    reading.log.warning("The list of paid orders did not come out whole. %s", reading.failure or "It moved too much.")
+    return {**counts, "lists_short": ["paid orders"]}
+
+
+def refresh_shipment_orders(reading: OrderReading, *, now: datetime) -> dict[str, Any]:
+    """Read and store, by id, orders that the seller's tables name and of which too little is known here.
+
+    :raises BackMarketError: what stopped the reading; what was read is stored.
+    """
+    connection, account = reading.staging.connection, reading.staging.account
+    wanted = orders_to_read(connection, account)
+    orders.forget_found(connection, account, named=wanted)
+    asked = orders.asked_orders(connection, account)
+    absent = reading.read_by_ids(choose_orders_to_ask(wanted, asked, now=now, most=_MOST_SHIPMENT_ORDERS))
+    counts = reading.store("shipment_orders", unknown=len(absent), unread=list(reading.unread))
+    orders.mark_gone(connection, account, absent)
+    orders.note_absent(connection, account, absent)
+    if absent:
+        reading.log.warning(
+            "seller.shipments or seller.devices name orders that Back Market does not have: %s. They are asked for "
+            "again, ever more seldom; correct the ids, or remove the rows.",
+            named(absent),
+        )
+    reading.fail_if_incomplete()
+    return counts
+
+
+def read_orders_of_statements(reading: OrderReading, order_ids: Sequence[int]) -> dict[str, Any]:
+    """Read and store, by id, orders that statements name and that are unknown here.
+
+    :raises BackMarketError: what stopped the reading; what was read is stored.
+    """
+    absent = reading.read_by_ids(order_ids)
+    counts = reading.store("settlement_orders", absent=len(absent), unread=list(reading.unread))
+    remember_unknown(reading.staging.connection, reading.staging.account, absent)
+    if absent:
+        reading.log.warning("Back Market has no orders of these numbers, which statements name: %s.", named(absent))
+    reading.fail_if_incomplete()
+    return counts

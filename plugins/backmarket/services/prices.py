@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from backmarket.services.price_batches import PriceBatches
     from backmarket.settings import PriceSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import RecordedChange
+    from backmarket.warehouse.ledger import RecordedChange, Refusals
 
 
 SAME_REFUSAL_AGAIN = timedelta(days=1)
@@ -78,7 +78,7 @@ def plan_prices(
     that cannot be read is refused for its reason. A price whose offer was not read within the last half hour is left
     alone.
     """
-    refused = inventory_prices.refused_lately(connection, account, "price", since=now - SAME_REFUSAL_AGAIN)
+    refused = Ledger(connection, account, "price").refusals(since=now - SAME_REFUSAL_AGAIN)
     counts: Counter[str] = Counter({"prices": 0, "send": 0, "ask": 0, "refuse": 0, "unchanged": 0})
     changes, findings = [], []
     feed, rows = _read(connection, account, markets)
@@ -152,7 +152,7 @@ def _refusals_of_twins(rows: list[_Row]) -> dict[tuple[str, str], PlannedChange]
 
 
 def _decide(
-    row: _Row, settings: PriceSettings, refused: dict[tuple[str, str], Any], decisions: _Decisions
+    row: _Row, settings: PriceSettings, refused: Refusals, decisions: _Decisions
 ) -> tuple[str, PlannedChange | None]:
     from backmarket.api.markets import MARKETS
 
@@ -179,7 +179,7 @@ def _decide(
         verdict, reason = "refuse", f"{decision.reason}: {how}"
     elif verdict == "ask":
         payload["old_price"] = str(offer["shown"])
-    if verdict == "send" and refused.get((sku, market)) == payload:
+    if verdict == "send" and refused.include(sku, payload, market):
         return "refuse", None
     if verdict == "unchanged":
         return verdict, None

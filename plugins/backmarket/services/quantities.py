@@ -52,7 +52,7 @@ def plan_quantities(
     plans, findings = _all_plans(connection, account, settings, now=now)
     held = _held_by_guard(plans, settings, allow_mass_zero=allow_mass_zero)
     findings += [Finding("held_by_zero_guard", sku, "the feed zeroes too many SKUs at once") for sku in sorted(held)]
-    refused = inventory_prices.refused_lately(connection, account, "quantity", since=now - SAME_REFUSAL_AGAIN)
+    refused = Ledger(connection, account, "quantity").refusals(since=now - SAME_REFUSAL_AGAIN)
     changes: list[PlannedChange] = []
     rows = []
     for each, plan in plans:
@@ -62,7 +62,7 @@ def plan_quantities(
             if each.stock.sku in held:
                 reason = "held: the feed zeroes too many SKUs at once"
                 changes.append(PlannedChange(each.stock.sku, payload, status="refused", reason=reason))
-            elif refused.get((each.stock.sku, "")) == payload:
+            elif refused.include(each.stock.sku, payload):
                 reason = "Back Market refused exactly this less than a day ago"
             else:
                 status = "dry_run" if settings.dry_run else "planned"

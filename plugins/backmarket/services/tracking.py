@@ -3,53 +3,136 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from backmarket.rules.carriers import OTHER
+from backmarket.api.errors import RefusedError
+from backmarket.rules.carriers import OTHER, find_carrier
 from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing, told_earlier_orders
-from backmarket.rules.order_facts import ACCEPTED, Decision, refuse, wait
-from backmarket.rules.shipping import judge_tracking
+from backmarket.rules.order_askings import refuse_unknown_order
+from backmarket.rules.order_facts import ACCEPTED, SEND, Decision, refuse, wait
+from backmarket.rules.shipping import judge_shipments, judge_tracking
+from backmarket.rules.tracking_numbers import clean_tracking_number, clean_tracking_url
+from backmarket.services.imei import Circumstances, identifiers_in, judge_devices
+from backmarket.services.order_changes import OrderAction, Plan
+from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
+from backmarket.warehouse.orders import asked_orders
+from backmarket.warehouse.seller_rows import UnreadableError, id_number
+from backmarket.warehouse.tracking_imei import devices, orders_of_lines, shipments, shipper_aliases, stored_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable, Mapping
 
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.order_facts import OrderFacts
+    from backmarket.rules.shipping import Shipment
     from backmarket.services.imei import JudgedDevice
-    from backmarket.settings import TrackingSettings
-    from backmarket.warehouse.ledger import RecordedChange
+    from backmarket.settings import ImeiSettings, TrackingSettings
+    from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.seller_rows import LeftOut
 
-
-SHIP = 3
-
-SAME_REFUSAL_AGAIN = timedelta(hours=1)
+_SHIP = 3
+_SAME_REFUSAL_AGAIN = timedelta(hours=1)
 
 
-class Shipping:
-    """Ships one order.
+@dataclass(frozen=True)
+class Shipping(OrderAction):
+    """Ships one order."""
 
-    :param identifiers_required: whether an identifier that Back Market refuses keeps the shipment back.
-    """
+    kind = "tracking"
 
-    unshown_is_final = False
+    settings: TrackingSettings
+    imei_settings: ImeiSettings
 
-    def __init__(self, *, identifiers_required: bool) -> None:
-        self.identifiers_required = identifiers_required
+    def plan(self, connection: Connection, account: str, *, now: datetime) -> Plan:
+        """Decide which orders are shipped, and which rows wait or are refused."""
+        feed, alias_feed = shipments(connection, account), shipper_aliases(connection, account)
+        aliases = dict(alias_feed.rows)
+        in_doubt = _orders_in_doubt(feed.left_out)
+        rows: dict[int, list[Shipment]] = {order_id: [] for order_id in in_doubt}
+        for row in feed.rows:
+            rows.setdefault(row.order_id, []).append(row)
+        orders = stored_facts(connection, account, rows)
+        order_of_line = orders_of_lines(connection, account, rows.keys() - orders.keys())
+        asked = asked_orders(connection, account)
+        judged = self._judged_devices(connection, account, rows, now)
+        imeis = _imeis(judged)
+        carried = _carried(judged) if self.imei_settings.imei_update else {}
+        refusals = Ledger(connection, account, self.kind).refusals(since=now - _SAME_REFUSAL_AGAIN)
+        changes = []
+        for order_id, of_order in rows.items():
+            order, device = orders.get(order_id), carried.get(order_id)
+            if order_id in in_doubt:
+                decision = in_doubt[order_id]
+            elif order is None:
+                decision = refuse_unknown_order(order_id, order_of_line.get(order_id), asked.get(order_id))
+            else:
+                decision = judge_shipments(of_order, order, imeis=imeis.get(order_id, ()), now=now)
+                if decision.verdict == "send" and self.settings.require_imei:
+                    decision = self._judge_phones(order, device.identifiers if device else None)
+            subject = str(order_id)
+            if decision.verdict == "send":
+                payload = self._payload_of(of_order[0], aliases, device)
+                if not refusals.include(subject, payload):
+                    status = planned_status(dry_run=self.settings.dry_run)
+                    reason = (device.decision.reason if device else None) or None
+                    changes.append(PlannedChange(subject, payload, status=status, reason=reason))
+            elif decision.verdict != "done":
+                self.log.warning("Shipment of order %d: %s", order_id, decision.reason)
+                known = {"order_id": order_id}
+                changes.append(PlannedChange(subject, known, status="refused", reason=decision.reason))
+        return Plan(changes, [feed, alias_feed])
 
-    def group(self, change: RecordedChange) -> Hashable:
-        """Each order by itself."""
-        return change.change_id
+    def _judged_devices(
+        self, connection: Connection, account: str, parcels: Mapping[int, list[Shipment]], now: datetime
+    ) -> list[JudgedDevice]:
+        resale_after = timedelta(days=self.imei_settings.device_resale_days)
+        circumstances = Circumstances(now, ships_with_order=False, resale_after=resale_after, parcels=parcels)
+        rows = devices(connection, account).rows
+        return list(judge_devices(connection, account, rows, circumstances).values())
+
+    def _judge_phones(self, order: OrderFacts, carried: Identifiers | None) -> Decision:
+        if phones := phones_without_imei(order, self.settings.phone_titles, carried):
+            lines = ", ".join(map(str, phones))
+            return wait(f"backmarket_require_imei is on, and there is no valid IMEI for line {lines}")
+        return SEND
+
+    def _payload_of(self, row: Shipment, aliases: Mapping[str, str], device: JudgedDevice | None) -> dict[str, Any]:
+        number = clean_tracking_number(row.tracking_number)
+        url = clean_tracking_url(row.tracking_url, row.tracking_number, number)
+        carrier = find_carrier(row.shipper, aliases) if row.shipper else None
+        unknown_shipper = None if carrier else row.shipper
+        if unknown_shipper:
+            self.log.warning(
+                "Order %d: Back Market knows no carrier %r; it goes as %s. A row in seller.shipper_aliases ties it to "
+                "one of theirs.",
+                row.order_id,
+                unknown_shipper,
+                OTHER,
+            )
+        if row.tracking_url and not url:
+            self.log.warning("Order %d: its tracking URL cannot be sent and is left out.", row.order_id)
+        payload = {
+            "order_id": row.order_id,
+            "tracking_number": number,
+            "tracking_url": url,
+            "date_shipping": row.shipped_at.astimezone(UTC).isoformat() if row.shipped_at else None,
+            "shipper": carrier or (OTHER if row.shipper else None),
+            "unknown_shipper": unknown_shipper,
+            **(device.payload if device else {}),
+        }
+        return {name: value for name, value in payload.items() if value is not None}
 
     def judge(self, order: OrderFacts, payloads: list[dict[str, Any]]) -> Decision:
         """Judge the order."""
         return judge_tracking(order, payloads[0]["tracking_number"])
 
     def send(self, client: BackMarketClient, order: OrderFacts, payloads: list[dict[str, Any]]) -> str | None:
-        """Ship it, with its identifier if it has one, and without where Back Market refuses only that."""
-        from backmarket.api.errors import RefusedError
+        """Ship it, with its identifier if it has one, and without where Back Market refuses only that.
 
+        Where ``backmarket_require_imei`` is on, an identifier that Back Market refuses keeps the shipment back.
+        """
         (payload,) = payloads
         shipped_at = payload.get("date_shipping")
         shipment = {
@@ -58,31 +141,26 @@ class Shipping:
             "date_shipping": datetime.fromisoformat(shipped_at) if shipped_at else None,
             "shipper": payload.get("shipper"),
         }
-        unknown = payload.get("unknown_shipper")
-        sold_with = payload.get("sold_with")
-        remarks = [
-            f"went as {OTHER}: Back Market knows no carrier {unknown!r}" if unknown else None,
-            told_earlier_orders(sold_with) if sold_with else None,
-        ]
-        wanted = Identifiers(payload.get("imei"), payload.get("serial_number"))
-        missing = still_missing(order.lines[0], wanted) if order.is_single_unit else Identifiers()
+        remarks = []
+        if unknown := payload.get("unknown_shipper"):
+            remarks.append(f"went as {OTHER}: Back Market knows no carrier {unknown!r}")
+        if sold_with := payload.get("sold_with"):
+            remarks.append(told_earlier_orders(sold_with))
+        missing = still_missing(order.lines[0], identifiers_in(payload)) if order.is_single_unit else Identifiers()
         try:
             client.update_order(
-                order.order_id, SHIP, **shipment, imei=missing.imei, serial_number=missing.serial_number
+                order.order_id, _SHIP, **shipment, imei=missing.imei, serial_number=missing.serial_number
             )
         except RefusedError as error:
-            if missing == Identifiers() or self.identifiers_required:
+            if missing == Identifiers() or self.settings.require_imei:
                 raise
-            client.update_order(order.order_id, SHIP, **shipment)
-            refusal = f"shipped without its identifier, which Back Market refused: {error.api_message}"
-            remarks.append(refusal)
-        return "; ".join(filter(None, remarks)) or None
+            client.update_order(order.order_id, _SHIP, **shipment)
+            remarks.append(f"shipped without its identifier, which Back Market refused: {error.api_message}")
+        return "; ".join(remarks) or None
 
 
 def _orders_in_doubt(left_out: Iterable[LeftOut]) -> dict[int, Decision]:
     """Keep back, for its reason, each order with a row that cannot be read: what it says cannot be taken back."""
-    from backmarket.warehouse.seller_rows import UnreadableError, id_number
-
     found = {}
     for each in left_out:
         with suppress(UnreadableError):
@@ -100,7 +178,7 @@ def _imeis(devices: Iterable[JudgedDevice]) -> dict[int, set[str]]:
 
 
 def _carried(devices: Iterable[JudgedDevice]) -> dict[int, JudgedDevice]:
-    """Return what travels with the shipment, by order: only an order of a single unit may carry it."""
+    """Return the devices that are registered with a shipment, by order: only an order of a single unit has one."""
     return {
         each.order_id: each
         for each in devices
@@ -110,11 +188,3 @@ def _carried(devices: Iterable[JudgedDevice]) -> dict[int, JudgedDevice]:
         and each.line
         and each.line.state == ACCEPTED
     }
-
-
-def _judge_phones(order: OrderFacts, settings: TrackingSettings, carried: Identifiers | None) -> Decision:
-    phones = phones_without_imei(order, settings.phone_titles, carried)
-    if phones:
-        named = ", ".join(map(str, phones))
-        return wait(f"backmarket_require_imei is on, and there is no valid IMEI for line {named}")
-    return Decision("send")

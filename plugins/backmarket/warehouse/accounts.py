@@ -104,12 +104,7 @@ def record_check(
 
     connection.execute(
         sql.statement("account/record_check"),
-        {
-            "account": account,
-            "platform": platform,
-            "token_valid": token_valid,
-            "details": Jsonb(dict(details)),
-        },
+        {"account": account, "platform": platform, "token_valid": token_valid, "details": Jsonb(dict(details))},
     )
 
 

@@ -31,10 +31,6 @@ class WarehouseUnavailableError(Exception):
         self.detail = detail
 
 
-class UnstorableValueError(Exception):
-    """PostgreSQL refused a value; the message does not repeat it."""
-
-
 def open_connection(conn_id: str = DEFAULT_CONN_ID, *, connect_seconds: int | None = None) -> Connection:
     """Open a psycopg connection in autocommit mode, with times in UTC and in ISO form as text.
 
@@ -69,23 +65,6 @@ def connect(conn_id: str = DEFAULT_CONN_ID) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
-
-
-@contextmanager
-def without_values(table: str) -> Iterator[None]:
-    """Keep the values that PostgreSQL quotes in its complaints out of logs: they may be personal.
-
-    :raises UnstorableValueError: in place of a complaint about a value.
-    """
-    import psycopg
-
-    try:
-        yield
-    except psycopg.DataError as error:
-        raise UnstorableValueError(
-            f"PostgreSQL refused a value for {table} (SQLSTATE {error.sqlstate}); nothing of this read was stored. "
-            "Report it to the maintainers: such a value should have been set aside on reading."
-        ) from None
 
 
 def _first_line(error: Exception) -> str:

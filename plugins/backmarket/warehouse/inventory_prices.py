@@ -6,7 +6,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
 from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
@@ -16,7 +16,7 @@ from backmarket.warehouse import sql
 from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import timedelta
 
     from backmarket.warehouse.connection import Connection
@@ -234,15 +234,6 @@ def end_states(connection: Connection, account: str, findings: Iterable[Finding]
     keys = [f"{finding.kind}/{finding.sku}" for finding in findings]
     parameters = {"account": account, "kinds": list(STATES), "keys": keys}
     connection.execute(sql.statement("inventory_prices/delete_ended_findings"), parameters)
-
-
-def refused_lately(
-    connection: Connection, account: str, kind: str, *, since: datetime
-) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return what Back Market refused, by subject and market: sending the same again would not help."""
-    parameters = {"account": account, "kind": kind, "since": since}
-    rows = connection.execute(sql.statement("changes/select_refused"), parameters)
-    return {(subject, market): payload for subject, market, payload in rows}
 
 
 def _known_until(connection: Connection, account: str, sku: str | None) -> dict[str, datetime]:

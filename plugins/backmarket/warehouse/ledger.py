@@ -24,6 +24,11 @@ PlannedStatus = Literal["planned", "awaiting_approval", "dry_run", "refused"]
 Settlement = Literal["confirmed", "refused", "unknown", "planned", "superseded"]
 
 
+def planned_status(*, dry_run: bool) -> PlannedStatus:
+    """Return the status of a change that is wanted: to be sent, or only to be recorded."""
+    return "dry_run" if dry_run else "planned"
+
+
 @dataclass(frozen=True)
 class PlannedChange:
     """A change that a concern wants, or refuses to send.
@@ -63,6 +68,20 @@ class RecordedChange:
 
 
 @dataclass(frozen=True)
+class Refusals:
+    """What Back Market itself refused lately.
+
+    :param payloads: what was refused, by subject and market.
+    """
+
+    payloads: Mapping[tuple[str, str], Mapping[str, Any]]
+
+    def include(self, subject: str, payload: Mapping[str, Any], market: str = "") -> bool:
+        """Tell whether exactly this was refused: sending it again would not help."""
+        return self.payloads.get((subject, market)) == payload
+
+
+@dataclass(frozen=True)
 class Ledger:
     """The changes of one kind of one account."""
 
@@ -80,15 +99,17 @@ class Ledger:
         with self.connection.transaction():
             self.connection.execute(sql.statement("changes/stage_plan"))
             self.connection.execute("truncate staged_plan")
-            with (
-                self.connection.cursor() as cursor,
-                cursor.copy(sql.statement("changes/copy_plan")) as copy,
-            ):
+            with self.connection.cursor() as cursor, cursor.copy(sql.statement("changes/copy_plan")) as copy:
                 for position, change in enumerate(changes):
                     row = (change.subject, change.market, dump(dict(change.payload)), change.status)
                     copy.write_row((position, *row, clean(change.reason)))
             for name in ("supersede_unsent", "upsert_plan", "insert_refusals"):
                 self.connection.execute(sql.statement(f"changes/{name}"), parameters)
+
+    def lock_kind(self) -> None:
+        """Wait until no other process makes changes of this kind; the lock is held as long as the connection."""
+        parameters = {"account": self.account, "kind": self.kind}
+        self.connection.execute(sql.statement("changes/lock_kind"), parameters)
 
     def planned(self) -> list[RecordedChange]:
         """Return what is to be sent, in the order of the queue."""
@@ -129,14 +150,13 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
         self.connection.execute(sql.statement("changes/keep_waiting"), parameters)
 
-    def settle(
-        self,
-        change_ids: Iterable[int],
-        status: Settlement,
-        reason: str | None = None,
-        *,
-        batch_id: int | None = None,
-    ) -> None:
+    def refusals(self, *, since: datetime) -> Refusals:
+        """Return what Back Market refused of all that was sent since a moment."""
+        parameters = {"account": self.account, "kind": self.kind, "since": since}
+        rows = self.connection.execute(sql.statement("changes/select_refused"), parameters)
+        return Refusals({(subject, market): payload for subject, market, payload in rows})
+
+    def settle(self, change_ids: Iterable[int], status: Settlement, reason: str | None = None) -> None:
         """Write down how sent changes ended, or that this is not known yet.
 
         :param status: ``planned`` puts a change that surely was not applied back into the queue.
@@ -147,7 +167,6 @@ class Ledger:
             "change_ids": list(change_ids),
             "status": status,
             "reason": clean(reason),
-            "batch_id": batch_id,
         }
         self.connection.execute(sql.statement("changes/settle"), parameters)
 

@@ -1,7 +1,8 @@
-"""Stores orders, and remembers for which ones Back Market was asked in vain."""
+"""Stores orders, and remembers which ones Back Market did not have."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.rules.order_askings import Asked
 from backmarket.warehouse import sql
-from backmarket.warehouse.connection import without_values
 from backmarket.warehouse.jsonb import clean, dump
 
 if TYPE_CHECKING:
@@ -42,14 +42,16 @@ _address_values = attrgetter(
 _COPY_SIZE = 500
 
 
+class UnstorableValueError(Exception):
+    """PostgreSQL refused a value; the message does not repeat it."""
+
+
 class MergeCounts(NamedTuple):
-    """What a merge did: orders new, changed and unchanged; lines written, and lines that are listed no more."""
+    """How many orders were new, changed and unchanged in a merge."""
 
     new: int
     changed: int
     unchanged: int
-    lines: int
-    lines_gone: int
 
 
 @dataclass
@@ -110,12 +112,29 @@ class OrderStaging:
 
     def _copy(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         with (
-            without_values(f"staged_{table}"),
+            hiding_values(f"staged_{table}"),
             self.connection.cursor() as cursor,
             cursor.copy(sql.statement(f"orders/copy_{table}")) as copy,
         ):
             for row in rows:
                 copy.write_row(row)
+
+
+@contextmanager
+def hiding_values(table: str) -> Iterator[None]:
+    """Keep the values that PostgreSQL quotes in its complaints out of logs: they may be personal.
+
+    :raises UnstorableValueError: in place of a complaint about a value.
+    """
+    import psycopg
+
+    try:
+        yield
+    except psycopg.DataError as error:
+        raise UnstorableValueError(
+            f"PostgreSQL refused a value for {table} (SQLSTATE {error.sqlstate}); nothing of this read was stored. "
+            "Report it to the maintainers: such a value should have been set aside on reading."
+        ) from None
 
 
 def open_order_ids(connection: Connection, account: str) -> list[int]:
@@ -125,7 +144,7 @@ def open_order_ids(connection: Connection, account: str) -> list[int]:
 
 
 def mark_gone(connection: Connection, account: str, order_ids: list[int]) -> None:
-    """Note that Back Market no longer serves these orders; they count as open no more."""
+    """Record that Back Market no longer serves these orders, so that they no longer count as open."""
     connection.execute(sql.statement("orders/mark_gone"), {"account": account, "order_ids": order_ids})
 
 
@@ -163,19 +182,19 @@ def _cleaned(values: tuple[Any, ...]) -> list[Any]:
 
 
 def asked_orders(connection: Connection, account: str) -> dict[int, Asked]:
-    """Return the orders that Back Market did not have when it was asked, by id."""
+    """Return the orders that Back Market did not have when it was asked for them, by id."""
     rows = connection.execute(sql.statement("orders/select_asked_in_vain"), {"account": account})
     return {row[0]: Asked(*row) for row in rows}
 
 
 def note_absent(connection: Connection, account: str, order_ids: Iterable[int]) -> None:
-    """Note that Back Market was asked for these orders now and has none of them."""
+    """Record that Back Market was asked for these orders now and has none of them."""
     parameters = {"account": account, "order_ids": list(order_ids)}
     connection.execute(sql.statement("orders/upsert_asked_in_vain"), parameters)
 
 
 def forget_found(connection: Connection, account: str, *, named: Iterable[int]) -> None:
-    """Forget what has turned up since, and all but the orders that are still named.
+    """Forget that Back Market did not have the orders that have turned up since, or that no table names any more.
 
     :param named: orders that the seller's tables name and of which too little is known here.
     """

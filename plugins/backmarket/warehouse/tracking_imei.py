@@ -25,6 +25,7 @@ from backmarket.warehouse.seller_rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from backmarket.api.models import Order, OrderLine
     from backmarket.rules.identifiers import Device
     from backmarket.rules.inventory import StockRow
     from backmarket.rules.shipping import Shipment
@@ -57,21 +58,48 @@ class DeviceLine(NamedTuple):
     serial_key: str | None
 
 
-def order_facts(connection: Connection, account: str, order_ids: Iterable[int]) -> dict[int, OrderFacts]:
-    """Return orders as they were last read; those unknown, or served no more, are absent."""
+def facts_of_document(order: Order) -> OrderFacts:
+    """Return what the rules know of an order from the document just read.
+
+    An identifier or a tracking number that is there and cannot be read counts as another than any of the seller's.
+    """
+    lines = tuple(
+        LineFacts(
+            line.orderline_id,
+            line.state,
+            line.quantity,
+            line.sku,
+            line.imei or _odd_field(line, "imei"),
+            line.serial_number or _odd_field(line, "serial_number"),
+            line.product,
+        )
+        for line in order.orderlines
+    )
+    return OrderFacts(
+        order.order_id,
+        lines,
+        is_backship=None if _odd_field(order, "is_backship") else bool(order.is_backship),
+        tracking_number=order.tracking_number or _odd_field(order, "tracking_number"),
+        paid_at=order.date_payment,
+        ship_by=order.expected_dispatch_date,
+    )
+
+
+def stored_facts(connection: Connection, account: str, order_ids: Iterable[int]) -> dict[int, OrderFacts]:
+    """Return what the rules know of orders as they were last stored; unknown orders and those gone are absent."""
     parameters = {"account": account, "order_ids": list(order_ids)}
     rows = connection.execute(sql.statement("tracking_imei/select_order_facts"), parameters).fetchall()
     found = {}
-    for (order_id, state, is_backship, number, paid_at, ship_by), own in groupby(rows, key=lambda row: row[:6]):
-        lines = tuple(LineFacts(*row[6:]) for row in own)
-        found[order_id] = OrderFacts(order_id, lines, state, is_backship, number, paid_at, ship_by)
+    for (order_id, *of_order), own in groupby(rows, key=lambda row: row[:5]):
+        lines = tuple(LineFacts(*row[5:]) for row in own)
+        found[order_id] = OrderFacts(order_id, lines, *of_order)
     return found
 
 
 def paid_orders(connection: Connection, account: str) -> list[OrderFacts]:
     """Return the orders with a line that is paid and not accepted."""
     rows = connection.execute(sql.statement("tracking_imei/select_paid_orders"), {"account": account})
-    return list(order_facts(connection, account, [order_id for (order_id,) in rows]).values())
+    return list(stored_facts(connection, account, [order_id for (order_id,) in rows]).values())
 
 
 def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> dict[str, StockRow]:
@@ -150,3 +178,8 @@ def late_orders(connection: Connection, account: str, *, hours: int) -> list[Lat
     """Return the orders that the seller has to ship within so many hours, or had to; the latest first."""
     parameters = {"account": account, "hours": hours}
     return [LateOrder(*row) for row in connection.execute(sql.statement("tracking_imei/select_late"), parameters)]
+
+
+def _odd_field(document: Order | OrderLine, name: str) -> str | None:
+    """Return what is wrong with a field that came in an unexpected form; None where it did not."""
+    return next((odd for odd in document.odd_fields if odd.startswith(f"{name}: ")), None)
