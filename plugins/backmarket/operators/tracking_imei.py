@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.configuration import page_url
 from backmarket.operators.base import BackMarketOperator, BackMarketOrderChangesOperator
 from backmarket.rules.carriers import OTHER, find_carrier
 from backmarket.rules.identifiers import (
@@ -15,7 +16,7 @@ from backmarket.rules.identifiers import (
 )
 from backmarket.rules.shipping import judge_shipments
 from backmarket.rules.tracking_numbers import clean_tracking_number, clean_tracking_url
-from backmarket.services.alerts import _sentence, late_message
+from backmarket.services.alerts import late_message, late_sentence
 from backmarket.services.imei import SINCE_EVER, Circumstances, Registration, _payload, judge_devices, unknown_order
 from backmarket.services.item_failures import named
 from backmarket.services.order_changes import Plan
@@ -285,7 +286,7 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
             for waits_for, orders in desk.items():
                 self.log.info("%d open orders wait for %s.", orders, waits_for)
             for order in late:
-                self.log.warning("%s", _sentence(order))
+                self.log.warning("%s", late_sentence(order))
             told = self._tell(connection, late, hours)
         if late:
             self.log.warning(
@@ -316,5 +317,5 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
         with connection.transaction():
             new = connection.execute(sql.statement("alerts/insert_told"), parameters).fetchall()
             if new:
-                send(conn_id, late_message(self.account, [subjects[subject] for (subject,) in new], hours))
+                send(conn_id, late_message(self.account, [subjects[subject] for (subject,) in new], hours, page_url()))
         return len(new)

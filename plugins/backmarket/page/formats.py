@@ -38,7 +38,7 @@ PUBLICATION_STATES = {
 _TIMINGS = ("seconds", "pages", "calls")
 
 
-def ago(moment: datetime | None, now: datetime) -> Markup:
+def time_ago(moment: datetime | None, now: datetime) -> Markup:
     """Say how long ago, or in how long; the exact time, in UTC, stands in the title."""
     if moment is None:
         return Markup('<span class="quiet">never</span>')
@@ -51,18 +51,18 @@ def ago(moment: datetime | None, now: datetime) -> Markup:
     )
 
 
-def at(moment: datetime) -> Markup:
+def exact_time(moment: datetime) -> Markup:
     """Say a time exactly, in UTC."""
     moment = moment.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{moment:%Y-%m-%d %H:%M}")
 
 
-def on(moment: datetime) -> Markup:
+def day_only(moment: datetime) -> Markup:
     """Say a day, where the time of day is not known."""
     return Markup('<time datetime="{0}">{0}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%d}")
 
 
-def counts(values: dict[str, Any] | None) -> str:
+def counts_in_words(values: dict[str, Any] | None) -> str:
     """Say what a run counted, without what is zero and without how it went about it."""
     told = [
         f"{value:,} {name.replace('_', ' ')}"
