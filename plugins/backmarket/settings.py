@@ -154,6 +154,17 @@ class PersonalDataSettings(Settings):
     )
 
 
+class HistorySettings(Settings):
+    """The Variable of deleting old histories, in ``backmarket_alerts``.
+
+    :param history_retention_days: what ended longer ago is deleted, but for what later decisions need; None keeps all.
+    """
+
+    history_retention_days: Days | None = Field(
+        default=None, description="a whole number of days, 0 or more, or empty to keep everything"
+    )
+
+
 class SettlementSettings(Settings):
     """The Variables of loading statements, in ``backmarket_settlements``.
 

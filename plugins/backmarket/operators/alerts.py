@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,3 +49,39 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         waiting = sum(need.total for need in needs)
         self.log.info("%d things wait for a person; told of %d now.", waiting, told)
         return {"waiting": waiting, "told": told}
+
+
+class BackMarketPurgeHistoryOperator(BackMarketOperator):
+    """Deletes what ended before ``backmarket_history_retention_days``, once a day; skips while that Variable is empty.
+
+    Nothing goes that a later decision needs: see :func:`backmarket.services.history.purge_history`. It stands in
+    ``backmarket_alerts`` because it belongs to every concern and to none, and because nothing waits there: the first
+    purge of a long history may take minutes, and neither that nor its failure may hold up orders. The main switch alone
+    stops it.
+    """
+
+    ui_color = "#f8d7da"
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return how many rows of each history were deleted."""
+        from backmarket.services.history import history_is_due, purge_history
+        from backmarket.settings import PriceSettings, neighbour, read_variable
+        from backmarket.warehouse.connection import connect
+
+        if not read_variable("enabled"):
+            raise AirflowSkipException("backmarket_enabled is off: nothing is touched.")
+        days = read_variable("history_retention_days")
+        if days is None:
+            raise AirflowSkipException("backmarket_history_retention_days is empty: all history is kept.")
+        prices = neighbour(PriceSettings)
+        with connect(self.warehouse_conn_id) as connection:
+            if not history_is_due(connection, self.account, datetime.now(UTC)):
+                raise AirflowSkipException("Done less than a day ago.")
+            counts = purge_history(
+                connection,
+                self.account,
+                days=days,
+                price_decision_days=prices.price_decision_days if prices else None,
+            )
+        self.log.info("Ended more than %d days ago, deleted: %s.", days, counts)
+        return counts

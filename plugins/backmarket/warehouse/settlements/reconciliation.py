@@ -49,7 +49,7 @@ def reconcile(
     :param days: orders shipped, and rows valued, on these; None for all there is.
     """
     with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement_findings/{account}"])
+        lock_findings(connection, account)
         connection.execute("set local work_mem = '64MB'")
         stale = connection.execute(sql.statement("settlements/take_stale_days"), {"account": account}).fetchall()
         tied = connection.execute(sql.statement("settlements/tie_lines"), {"account": account}).fetchall()
@@ -67,6 +67,11 @@ def reconcile(
         closed = _count(connection, "close_findings", scope)
         found = connection.execute(sql.statement("settlements/count_open_findings"), {"account": account}).fetchall()
     return Reconciliation(len(tied), changed, closed, dict(found))
+
+
+def lock_findings(connection: Connection, account: str) -> None:
+    """Wait until no other transaction works on the findings; holds to the end of this one."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement_findings/{account}"])
 
 
 def unknown_numbers(connection: Connection, account: str, budget: int) -> list[int]:
