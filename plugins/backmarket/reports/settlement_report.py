@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from backmarket.reports.charts import draw_bars
 from backmarket.rules.settlements.kinds import KINDS
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from backmarket.warehouse.settlements.reports import Figures, Rows
 
 _MOST_BARS = 15
 _SUMS = ("sales", "fees", "refunds", "adjustments", "net", "paid_out")
-# Stand-ins that the drawing library takes for colours; the style sheet, which knows day and night, says which they are.
-_COLOURS = {"#010101": "var(--text)", "#020202": "var(--line)", "#030303": "var(--good)", "#040404": "var(--bad)"}
-_TEXT, _LINE, _GOOD, _BAD = _COLOURS
 
 
 def render(figures: Figures, *, account: str) -> str:
@@ -33,7 +27,7 @@ def render(figures: Figures, *, account: str) -> str:
         lstrip_blocks=True,
     )
     currencies = sorted({row["currency"] for row in figures.daily})
-    return environment.get_template("settlement_page.html").render(
+    return environment.get_template("settlement_report.html").render(
         figures=figures,
         account=account,
         kinds=KINDS,
@@ -63,64 +57,47 @@ def _at_stake(findings: Rows) -> list[tuple[str, int, Any]]:
 
 
 def _net_chart(figures: Figures, currency: str) -> str:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-
-    rows = [row for row in figures.daily if row["currency"] == currency]
-    figure, axes = _figure(height=2.4)
-    colours = [_GOOD if row["net"] >= 0 else _BAD for row in rows]
-    # Pixels, not money: a chart's bars may be floats.
-    axes.bar([row["day"] for row in rows], [float(row["net"]) for row in rows], color=colours, width=0.8)
-    one = timedelta(days=1)
-    first, last = date2num([figures.first_day - one, figures.last_day + one])  # type: ignore[no-untyped-call]
-    axes.set_xlim(first, last)
-    locator = AutoDateLocator(maxticks=10)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    """Draw a bar for each day, also for a day without rows."""
+    net = {row["day"]: row["net"] for row in figures.daily if row["currency"] == currency}
+    days = [figures.first_day + timedelta(days=n) for n in range((figures.last_day - figures.first_day).days + 1)]
+    labels = [f"{day:%-d %b %Y}" for day in days]
+    return draw_bars(
+        "StackedBar",
+        f"Net per day in {currency}",
+        labels,
+        [
+            ("earned", tuple(net[day] if net.get(day, -1) >= 0 else None for day in days)),
+            ("lost", tuple(net[day] if net.get(day, 0) < 0 else None for day in days)),
+        ],
+        shown_labels=labels[:: max(1, len(days) // 6)],
+        value_words="{:,.2f}".format,
+        value_formatter="{:,.0f}".format,
+        width=900,
+        height=240,
+        margin_right=40,
+        min_scale=3,
+        max_scale=6,
+        y_labels_major_every=1,
     )
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.grid(axis="y", color=_LINE, linewidth=0.8)
-    return _svg(figure, f"Net per day in {currency}")
 
 
 def _cost_chart(costs: Rows, currency: str) -> str:
+    """Draw a bar for each kind of fee, the largest first; its amount stands beside its name."""
     rows = [row for row in costs if row["currency"] == currency][:_MOST_BARS]
     if not rows:
         return ""
-    figure, axes = _figure(height=0.4 + 0.3 * len(rows))
-    colours = [_BAD if row["amount"] < 0 else _GOOD for row in rows]
-    bars = axes.barh(
-        [row["invoice_key"] for row in rows], [abs(float(row["amount"])) for row in rows], color=colours, height=0.65
+    # Drawn from the bottom up.
+    amounts = [row["amount"] for row in reversed(rows)]
+    return draw_bars(
+        "HorizontalStackedBar",
+        f"Fees by kind in {currency}",
+        [f"{row['invoice_key']}  {row['amount']:,.2f}" for row in reversed(rows)],
+        [
+            ("given back", tuple(amount if amount >= 0 else None for amount in amounts)),
+            ("taken", tuple(-amount if amount < 0 else None for amount in amounts)),
+        ],
+        value_words="{:,.2f}".format,
+        width=900,
+        height=40 + 30 * len(rows),
+        show_x_labels=False,
     )
-    axes.bar_label(bars, [f"{row['amount']:,.2f}" for row in rows], padding=4, color=_TEXT)
-    axes.margins(x=0.14)
-    axes.xaxis.set_visible(False)
-    axes.spines["bottom"].set_visible(False)
-    axes.invert_yaxis()
-    return _svg(figure, f"Fees by kind in {currency}")
-
-
-def _figure(*, height: float) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, height), layout="constrained")
-    axes = figure.subplots()
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_LINE)
-    axes.tick_params(color=_LINE, labelcolor=_TEXT, labelsize=9, length=0)
-    return figure, axes
-
-
-def _svg(figure: Figure, title: str) -> str:
-    """Draw as SVG to stand in a page, without the XML declaration that only a file has."""
-    from matplotlib import rc_context
-
-    target = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
-        figure.savefig(target, format="svg", metadata={"Date": None}, transparent=True)
-    text = target.getvalue()
-    text = text[text.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
-    for stand_in, colour in _COLOURS.items():
-        text = text.replace(stand_in, colour)
-    return text
