@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from backmarket.api.models import Unreadable
 from backmarket.rules.settlements.blocks import StatementError
@@ -16,8 +16,8 @@ from backmarket.warehouse.settlements.reports import newest_days, read_figures, 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
 
+    from backmarket.hooks.settlement_inbox import InboxFile
     from backmarket.services.log import Log
     from backmarket.settings import ReconciliationSettings
     from backmarket.warehouse.connection import Connection
@@ -40,29 +40,6 @@ class Run(Protocol):
 
     run_type: Any
     data_interval_start: datetime | None
-
-
-class InboxFile(Protocol):
-    """A file of the inbox."""
-
-    @property
-    def path(self) -> str:
-        """Where it lies."""
-
-    @property
-    def name(self) -> str:
-        """Its own name, which may hold the invoice reference."""
-
-    @property
-    def size(self) -> int:
-        """Bytes as stored."""
-
-    @property
-    def modified_at(self) -> datetime:
-        """When it was written last."""
-
-    def content(self) -> AbstractContextManager[tuple[IO[bytes], str]]:
-        """Give its content and the SHA-256 of that; raises OSError, or StatementError for a broken archive."""
 
 
 def period_of(params: Mapping[str, Any], run: Run) -> Period | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse import sql
+from backmarket.warehouse.settlements.ties import tie_lines
 
 if TYPE_CHECKING:
     from datetime import date
@@ -52,8 +53,8 @@ def reconcile(
         lock_findings(connection, account)
         connection.execute("set local work_mem = '64MB'")
         stale = connection.execute(sql.statement("settlements/take_stale_days"), {"account": account}).fetchall()
-        tied = connection.execute(sql.statement("settlements/tie_lines"), {"account": account}).fetchall()
-        touched = (days or frozenset()) | {day for (day,) in [*stale, *tied]}
+        tied = tie_lines(connection, account)
+        touched = (days or frozenset()) | {day for (day,) in stale} | set(tied)
         scope = {"account": account, "everything": days is None, "days": sorted(touched)}
         for step in ("stage_scope", "stage_found"):
             connection.execute(sql.statement(f"settlements/{step}"))

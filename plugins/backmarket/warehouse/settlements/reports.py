@@ -37,8 +37,8 @@ class Figures:
 
 def newest_days(connection: Connection, account: str) -> tuple[date, date] | None:
     """Return the first and the last of the newest ninety days that statements speak of; None where none is loaded."""
-    row = connection.execute(sql.statement("settlements/select_report_span"), {"account": account}).fetchone()
-    return (row[0], row[1]) if row and row[0] else None
+    row = connection.execute(sql.statement("page/select_settlement_span"), {"account": account}).fetchone()
+    return (row[0], row[1]) if row else None
 
 
 def read_figures(connection: Connection, account: str, first_day: date, last_day: date) -> Figures:
