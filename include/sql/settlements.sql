@@ -132,7 +132,7 @@ where account = %(account)s and day between %(first_day)s and %(last_day)s
 order by day, currency
 
 -- name: select_files
--- The files that have been read, as they were then.
+-- The files that have been read, each with the size, time and content that it had.
 -- :account
 select path, size, modified_at, sha256
 from backmarket.settlement_files

@@ -1,4 +1,4 @@
-"""The page's web application: who asks what, and which template answers."""
+"""The page's web application: its addresses, and the template that answers each."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ Readable = Annotated[frozenset[str], Depends(_readable)]
 
 
 def create_page() -> FastAPI:
-    """Build the application; Airflow mounts it below ``/backmarket`` and does not ask who comes in, so it does."""
+    """Build the application. Airflow mounts it below ``/backmarket`` without asking for a login, so it asks itself."""
     app = FastAPI(
         title="Back Market",
         openapi_url=None,

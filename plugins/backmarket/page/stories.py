@@ -60,7 +60,7 @@ class SkuStory:
 
 
 def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> OrderStory:
-    """Return all that this database knows of an order; settlements for who may see them."""
+    """Return all that this database knows of an order; settlements only for readers of their DAG."""
     statements = ["order_events", "order_quarantine", "order_changes"]
     if SETTLEMENTS.dag_id in readable:
         statements += ["order_settlement", "order_findings"]
@@ -78,7 +78,7 @@ def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> Or
 
 
 def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
-    """Return all that this database knows of a SKU; orders, and stock, prices and changes, for who may see them."""
+    """Return all that this database knows of a SKU, of orders and of stock each only for readers of their DAG."""
     spellings = [row["sku"] for row in database.rows("sku_spellings", sku=sku)]
     skus = list(dict.fromkeys([sku, *spellings, sku.upper(), sku.lower()]))
     sales: list[Row] = []

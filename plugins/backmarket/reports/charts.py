@@ -25,7 +25,7 @@ def draw_bars(
 ) -> str:
     """Return the SVG: bars of ``series-0``, ``color-0`` and so on, each with words that a pointer shows over it.
 
-    :param title: for who cannot see it.
+    :param title: for readers who cannot see the drawing.
     :param labels: of the places on the axis, in order.
     :param series: name and values; a value for each label, None for no bar.
     :param shown_labels: those that there is room for; None for all.

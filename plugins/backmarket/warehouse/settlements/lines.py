@@ -1,4 +1,4 @@
-"""Writes the rows of a statement as PostgreSQL's COPY takes them, a block at a time, tied to the orders they name."""
+"""Writes the rows of a statement, with the orders they belong to, as PostgreSQL's COPY reads them."""
 
 from __future__ import annotations
 
