@@ -9,7 +9,12 @@ told again after `backmarket_alert_repeat_hours`.
 webhook), *Slack Incoming Webhook* or *SMTP*. While it is empty, nobody is told. Failed tasks of all Back Market DAGs
 are told by the same connection, at once, by the tasks themselves.
 
-**When it fails:** the connection cannot be used; the message says why. The next run tells what this one could not.
+**Old history** is deleted once a day where `backmarket_history_retention_days` says how old: changes that ended, what
+offers showed, settlement reports, decisions about prices, findings that closed. What a later run decides by stays,
+whatever its age.
+
+**When it fails:** `attention_alert`: the connection cannot be used; the message says why. The next run tells what this
+one could not.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ from airflow.sdk import dag
 
 from backmarket.configuration import schedule
 from backmarket.dag_defaults import START_DATE, TAGS, default_args
-from backmarket.operators.alerts import BackMarketAttentionAlertOperator
+from backmarket.operators.alerts import BackMarketAttentionAlertOperator, BackMarketPurgeHistoryOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 
 
@@ -34,8 +39,9 @@ from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOpe
 def backmarket_alerts() -> None:
     prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
     alert = BackMarketAttentionAlertOperator(task_id="attention_alert")
+    purge = BackMarketPurgeHistoryOperator(task_id="purge_history")
 
-    prepare >> alert
+    prepare >> [alert, purge]
 
 
 backmarket_alerts()

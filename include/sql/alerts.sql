@@ -13,17 +13,3 @@ returning subject
 -- :account
 delete from backmarket.alerts
 where account = %(account)s and told_at < now() - interval '30 days'
-
--- name: select_told
--- Whether people were told of this within the last hour.
--- :account, :subject
-select true
-from backmarket.alerts
-where account = %(account)s and subject = %(subject)s and told_at > now() - interval '1 hour'
-
--- name: upsert_told
--- People have been told of this just now.
--- :account, :subject
-insert into backmarket.alerts (account, subject, told_at)
-values (%(account)s, %(subject)s, now())
-on conflict (account, subject) do update set told_at = excluded.told_at

@@ -40,7 +40,7 @@ order by 1, 2
 
 -- name: needs_approvals
 -- Moves of prices that a person has to approve before they are sent, the longest waiting first.
--- :account, :kinds, :since, :most
+-- :account, :kinds, :most
 select
     'sku' as story,
     subject,
@@ -55,13 +55,13 @@ select
     concat_ws('/', market, subject) as topic,
     count(*) over () as total
 from backmarket.changes
-where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s) and planned_at >= %(since)s
+where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s)
 order by planned_at
 limit %(most)s
 
 -- name: needs_findings
 -- Differences between statements and orders that are still open.
--- :account, :kinds, :since, :most
+-- :account, :most
 select
     case when order_id is null then '' else 'order' end as story,
     coalesce(order_id::text, invoice_ref, subject) as subject,
@@ -74,13 +74,13 @@ select
     concat_ws('/', kind, subject) as topic,
     count(*) over () as total
 from backmarket.settlement_findings
-where account = %(account)s and status = 'open' and opened_at >= %(since)s
+where account = %(account)s and status = 'open'
 order by opened_at desc
 limit %(most)s
 
 -- name: needs_late_orders
 -- Paid orders whose day of dispatch has passed, the longest overdue first.
--- :account, :kinds, :since, :most
+-- :account, :most
 select
     'order' as story,
     order_id::text as subject,
@@ -91,13 +91,13 @@ select
 from backmarket.orders
 where
     account = %(account)s and state in (1, 3) and gone_at is null
-    and expected_dispatch_date < now() and expected_dispatch_date >= %(since)s
+    and expected_dispatch_date < now()
 order by expected_dispatch_date
 limit %(most)s
 
 -- name: needs_quarantine
 -- Documents that came in, and rows of the seller, that could not be understood.
--- :account, :kinds, :since, :most
+-- :account, :most
 select
     case
         when entity in ('order', 'seller.shipments', 'seller.devices') and key ~ '^\d+$' then 'order'
@@ -110,54 +110,13 @@ select
     concat_ws('/', entity, key) as topic,
     count(*) over () as total
 from backmarket.quarantine
-where account = %(account)s and first_seen_at >= %(since)s
+where account = %(account)s
 order by first_seen_at desc
-limit %(most)s
-
--- name: needs_refused
--- Changes refused in the last 14 days, by us or by Back Market, unless something newer took their place. Not those that
--- wait for something that comes by itself, nor acceptances of lines that can no longer be accepted.
--- :account, :kinds, :since, :most
-select
-    case
-        when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
-    end as story,
-    coalesce(line.order_id::text, change.subject) as subject,
-    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
-    change.planned_at as since,
-    change.kind,
-    change.run_id,
-    concat_ws('/', change.kind, change.market, change.subject) as topic,
-    count(*) over () as total
-from backmarket.changes as change
-left join lateral (
-    select order_line.order_id, order_line.state
-    from backmarket.order_lines as order_line
-    where
-        change.kind in ('accept', 'imei') and order_line.account = change.account
-        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
-    -- One at a time: there are few of these, and many lines.
-    limit 1
-) as line on true
-where
-    change.account = %(account)s and change.status = 'refused' and change.kind = any(%(kinds)s)
-    and change.planned_at >= greatest(%(since)s, now() - interval '14 days')
-    and coalesce(change.reason, '') not like 'waits: %%'
-    and (change.kind <> 'accept' or line.state is null or line.state = 1)
-    and not exists (
-        select 1
-        from backmarket.changes as newer
-        where
-            newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
-            and newer.market = change.market and newer.change_id > change.change_id
-            and newer.status <> 'superseded'
-    )
-order by change.planned_at desc
 limit %(most)s
 
 -- name: needs_stock_and_prices
 -- What was found of stock and prices: counts that are missing or old, changes made outside.
--- :account, :kinds, :since, :most
+-- :account, :most
 select
     'sku' as story,
     sku as subject,
@@ -166,49 +125,8 @@ select
     concat_ws('/', kind, market, sku) as topic,
     count(*) over () as total
 from backmarket.inventory_findings
-where account = %(account)s and first_seen_at >= %(since)s
+where account = %(account)s
 order by last_seen_at desc
-limit %(most)s
-
--- name: needs_stuck
--- Changes that have waited for more than a day, and at most 30, for something that should come by itself.
--- :account, :kinds, :since, :most
-select
-    case
-        when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
-    end as story,
-    coalesce(line.order_id::text, change.subject) as subject,
-    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
-    change.planned_at as since,
-    change.kind,
-    change.run_id,
-    concat_ws('/', change.kind, change.market, change.subject) as topic,
-    count(*) over () as total
-from backmarket.changes as change
-left join lateral (
-    select order_line.order_id, order_line.state
-    from backmarket.order_lines as order_line
-    where
-        change.kind in ('accept', 'imei') and order_line.account = change.account
-        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
-    -- One at a time: there are few of these, and many lines.
-    limit 1
-) as line on true
-where
-    change.account = %(account)s and change.status = 'refused' and change.kind = any(%(kinds)s)
-    and change.planned_at >= greatest(%(since)s, now() - interval '30 days')
-    and change.planned_at < now() - interval '1 day'
-    and change.reason like 'waits: %%'
-    and (change.kind <> 'accept' or line.state is null or line.state = 1)
-    and not exists (
-        select 1
-        from backmarket.changes as newer
-        where
-            newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
-            and newer.market = change.market and newer.change_id > change.change_id
-            and newer.status <> 'superseded'
-    )
-order by change.planned_at
 limit %(most)s
 
 -- name: order_changes

@@ -132,7 +132,7 @@ where account = %(account)s and day between %(first_day)s and %(last_day)s
 order by day, currency
 
 -- name: select_files
--- The files that have been read, as they were then.
+-- The files that have been read, each with the size, time and content that it had.
 -- :account
 select path, size, modified_at, sha256
 from backmarket.settlement_files
@@ -164,13 +164,6 @@ from backmarket.orders
 where account = %(account)s and tracking_number = any(%(tracking_numbers)s)
 group by tracking_number
 
--- name: select_report_span
--- The newest ninety days that statements speak of; nulls where there are none.
--- :account
-select greatest(min(value_date), max(value_date) - 89), max(value_date)
-from backmarket.settlement_lines
-where account = %(account)s and not vanished
-
 -- name: select_unknown_numbers
 -- Numbers that statement rows name, that no stored order has, and that Back Market was not asked for; newest first.
 -- :account, :budget
@@ -195,6 +188,13 @@ where
 group by line.number
 order by max(line.value_date) desc, line.number desc
 limit %(budget)s
+
+-- name: select_untied_names
+-- What rows that belong to no order yet name: a number, or else a tracking number.
+-- :account
+select distinct number, case when number is null then tracking_number end as tracking_number
+from backmarket.settlement_lines
+where account = %(account)s and tied_by is null and (number is not null or tracking_number is not null)
 
 -- name: select_unusual_ties
 -- Of the numbers that a statement's rows name: those that are no known order, with the order whose orderline they are.
@@ -258,6 +258,21 @@ create temporary table settlement_scope (order_id bigint primary key) on commit 
 delete from backmarket.settlement_stale_days
 where account = %(account)s
 returning day
+
+-- name: tie_lines
+-- Tie the rows that name these to their orders; answers the days of those rows.
+-- :account, :numbers, :parcels, :order_ids, :tied_bys (as long as each other; a null number where a parcel is named)
+update backmarket.settlement_lines as line
+set order_id = found.order_id, tied_by = found.tied_by
+from
+    unnest(%(numbers)s::bigint [], %(parcels)s::text [], %(order_ids)s::bigint [], %(tied_bys)s::text [])
+    as found (number, parcel, order_id, tied_by)
+where
+    line.account = %(account)s
+    and line.tied_by is null
+    and coalesce(line.number::text, 'parcel ' || line.tracking_number)
+    = coalesce(found.number::text, 'parcel ' || found.parcel)
+returning line.value_date
 
 -- name: upsert_file
 -- Remember that a file has been read.

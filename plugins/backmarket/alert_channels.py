@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow.sdk import BaseNotifier, Connection
+
+    from backmarket.services.alerts import Message
 
 
 class AlertChannelError(Exception):
     """The alert connection cannot be used, or what it leads to did not take the message."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """What people are told: no personal data, no token.
-
-    :param title: one line: what happened, to what.
-    :param text: why, what to do, and where to look.
-    :param facts: the same for machines, for a webhook.
-    """
-
-    title: str
-    text: str
-    facts: Mapping[str, Any]
 
 
 def send(conn_id: str, message: Message) -> None:

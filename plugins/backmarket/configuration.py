@@ -1,4 +1,4 @@
-"""Section ``[backmarket]`` of Airflow's configuration: when DAGs run, and how long runs wait for what."""
+"""What Airflow's configuration says: when DAGs run, how long runs wait for what, and where its UI is."""
 
 from __future__ import annotations
 
@@ -31,3 +31,13 @@ def wait_of(option: str) -> timedelta:
     :param option: one of ``provider_info.WAITS``, such as ``batch_poll_seconds``.
     """
     return timedelta(seconds=conf.getfloat("backmarket", option, fallback=float(WAITS[option][0])))
+
+
+def ui_url(path: str) -> str:
+    """Return the address of a path in Airflow's UI; the path alone where Airflow does not know its address."""
+    return conf.get("api", "base_url", fallback="").rstrip("/") + path
+
+
+def page_url() -> str:
+    """Return the address of the page "Back Market"."""
+    return ui_url("/plugin/backmarket")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from airflow.sdk import BaseNotifier, conf
+from airflow.sdk import BaseNotifier
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from backmarket.alert_channels import Message
+    from backmarket.services.alerts import Message
+
+_REPEAT_HOURS = 1
 
 
 class BackMarketFailureAlert(BaseNotifier):
@@ -21,78 +24,57 @@ class BackMarketFailureAlert(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Answer Airflow, which calls this once a task has used up its retries."""
+        from backmarket.alert_channels import AlertChannelError
         from backmarket.settings import VariableError, read_variable
 
         try:
             conn_id = read_variable("alert_conn_id")
-        except VariableError as error:
+            if not conn_id:
+                return
+            is_told = self._tell_once(conn_id, failure_message(context), getattr(context["task"], "account", "default"))
+        except (VariableError, AlertChannelError) as error:
             self.log.warning("%s", error)
             return
-        if conn_id:
-            self._tell(conn_id, context)
-
-    def _tell(self, conn_id: str, context: Context) -> None:
-        from backmarket.alert_channels import AlertChannelError, send
-
-        message = failure_message(context)
-        task: Any = context["task"]
-        account = getattr(task, "account", "default")
-        subject = f"failure:{message.facts['dag']}.{message.facts['task']}:{message.facts['error']}"
-        if _told_lately(account, subject):
+        if is_told:
+            self.log.info("People were told by connection %s.", conn_id)
+        else:
             self.log.info("People were told of this within the last hour.")
-            return
+
+    def _tell_once(self, conn_id: str, message: Message, account: str) -> bool:
+        """Send a message unless the same failure was told lately; return whether it went out.
+
+        Where the database cannot say, people are rather told twice than never.
+        """
+        import psycopg
+
+        from backmarket.alert_channels import send
+        from backmarket.services.alerts import note_told
+        from backmarket.warehouse.connection import WarehouseUnavailableError, connect
+
+        subject = f"failure:{message.facts['dag']}.{message.facts['task']}:{message.facts['error']}"
         try:
+            with connect() as connection, connection.transaction():
+                if not note_told(connection, account, [subject], repeat_hours=_REPEAT_HOURS):
+                    return False
+                send(conn_id, message)
+        except (psycopg.Error, WarehouseUnavailableError):
             send(conn_id, message)
-        except AlertChannelError as error:
-            self.log.warning("%s", error)
-            return
-        _note(account, subject)
-        self.log.info("People were told by connection %s.", conn_id)
+        return True
 
 
 def failure_message(context: Context) -> Message:
     """Say what failed, why and where to look."""
-    from urllib.parse import quote
-
-    from backmarket.alert_channels import Message
+    from backmarket.configuration import ui_url
+    from backmarket.services.alerts import Message
 
     ti: Any = context["ti"]
     error = context.get("exception")
     name = type(error).__name__ if isinstance(error, BaseException) else "Failure"
     is_ours = isinstance(error, BaseException) and type(error).__module__.startswith("backmarket.")
     why = f"{name}: {error}" if is_ours else f"{name}. The task's log says more."
-    path = f"/dags/{quote(ti.dag_id)}/runs/{quote(ti.run_id, safe='')}/tasks/{quote(ti.task_id)}"
-    url = f"{conf.get('api', 'base_url', fallback='').rstrip('/')}{path}"
+    url = ui_url(f"/dags/{quote(ti.dag_id)}/runs/{quote(ti.run_id, safe='')}/tasks/{quote(ti.task_id)}")
     return Message(
         title=f"Back Market: {ti.task_id} failed",
         text=f"{why}\nDAG {ti.dag_id}, run {ti.run_id}\nLog: {url}\nTo repeat it, clear the task: that is always safe.",
         facts={"kind": "failure", "dag": ti.dag_id, "run": ti.run_id, "task": ti.task_id, "error": name, "url": url},
     )
-
-
-def _told_lately(account: str, subject: str) -> bool:
-    """Ask the database; where it cannot say, people are rather told twice than never."""
-    import psycopg
-
-    from backmarket.warehouse import sql
-    from backmarket.warehouse.connection import WarehouseUnavailableError, connect
-
-    try:
-        with connect() as connection:
-            parameters = {"account": account, "subject": subject}
-            return connection.execute(sql.statement("alerts/select_told"), parameters).fetchone() is not None
-    except (psycopg.Error, WarehouseUnavailableError):
-        return False
-
-
-def _note(account: str, subject: str) -> None:
-    import psycopg
-
-    from backmarket.warehouse import sql
-    from backmarket.warehouse.connection import WarehouseUnavailableError, connect
-
-    try:
-        with connect() as connection:
-            connection.execute(sql.statement("alerts/upsert_told"), {"account": account, "subject": subject})
-    except (psycopg.Error, WarehouseUnavailableError):
-        return

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from backmarket.concerns import CONCERNS
+
 SCHEDULES = {
-    "orders_schedule": ("*/10 * * * *", "orders: how often new and changed orders are downloaded"),
-    "listings_schedule": ("25 * * * *", "listings: how often listings are downloaded and new ones are created"),
-    "inventory_schedule": ("*/15 * * * *", "inventory and prices: how often, besides after each change of orders"),
-    "settlements_schedule": ("0 6 * * *", "settlements: how often statement files are loaded and compared"),
-    "alerts_schedule": ("*/15 * * * *", "alerts: how often people are told of what needs them"),
-    "tracking_schedule": ("*/15 * * * *", "tracking and IMEIs: how often shipments and identifiers are sent"),
-    "account_schedule": ("30 4 * * *", "account: how often the token is validated"),
+    concern.schedule_option: (concern.cron, f"{concern.dag_id}: how often {concern.what}")
+    for concern in CONCERNS
+    if concern.cron
 }
 
 WAITS = {

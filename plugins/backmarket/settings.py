@@ -52,12 +52,21 @@ class VariableError(ValueError):
     """A Variable holds something that cannot be used; the message names it, its value and what is accepted."""
 
 
+VARIABLES: dict[str, type[Settings]] = {}
+"""All Variables, without ``backmarket_``, each with the class that declares it."""
+
+
 class Settings(BaseModel):
     """Some Variables that are read together; a subclass names exactly those that one concern uses."""
 
     model_config = ConfigDict(frozen=True)
     empty_means_none: ClassVar[frozenset[str]] = frozenset()
     """Fields for which an empty Variable says "no limit" although a missing one has a default."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_kwargs: Any) -> None:
+        for field in cls.model_fields:
+            VARIABLES.setdefault(field, cls)
 
     @classmethod
     def load(cls, *, only: str | None = None) -> Self:
@@ -141,6 +150,17 @@ class PersonalDataSettings(Settings):
     """
 
     pii_retention_days: Days | None = Field(
+        default=None, description="a whole number of days, 0 or more, or empty to keep everything"
+    )
+
+
+class HistorySettings(Settings):
+    """The Variable of deleting old histories, in ``backmarket_alerts``.
+
+    :param history_retention_days: what ended longer ago is deleted, but for what later decisions need; None keeps all.
+    """
+
+    history_retention_days: Days | None = Field(
         default=None, description="a whole number of days, 0 or more, or empty to keep everything"
     )
 
@@ -331,37 +351,13 @@ class ShipBySettings(Settings):
     ship_by_alert_hours: int = Field(default=4, description="a whole number of hours, also below 0")
 
 
-CONCERNS: tuple[type[Settings], ...] = (
-    MainSettings,
-    SendingSettings,
-    MarketSettings,
-    OrderSettings,
-    PersonalDataSettings,
-    AcceptanceSettings,
-    ListingDownloadSettings,
-    ListingCreationSettings,
-    ProductCreationSettings,
-    QuantitySettings,
-    PriceSettings,
-    TrackingSettings,
-    ImeiSettings,
-    ShipBySettings,
-    SettlementSettings,
-    ReconciliationSettings,
-    AlertSettings,
-)
-
-
 def read_variable(field: str) -> Any:
     """Read one Variable alone, such as ``order_download``: a slip in any other does not matter.
 
     :raises VariableError: where it cannot be understood.
-    :raises KeyError: where no concern has it: a slip in a DAG file, found by the DAG tests.
+    :raises KeyError: where no settings declare it: a slip in a DAG file, found by the DAG tests.
     """
-    for settings in CONCERNS:
-        if field in settings.model_fields:
-            return getattr(settings.load(only=field), field)
-    raise KeyError(field)
+    return getattr(VARIABLES[field].load(only=field), field)
 
 
 def neighbour(settings: type[T]) -> T | None:

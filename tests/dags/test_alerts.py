@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.alert_channels import AlertChannelError, Message, send
+from backmarket.alert_channels import AlertChannelError, send
+from backmarket.services.alerts import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run
 
+
 def _ids(orders: list[dict[str, Any]]) -> list[int]:
     return [order["order_id"] for order in orders]
 

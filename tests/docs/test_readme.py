@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backmarket.hooks.backmarket import BackMarketHook
-from backmarket.settings import CONCERNS, PREFIX
+from backmarket.settings import PREFIX, VARIABLES
 
 if TYPE_CHECKING:
     import pytest
@@ -25,7 +25,7 @@ def _variables_table() -> dict[str, str]:
 
 def test_every_variable_stands_in_the_table() -> None:
     """Exactly the Variables that the code reads, so that nobody has to read code to find a switch."""
-    read = {PREFIX + name for settings in CONCERNS for name in settings.model_fields}
+    read = {PREFIX + name for name in VARIABLES}
     assert len(read) > 5
     assert set(_variables_table()) == read
 
@@ -33,14 +33,13 @@ def test_every_variable_stands_in_the_table() -> None:
 def test_defaults_are_as_the_table_says() -> None:
     """``false`` and numbers literally, ``empty`` for nothing."""
     table = _variables_table()
-    for settings in CONCERNS:
-        for name, field in settings.model_fields.items():
-            told = table[PREFIX + name].strip("`")
-            default = field.get_default()
-            if isinstance(default, bool | int | str | Decimal) and default != "":
-                assert told == str(default).lower() if isinstance(default, bool) else told == str(default), name
-            else:
-                assert not told.replace(".", "").isdigit(), name
+    for name, settings in VARIABLES.items():
+        told = table[PREFIX + name].strip("`")
+        default = settings.model_fields[name].get_default()
+        if isinstance(default, bool | int | str | Decimal) and default != "":
+            assert told == str(default).lower() if isinstance(default, bool) else told == str(default), name
+        else:
+            assert not told.replace(".", "").isdigit(), name
 
 
 def test_the_example_connection_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ from airflow.sdk.io import attach
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from backmarket.hooks.settlement_inbox import UNPACKING_ERRORS, InboxError, InboxFile, list_inbox
+from backmarket.hooks.settlement_inbox import InboxError, InboxFile, list_inbox
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.settlements import BackMarketSettlementDownloadOperator
+from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.item_failures import ItemsLeftError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def test_a_broken_archive_is_a_file_that_cannot_be_read(inbox: ObjectStoragePath
     put(inbox, name, content)
     put(inbox, "good.csv", CONTENT)
     broken, good = sorted(list_inbox(str(inbox)), key=lambda file: file.name)
-    with pytest.raises(UNPACKING_ERRORS), broken.content():
+    with pytest.raises(StatementError, match="the archive cannot be unpacked"), broken.content():
         pass
     with good.content() as (unpacked, _):
         assert unpacked.read() == CONTENT

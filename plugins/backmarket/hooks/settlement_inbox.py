@@ -17,6 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
+from backmarket.rules.settlements.blocks import StatementError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _DEFAULT_INBOX = Path(__file__).resolve().parents[3] / "inbox" / "settlements"
 _IN_MEMORY_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
-UNPACKING_ERRORS = (
+_UNPACKING_ERRORS = (
     zipfile.BadZipFile,
     gzip.BadGzipFile,
     zlib.error,
@@ -63,14 +65,18 @@ class InboxFile:
     def content(self) -> Iterator[tuple[IO[bytes], str]]:
         """Give a local, seekable copy of the unpacked content, and its SHA-256; the file itself is only read.
 
-        :raises OSError: where the storage fails. One of ``UNPACKING_ERRORS`` where an archive is broken.
+        :raises OSError: where the storage fails.
+        :raises StatementError: where an archive is broken.
         """
         with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
-            if self.member is not None:
-                with _open_archive(stored) as archive, archive.open(self.member) as packed:
-                    _copy(packed, copy, self.member)
-            else:
-                _copy(stored, copy, self.name)
+            try:
+                if self.member is not None:
+                    with _open_archive(stored) as archive, archive.open(self.member) as packed:
+                        _copy(packed, copy, self.member)
+                else:
+                    _copy(stored, copy, self.name)
+            except _UNPACKING_ERRORS as error:
+                raise StatementError(f"the archive cannot be unpacked: {error}") from error
             yield copy, _sha256(copy)
 
 
@@ -119,7 +125,7 @@ def _files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
     try:
         with path.open("rb") as stored, _open_archive(stored) as archive:  # type: ignore[no-untyped-call]
             members = [name for name in sorted(archive.namelist()) if _is_member(name)]
-    except (OSError, *UNPACKING_ERRORS):
+    except (OSError, *_UNPACKING_ERRORS):
         # Reading it will say what is wrong with it.
         yield whole
         return

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.operators.base import BackMarketOperator
-from backmarket.services.alerts import attention_message, keys_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-
-_MOST_ITEMS = 200
-
-_KINDS = ("accept", "tracking", "imei", "quantity", "price", "listing", "product")
 
 
 class BackMarketAttentionAlertOperator(BackMarketOperator):
     """Sends one message about all that is new since the last one; skips while nobody is to be told.
 
     A thing is known by its kind and its subject, whatever numbers it speaks of, and is told again where it still waits
-    after ``backmarket_alert_repeat_hours``. What was told is noted in the transaction of the sending: a failure to send
-    is made good by the next run.
+    after ``backmarket_alert_repeat_hours``.
 
     :raises AlertChannelError: where the message could not be sent.
     """
@@ -33,27 +28,60 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many things wait, and how many of them people were told of now."""
         from backmarket.alert_channels import send
+        from backmarket.concerns import DAG_IDS
+        from backmarket.configuration import page_url
+        from backmarket.services.alerts import tell_what_is_new
         from backmarket.settings import read_variable
-        from backmarket.warehouse import sql
-        from backmarket.warehouse.connection import DEFAULT_CONN_ID, connect
+        from backmarket.warehouse.connection import connect
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.snapshot import reader
 
         conn_id = read_variable("alert_conn_id")
         if not conn_id or not read_variable("enabled"):
             raise AirflowSkipException("backmarket_enabled is off, or backmarket_alert_conn_id names no connection.")
-        with reader(self.account, self.warehouse_conn_id or DEFAULT_CONN_ID) as database:
-            needs = read_needs(database, _KINDS, most=_MOST_ITEMS)
-        with connect(self.warehouse_conn_id) as connection, connection.transaction():
-            connection.execute(sql.statement("alerts/purge_told"), {"account": self.account})
-            parameters = {
-                "account": self.account,
-                "subjects": [key for need in needs for key in keys_of(need)],
-                "repeat_hours": read_variable("alert_repeat_hours"),
-            }
-            new = {row[0] for row in connection.execute(sql.statement("alerts/insert_told"), parameters).fetchall()}
-            if new:
-                send(conn_id, attention_message(self.account, needs, new))
+        repeat_hours = read_variable("alert_repeat_hours")
+        with reader(self.account, self.warehouse_conn_id) as database:
+            needs = read_needs(database, DAG_IDS, most=200)
+        with connect(self.warehouse_conn_id) as connection:
+            told = tell_what_is_new(
+                connection, self.account, needs, partial(send, conn_id), repeat_hours=repeat_hours, url=page_url()
+            )
         waiting = sum(need.total for need in needs)
-        self.log.info("%d things wait for a person; told of %d now.", waiting, len(new))
-        return {"waiting": waiting, "told": len(new)}
+        self.log.info("%d things wait for a person; told of %d now.", waiting, told)
+        return {"waiting": waiting, "told": told}
+
+
+class BackMarketPurgeHistoryOperator(BackMarketOperator):
+    """Deletes what ended before ``backmarket_history_retention_days``, once a day; skips while that Variable is empty.
+
+    Nothing goes that a later decision needs: see :func:`backmarket.services.history.purge_history`. It stands in
+    ``backmarket_alerts`` because it belongs to every concern and to none, and because nothing waits there: the first
+    purge of a long history may take minutes, and neither that nor its failure may hold up orders. The main switch alone
+    stops it.
+    """
+
+    ui_color = "#f8d7da"
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return how many rows of each history were deleted."""
+        from backmarket.services.history import history_is_due, purge_history
+        from backmarket.settings import PriceSettings, neighbour, read_variable
+        from backmarket.warehouse.connection import connect
+
+        if not read_variable("enabled"):
+            raise AirflowSkipException("backmarket_enabled is off: nothing is touched.")
+        days = read_variable("history_retention_days")
+        if days is None:
+            raise AirflowSkipException("backmarket_history_retention_days is empty: all history is kept.")
+        prices = neighbour(PriceSettings)
+        with connect(self.warehouse_conn_id) as connection:
+            if not history_is_due(connection, self.account, datetime.now(UTC)):
+                raise AirflowSkipException("Done less than a day ago.")
+            counts = purge_history(
+                connection,
+                self.account,
+                days=days,
+                price_decision_days=prices.price_decision_days if prices else None,
+            )
+        self.log.info("Ended more than %d days ago, deleted: %s.", days, counts)
+        return counts

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from airflow.sdk import BaseOperatorLink, conf
+from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.configuration import ui_url
 from backmarket.operators.base import BackMarketOperator
-from backmarket.services.settlements import ENTITY, has_no_reference, period
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
-
-    from backmarket.hooks.settlement_inbox import InboxFile
-    from backmarket.warehouse.connection import Connection
 
 
 class BackMarketSettlementDownloadOperator(BackMarketOperator):
@@ -34,63 +30,25 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: files seen, loaded and unreadable, rows new, seconds taken; and the files that the storage
-        did not give, as ``files_left``."""
+        did not give, as ``files_left``.
+        """
         from backmarket.hooks.settlement_inbox import list_inbox
+        from backmarket.services.settlements import StatementLoading
         from backmarket.settings import read_variable
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.settlements.files import known_files, release_files
 
         began = monotonic()
-        counts: dict[str, Any] = {"files": 0, "loaded": 0, "new_lines": 0}
-        unreadable: list[str] = []
-        closed: list[str] = []
         files = list_inbox(read_variable("settlement_inbox"))
         with connect(self.warehouse_conn_id) as connection:
-            known = known_files(connection, self.account)
-            # A reference in the name comes first: the same content without one is then known already.
-            for file in sorted(files, key=has_no_reference):
-                counts["files"] += 1
-                before = known.get(file.path)
-                if before and (before.size, before.modified_at) == (file.size, file.modified_at):
-                    continue
-                try:
-                    new = self._load(connection, file, unreadable)
-                except OSError as error:
-                    closed.append(file.path)
-                    self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)
-                    continue
-                counts["loaded"] += new is not None
-                counts["new_lines"] += new or 0
-            release_files(connection, self.account, [*unreadable, *closed])
-        counts |= {"unreadable": len(unreadable), "seconds": round(monotonic() - began, 1)}
+            loading = StatementLoading(connection, self.account, self.log)
+            counts = loading.load(files)
+        seconds = round(monotonic() - began, 1)
         self.log.info(
             "Statement files: %(files)d in the inbox, %(loaded)d new or changed, %(unreadable)d not understood; "
             "%(new_lines)d new rows in %(seconds).1f s.",
-            counts,
+            counts | {"seconds": seconds},
         )
-        return {**counts, "files_left": closed}
-
-    def _load(self, connection: Connection, file: InboxFile, unreadable: list[str]) -> int | None:
-        """Load one file; None where it went to quarantine."""
-        from backmarket.api.models import Unreadable
-        from backmarket.hooks.settlement_inbox import UNPACKING_ERRORS
-        from backmarket.rules.settlements.blocks import StatementError
-        from backmarket.warehouse import quarantine
-        from backmarket.warehouse.settlements.files import StatementFile, load_file
-
-        try:
-            with file.content() as (content, sha256):
-                statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content)
-                new = load_file(connection, self.account, statement)
-        except (StatementError, *UNPACKING_ERRORS) as error:
-            reason = str(error) if isinstance(error, StatementError) else f"the archive cannot be unpacked: {error}"
-            document = {"path": file.path, "size": file.size, "modified_at": file.modified_at.isoformat()}
-            quarantine.keep(connection, self.account, ENTITY, {file.path: Unreadable(document, reason, file.path)})
-            unreadable.append(file.path)
-            self.log.warning("%s is in quarantine, nothing of it is loaded: %s.", file.path, reason)
-            return None
-        self.log.info("%s: %d new rows.", file.path, new)
-        return new
+        return {**counts, "seconds": seconds, "files_left": loading.files_left}
 
 
 class BackMarketSettlementOrderReadOperator(BackMarketOperator):
@@ -134,53 +92,32 @@ class BackMarketReconciliationOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: findings changed and closed, open ones by kind, and what the quality check needs."""
+        from backmarket.services.settlements import compare_with_orders, period_of
         from backmarket.settings import ReconciliationSettings
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 
         began = monotonic()
         settings = ReconciliationSettings.load()
-        span = period(context["params"], context["dag_run"])
-        days = frozenset(span[0] + timedelta(days=n) for n in range((span[1] - span[0]).days)) if span else None
-        limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)
+        period = period_of(context["params"], context["dag_run"])
         with connect(self.warehouse_conn_id) as connection:
-            done = reconcile(connection, self.account, limits, days)
-        self.log.info(
-            "%d rows tied to orders that arrived later; %d findings new or changed, %d closed in %.1f s.",
-            done.tied,
-            done.changed,
-            done.closed,
-            monotonic() - began,
-        )
-        for kind, count in done.open_by_kind.items():
-            self.log.info("Open: %5d %s", count, kind)
-        return {
-            "account": self.account,
-            "tied": done.tied,
-            "changed": done.changed,
-            "closed": done.closed,
-            "open": sum(done.open_by_kind.values()),
-            "open_by_kind": done.open_by_kind,
-            "orphan_limit_pct": str(settings.settlement_orphan_limit_pct),
-            "seconds": round(monotonic() - began, 1),
-        }
+            counts = compare_with_orders(connection, self.account, settings, period, self.log)
+        return {**counts, "seconds": round(monotonic() - began, 1)}
 
 
 class BackMarketSettlementReportLink(BaseOperatorLink):
-    """Leads from the task in Airflow's UI to the report that its run has stored."""
+    """Leads from the task in Airflow's UI to the settlement report that its run has stored."""
 
     name = "Settlement report"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return its address on the page Back Market."""
         assert isinstance(operator, BackMarketSettlementReportOperator)  # noqa: S101 - the only one that has this link
-        base = conf.get("api", "base_url", fallback="").rstrip("/")
         query = "" if operator.account == "default" else f"?{urlencode({'account': operator.account})}"
-        return f"{base}/backmarket/reports/runs/{quote(ti_key.run_id, safe='')}{query}"
+        return ui_url(f"/backmarket/reports/runs/{quote(ti_key.run_id, safe='')}{query}")
 
 
 class BackMarketSettlementReportOperator(BackMarketOperator):
-    """Stores the run's report in ``backmarket.settlement_reports``: a page that needs no network.
+    """Stores the run's settlement report in ``backmarket.settlement_reports``: a page that needs no network.
 
     It is about the run's period, or else about the newest ninety days that statements speak of. The task links to it.
     """
@@ -189,24 +126,18 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
     operator_extra_links = (BackMarketSettlementReportLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return where the report is: its run_id, and the days it is about."""
-        from backmarket.reports.settlement_page import render
-        from backmarket.services.settlements import period
+        """Return where the settlement report is: its run_id, and the days it is about."""
+        from backmarket.services.settlements import period_of, report_settlements
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.settlements.reports import keep, newest_span, read_figures
 
         run_id = context["dag_run"].run_id
-        asked = period(context["params"], context["dag_run"])
+        period = period_of(context["params"], context["dag_run"])
         with connect(self.warehouse_conn_id) as connection:
-            span = (asked[0], asked[1] - timedelta(days=1)) if asked else newest_span(connection, self.account)
-            if span is None:
-                raise AirflowSkipException("No statement has been loaded yet: nothing to report.")
-            figures = read_figures(connection, self.account, *span)
-            html = render(figures, account=self.account)
-            keep(connection, self.account, run_id, figures, html)
+            reported = report_settlements(connection, self.account, run_id, period)
+        if reported is None:
+            raise AirflowSkipException("No statement has been loaded yet: nothing to report.")
         self.log.info(
-            "Report on %s to %s stored (%d kB): open it from this task's link, or under Browse → Back Market.",
-            *span,
-            len(html) // 1024,
+            "Settlement report on %s to %s stored: open it from this task's link, or under Browse → Back Market.",
+            *reported,
         )
-        return {"run_id": run_id, "first_day": span[0].isoformat(), "last_day": span[1].isoformat()}
+        return {"run_id": run_id, "first_day": reported[0].isoformat(), "last_day": reported[1].isoformat()}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.configuration import page_url
 from backmarket.operators.base import BackMarketOperator, BackMarketOrderChangesOperator
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
                     connection,
                     self.account,
                     late,
-                    lambda new: send(conn_id, late_message(self.account, new, hours)),
+                    lambda new: send(conn_id, late_message(self.account, new, hours, page_url())),
                     repeat_hours=read_variable("alert_repeat_hours"),
                 )
         return {**desk, "late": len(late), "told": told}

@@ -1,4 +1,4 @@
-"""Who may see the page, who may change a Variable on it, and how forms are held to those who were shown them."""
+"""Who may see the page, who may change a Variable on it, and how a form proves that this page showed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's web application: who asks what, and which template answers."""
+"""The page's web application: its addresses, and the template that answers each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from backmarket.page import access, formats, reports
-from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, SETTLEMENTS_DAG, dag_ids
+from backmarket.concerns import DAG_IDS, INVENTORY_PRICES, ORDERS, SETTLEMENTS
+from backmarket.page import access, formats, settlement_reports
 from backmarket.warehouse.snapshot import DatabaseDownError, reader
 
 if TYPE_CHECKING:
@@ -48,13 +48,13 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 # What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it.
-_NAVIGATION = (("Overview", "/", ""), ("Settlement reports", "/reports", SETTLEMENTS_DAG))
+_NAVIGATION = (("Overview", "/", ""), ("Settlement reports", "/reports", SETTLEMENTS.dag_id))
 
 _TEMPLATES.globals.update(
-    ago=formats.ago,
-    at=formats.at,
-    on=formats.on,
-    counts=formats.counts,
+    time_ago=formats.time_ago,
+    exact_time=formats.exact_time,
+    day_only=formats.day_only,
+    counts_in_words=formats.counts_in_words,
     order_states=formats.ORDER_STATES,
     line_states=formats.LINE_STATES,
     publication_states=formats.PUBLICATION_STATES,
@@ -69,7 +69,7 @@ def _session() -> Iterator[Session]:
 
 
 def _readable(request: Request, user: Annotated[BaseUser, Depends(get_user)]) -> frozenset[str]:
-    readable = request.state.readable = access.readable_dags(user, dag_ids())
+    readable = request.state.readable = access.readable_dags(user, DAG_IDS)
     return readable
 
 
@@ -79,7 +79,7 @@ Readable = Annotated[frozenset[str], Depends(_readable)]
 
 
 def create_page() -> FastAPI:
-    """Build the application; Airflow mounts it below ``/backmarket`` and does not ask who comes in, so it does."""
+    """Build the application. Airflow mounts it below ``/backmarket`` without asking for a login, so it asks itself."""
     app = FastAPI(
         title="Back Market",
         openapi_url=None,
@@ -134,7 +134,6 @@ def show_overview(
 
 def show_need(request: Request, name: str, readable: Readable, account: str = "default") -> HTMLResponse:
     """All that waits of one kind."""
-    from backmarket.page.concerns import kinds_of
     from backmarket.page.overview import log_path
     from backmarket.warehouse.needs import read_needs, title_of
 
@@ -142,7 +141,7 @@ def show_need(request: Request, name: str, readable: Readable, account: str = "d
     if not title:
         raise HTTPException(404, "There is no such page.")
     with reader(account) as database:
-        needs = read_needs(database, kinds_of(readable), most=_MOST_LISTED, readable=readable, only=name)
+        needs = read_needs(database, readable, most=_MOST_LISTED, only=name)
     need = next(iter(needs), None)
     return _render(
         request, "need.html", title=title, need=need, account=account, log_path=log_path, now=datetime.now(UTC)
@@ -167,7 +166,7 @@ def show_order(request: Request, order_id: int, readable: Readable, account: str
     """An order's story."""
     from backmarket.page.stories import LARGEST_BIGINT, order_story
 
-    _require(readable, ORDERS_DAG)
+    _require(readable, ORDERS.dag_id)
     if not 0 <= order_id <= LARGEST_BIGINT:
         raise HTTPException(404, "This is no number of an order.")
     with reader(account) as database:
@@ -179,8 +178,8 @@ def show_sku(request: Request, sku: str, readable: Readable, account: str = "def
     """A SKU's story."""
     from backmarket.page.stories import sku_story
 
-    if INVENTORY_DAG not in readable:
-        _require(readable, ORDERS_DAG)
+    if INVENTORY_PRICES.dag_id not in readable:
+        _require(readable, ORDERS.dag_id)
     with reader(account) as database:
         story = sku_story(database, sku.replace("\0", ""), readable)
     return _render(request, "sku.html", status=200 if story.known else 404, story=story, account=account)
@@ -188,22 +187,22 @@ def show_sku(request: Request, sku: str, readable: Readable, account: str = "def
 
 def show_reports(request: Request, readable: Readable, account: str = "default") -> HTMLResponse:
     """The settlement reports there are, and a form for one of any period."""
-    _require(readable, SETTLEMENTS_DAG)
-    return _render(request, "reports.html", page=reports.list_reports(account), account=account)
+    _require(readable, SETTLEMENTS.dag_id)
+    return _render(request, "settlement_reports.html", page=settlement_reports.list_reports(account), account=account)
 
 
 def show_report_of_run(run_id: str, readable: Readable, account: str = "default") -> HTMLResponse:
     """The settlement report that a run has stored; its task links here."""
-    _require(readable, SETTLEMENTS_DAG)
-    return HTMLResponse(reports.stored_report(account, run_id), headers=reports.REPORT_HEADERS)
+    _require(readable, SETTLEMENTS.dag_id)
+    return HTMLResponse(settlement_reports.stored_report(account, run_id), headers=settlement_reports.HEADERS)
 
 
 def show_report_of_period(
     first_day: date, last_day: date, readable: Readable, account: str = "default"
 ) -> HTMLResponse:
     """A settlement report of any period, both days included."""
-    _require(readable, SETTLEMENTS_DAG)
-    return HTMLResponse(reports.report_of(account, first_day, last_day), headers=reports.REPORT_HEADERS)
+    _require(readable, SETTLEMENTS.dag_id)
+    return HTMLResponse(settlement_reports.report_of(account, first_day, last_day), headers=settlement_reports.HEADERS)
 
 
 def change_variable(

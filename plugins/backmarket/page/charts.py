@@ -1,4 +1,4 @@
-"""Draws charts as inline SVG, without a script; their colours and fonts come from the page's style sheet."""
+"""Puts numbers by day or week into the page's charts, each with its legend."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from markupsafe import Markup
+
+from backmarket.reports.charts import draw_bars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from backmarket.reports.charts import Kind, Series
     from backmarket.warehouse.snapshot import Row
 
 _MOST_SERIES = 6
@@ -47,7 +49,7 @@ def per_week(title: str, note: str, rows: Sequence[Row], today: date, *, weeks: 
     return _draw(title, note, rows, buckets, kind="Bar")
 
 
-def _draw(title: str, note: str, rows: Sequence[Row], buckets: Sequence[date], *, kind: str) -> Chart:
+def _draw(title: str, note: str, rows: Sequence[Row], buckets: Sequence[date], *, kind: Kind) -> Chart:
     values: dict[str, dict[date, Any]] = {}
     for row in rows:
         values.setdefault(row["series"], {})[row["bucket"]] = row["value"]
@@ -60,57 +62,22 @@ def _draw(title: str, note: str, rows: Sequence[Row], buckets: Sequence[date], *
 
 
 @lru_cache(maxsize=64)
-def _svg(kind: str, title: str, series: tuple[tuple[str, tuple[Any, ...]], ...], buckets: tuple[date, ...]) -> str:
+def _svg(kind: Kind, title: str, series: tuple[Series, ...], buckets: tuple[date, ...]) -> str:
     """Draw; kept, as the same numbers are asked for again and again and drawing takes longer than all queries."""
-    import pygal
-    from pygal.style import Style
-
-    chart = getattr(pygal, kind)(
-        css=[],
-        js=[],
-        disable_xml_declaration=True,
-        explicit_size=False,
-        show_legend=False,
+    labels = [f"{bucket:%-d %b}" for bucket in buckets]
+    return draw_bars(
+        kind,
+        title,
+        labels,
+        series,
+        shown_labels=labels[:: -max(1, len(buckets) // 4)],
+        value_formatter=_axis,
         width=360,
         height=170,
         margin=6,
         margin_right=20,
-        style=Style(label_font_size=12, major_label_font_size=12),
-        value_formatter=_axis,
-        spacing=4,
-        truncate_label=-1,
-        show_minor_x_labels=False,
         y_labels_major_count=3,
-        show_minor_y_labels=False,
-        include_x_axis=True,
-        formatter=_short,
     )
-    chart.x_labels = [f"{bucket:%-d %b}" for bucket in buckets]
-    step = max(1, len(buckets) // 4)
-    chart.x_labels_major = [f"{bucket:%-d %b}" for bucket in buckets[::-1][::step]]
-    for name, values in series:
-        chart.add(name, [None if value is None else float(value) for value in values])
-    tree = chart.render_tree()
-    # Styles and scripts of its own, and hover texts that need them: the page allows neither.
-    for part in [*tree.iter("defs"), *(g for g in tree.iter("g") if "overlay" in g.get("class", ""))]:
-        parent = next(node for node in tree.iter() if part in list(node))
-        parent.remove(part)
-    for number, (name, _) in enumerate(series):
-        _name_bars(tree, number, name)
-    tree.set("role", "img")
-    tree.set("aria-label", title)
-    return tostring(tree, encoding="unicode")
-
-
-def _name_bars(tree: Element, number: int, series: str) -> None:
-    """Give each bar of a series the words a pointer shows over it, in place of what only a script would use."""
-    for group in tree.iterfind(f".//g[@class='series serie-{number} color-{number}']"):
-        for bar in group.iterfind(".//g[@class='bar']"):
-            told = {desc.get("class"): desc.text for desc in bar.findall("desc")}
-            for desc in bar.findall("desc"):
-                bar.remove(desc)
-            title = SubElement(bar, "title")
-            title.text = f"{told.get('x_label')} · {series}: {told.get('value')}"
 
 
 def _largest(values: dict[str, dict[date, Any]]) -> list[tuple[str, dict[date, Any]]]:
@@ -132,8 +99,4 @@ def _sum_of(by_bucket: dict[date, int | Decimal]) -> str:
 
 
 def _axis(value: float) -> str:
-    return f"{value / 1000:,.4g}k" if abs(value) >= 10_000 else _short(value)
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}"
+    return f"{value / 1000:,.4g}k" if abs(value) >= 10_000 else f"{value:,.0f}"

@@ -38,8 +38,8 @@ PUBLICATION_STATES = {
 _TIMINGS = ("seconds", "pages", "calls")
 
 
-def ago(moment: datetime | None, now: datetime) -> Markup:
-    """Say how long ago, or in how long; the exact time, in UTC, stands in the title."""
+def time_ago(moment: datetime | None, now: datetime) -> Markup:
+    """Write how long ago, or in how long; the exact time, in UTC, stands in the title."""
     if moment is None:
         return Markup('<span class="quiet">never</span>')
     moment = moment.astimezone(UTC)
@@ -51,19 +51,19 @@ def ago(moment: datetime | None, now: datetime) -> Markup:
     )
 
 
-def at(moment: datetime) -> Markup:
-    """Say a time exactly, in UTC."""
+def exact_time(moment: datetime) -> Markup:
+    """Write a time to the minute, in UTC."""
     moment = moment.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{moment:%Y-%m-%d %H:%M}")
 
 
-def on(moment: datetime) -> Markup:
-    """Say a day, where the time of day is not known."""
+def day_only(moment: datetime) -> Markup:
+    """Write a day alone, where the time of day is not known."""
     return Markup('<time datetime="{0}">{0}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%d}")
 
 
-def counts(values: dict[str, Any] | None) -> str:
-    """Say what a run counted, without what is zero and without how it went about it."""
+def counts_in_words(values: dict[str, Any] | None) -> str:
+    """Write what a run counted, without zeros and without requests, pages and seconds."""
     told = [
         f"{value:,} {name.replace('_', ' ')}"
         for name, value in (values or {}).items()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.api.throttle import GENERAL_RATES
+from backmarket.concerns import DAG_IDS, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
 from backmarket.page import charts
 from backmarket.page.airflow_state import dag_states, open_approvals, task_path
-from backmarket.page.concerns import ORDERS_DAG, SETTLEMENTS_DAG, concerns, dag_ids, kinds_of, task_of
 from backmarket.page.variables import read_all
 from backmarket.page.verdict import Standing, Verdict, verdict
 from backmarket.warehouse.needs import read_needs
@@ -19,9 +19,9 @@ from backmarket.warehouse.snapshot import DatabaseDownError, reader
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from backmarket.concerns import Switch
     from backmarket.page.airflow_state import Approval, DagState
     from backmarket.page.charts import Chart
-    from backmarket.page.concerns import Concern
     from backmarket.page.variables import VariableState
     from backmarket.warehouse.needs import Need
     from backmarket.warehouse.snapshot import Reader, Row
@@ -54,14 +54,20 @@ class StoppedDag:
 
 
 @dataclass(frozen=True)
-class ConcernRow:
-    """One concern as a row of the page."""
+class SwitchRow:
+    """One switch as a row of the page.
 
-    concern: Concern
-    switch: VariableState
+    :param variable: what it is set to.
+    :param dag: None where Airflow has not read its file.
+    :param counts: of its last success.
+    """
+
+    switch: Switch
+    variable: VariableState
+    dag_id: str
     dag: DagState | None
-    last_success: datetime | None
-    counts: dict[str, Any]
+    last_success: datetime | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,7 +77,7 @@ class Overview:
     now: datetime
     account: str
     variables: dict[str, VariableState]
-    rows: list[ConcernRow]
+    rows: list[SwitchRow]
     failed: list[FailedTask]
     stopped: list[StoppedDag]
     approvals: list[Approval]
@@ -121,21 +127,25 @@ def log_path(item: Row) -> str:
 def gather(session: Session, account: str, readable: frozenset[str]) -> Overview:
     """Return what a reader of these DAGs may see; without the database what Airflow alone knows."""
     variables = read_all(session)
-    dags = dag_states(session, dag_ids() & readable)
-    shown = [concern for concern in concerns() if concern.dag_id in readable]
+    dags = dag_states(session, DAG_IDS & readable)
+    rows = [
+        SwitchRow(switch, variables[switch.toggle], concern.dag_id, dags.get(concern.dag_id))
+        for concern, switch in SWITCHES
+        if concern.dag_id in readable
+    ]
     now = datetime.now(UTC)
     overview = Overview(
         now=now,
         account=account,
         variables=variables,
-        rows=[ConcernRow(each, variables[each.toggle], dags.get(each.dag_id), None, {}) for each in shown],
+        rows=rows,
         failed=[
             FailedTask(dag.dag_id, task_id, dag.run_started, dag.task_path(task_id))
             for dag in dags.values()
             for task_id, state in dag.tasks.items()
             if state == "failed"
         ],
-        stopped=_stopped(shown, variables, dags, now),
+        stopped=_stopped(rows, now) if variables["enabled"].value is True else [],
         approvals=open_approvals(session, dags),
         dags=dags,
     )
@@ -147,16 +157,11 @@ def gather(session: Session, account: str, readable: frozenset[str]) -> Overview
     return overview
 
 
-def _stopped(
-    shown: list[Concern], variables: dict[str, VariableState], dags: dict[str, DagState], now: datetime
-) -> list[StoppedDag]:
+def _stopped(rows: list[SwitchRow], now: datetime) -> list[StoppedDag]:
     """Return the DAGs that a switch asks for and the scheduler does not run."""
-    if variables["enabled"].value is not True:
-        return []
-    wanted = dict.fromkeys(each.dag_id for each in shown if variables[each.toggle].value is True)
+    wanted = {row.dag_id: row.dag for row in rows if row.variable.value is True}
     found = []
-    for dag_id in wanted:
-        dag = dags.get(dag_id)
+    for dag_id, dag in wanted.items():
         if dag is None:
             found.append(StoppedDag(dag_id, "Airflow has not read its file: see Import Errors on Airflow's first page"))
         elif dag.is_paused:
@@ -172,37 +177,37 @@ def _add_warehouse(overview: Overview, database: Reader, readable: frozenset[str
     overview.requests = database.units_since("general", _REQUESTS.interval / 1000)
     overview.sku_lines = database.units_since("sku_lines", _SKU_LINES.interval / 1000)
     overview.rows = _with_results(overview.rows, database, kinds)
-    overview.needs = read_needs(database, kinds, most=_MOST_ITEMS, readable=readable)
+    overview.needs = read_needs(database, readable, most=_MOST_ITEMS)
     overview.charts = _charts(database, kinds, readable, overview.now)
 
 
-def _with_results(rows: list[ConcernRow], database: Reader, kinds: list[str]) -> list[ConcernRow]:
+def _with_results(rows: list[SwitchRow], database: Reader, kinds: list[str]) -> list[SwitchRow]:
     states = {row["concern"]: row for row in database.rows("select_successes")}
     # Settlements keep no watermark: their newest report is their newest success.
     states.update(("settlement_download", row) for row in database.rows("select_settlement_success"))
     changes = {row["kind"]: row for row in database.rows("select_last_changes", kinds=kinds)}
     found = []
     for row in rows:
-        concern = row.concern
-        of_concern = [states[name] for name in (*concern.sync_names, concern.toggle) if name in states]
-        newest = max((state["succeeded_at"] for state in of_concern if state["succeeded_at"]), default=None)
-        counts = (of_concern[0]["counts"] if of_concern else None) or {}
-        if concern.kind in changes:
-            newest = newest or changes[concern.kind]["confirmed_at"]
-            counts = counts or changes[concern.kind]["counts"] or {}
-        found.append(ConcernRow(concern, row.switch, row.dag, newest, counts))
+        switch = row.switch
+        own = [states[name] for name in (*switch.sync_names, switch.toggle) if name in states]
+        newest = max((state["succeeded_at"] for state in own if state["succeeded_at"]), default=None)
+        counts = (own[0]["counts"] if own else None) or {}
+        if switch.kind in changes:
+            newest = newest or changes[switch.kind]["confirmed_at"]
+            counts = counts or changes[switch.kind]["counts"] or {}
+        found.append(replace(row, last_success=newest, counts=counts))
     return found
 
 
 def _charts(database: Reader, kinds: list[str], readable: frozenset[str], now: datetime) -> list[Chart]:
     today = now.date()
     drawn = []
-    if ORDERS_DAG in readable:
+    if ORDERS.dag_id in readable:
         rows = database.rows("chart_orders")
         drawn.append(charts.per_day("Orders per day", "by market, last 30 days", rows, today))
     rows = database.rows("chart_changes", kinds=kinds)
     drawn.append(charts.per_day("Changes sent per day", "by kind, last 30 days", rows, today))
-    if SETTLEMENTS_DAG in readable:
+    if SETTLEMENTS.dag_id in readable:
         rows = _settlement_weeks(database, today)
         drawn.append(charts.per_week("Settlement net per week", "by currency, last 16 weeks", rows, today))
     return drawn

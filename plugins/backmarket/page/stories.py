@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backmarket.page.concerns import INVENTORY_DAG, ORDERS_DAG, SETTLEMENTS_DAG
+from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS
 from backmarket.warehouse.seller_rows import STOCK, LeftOut, UnreadableError, moment
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class SkuStory:
 
 
 def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> OrderStory:
-    """Return all that this database knows of an order; settlements for who may see them."""
+    """Return all that this database knows of an order; settlements only for readers of their DAG."""
     statements = ["order_events", "order_quarantine", "order_changes"]
-    if SETTLEMENTS_DAG in readable:
+    if SETTLEMENTS.dag_id in readable:
         statements += ["order_settlement", "order_findings"]
     return OrderStory(
         order_id,
@@ -78,15 +78,15 @@ def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> Or
 
 
 def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
-    """Return all that this database knows of a SKU; orders, and stock, prices and changes, for who may see them."""
+    """Return all that this database knows of a SKU, of orders and of stock each only for readers of their DAG."""
     spellings = [row["sku"] for row in database.rows("sku_spellings", sku=sku)]
     skus = list(dict.fromkeys([sku, *spellings, sku.upper(), sku.lower()]))
     sales: list[Row] = []
     sold = 0
-    if ORDERS_DAG in readable:
+    if ORDERS.dag_id in readable:
         sales = database.rows("sku_sales", skus=skus)
         sold = sum(row["units"] for row in database.rows("sku_sold", skus=skus))
-    if INVENTORY_DAG not in readable:
+    if INVENTORY_PRICES.dag_id not in readable:
         return SkuStory(sku, None, "", None, None, sold, [], _by_time(sales))
     events = [row for name in ("sku_changes", "sku_history") for row in database.rows(name, skus=skus)]
     stock, problem = _newest_count(database.rows("sku_stock", skus=skus))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
-from backmarket.page.concerns import concerns
-from backmarket.settings import CONCERNS, PREFIX, Settings, VariableError
+from backmarket.concerns import SWITCHES
+from backmarket.settings import PREFIX, VARIABLES, Settings, VariableError
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -37,8 +37,7 @@ class VariableState:
 
 def editable() -> dict[str, type[Settings]]:
     """Return each field that the page may change, with the settings class that checks it."""
-    wanted = [*_SHARED, *(concern.toggle for concern in concerns())]
-    return {field: settings for field in wanted for settings in reversed(CONCERNS) if field in settings.model_fields}
+    return {field: VARIABLES[field] for field in (*_SHARED, *(switch.toggle for _, switch in SWITCHES))}
 
 
 def read_all(session: Session) -> dict[str, VariableState]:

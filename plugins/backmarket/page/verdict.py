@@ -16,7 +16,7 @@ class Standing:
     :param is_dry_run: whether changes are only recorded.
     :param failed: tasks that failed in the newest run of their DAG.
     :param stopped: DAGs that should run and do not.
-    :param waiting: all that waits for a person, failed tasks and stopped DAGs included.
+    :param waiting: how many things wait for a person, failed tasks and stopped DAGs included.
     """
 
     problem: str

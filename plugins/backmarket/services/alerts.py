@@ -1,34 +1,80 @@
-"""Words what people are told."""
+"""Words what people are told, and tells what is new of all that waits for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import conf
+from backmarket.warehouse import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from backmarket.alert_channels import Message
+    from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.needs import Need
     from backmarket.warehouse.tracking_imei import LateOrder
 
+_MOST_NEEDS_NAMED = 5
+_MOST_LATE_NAMED = 20
 
-_MOST_TOLD = 5
+
+@dataclass(frozen=True)
+class Message:
+    """What people are told: no personal data, no token.
+
+    :param title: one line: what happened, to what.
+    :param text: why, what to do, and where to look.
+    :param facts: the same for machines, for a webhook.
+    """
+
+    title: str
+    text: str
+    facts: Mapping[str, Any]
 
 
-def attention_message(account: str, needs: Sequence[Need], new: set[str]) -> Message:
+def tell_what_is_new(
+    connection: Connection,
+    account: str,
+    needs: Sequence[Need],
+    send: Callable[[Message], None],
+    *,
+    repeat_hours: int,
+    url: str,
+) -> int:
+    """Send one message about what people were not told of within the last hours; return how many things are in it.
+
+    What is told is noted in the transaction of the sending: a failure to send is made good by the next run.
+
+    :param url: where all of it is shown.
+    """
+    with connection.transaction():
+        connection.execute(sql.statement("alerts/purge_told"), {"account": account})
+        subjects = [subject for need in needs for subject in _subjects(need)]
+        new = note_told(connection, account, subjects, repeat_hours=repeat_hours)
+        if new:
+            send(attention_message(account, needs, new, url))
+    return len(new)
+
+
+def note_told(connection: Connection, account: str, subjects: Iterable[str], *, repeat_hours: int) -> set[str]:
+    """Note that people are told of these subjects, in the transaction of the sending: rolled back, they were not.
+
+    :param repeat_hours: what they were told of within so many hours is not told again.
+    :return: the subjects to tell of.
+    """
+    parameters = {"account": account, "subjects": list(subjects), "repeat_hours": repeat_hours}
+    return {subject for (subject,) in connection.execute(sql.statement("alerts/insert_told"), parameters).fetchall()}
+
+
+def attention_message(account: str, needs: Sequence[Need], new: set[str], url: str) -> Message:
     """Say what is new, the first few by name, and where to see all of it."""
-    from backmarket.alert_channels import Message
-
-    url = f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/plugin/backmarket"
     lines, told = [], {}
     for need in needs:
-        fresh = [item for item, key in zip(need.items, keys_of(need), strict=True) if key in new]
+        fresh = [item for item, subject in zip(need.items, _subjects(need), strict=True) if subject in new]
         if fresh:
             told[need.title] = len(fresh)
             lines.append(f"{need.title}: {len(fresh)} new, {need.total} in all. {need.advice}")
-            lines += [f"- {item['subject']}: {item['detail']}" for item in fresh[:_MOST_TOLD]]
+            lines += [f"- {item['subject']}: {item['detail']}" for item in fresh[:_MOST_NEEDS_NAMED]]
     things = f"{len(new)} new {'thing needs' if len(new) == 1 else 'things need'} a person"
     return Message(
         title=f"Back Market ({account}): {things}",
@@ -37,31 +83,18 @@ def attention_message(account: str, needs: Sequence[Need], new: set[str]) -> Mes
     )
 
 
-def keys_of(need: Need) -> list[str]:
-    return [f"{need.name}:{item['topic']}"[:500] for item in need.items]
+def late_message(account: str, late: Sequence[LateOrder], hours: int, url: str) -> Message:
+    """Say which orders are late or soon will be, the most urgent first, and what to do.
 
-
-_MOST_LATE_TOLD = 20
-
-
-def late_message(account: str, late: Sequence[LateOrder], hours: int) -> Message:
-    """Say which orders are late or soon will be, the most urgent first, and what to do."""
-    from backmarket.alert_channels import Message
-
-    late = sorted(late, key=lambda order: order.ship_by)
-    url = f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/plugin/backmarket"
-    lines = [f"- {late_sentence(order)}" for order in late[:_MOST_LATE_TOLD]]
-    advice = "Ship them, or cancel what cannot be shipped in the Back Office."
+    :param url: where all that waits is shown.
+    """
+    first = sorted(late, key=lambda order: order.ship_by)[:_MOST_LATE_NAMED]
     things = "1 order has" if len(late) == 1 else f"{len(late)} orders have"
+    advice = "Ship them, or cancel what cannot be shipped in the Back Office."
     return Message(
         title=f"Back Market ({account}): {things} less than {hours} hours left to ship, or none",
-        text="\n".join([*lines, advice, f"All of it: {url}"]),
-        facts={
-            "kind": "ship_by",
-            "account": account,
-            "orders": [order.order_id for order in late[:_MOST_LATE_TOLD]],
-            "url": url,
-        },
+        text="\n".join([*(f"- {late_sentence(order)}" for order in first), advice, f"All of it: {url}"]),
+        facts={"kind": "ship_by", "account": account, "orders": [order.order_id for order in first], "url": url},
     )
 
 
@@ -70,3 +103,8 @@ def late_sentence(order: LateOrder) -> str:
     why = f": {order.reason}" if order.reason else "."
     due = f"{order.ship_by:%Y-%m-%d %H:%M} UTC ({order.hours_left} hours left)"
     return f"Order {order.order_id} waits for {order.waits_for}, to ship by {due}{why}"
+
+
+def _subjects(need: Need) -> list[str]:
+    """Name each item of a need, without the numbers that change, so that it is told of once."""
+    return [f"{need.name}:{item['topic']}"[:500] for item in need.items]

@@ -1,4 +1,4 @@
-"""What services write to for a person: an operator's log, or a logger of the standard library."""
+"""What services write their progress to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class Log(Protocol):
-    """The log of the task that a service works for."""
+    """A logger: a task's own in Airflow, which is none of :mod:`logging`, or one of :mod:`logging`."""
 
-    def info(self, event: object, /, *args: object) -> object:
+    def info(self, message: str, /, *args: object) -> object:
         """Write what was done."""
 
-    def warning(self, event: object, /, *args: object) -> object:
-        """Write what a person should see."""
+    def warning(self, message: str, /, *args: object) -> object:
+        """Write what a person should look at."""

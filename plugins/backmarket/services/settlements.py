@@ -1,42 +1,156 @@
-"""Tells which days a comparison of statements is about, and in which order files are loaded."""
+"""Loads statement files, compares them with orders, and draws the settlement report."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from backmarket.api.models import Unreadable
+from backmarket.rules.settlements.blocks import StatementError
+from backmarket.rules.settlements.references import invoice_reference
+from backmarket.warehouse import quarantine
+from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file, release_files
+from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
+from backmarket.warehouse.settlements.reports import newest_days, read_figures, store_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from backmarket.hooks.settlement_inbox import InboxFile
+    from backmarket.services.log import Log
+    from backmarket.settings import ReconciliationSettings
+    from backmarket.warehouse.connection import Connection
 
 
-ENTITY = "settlement_file"
+class Period(NamedTuple):
+    """The days a run is about, both included."""
+
+    first_day: date
+    last_day: date
+
+    @property
+    def days(self) -> frozenset[date]:
+        """Each of them."""
+        return frozenset(self.first_day + timedelta(days=n) for n in range((self.last_day - self.first_day).days + 1))
 
 
-def has_no_reference(file: InboxFile) -> bool:
-    from backmarket.rules.settlements.references import invoice_reference
+class Run(Protocol):
+    """A run of the DAG."""
 
-    return not invoice_reference(file.name, "")
+    run_type: Any
+    data_interval_start: datetime | None
 
 
-def period(params: Mapping[str, Any], dag_run: Any) -> tuple[date, date] | None:
-    """Return the days a run is about, the second not included; None for a run about everything.
+def period_of(params: Mapping[str, Any], run: Run) -> Period | None:
+    """Return the days a run is about; None for a run about everything.
 
+    :param params: of the run: ``from`` and ``to``, the latter not included.
     :raises ValueError: where the period has no beginning or no end, or ends before it begins.
     """
     first, end = params.get("from"), params.get("to")
     if first or end:
         if not (first and end):
             raise ValueError("a period needs both its params, 'from' and 'to' (not included)")
-        span = date.fromisoformat(first[:10]), date.fromisoformat(end[:10])
-        if span[0] >= span[1]:
-            raise ValueError(f"'to' ({span[1]}) must lie after 'from' ({span[0]})")
-        return span
-    if dag_run.run_type == "backfill":
-        start: datetime | None = dag_run.data_interval_start
-        if start is None:
+        period = Period(date.fromisoformat(first[:10]), date.fromisoformat(end[:10]) - timedelta(days=1))
+        if period.first_day > period.last_day:
+            raise ValueError(f"'to' ({end[:10]}) must lie after 'from' ({first[:10]})")
+        return period
+    if run.run_type == "backfill":
+        if run.data_interval_start is None:
             raise ValueError("this backfill's run has no interval: set its params 'from' and 'to'")
-        day = start.astimezone(UTC).date()
-        return day, day + timedelta(days=1)
+        day = run.data_interval_start.astimezone(UTC).date()
+        return Period(day, day)
     return None
+
+
+@dataclass
+class StatementLoading:
+    """Loads what is new in the inbox, each file in a transaction of its own.
+
+    :param unreadable: the files that cannot be understood without guessing; each is in quarantine with its reason.
+    :param files_left: the files that the storage did not give.
+    """
+
+    connection: Connection
+    account: str
+    log: Log
+    unreadable: list[str] = field(default_factory=list)
+    files_left: list[str] = field(default_factory=list)
+
+    def load(self, files: Sequence[InboxFile]) -> dict[str, int]:
+        """Load every file that is new or has changed; return how many files were seen, loaded and unreadable, and how
+        many rows were new.
+        """
+        known = known_files(self.connection, self.account)
+        loaded = new_lines = 0
+        # A reference in the name comes first: the same content without one is then known already.
+        for file in sorted(files, key=lambda file: not invoice_reference(file.name, "")):
+            before = known.get(file.path)
+            if before and (before.size, before.modified_at) == (file.size, file.modified_at):
+                continue
+            new = self._load(file)
+            loaded += new is not None
+            new_lines += new or 0
+        release_files(self.connection, self.account, [*self.unreadable, *self.files_left])
+        return {"files": len(files), "loaded": loaded, "new_lines": new_lines, "unreadable": len(self.unreadable)}
+
+    def _load(self, file: InboxFile) -> int | None:
+        """Load one file and return how many rows were new; None where it could not be read."""
+        try:
+            with file.content() as (content, sha256):
+                statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content)
+                new = load_file(self.connection, self.account, statement)
+        except OSError as error:
+            self.files_left.append(file.path)
+            self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)
+            return None
+        except StatementError as error:
+            document = {"path": file.path, "size": file.size, "modified_at": file.modified_at.isoformat()}
+            unreadable = {file.path: Unreadable(document, str(error), file.path)}
+            quarantine.keep(self.connection, self.account, "settlement_file", unreadable)
+            self.unreadable.append(file.path)
+            self.log.warning("%s is in quarantine, nothing of it is loaded: %s.", file.path, error)
+            return None
+        self.log.info("%s: %d new rows.", file.path, new)
+        return new
+
+
+def compare_with_orders(
+    connection: Connection, account: str, settings: ReconciliationSettings, period: Period | None, log: Log
+) -> dict[str, Any]:
+    """Recompute findings, of everything or of a period; return the counts and what the quality check needs."""
+    limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)
+    done = reconcile(connection, account, limits, period.days if period else None)
+    log.info(
+        "%d rows tied to orders that arrived later; %d findings new or changed, %d closed.",
+        done.tied,
+        done.changed,
+        done.closed,
+    )
+    for kind, count in done.open_by_kind.items():
+        log.info("Open: %5d %s", count, kind)
+    return {
+        "account": account,
+        "tied": done.tied,
+        "changed": done.changed,
+        "closed": done.closed,
+        "open": sum(done.open_by_kind.values()),
+        "open_by_kind": done.open_by_kind,
+        "orphan_limit_pct": str(settings.settlement_orphan_limit_pct),
+    }
+
+
+def report_settlements(connection: Connection, account: str, run_id: str, period: Period | None) -> Period | None:
+    """Store a run's settlement report and return its days; None where no statement has been loaded yet.
+
+    :param period: None for the newest ninety days that statements speak of.
+    """
+    from backmarket.reports.settlement_report import render
+
+    days = period or newest_days(connection, account)
+    if days is None:
+        return None
+    figures = read_figures(connection, account, *days)
+    store_report(connection, account, run_id, figures, render(figures, account=account))
+    return Period(*days)

@@ -2,92 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS, kinds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from backmarket.warehouse.snapshot import Reader, Row
-
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class _Kind(NamedTuple):
-    """A kind of thing that waits: where it is read, whose it is, and what to do about it.
-
-    :param statement: in ``include/sql/page.sql``.
-    :param dag_id: whose readers may see it; empty where each change's own kind says so.
-    :param task_id: whose log tells more; empty where each thing has its own.
-    """
-
-    name: str
-    title: str
-    statement: str
-    dag_id: str
-    task_id: str
-    advice: str
-
-
-_KINDS = (
-    _Kind(
-        "approvals",
-        "Prices to approve",
-        "needs_approvals",
-        "backmarket_inventory_prices",
-        "",
-        "Answer under Browse → Required Actions.",
-    ),
-    _Kind(
-        "late",
-        "Orders overdue",
-        "needs_late_orders",
-        "backmarket_orders",
-        "",
-        "Accept or ship them, or tell the customer.",
-    ),
-    _Kind(
-        "refused",
-        "Changes refused",
-        "needs_refused",
-        "",
-        "",
-        "Correct what the reason names; the next run plans anew.",
-    ),
-    _Kind(
-        "stuck",
-        "Waiting for more than a day",
-        "needs_stuck",
-        "",
-        "",
-        "They go by themselves once what the reason names is there. See that it comes.",
-    ),
-    _Kind(
-        "settlements",
-        "Settlement differences",
-        "needs_findings",
-        "backmarket_settlements",
-        "reconciliation",
-        "Check the order's story, then ask Back Market.",
-    ),
-    _Kind(
-        "stock",
-        "Stock and prices",
-        "needs_stock_and_prices",
-        "backmarket_inventory_prices",
-        "upload_summary",
-        "Correct seller.stock or seller.prices.",
-    ),
-    _Kind(
-        "quarantine",
-        "Not understood",
-        "needs_quarantine",
-        "backmarket_orders",
-        "quarantine_check",
-        "Correct rows of seller tables. What Back Market sent is tried again when it is sent again.",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -95,8 +18,11 @@ class Need:
     """A kind of thing that waits for a person.
 
     :param name: for an address.
+    :param statement: the one in ``include/sql/page.sql`` that reads it.
     :param advice: what to do about it.
-    :param dag_id: the DAG, and ``task_id`` its task, whose log tells more; empty where each item has a run of its own.
+    :param dag_id: whose readers may see it; empty where each change's own kind says so.
+    :param task_id: the task of that DAG whose log tells more; empty where there is none, or each item has its own.
+    :param parameters: of the statement, besides account, kinds and most.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
         ``subject``, ``detail``, ``since``, and ``topic``: what it is about, without the numbers that change; changes
         have ``kind`` and ``run_id`` too.
@@ -104,38 +30,80 @@ class Need:
 
     name: str
     title: str
+    statement: str
     advice: str
-    dag_id: str
-    task_id: str
-    total: int
-    items: list[Row]
+    dag_id: str = ""
+    task_id: str = ""
+    parameters: Mapping[str, bool] = field(default_factory=dict)
+    total: int = 0
+    items: list[Row] = field(default_factory=list)
 
 
-def read_needs(
-    database: Reader,
-    kinds: Collection[str],
-    *,
-    most: int,
-    readable: Collection[str] | None = None,
-    only: str = "",
-) -> list[Need]:
+# The most pressing first.
+_KINDS = (
+    Need(
+        "approvals",
+        "Prices to approve",
+        "needs_approvals",
+        "Answer under Browse → Required Actions.",
+        INVENTORY_PRICES.dag_id,
+    ),
+    Need("late", "Orders overdue", "needs_late_orders", "Accept or ship them, or tell the customer.", ORDERS.dag_id),
+    Need(
+        "refused",
+        "Changes refused",
+        "needs_changes",
+        "Correct what the reason names; the next run plans anew.",
+        parameters={"waiting": False},
+    ),
+    Need(
+        "stuck",
+        "Waiting for more than a day",
+        "needs_changes",
+        "They go by themselves once what the reason names is there. See that it comes.",
+        parameters={"waiting": True},
+    ),
+    Need(
+        "settlements",
+        "Settlement differences",
+        "needs_findings",
+        "Check the order's story, then ask Back Market.",
+        SETTLEMENTS.dag_id,
+        "reconciliation",
+    ),
+    Need(
+        "stock",
+        "Stock and prices",
+        "needs_stock_and_prices",
+        "Correct seller.stock or seller.prices.",
+        INVENTORY_PRICES.dag_id,
+        "upload_summary",
+    ),
+    Need(
+        "quarantine",
+        "Not understood",
+        "needs_quarantine",
+        "Correct rows of seller tables. What Back Market sent is tried again when it is sent again.",
+        ORDERS.dag_id,
+        "quarantine_check",
+    ),
+)
+
+
+def read_needs(database: Reader, dag_ids: Collection[str], *, most: int, only: str = "") -> list[Need]:
     """Return what waits, the most pressing kind first; kinds without anything are left out.
 
-    :param kinds: of changes to look at.
-    :param most: items to return of each.
-    :param readable: DAGs whose concerns to look at; None: all.
+    :param dag_ids: the DAGs whose concerns to look at.
+    :param most: items to return of each kind.
     :param only: the name of one kind; empty: all.
     """
     found = []
     for kind in _KINDS:
-        if kind.dag_id and readable is not None and kind.dag_id not in readable:
+        if (kind.dag_id and kind.dag_id not in dag_ids) or (only and only != kind.name):
             continue
-        if only and only != kind.name:
-            continue
-        items = database.rows(kind.statement, kinds=list(kinds), since=_LONG_AGO, most=most)
+        items = database.rows(kind.statement, kinds=kinds_of(dag_ids), most=most, **kind.parameters)
         if items:
-            total = items[0]["total"]
-            found.append(Need(kind.name, kind.title, kind.advice, kind.dag_id, kind.task_id, total, items))
+            found.append(replace(kind, total=items[0]["total"], items=items))
     return found
 
 

@@ -12,7 +12,8 @@ from backmarket.rules.settlements.files import Survey, read_lines, survey
 from backmarket.rules.settlements.references import invoice_reference, issue_date
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
-from backmarket.warehouse.settlements.lines import copy_text, find_ties
+from backmarket.warehouse.settlements.lines import copy_text
+from backmarket.warehouse.settlements.ties import find_ties
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -122,7 +123,7 @@ def _copy(
     found: Survey,
     table: Identifier,
 ) -> None:
-    ties = find_ties(connection, account, found)
+    ties = find_ties(connection, account, found.numbers, found.parcels)
     statement = SQL(sql.statement("settlements/copy_lines")).format(table=table)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for lines in read_lines(text, found):

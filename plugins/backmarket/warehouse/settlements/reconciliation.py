@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse import sql
+from backmarket.warehouse.settlements.ties import tie_lines
 
 if TYPE_CHECKING:
     from datetime import date
@@ -49,11 +50,11 @@ def reconcile(
     :param days: orders shipped, and rows valued, on these; None for all there is.
     """
     with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement_findings/{account}"])
+        lock_findings(connection, account)
         connection.execute("set local work_mem = '64MB'")
         stale = connection.execute(sql.statement("settlements/take_stale_days"), {"account": account}).fetchall()
-        tied = connection.execute(sql.statement("settlements/tie_lines"), {"account": account}).fetchall()
-        touched = (days or frozenset()) | {day for (day,) in [*stale, *tied]}
+        tied = tie_lines(connection, account)
+        touched = (days or frozenset()) | {day for (day,) in stale} | set(tied)
         scope = {"account": account, "everything": days is None, "days": sorted(touched)}
         for step in ("stage_scope", "stage_found"):
             connection.execute(sql.statement(f"settlements/{step}"))
@@ -67,6 +68,11 @@ def reconcile(
         closed = _count(connection, "close_findings", scope)
         found = connection.execute(sql.statement("settlements/count_open_findings"), {"account": account}).fetchall()
     return Reconciliation(len(tied), changed, closed, dict(found))
+
+
+def lock_findings(connection: Connection, account: str) -> None:
+    """Wait until no other transaction works on the findings; holds to the end of this one."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement_findings/{account}"])
 
 
 def unknown_numbers(connection: Connection, account: str, budget: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Reads the figures of a settlement report, and keeps its page."""
+"""Reads the figures of a settlement report, and stores its page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Figures:
-    """What a report shows of a period, both days included; amounts signed as on statements.
+    """What a settlement report shows of a period, both days included; amounts signed as on statements.
 
     :param daily: day, currency, sales, fees, refunds, adjustments, net, paid_out.
     :param costs: currency, category, invoice_key, amount, lines.
@@ -35,14 +35,14 @@ class Figures:
     orders: Rows
 
 
-def newest_span(connection: Connection, account: str) -> tuple[date, date] | None:
-    """Return the newest ninety days that statements speak of; None where nothing is loaded."""
-    row = connection.execute(sql.statement("settlements/select_report_span"), {"account": account}).fetchone()
-    return (row[0], row[1]) if row and row[0] else None
+def newest_days(connection: Connection, account: str) -> tuple[date, date] | None:
+    """Return the first and the last of the newest ninety days that statements speak of; None where none is loaded."""
+    row = connection.execute(sql.statement("page/select_settlement_span"), {"account": account}).fetchone()
+    return (row[0], row[1]) if row else None
 
 
 def read_figures(connection: Connection, account: str, first_day: date, last_day: date) -> Figures:
-    """Read what a report shows."""
+    """Read what a settlement report shows."""
     span = {"account": account, "first_day": first_day, "last_day": last_day}
 
     def rows(name: str) -> Rows:
@@ -59,8 +59,8 @@ def read_figures(connection: Connection, account: str, first_day: date, last_day
     )
 
 
-def keep(connection: Connection, account: str, run_id: str, figures: Figures, html: str) -> None:
-    """Store a run's page; a repeated run replaces its own."""
+def store_report(connection: Connection, account: str, run_id: str, figures: Figures, html: str) -> None:
+    """Store a run's settlement report; a repeated run replaces its own."""
     connection.execute(
         sql.statement("settlements/insert_report"),
         {

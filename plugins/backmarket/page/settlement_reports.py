@@ -13,8 +13,8 @@ from backmarket.warehouse.snapshot import reader
 if TYPE_CHECKING:
     from backmarket.warehouse.snapshot import Row
 
-# A report brings its own style and nothing else, and may be saved and opened without a network.
-REPORT_HEADERS = {
+# A settlement report brings its own style and nothing else, and may be saved and opened without a network.
+HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
@@ -24,7 +24,7 @@ _LONGEST = timedelta(days=3 * 366)
 
 @dataclass(frozen=True)
 class ReportList:
-    """The stored reports, newest first, and the days a new one would be about.
+    """The stored settlement reports, newest first, and the days a new one would be about.
 
     :param first_day: of the newest ninety that statements speak of; None where nothing is loaded.
     """
@@ -36,31 +36,31 @@ class ReportList:
 
 
 def list_reports(account: str) -> ReportList:
-    """Return what reports there are."""
+    """Return what settlement reports there are."""
     with reader(account) as database:
         span = next(iter(database.rows("select_settlement_span")), {"first_day": None, "last_day": None})
         return ReportList(account, database.rows("select_settlement_reports"), span["first_day"], span["last_day"])
 
 
 def stored_report(account: str, run_id: str) -> str:
-    """Return the page that a run has stored.
+    """Return the settlement report that a run has stored.
 
     :raises HTTPException: 404 where that run has stored none.
     """
     with reader(account) as database:
         found = database.rows("select_settlement_report", run_id=run_id)
     if not found:
-        raise HTTPException(404, "This run has stored no settlement report.")
+        raise HTTPException(404, "This run has no settlement report: it stored none, or it was deleted as too old.")
     html: str = found[0]["html"]
     return html
 
 
 def report_of(account: str, first_day: date, last_day: date) -> str:
-    """Draw the page of a period, both days included, from what is stored now.
+    """Draw the settlement report of a period, both days included, from what is stored now.
 
     :raises HTTPException: 400 where the period is none or longer than three years, 404 before the first load.
     """
-    from backmarket.reports.settlement_page import render
+    from backmarket.reports.settlement_report import render
     from backmarket.warehouse.settlements.reports import read_figures
 
     if not timedelta(0) <= last_day - first_day <= _LONGEST:

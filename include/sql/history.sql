@@ -1,0 +1,99 @@
+-- name: purge_changes
+-- Delete changes that ended so many days ago; answers how many.
+-- :account, :days
+--
+-- The newest of its subject, status and whether it was sent stays: what was sent last, what was refused last and why,
+-- and that something newer took a refusal's place. So do all of these, however many there are of a subject:
+-- * what is not over; the ledger itself forbids to delete what may be under way;
+-- * acceptances, whose first confirmation says from when on a count may know of a sale;
+-- * creations and their refusals, of which any may hold again for a row of seller.catalog;
+-- * IMEIs and serial numbers that were sent: what says that a device was sold before.
+-- A row that a plan is working on is left to the next time, so that neither waits for the other.
+with ended as (
+    select change.account, change.change_id
+    from backmarket.changes as change
+    where
+        change.account = %(account)s
+        and change.status in ('confirmed', 'refused', 'superseded')
+        and greatest(change.planned_at, change.sent_at, change.confirmed_at) < now() - make_interval(days => %(days)s)
+        and not (change.kind = 'accept' and change.status = 'confirmed')
+        and not (change.kind in ('listing', 'product') and change.attempts > 0)
+        and not (change.payload ?| array['imei', 'serial_number'] and change.attempts > 0)
+        and exists (
+            select 1
+            from backmarket.changes as newer
+            where
+                newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
+                and newer.market = change.market and newer.change_id > change.change_id
+                and newer.status = change.status and (newer.attempts > 0) = (change.attempts > 0)
+        )
+    for update of change skip locked
+)
+
+delete from backmarket.changes as change
+using ended
+where change.account = ended.account and change.change_id = ended.change_id
+
+-- name: purge_closed_findings
+-- Delete settlement findings that closed so many days ago; found again, they open as new ones do.
+-- :account, :days
+delete from backmarket.settlement_findings
+where account = %(account)s and status = 'closed' and closed_at < now() - make_interval(days => %(days)s)
+
+-- name: purge_finding_history
+-- Delete what is older of the history of settlement findings, but not the last word on one that stays; and all of those
+-- that purge_closed_findings deletes next, in the same transaction.
+-- :account, :days
+delete from backmarket.settlement_finding_history as history
+using backmarket.settlement_findings as finding
+where
+    history.account = %(account)s
+    and finding.account = history.account and finding.kind = history.kind and finding.subject = history.subject
+    and (
+        (finding.status = 'closed' and finding.closed_at < now() - make_interval(days => %(days)s))
+        or (
+            history.changed_at < now() - make_interval(days => %(days)s)
+            and exists (
+                select 1
+                from backmarket.settlement_finding_history as newer
+                where
+                    newer.account = history.account and newer.kind = history.kind
+                    and newer.subject = history.subject and newer.changed_at > history.changed_at
+            )
+        )
+    )
+
+-- name: purge_offer_history
+-- Delete what offers showed so many days ago, but not the last of each, with which the next reading is compared.
+-- :account, :days
+delete from backmarket.listing_offer_history as history
+where
+    history.account = %(account)s
+    and history.changed_at < now() - make_interval(days => %(days)s)
+    and exists (
+        select 1
+        from backmarket.listing_offer_history as newer
+        where
+            newer.account = history.account and newer.id = history.id and newer.market = history.market
+            and newer.changed_at > history.changed_at
+    )
+
+-- name: purge_price_decisions
+-- Delete what people decided about moves of prices so many days ago, where it holds no more; open questions stay.
+-- :account, :days, :decision_days
+delete from backmarket.price_approvals
+where
+    account = %(account)s
+    and status <> 'asked'
+    and decided_at < now() - make_interval(days => greatest(%(days)s::integer, %(decision_days)s::integer))
+
+-- name: purge_settlement_reports
+-- Delete settlement reports that are so many days old, but not the newest, which says when settlements last succeeded.
+-- :account, :days
+delete from backmarket.settlement_reports
+where
+    account = %(account)s
+    and created_at < now() - make_interval(days => %(days)s)
+    and created_at < (
+        select max(newest.created_at) from backmarket.settlement_reports as newest where newest.account = %(account)s
+    )

@@ -1,0 +1,41 @@
+-- Refused changes that nothing newer took the place of; no acceptances of lines that can no longer be accepted. Either
+-- those that wait for something that should come by itself: for more than a day and at most 30, the longest first. Or
+-- all others, refused by us or by Back Market in the last 14 days, the newest first.
+-- :account, :kinds, :waiting, :most
+select
+    case
+        when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
+    end as story,
+    coalesce(line.order_id::text, change.subject) as subject,
+    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
+    change.planned_at as since,
+    change.kind,
+    change.run_id,
+    concat_ws('/', change.kind, change.market, change.subject) as topic,
+    count(*) over () as total
+from backmarket.changes as change
+left join lateral (
+    select order_line.order_id, order_line.state
+    from backmarket.order_lines as order_line
+    where
+        change.kind in ('accept', 'imei') and order_line.account = change.account
+        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
+    -- One at a time: there are few of these, and many lines.
+    limit 1
+) as line on true
+where
+    change.account = %(account)s and change.status = 'refused' and change.kind = any(%(kinds)s)
+    and change.planned_at >= now() - case when %(waiting)s then interval '30 days' else interval '14 days' end
+    and (not %(waiting)s or change.planned_at < now() - interval '1 day')
+    and (coalesce(change.reason, '') like 'waits: %%') = %(waiting)s
+    and (change.kind <> 'accept' or line.state is null or line.state = 1)
+    and not exists (
+        select 1
+        from backmarket.changes as newer
+        where
+            newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
+            and newer.market = change.market and newer.change_id > change.change_id
+            and newer.status <> 'superseded'
+    )
+order by case when %(waiting)s then change.planned_at end, change.planned_at desc
+limit %(most)s

@@ -1,0 +1,112 @@
+"""The one table of concerns: which DAG does what, how often, and what a person can switch on in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class Switch(NamedTuple):
+    """One thing a person can switch on.
+
+    :param toggle: its Variable without ``backmarket_``; the task that does it has the same name.
+    :param title: what a person calls it.
+    :param kind: what its changes are called in the ledger; empty for one that only reads.
+    :param sync_names: what its successes are recorded under in ``sync_state``, besides the toggle.
+    """
+
+    toggle: str
+    title: str
+    kind: str = ""
+    sync_names: tuple[str, ...] = ()
+
+
+class Concern(NamedTuple):
+    """One DAG.
+
+    :param stem: its name without ``backmarket_``; files and folders of the concern have it, too.
+    :param cron: when it runs by default, in UTC; empty where only assets start it.
+    :param what: what it does at these times.
+    """
+
+    stem: str
+    cron: str
+    what: str
+    switches: tuple[Switch, ...] = ()
+
+    @property
+    def dag_id(self) -> str:
+        """The name of its DAG."""
+        return f"backmarket_{self.stem}"
+
+    @property
+    def schedule_option(self) -> str:
+        """The option of section ``[backmarket]`` that holds its cron expression: its stem's first word says whose."""
+        return f"{self.stem.partition('_')[0]}_schedule"
+
+
+ORDERS = Concern(
+    "orders",
+    "*/10 * * * *",
+    "new and changed orders are downloaded",
+    (
+        Switch("order_download", "Orders in", sync_names=("orders", "open_orders")),
+        Switch("order_acceptance", "Orders accepted", "accept"),
+    ),
+)
+LISTINGS = Concern(
+    "listings",
+    "25 * * * *",
+    "listings are downloaded and new ones are created",
+    (
+        Switch("active_listing_download", "Listings in", sync_names=("listings",)),
+        Switch("listing_creation", "New listings", "listing"),
+        Switch("product_creation", "New products", "product"),
+    ),
+)
+INVENTORY_PRICES = Concern(
+    "inventory_prices",
+    "*/15 * * * *",
+    "quantities and prices are sent, besides after each change of orders",
+    (Switch("inventory_upload", "Quantities out", "quantity"), Switch("prices_upload", "Prices out", "price")),
+)
+TRACKING_IMEI = Concern(
+    "tracking_imei",
+    "*/15 * * * *",
+    "shipments and identifiers are sent",
+    (
+        Switch("tracking_upload", "Tracking out", "tracking"),
+        Switch("imei_update", "IMEI and serial numbers out", "imei"),
+    ),
+)
+SETTLEMENTS = Concern(
+    "settlements",
+    "0 6 * * *",
+    "statement files are loaded and compared with orders",
+    (Switch("settlement_download", "Settlements in"),),
+)
+CONCERNS = (
+    # In the order of an order's life, as the page shows them.
+    ORDERS,
+    LISTINGS,
+    INVENTORY_PRICES,
+    TRACKING_IMEI,
+    SETTLEMENTS,
+    Concern("price_approval", "", "people are asked about large moves of prices"),
+    Concern("alerts", "*/15 * * * *", "people are told of what needs them"),
+    Concern("account", "30 4 * * *", "the token is validated"),
+)
+SWITCHES = tuple((concern, switch) for concern in CONCERNS for switch in concern.switches)
+DAG_IDS = frozenset(concern.dag_id for concern in CONCERNS)
+
+
+def kinds_of(dag_ids: Collection[str]) -> list[str]:
+    """Return the kinds of changes that these DAGs send."""
+    return [switch.kind for concern, switch in SWITCHES if switch.kind and concern.dag_id in dag_ids]
+
+
+def task_of(kind: str) -> tuple[str, str]:
+    """Return the DAG and the task that send a kind of change."""
+    return next((concern.dag_id, switch.toggle) for concern, switch in SWITCHES if switch.kind == kind)
