@@ -71,9 +71,10 @@ where account = %(account)s and kind = %(kind)s and status = 'planned'
 order by planned_at, change_id
 
 -- name: select_refused
--- What Back Market itself refused lately, newest per subject: the same again would be refused again.
+-- What Back Market itself refused lately, newest per subject: the same again would be refused again. What a listing
+-- showed when its quantity was planned was not sent.
 -- :account, :kind, :since
-select subject, market, payload
+select subject, market, payload - 'shown'
 from (
     select distinct on (subject, market) subject, market, payload, status, attempts, sent_at
     from backmarket.changes
@@ -92,12 +93,11 @@ order by change_id
 
 -- name: settle
 -- How a change ended, or that its end is not known yet. Back to planned: it surely was not applied.
--- :account, :change_ids, :status, :reason, :batch_id
+-- :account, :change_ids, :status, :reason
 update backmarket.changes
 set
     status = %(status)s,
     reason = %(reason)s,
-    batch_id = coalesce(%(batch_id)s, batch_id),
     confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
 returning change_id

@@ -67,7 +67,7 @@ select distinct backmarket.sku_key(sku)
 from backmarket.listings
 where account = %(account)s and gone_at is null and sku is not null
 
--- name: select_refused_rows
+-- name: select_refused
 -- What Back Market itself refused, where that is the newest word on the SKU.
 -- :account, :kind
 select subject, payload, reason

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from backmarket.operators.listings import BackMarketBatchWaitingOperator
+from backmarket.operators.sending import BackMarketBatchWaitingOperator
 from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 from sandbox.config import SandboxConfig
@@ -404,15 +404,15 @@ def test_a_difference_after_creation_is_reported(
     creation: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A listing that came out otherwise than sent is confirmed with what differs."""
-    from backmarket.services import batches
-    from backmarket.services.listing_reading import look_up_each as honest
+    from backmarket.services import creation_batches
+    from backmarket.services.listing_lookup import look_up_each as honest
 
     def sold_meanwhile(client: Any, changes: Any) -> Any:
         for change in changes:
             connected.patch_listing(change.subject, quantity=2, grade="GOOD")
         return honest(client, changes)
 
-    monkeypatch.setattr(batches, "look_up_each", sold_meanwhile)
+    monkeypatch.setattr(creation_batches, "look_up_each", sold_meanwhile)
     _fill(database, _row(connected, "NEW-1"))
     run = creation()
     assert run.state == "success"

@@ -98,7 +98,8 @@ def test_settling_ends_only_what_is_under_way(ledger: Ledger) -> None:
     endings: tuple[Settlement, ...] = ("unknown", "confirmed", "refused", "planned", "superseded")
     for ending in endings:
         with ledger.connection.transaction(force_rollback=True):
-            ledger.settle(ids, ending, "read back", batch_id=77)
+            ledger.record_batch(ids, 77)
+            ledger.settle(ids, ending, "read back")
             rows = ledger.connection.execute(
                 "select status, batch_id from backmarket.changes where reason = 'read back'"
             ).fetchall()
@@ -250,7 +251,8 @@ def test_only_what_is_under_way_gets_a_batch_or_is_taken_back(ledger: Ledger) ->
     """What has ended keeps its own batch; what may have been applied does not go out again unread."""
     ledger.plan(_quantities(ENDED=1, LOST=2, SENT=3), run_id="run")
     ended, lost, sent = ledger.mark_sent(ledger.planned())
-    ledger.settle([ended], "confirmed", batch_id=1)
+    ledger.record_batch([ended], 1)
+    ledger.settle([ended], "confirmed")
     ledger.settle([lost], "unknown", "the answer was lost")
     ledger.record_batch([ended], 77)
     ledger.take_back([ended, lost, sent], "too many requests")

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _MOST_ITEMS = 200
 
-_KINDS = ("accept", "tracking", "imei", "quantity", "price", "listing", "product")
-
 
 class BackMarketAttentionAlertOperator(BackMarketOperator):
     """Sends one message about all that is new since the last one; skips while nobody is to be told.
@@ -36,6 +34,7 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         from backmarket.settings import read_variable
         from backmarket.warehouse import sql
         from backmarket.warehouse.connection import DEFAULT_CONN_ID, connect
+        from backmarket.warehouse.ledger import KINDS
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.snapshot import reader
 
@@ -43,7 +42,7 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         if not conn_id or not read_variable("enabled"):
             raise AirflowSkipException("backmarket_enabled is off, or backmarket_alert_conn_id names no connection.")
         with reader(self.account, self.warehouse_conn_id or DEFAULT_CONN_ID) as database:
-            needs = read_needs(database, _KINDS, most=_MOST_ITEMS)
+            needs = read_needs(database, KINDS, most=_MOST_ITEMS)
         with connect(self.warehouse_conn_id) as connection, connection.transaction():
             connection.execute(sql.statement("alerts/purge_told"), {"account": self.account})
             parameters = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from backmarket.warehouse.ledger import Kind
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Concern:
     title: str
     dag_id: str
     sync_names: tuple[str, ...] = ()
-    kind: str = ""
+    kind: Kind | Literal[""] = ""
 
 
 _ALL = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean, dump
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 Kind = Literal["accept", "tracking", "imei", "quantity", "price", "listing", "product"]
 PlannedStatus = Literal["planned", "awaiting_approval", "dry_run", "refused"]
 Settlement = Literal["confirmed", "refused", "unknown", "planned", "superseded"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def planned_status(*, dry_run: bool) -> PlannedStatus:
+    """Return the status of a change that is wanted: to be sent, or only to be recorded."""
+    return "dry_run" if dry_run else "planned"
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,20 @@ class RecordedChange:
     sent_at: datetime | None = None
     batch_id: int | None = None
     in_batch: bool = False
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """What Back Market itself refused lately.
+
+    :param payloads: what was refused, by subject and market.
+    """
+
+    payloads: Mapping[tuple[str, str], Mapping[str, Any]]
+
+    def include(self, subject: str, payload: Mapping[str, Any], market: str = "") -> bool:
+        """Tell whether exactly this was refused: sending it again would not help."""
+        return self.payloads.get((subject, market)) == payload
 
 
 @dataclass(frozen=True)
@@ -129,14 +150,13 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
         self.connection.execute(sql.statement("changes/keep_waiting"), parameters)
 
-    def settle(
-        self,
-        change_ids: Iterable[int],
-        status: Settlement,
-        reason: str | None = None,
-        *,
-        batch_id: int | None = None,
-    ) -> None:
+    def refusals(self, *, since: datetime) -> Refusals:
+        """Return what Back Market refused of all that was sent since a moment."""
+        parameters = {"account": self.account, "kind": self.kind, "since": since}
+        rows = self.connection.execute(sql.statement("changes/select_refused"), parameters)
+        return Refusals({(subject, market): payload for subject, market, payload in rows})
+
+    def settle(self, change_ids: Iterable[int], status: Settlement, reason: str | None = None) -> None:
         """Write down how sent changes ended, or that this is not known yet.
 
         :param status: ``planned`` puts a change that surely was not applied back into the queue.
@@ -147,7 +167,6 @@ class Ledger:
             "change_ids": list(change_ids),
             "status": status,
             "reason": clean(reason),
-            "batch_id": batch_id,
         }
         self.connection.execute(sql.statement("changes/settle"), parameters)
 
