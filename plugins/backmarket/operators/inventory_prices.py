@@ -33,8 +33,7 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the listings read and quarantined, requests made, what was settled, and quantities raised outside; and
-        the market, as ``lists_short``, where its list did not come out whole."""
+        """Return the counts of :func:`~backmarket.services.quantities.refresh_quantities`, and the requests made."""
         from backmarket.services.listing_reading import MarketReading
         from backmarket.services.quantities import refresh_quantities
         from backmarket.settings import QuantitySettings, markets_for_marking
@@ -57,8 +56,7 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
     ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the listings read and quarantined, requests made, what was settled; and the markets that could not be
-        read, as ``markets_left``."""
+        """Return the counts of :func:`~backmarket.services.prices.refresh_offers`, and the requests made."""
         from backmarket.services.listing_reading import MarketReading
         from backmarket.services.price_batches import PriceBatches
         from backmarket.services.prices import refresh_offers
@@ -113,7 +111,7 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
     """Sends quantities one by one: stock-outs first, then the lowest, then the rest.
 
     A home price of the same SKU goes along in the same request, where this run has planned prices: one that an earlier
-    run planned may not be wanted any more. Running again sends nothing twice: what was confirmed is planned no more,
+    run planned may not be wanted any more. Running again sends nothing twice: what was confirmed is no longer planned,
     and what is uncertain is read back, again once it must have arrived, before anything else is sent. A listing that
     Back Market fails on, or lists and does not find, is named and stays planned; all others are sent.
     """
@@ -192,11 +190,10 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
     ui_color = "#f5c6cb"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the outcomes, how many went out in batches, how many wait, requests made; and the prices that could
-        not be sent, as ``not_sent``, with the ``markets_left``."""
+        """Return the counts of :meth:`~backmarket.services.prices.PriceSending.send`, and the requests made."""
         from backmarket.services.offers import OfferSending
         from backmarket.services.price_batches import PriceBatches
-        from backmarket.services.price_sending import PriceSending
+        from backmarket.services.prices import PriceSending
         from backmarket.settings import PriceSettings
 
         self.skip_unless_sending(PriceSettings.load(), "prices_upload")
@@ -205,10 +202,8 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
             counts = PriceSending(sending, batches).send()
             requests = client.requests_made
-        one_by_one = dict(sending.counts) or "none"
-        self.log.info(
-            "Prices sent one by one: %s; in batches: %d; %d requests.", one_by_one, counts["in_batches"], requests
-        )
+        singly, in_batches = dict(sending.counts) or "none", counts["in_batches"]
+        self.log.info("Prices sent one by one: %s; in batches: %d; %d requests.", singly, in_batches, requests)
         return {**counts, "requests": requests}
 
 

@@ -77,16 +77,14 @@ class BackMarketCategoryDownloadOperator(BackMarketOperator):
 
     Where Back Market does not answer, the stored tree stays in use. A market of which none is stored is named, and its
     new products wait; the trees of all others are read.
+
+    :raises BackMarketError: where a failure concerns all markets alike.
     """
 
     ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the number of leaf categories by market, as ``leaves``, and the markets of which no tree is known, as
-        ``markets_left``.
-
-        :raises BackMarketError: where it concerns all markets alike.
-        """
+        """Return the counts of :func:`~backmarket.services.listing_creation.download_categories`."""
         from backmarket.services.listing_creation import download_categories
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.listings import Catalog
@@ -155,8 +153,7 @@ class BackMarketListingCreationOperator(BackMarketSendingOperator):
         self.kind = kind
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many lines were sent in how many batches, were listed already, and wait for the next run; and the
-        SKUs that could not be sent, as ``not_sent``."""
+        """Return the counts of :meth:`~backmarket.services.creation_batches.CreationSending.send`."""
         from backmarket.services.creation_batches import CreationSending
         from backmarket.settings import ListingCreationSettings, ProductCreationSettings
         from backmarket.warehouse.ledger import Ledger

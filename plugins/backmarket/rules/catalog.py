@@ -175,17 +175,22 @@ def _quantity(row: CatalogRow) -> Iterator[str]:
 
 
 def _price(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
-    if row.price is None:
-        if _is_missing(row, "price"):
-            yield "price is missing"
-    elif not row.price.is_finite() or row.price <= 0:
-        yield f"price {row.price} is not above 0"
-    elif market and decimals(row.price) > market.decimals:
-        yield f"price {row.price} has more than {market.decimals} digits after the point"
+    yield from _amount(row, "price", "price is missing", market)
     if market is None:
         yield f"market {row.market} is no market of this account's platform"
     elif (_text(row.currency) or "").upper() != market.currency:
         yield f"currency {_text(row.currency) or 'is missing and'} is not {market.currency}, the market's"
+
+
+def _amount(row: CatalogRow, column: str, missing: str, market: MarketRules | None) -> Iterator[str]:
+    amount: Decimal | None = getattr(row, column)
+    if amount is None:
+        if _is_missing(row, column):
+            yield missing
+    elif not amount.is_finite() or amount <= 0:
+        yield f"{column} {amount} is not above 0"
+    elif market and decimals(amount) > market.decimals:
+        yield f"{column} {amount} has more than {market.decimals} digits after the point"
 
 
 def _grade_and_warranty(row: CatalogRow) -> Iterator[str]:
@@ -210,13 +215,7 @@ def _product_texts(row: CatalogRow) -> Iterator[str]:
 
 
 def _product_numbers(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
-    if row.price_new is None:
-        if _is_missing(row, "price_new"):
-            yield "price_new is missing: a new product needs it"
-    elif not row.price_new.is_finite() or row.price_new <= 0:
-        yield f"price_new {row.price_new} is not above 0"
-    elif market and decimals(row.price_new) > market.decimals:
-        yield f"price_new {row.price_new} has more than {market.decimals} digits after the point"
+    yield from _amount(row, "price_new", "price_new is missing: a new product needs it", market)
     if row.weight is None:
         if _is_missing(row, "weight"):
             yield "weight is missing: a new product needs it"

@@ -29,6 +29,8 @@ class BatchSending:
     """Sends batches of one kind of change.
 
     :param refused: lines of batches that Back Market refused as a whole.
+    :param unsent: lines of batches that surely were not applied for another reason; they stay planned.
+    :param markets_left: why a batch for a market stays planned, by its code.
     """
 
     ledger: Ledger
@@ -36,6 +38,8 @@ class BatchSending:
     budget: SkuLineBudget
     log: Log
     refused: list[RecordedChange] = field(default_factory=list)
+    unsent: list[RecordedChange] = field(default_factory=list)
+    markets_left: dict[str, str] = field(default_factory=dict)
 
     def send(self, market: str, batch: list[RecordedChange], columns: Mapping[int, Mapping[str, str]]) -> int:
         """Send one batch, or as much of it as the budget grants; the rest stays planned.
@@ -50,9 +54,19 @@ class BatchSending:
 
         :param batch: changes of this market, at most as many as a batch may have lines.
         :param columns: what is sent of each, as text by column, by change id.
-        :return: how many lines went out, those of a lost answer included; 0 for a batch that was refused.
-        :raises BackMarketError: where the batch surely was not applied; its lines are planned again.
+        :return: how many lines went out, those of a lost answer included; 0 for a batch that stays planned.
+        :raises BackMarketError: where sending others would fail alike.
         """
+        try:
+            return self._send_parts(market, batch, columns)
+        except BackMarketError as error:
+            raise_what_concerns_all(error)
+            self.log.warning("A batch of %d lines for %s stays planned: %s", len(batch), market, error)
+            self.unsent.extend(batch)
+            self.markets_left[market] = str(error)
+            return 0
+
+    def _send_parts(self, market: str, batch: list[RecordedChange], columns: Mapping[int, Mapping[str, str]]) -> int:
         parts, sent, refusals_left = deque([batch]), 0, 2 * len(batch).bit_length()
         refusal: RefusedError | None = None
         while parts:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from backmarket.api.errors import BackMarketError
 from backmarket.rules.batch_result import CreatedListing, differences
 from backmarket.rules.batches import End, Line, end_of_creation, next_poll
 from backmarket.services.batches import BatchSending, by_batch, log_remarks, read_status
-from backmarket.services.item_failures import named, raise_what_concerns_all
+from backmarket.services.item_failures import named
 from backmarket.services.listing_lookup import look_up_each, store_found
 from backmarket.warehouse.sku_line_budget import MOST_LINES_OF_A_BATCH
 
@@ -63,30 +62,16 @@ class CreationSending:
         counts = {"sent": 0, "batches": 0, "listed_already": len(turn) - len(unlisted) - len(self.not_sent)}
         sending = BatchSending(self.ledger, self.client, self.budget, self.log)
         for batch in batches_of(unlisted):
-            sent = self._send(sending, batch)
+            columns = {change.change_id: change.payload["columns"] for change in batch}
+            sent = sending.send(batch[0].payload["market"], batch, columns)
             counts["sent"] += sent
             counts["batches"] += bool(sent)
-        self.not_sent += [change.subject for change in sending.refused]
+        self.not_sent += [change.subject for change in [*sending.unsent, *sending.refused]]
         waiting = len(queue) - counts["listed_already"] - counts["sent"]
         if waiting:
             self.log.info("%d lines wait; the next may go at %s.", waiting, self.budget.free_at())
         self.log.info("Sent %(sent)d lines in %(batches)d batches; %(listed_already)d were listed already.", counts)
         return {**counts, "waiting": waiting, "not_sent": self.not_sent[:_MOST_NAMED]}
-
-    def _send(self, sending: BatchSending, batch: list[RecordedChange]) -> int:
-        """Send one batch and return how many lines went out.
-
-        :raises BackMarketError: where sending others would fail alike.
-        """
-        columns = {change.change_id: change.payload["columns"] for change in batch}
-        market = batch[0].payload["market"]
-        try:
-            return sending.send(market, batch, columns)
-        except BackMarketError as error:
-            raise_what_concerns_all(error)
-            self.log.warning("A batch of %d lines for %s stays planned: %s", len(batch), market, error)
-            self.not_sent += [change.subject for change in batch]
-            return 0
 
     def _without_listed(self, changes: list[RecordedChange]) -> list[RecordedChange]:
         """Return the changes whose SKUs have no listing, and store the listings of the others.

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, get_args
 
 from backmarket.api.errors import BackMarketError
 from backmarket.api.markets import MARKETS
@@ -15,7 +15,7 @@ from backmarket.rules.catalog_csv import columns_of
 from backmarket.rules.skus import sku_key
 from backmarket.services.listing_reading import read_each_market
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
-from backmarket.warehouse.listings import Check
+from backmarket.warehouse.listings import Check, Verdict
 from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
 
 if TYPE_CHECKING:
@@ -42,13 +42,6 @@ def markets_of_platform(config: ClientConfig) -> set[str]:
     return {market.code for market in MARKETS.values() if market.platform == config.platform}
 
 
-class CheckedRow(NamedTuple):
-    """A row of ``seller.catalog`` as it was checked, and what of it is to be sent."""
-
-    check: Check
-    payload: dict[str, Any]
-
-
 @dataclass(frozen=True)
 class CreationPlanning:
     """Checks the rows of one kind and plans what is to be sent; it asks nothing of Back Market.
@@ -71,28 +64,32 @@ class CreationPlanning:
         :return: how many rows of the kind are listed, under way, ready, refused and left out.
         :raises FeedUnusableError: where no row of the whole table can be read; what could be planned is.
         """
-        refused = {} if self.retry_refused else self.catalog.refused_by_back_market(self.kind)
+        connection, account = self.catalog.connection, self.catalog.account
         rows, feed = self.catalog.read()
-        checked = [_unless_refused(row, refused) for row in self._check(rows)]
-        changes = list(self._changes(checked))
+        checks: list[Check] = []
+        changes: list[PlannedChange] = []
+        for check, payload in self._check(rows):
+            checks.append(check)
+            if check.verdict == "refused":
+                reason = "; ".join(check.reasons)
+                changes.append(PlannedChange(check.sku, payload, status="refused", reason=reason))
+            elif check.verdict == "ready":
+                changes.append(PlannedChange(check.sku, payload, status=planned_status(dry_run=self.dry_run)))
         self.catalog.confirm_appeared(self.kind)
-        Ledger(self.catalog.connection, self.catalog.account, self.kind).plan(changes, run_id=run_id)
-        self.catalog.store_checks(self.kind, [row.check for row in checked])
+        Ledger(connection, account, self.kind).plan(changes, run_id=run_id)
+        self.catalog.store_checks(self.kind, checks)
         self._log_plan(changes)
         left_out = self._name_left_out(rows, feed, run_id=run_id)
-        fail_if_unusable(self.catalog.connection, self.catalog.account, feed)
-        verdicts = Counter(row.check.verdict for row in checked)
-        return {
-            "listed": verdicts["listed"],
-            "under_way": verdicts["under way"],
-            "ready": verdicts["ready"],
-            "refused": verdicts["refused"],
-            **left_out,
-        }
+        fail_if_unusable(connection, account, feed)
+        verdicts = Counter(check.verdict for check in checks)
+        counts = {verdict.replace(" ", "_"): verdicts[verdict] for verdict in get_args(Verdict)}
+        return {**counts, **left_out}
 
-    def _check(self, rows: list[CatalogRow]) -> Iterator[CheckedRow]:
+    def _check(self, rows: list[CatalogRow]) -> Iterator[tuple[Check, dict[str, Any]]]:
+        """Check each row of this kind; yield the result, and what of the row is to be sent."""
         twin_skus = twins(row.sku for row in rows)
         listed, under_way = self.catalog.listed(), self.catalog.under_way()
+        refused = {} if self.retry_refused else self.catalog.refused_by_back_market(self.kind)
         rules = cache(self._rules)
         for row in rows:
             if kind_of(row, products_on=self.products_on) != self.kind:
@@ -100,14 +97,18 @@ class CreationPlanning:
             market, key = market_of(row, self.config), sku_key(row.sku)
             bare = {"market": market, "columns": {"sku": row.sku}}
             if key in under_way:
-                yield CheckedRow(Check(row.sku, market, "under way", []), bare)
+                yield Check(row.sku, market, "under way", []), bare
             elif key in listed and key not in twin_skus:
-                yield CheckedRow(Check(row.sku, market, "listed", []), bare)
+                yield Check(row.sku, market, "listed", []), bare
             elif reasons := reasons_against(row, self.kind, rules(market), twin_skus=twin_skus):
-                yield CheckedRow(Check(row.sku, market, "refused", reasons), bare)
+                yield Check(row.sku, market, "refused", reasons), bare
             else:
                 payload = {"market": market, "columns": columns_of(row, self.kind)}
-                yield CheckedRow(Check(row.sku, market, "ready", []), payload)
+                refused_payload, reason = refused.get(row.sku, (None, ""))
+                if payload == refused_payload:
+                    yield Check(row.sku, market, "refused", [reason]), payload
+                else:
+                    yield Check(row.sku, market, "ready", []), payload
 
     def _rules(self, market: str) -> MarketRules | None:
         """Return what a market asks for; None where the platform has no such market."""
@@ -115,29 +116,15 @@ class CreationPlanning:
             return None
         return MarketRules(MARKETS[market].currency, MARKETS[market].decimals, self.catalog.categories(market))
 
-    def _changes(self, checked: list[CheckedRow]) -> Iterator[PlannedChange]:
-        """Return what the ledger records: ready rows wait to be sent, refused ones carry their reasons."""
-        for check, payload in checked:
-            if check.verdict == "refused":
-                yield PlannedChange(check.sku, payload, status="refused", reason="; ".join(check.reasons))
-            elif check.verdict == "ready":
-                yield PlannedChange(check.sku, payload, status=planned_status(dry_run=self.dry_run))
-
     def _name_left_out(self, rows: list[CatalogRow], feed: SellerRows[CatalogRow], *, run_id: str) -> dict[str, int]:
         """Name the rows of this kind that cannot be read; one without a SKU counts as a listing."""
         kinds = {row.sku: kind_of(row, products_on=self.products_on) for row in rows if row.unreadable}
         own: list[LeftOut] = []
         others: list[LeftOut] = []
         for each in feed.left_out:
-            is_own = kinds.get(each.document["sku"] or "", "listing") == self.kind
-            (own if is_own else others).append(each)
-        return name_left_out(
-            self.catalog.connection,
-            self.catalog.account,
-            replace(feed, left_out=own),
-            run_id=run_id,
-            named_elsewhere=others,
-        )
+            (own if kinds.get(each.document["sku"] or "", "listing") == self.kind else others).append(each)
+        connection, account = self.catalog.connection, self.catalog.account
+        return name_left_out(connection, account, replace(feed, left_out=own), run_id=run_id, named_elsewhere=others)
 
     def _log_plan(self, changes: list[PlannedChange]) -> None:
         """Write each refusal with all its reasons to the log, and how many rows are to be sent."""
@@ -153,14 +140,6 @@ class CreationPlanning:
             self.log.info("%d rows are ready to be sent, %d are refused.", ready, len(refused))
 
 
-def _unless_refused(row: CheckedRow, refused_before: dict[str, tuple[dict[str, Any], str]]) -> CheckedRow:
-    """Refuse a ready row that Back Market has refused exactly as it is, for its reason."""
-    payload, reason = refused_before.get(row.check.sku, ({}, ""))
-    if row.check.verdict != "ready" or payload != row.payload:
-        return row
-    return row._replace(check=row.check._replace(verdict="refused", reasons=[reason]))
-
-
 def download_categories(client: BackMarketClient, catalog: Catalog, log: Log) -> dict[str, Any]:
     """Read and store the category tree of each market that the catalog proposes products in, once a day.
 
@@ -173,14 +152,14 @@ def download_categories(client: BackMarketClient, catalog: Catalog, log: Log) ->
     stored_at = {market: catalog.categories_read_at(market) for market in wanted}
     now = datetime.now(UTC)
     due = [market for market, read_at in stored_at.items() if read_at is None or now - read_at >= _TREE_IS_FRESH]
-    found = read_each_market(
+    leaves, left = read_each_market(
         due,
         lambda market: _download_tree(market, client, catalog, stored_at[market], log),
         log,
         was_answered=len(due) < len(stored_at),
     )
-    log.info("Category trees read: %s.", found.rows or "none needed, or all fresh")
-    return {"leaves": found.rows, "markets_left": list(found.left)}
+    log.info("Category trees read: %s.", leaves or "none needed, or all fresh")
+    return {"leaves": leaves, "markets_left": list(left)}
 
 
 def _download_tree(

@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backmarket.api.errors import BackMarketError, FirewallError, ShortReadError
@@ -177,20 +177,6 @@ class MarketRead:
 
 
 @dataclass(frozen=True)
-class ListingsRead:
-    """What became of the listings of some markets.
-
-    :param listings: how many were seen, all markets together.
-    :param quarantined: how many of them could not be understood.
-    :param left: why a market could not be read whole, by its code.
-    """
-
-    listings: int
-    quarantined: int
-    left: dict[str, str]
-
-
-@dataclass(frozen=True)
 class MarketReading:
     """Reads markets of one account.
 
@@ -254,8 +240,12 @@ class MarketReading:
             )
         return read.counts
 
-    def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> ListingsRead:
-        """Read and store markets, as :func:`read_each_market`; one that was read in part counts as left, too."""
+    def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> dict[str, Any]:
+        """Read and store markets, as :func:`read_each_market`.
+
+        :return: how many ``listings`` were seen and ``quarantined``; and the markets that could not be read whole, as
+            ``markets_left``.
+        """
         reads: list[MarketRead] = []
 
         def read(market: str) -> int:
@@ -264,9 +254,13 @@ class MarketReading:
                 raise failure
             return reads[-1].listings
 
-        found = read_each_market(markets, read, self.log, was_answered=was_answered)
+        _, left = read_each_market(markets, read, self.log, was_answered=was_answered)
         quarantined = sum(each.counts["quarantined"] for each in reads)
-        return ListingsRead(sum(each.listings for each in reads), quarantined, found.left)
+        return {
+            "listings": sum(each.listings for each in reads),
+            "quarantined": quarantined,
+            "markets_left": list(left),
+        }
 
     def was_read(self, market: str, since: datetime | None) -> bool:
         """Tell whether a market was read to its end since a moment; None counts as never."""
@@ -274,21 +268,9 @@ class MarketReading:
         return read_at is not None and since is not None and read_at >= since
 
 
-@dataclass
-class MarketsRead:
-    """What became of some markets.
-
-    :param rows: how many rows a market has that was read, by its code.
-    :param left: why a market could not be read, by its code.
-    """
-
-    rows: dict[str, int] = field(default_factory=dict)
-    left: dict[str, str] = field(default_factory=dict)
-
-
 def read_each_market(
     markets: Sequence[str], read: Callable[[str], int], log: Log, *, was_answered: bool = False
-) -> MarketsRead:
+) -> tuple[dict[str, int], dict[str, str]]:
     """Read and store markets; one that refuses or fails is named, and the others are read.
 
     A firewall judges the sender: where it refuses two markets and none was answered, or all there are, it refuses this
@@ -296,17 +278,18 @@ def read_each_market(
 
     :param read: reads and stores a market, and returns how many rows it has.
     :param was_answered: whether another market has answered in this run.
+    :return: how many rows each market has that was read, and why the others could not be read.
     :raises BackMarketError: where it concerns all markets alike.
     """
-    found = MarketsRead()
-    failures = ItemFailures(found.left)
+    rows: dict[str, int] = {}
+    failures = ItemFailures()
     refusals: list[FirewallError] = []
     for market in failures.each(markets):
         try:
-            found.rows[market] = read(market)
+            rows[market] = read(market)
         except FirewallError as error:
             refusals.append(error)
-            found.left[market] = str(error)
+            failures.failed[market] = str(error)
             log.warning("Market %s is left as it was: %s", market, error)
             if len(refusals) > 1 and not was_answered:
                 raise
@@ -318,4 +301,4 @@ def read_each_market(
             failures.passed(market)
     if refusals and not was_answered:
         raise refusals[0]
-    return found
+    return rows, failures.failed

@@ -18,6 +18,8 @@ from backmarket.warehouse.ledger import Ledger
 from backmarket.warehouse.listings import store_readings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Listing
     from backmarket.services.log import Log
@@ -112,13 +114,6 @@ class OfferSettling:
             update.settle("confirmed")
         self.failures.passed(update.name)
         return self.count("confirmed", "confirmed")
-
-    def refuse(self, update: Update, reason: str) -> Outcome:
-        """Settle an update of one change that Back Market refused."""
-        ((ledger, change),) = update.changes
-        update.settle("refused", reason)
-        self.log.warning("%s (%s): Back Market refused it: %s", change.subject, ledger.kind, reason)
-        return self.count("refused", "refused")
 
     def settle_failure(self, update: Update, error: BackMarketError) -> Outcome:
         """Settle an update whose request failed.
@@ -308,11 +303,42 @@ class OfferSending(OfferSettling):
         """
         self.failures.passed(update.name)
         inventory_prices.forget_sent_quantity(self.connection, self.account, update.listing_id)
-        if len(update.changes) == 1:
-            return self.refuse(update, reason)
-        update.settle("planned", f"refused together, sent apart to find out which: {reason}")
-        outcomes = [self._send(own) for own in update.apart()]
-        return outcomes[0]
+        if len(update.changes) > 1:
+            update.settle("planned", f"refused together, sent apart to find out which: {reason}")
+            outcomes = [self._send(own) for own in update.apart()]
+            return outcomes[0]
+        ((ledger, change),) = update.changes
+        update.settle("refused", reason)
+        self.log.warning("%s (%s): Back Market refused it: %s", change.subject, ledger.kind, reason)
+        return self.count("refused", "refused")
+
+
+def settle_by_readings(
+    ledger: Ledger,
+    unsettled: Iterable[RecordedChange],
+    readings: Mapping[tuple[str, str], tuple[int | Decimal | None, datetime]],
+) -> dict[str, int]:
+    """Settle changes whose answers earlier runs did not get, by what their listings have shown since.
+
+    What Back Market shows is confirmed; what it does not show goes back into the queue, where the next plan decides
+    anew. A change of a listing that was not read since stays as it is.
+
+    :param readings: quantity or price, and when it was read, by listing and market; made when what was sent last had
+        arrived: see :func:`~backmarket.services.in_flight.let_arrive`.
+    :return: how many were confirmed, planned again, and are still unsettled.
+    """
+    counts = {"confirmed": 0, "planned_again": 0, "unsettled": 0}
+    for change in unsettled:
+        shown, read_at = readings.get((change.payload["id"], change.market), (None, None))
+        if read_at is None or (change.sent_at and read_at <= change.sent_at):
+            counts["unsettled"] += 1
+        elif shown == value_of(ledger, change):
+            ledger.settle([change.change_id], "confirmed", "seen on Back Market after an answer was lost")
+            counts["confirmed"] += 1
+        else:
+            ledger.settle([change.change_id], "planned", "not seen on Back Market after an answer was lost")
+            counts["planned_again"] += 1
+    return counts
 
 
 def describe(error: BackMarketError) -> str:

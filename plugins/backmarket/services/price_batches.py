@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from backmarket.services.listing_reading import MarketReading
     from backmarket.services.log import Log
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.prices import ShownPrice
 
 
 class MarketsLeftError(Exception):
@@ -78,8 +77,9 @@ class PriceBatches:
         ends: dict[End, list[RecordedChange]] = {}
         for batch_id, changes in by_batch(self.under_way()).items():
             for change in changes if batch_id in statuses else ():
-                offer = shown.get((change.payload["id"], change.market))
-                ends.setdefault(self._end(change, statuses[batch_id], offer), []).append(change)
+                price, read_at = shown.get((change.payload["id"], change.market), (None, None))
+                end = self._end(change, statuses[batch_id], price, read_at)
+                ends.setdefault(end, []).append(change)
         counts = dict.fromkeys(("confirmed", "refused", "planned", "unknown"), 0)
         remarks = []
         for end, changes in ends.items():
@@ -99,7 +99,7 @@ class PriceBatches:
         statuses = self.statuses()
         over = {batch_id for batch_id, status in statuses.items() if status.state != "running"}
         markets = list(dict.fromkeys(change.market for change in self.under_way() if change.batch_id in over))
-        left = reading.read_each(markets).left
+        left = reading.read_each(markets)["markets_left"]
         counts = self.settle(statuses)
         self.log.info(
             "Prices sent in batches: %(confirmed)d confirmed, %(refused)d refused, %(planned)d to be sent again, "
@@ -108,7 +108,7 @@ class PriceBatches:
         )
         if left:
             raise MarketsLeftError(
-                f"The markets {named(list(left))} could not be read back after their batches; the log says why. "
+                f"The markets {named(left)} could not be read back after their batches; the log says why. "
                 "Their prices are settled by the next run; all others are."
             )
         return counts
@@ -131,8 +131,8 @@ class PriceBatches:
                 for start in range(0, len(fit), MOST_LINES_OF_A_BATCH):
                     yield PriceBatch(market, fit[start : start + MOST_LINES_OF_A_BATCH], columns)
 
-    def _end(self, change: RecordedChange, status: BatchStatus, offer: ShownPrice | None) -> End:
-        if offer and change.sent_at and offer.read_at <= change.sent_at:
+    def _end(self, change: RecordedChange, status: BatchStatus, price: Decimal | None, read_at: datetime | None) -> End:
+        if read_at and change.sent_at and read_at <= change.sent_at:
             # Its market has not been read since: what it shows says nothing about this price.
             return End("unknown", "sent in a batch; the market was not read since")
         now = datetime.now(UTC)
@@ -140,7 +140,7 @@ class PriceBatches:
             batch=status.state,
             sent_at=change.sent_at or now,
             attempts=change.attempts,
-            is_shown=offer is not None and offer.price == Decimal(change.payload["price"]),
+            is_shown=price == Decimal(change.payload["price"]),
             error=status.error_of(change.subject),
         )
         return end_of_price(line, now=now, deadline=self.deadline)

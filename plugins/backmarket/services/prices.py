@@ -1,31 +1,37 @@
-"""Plans prices."""
+"""Plans prices, and sends them."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from backmarket.api.errors import BackMarketError
 from backmarket.api.markets import MARKETS
 from backmarket.rules.prices import OfferRow, after_decision, decide_price
 from backmarket.rules.skus import sku_key
-from backmarket.services.lost_answers import settle_prices
+from backmarket.services.batches import BatchSending
+from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
+from backmarket.services.offers import name_of, settle_by_readings
 from backmarket.warehouse import inventory_prices, price_approval
 from backmarket.warehouse.inventory_prices import Finding
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
-from backmarket.warehouse.prices import price_rows, unmatched_prices
+from backmarket.warehouse.prices import price_rows, shown_prices, unmatched_prices
 from backmarket.warehouse.seller_rows import LeftOut
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from backmarket.rules.prices import Verdict, WantedPrice
     from backmarket.services.listing_reading import MarketReading
     from backmarket.services.log import Log
+    from backmarket.services.offers import OfferSending
     from backmarket.services.price_batches import PriceBatches
     from backmarket.settings import PriceSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.ledger import PlannedStatus, Refusals
+    from backmarket.warehouse.ledger import PlannedStatus, RecordedChange, Refusals
     from backmarket.warehouse.price_approval import Decisions
     from backmarket.warehouse.prices import PriceRow
     from backmarket.warehouse.seller_rows import SellerRows
@@ -62,18 +68,17 @@ def refresh_offers(
     # Asked for before reading: what a batch did after its status was read is not missed in the reading.
     statuses = batches.statuses()
     wanted = [market for market in markets if not reading.was_read(market, since)]
-    found = reading.read_each(wanted, was_answered=len(wanted) < len(markets))
-    settled = settle_prices(reading.connection, reading.account)
+    counts = reading.read_each(wanted, was_answered=len(wanted) < len(markets))
+    prices = Ledger(reading.connection, reading.account, "price")
+    # How a line of a batch ended, the status of its batch tells, too.
+    unsettled = [change for change in prices.unsettled() if not change.in_batch]
+    shown = shown_prices(reading.connection, reading.account) if unsettled else {}
+    counts |= settle_by_readings(prices, unsettled, shown)
     in_batches = batches.settle(statuses)
-    read = [market for market in wanted if market not in found.left]
+    counts["batch_prices_settled"] = sum(in_batches.values()) - in_batches["unknown"]
+    read = [market for market in wanted if market not in counts["markets_left"]]
     reading.log.info("Markets read: %s.", ", ".join(read) or "none but home")
-    return {
-        "listings": found.listings,
-        "quarantined": found.quarantined,
-        **settled,
-        "batch_prices_settled": sum(in_batches.values()) - in_batches["unknown"],
-        "markets_left": list(found.left),
-    }
+    return counts
 
 
 def plan_prices(
@@ -134,7 +139,7 @@ def log_plan(connection: Connection, account: str, counts: dict[str, int], log: 
             "%d prices were changed outside since they were sent: see backmarket.inventory_findings.",
             counts["price_changed_outside"],
         )
-    return sum(each.rows for each in unmatched)
+    return sum(rows for _, rows, _ in unmatched)
 
 
 def _refusals_of_twins(rows: list[PriceRow]) -> dict[tuple[str, str], PlannedChange]:
@@ -196,3 +201,89 @@ def _is_changed_outside(row: PriceRow) -> bool:
         and row.shown != row.last_sent
         and row.read_at > row.last_sent_at
     )
+
+
+@dataclass
+class PriceSending:
+    """Sends the planned prices of all markets; a market that refuses does not stop the others.
+
+    :param sending: sends single prices.
+    :param in_batches: how many went out in batches.
+    :param markets_left: why nothing more was sent to a market, by its code.
+    """
+
+    sending: OfferSending
+    batches: PriceBatches
+    in_batches: int = 0
+    markets_left: dict[str, str] = field(default_factory=dict)
+    _refused: list[RecordedChange] = field(default_factory=list)
+    _failures: dict[str, ItemFailures] = field(default_factory=dict)
+
+    def send(self) -> dict[str, Any]:
+        """Send batches, then single prices; what surely was not applied the first time goes once more.
+
+        :return: the outcomes, how many went out in batches and how many wait; and the prices that could not be sent, as
+            ``not_sent``, with the ``markets_left``.
+        :raises BackMarketError: where sending more would fail alike in all markets.
+        """
+        self._send_batches()
+        if self._send_singly():
+            self._send_singly()
+        return {
+            **self.sending.counts,
+            "in_batches": self.in_batches,
+            "waiting": self.sending.log_waiting(self.sending.prices),
+            "not_sent": self._not_sent(),
+            "markets_left": list(self.markets_left),
+        }
+
+    def _not_sent(self) -> list[str]:
+        """Return the prices that Back Market failed on, and those of refused batches that wait, by SKU and market."""
+        waiting = {change.change_id for change in self.sending.prices.planned()}
+        failed = [name for failures in self._failures.values() for name in failures.failed]
+        refused = [name_of(each) for each in self._refused if each.change_id in waiting]
+        return list(dict.fromkeys([*failed, *refused]))
+
+    def _send_batches(self) -> None:
+        """Send the batches among the prices that the hour's budget grants."""
+        sending = self.sending
+        turn = sending.prices.planned()[: sending.budget.left()]
+        in_batches = BatchSending(
+            sending.prices, sending.client, sending.budget, sending.log, markets_left=self.markets_left
+        )
+        for batch in self.batches.choose(turn):
+            self.in_batches += in_batches.send(*batch)
+        self._refused += in_batches.refused
+
+    def _send_singly(self) -> bool:
+        """Send what is still planned, market by market in turns, and tell whether some of it may go once more."""
+        sending = self.sending
+        again = False
+        queues = deque(self._queues())
+        while queues:
+            market, queue = queues.popleft()
+            try:
+                change = next(queue, None)
+                if change is None:
+                    continue
+                sending.failures = self._failures[market]
+                outcome = sending.send_price(change)
+            except BackMarketError as error:
+                raise_what_concerns_all(error)
+                self.markets_left[market] = str(error)
+                sending.log.warning("The prices of %s stay planned: %s", market, error)
+                continue
+            if outcome == "waits":
+                return False
+            again |= outcome == "again"
+            queues.append((market, queue))
+        return again
+
+    def _queues(self) -> Iterator[tuple[str, Iterator[RecordedChange]]]:
+        """Yield each market that is not left, with its planned prices, the longest waiting first."""
+        markets: dict[str, list[RecordedChange]] = {}
+        for change in self.sending.prices.planned():
+            if change.market not in self.markets_left:
+                markets.setdefault(change.market, []).append(change)
+        for market, changes in markets.items():
+            yield market, self._failures.setdefault(market, ItemFailures()).each(changes)

@@ -10,7 +10,7 @@ from backmarket.rules.hidden_sales import held_units
 from backmarket.rules.inventory import OPEN, is_explained_by_orders, is_mass_zero, plan_quantity
 from backmarket.rules.skus import sku_key
 from backmarket.services.in_flight import let_arrive
-from backmarket.services.lost_answers import settle_quantities
+from backmarket.services.offers import settle_by_readings
 from backmarket.warehouse import inventory_prices
 from backmarket.warehouse.inventory_prices import Finding
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
@@ -57,16 +57,19 @@ def refresh_quantities(reading: MarketReading, settings: QuantitySettings, *, in
     :raises BackMarketError: where nothing could be read.
     """
     connection, account, home = reading.connection, reading.account, reading.client.config.market
-    let_arrive(Ledger(connection, account, "quantity").unsettled(), in_flight, reading.log)
+    quantities = Ledger(connection, account, "quantity")
+    let_arrive(quantities.unsettled(), in_flight, reading.log)
     read = reading.read(home)
-    _, _, raised = _compare_stored_readings(connection, account, settings, now=datetime.now(UTC))
+    _, stored, raised = _compare_stored_readings(connection, account, settings, now=datetime.now(UTC))
     inventory_prices.record_findings(connection, account, raised)
     for finding in raised:
         reading.log.warning("%s %s. Two integrations on one account sell wrong stock.", finding.sku, finding.detail)
     return {
         "listings": read.listings,
         "quarantined": read.counts["quarantined"],
-        **settle_quantities(connection, account),
+        **settle_by_readings(
+            quantities, quantities.unsettled(), {(str(each.id), ""): (each.quantity, each.read_at) for each in stored}
+        ),
         "lists_short": [] if read.is_whole else [home],
         "quantity_changed_outside": len(raised),
     }

@@ -6,7 +6,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
 from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
@@ -33,15 +33,8 @@ FindingKind = Literal[
     "quantity_changed_outside",
     "price_changed_outside",
 ]
-STATES: tuple[FindingKind, ...] = (
-    "stock_missing",
-    "stock_stale",
-    "count_in_future",
-    "promised_too_much",
-    "sold_below_zero",
-    "sku_ambiguous",
-    "held_by_zero_guard",
-)
+# What was changed outside is an event, and stays; all others are states, which end.
+STATES = [kind for kind in get_args(FindingKind) if not kind.endswith("_changed_outside")]
 
 LinesBySku = dict[str, list[OrderLineRow]]
 
@@ -237,7 +230,7 @@ def end_states(connection: Connection, account: str, findings: Iterable[Finding]
     :param findings: all findings of the plan.
     """
     keys = [f"{finding.kind}/{finding.sku}" for finding in findings]
-    parameters = {"account": account, "kinds": list(STATES), "keys": keys}
+    parameters = {"account": account, "kinds": STATES, "keys": keys}
     connection.execute(sql.statement("inventory_prices/delete_ended_findings"), parameters)
 
 

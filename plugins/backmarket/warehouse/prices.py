@@ -42,25 +42,6 @@ class PriceRow(NamedTuple):
     last_sent_at: datetime | None
 
 
-class ShownPrice(NamedTuple):
-    """What a market showed of a listing when it was read last."""
-
-    price: Decimal | None
-    read_at: datetime
-
-
-class UnmatchedPrices(NamedTuple):
-    """Rows of ``seller.prices`` that no plan looks at, for one reason.
-
-    :param reason: a predicate, such as ``are of a SKU that has no listing``.
-    :param examples: up to five of them, by SKU and market.
-    """
-
-    reason: str
-    rows: int
-    examples: list[str]
-
-
 def price_rows(
     connection: Connection, account: str, markets: list[str]
 ) -> tuple[SellerRows[WantedPrice], list[PriceRow]]:
@@ -85,17 +66,16 @@ def price_rows(
     return SellerRows(PRICES.table, "sku", usable, left_out), shown
 
 
-def unmatched_prices(connection: Connection, account: str, markets: list[str]) -> list[UnmatchedPrices]:
-    """Return the rows of ``seller.prices`` that no plan looks at, by reason."""
+def unmatched_prices(connection: Connection, account: str, markets: list[str]) -> list[tuple[str, int, list[str]]]:
+    """Return why rows of ``seller.prices`` are not planned, how many they are, and up to five of them."""
     parameters = {"account": account, "markets": markets}
-    rows = connection.execute(sql.statement("inventory_prices/count_unmatched"), parameters)
-    return [UnmatchedPrices(*row) for row in rows]
+    return connection.execute(sql.statement("inventory_prices/count_unmatched"), parameters).fetchall()
 
 
-def shown_prices(connection: Connection, account: str) -> dict[tuple[str, str], ShownPrice]:
-    """Return what every market showed when it was read last, by the listing's id and market."""
+def shown_prices(connection: Connection, account: str) -> dict[tuple[str, str], tuple[Decimal | None, datetime]]:
+    """Return what every market showed when it was read last, and when that was, by the listing's id and market."""
     rows = connection.execute(sql.statement("inventory_prices/select_shown_prices"), {"account": account})
-    return {(str(listing_id), market): ShownPrice(price, read_at) for listing_id, market, price, read_at in rows}
+    return {(str(listing_id), market): (price, read_at) for listing_id, market, price, read_at in rows}
 
 
 def skus_and_grades(connection: Connection, account: str, listing_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
