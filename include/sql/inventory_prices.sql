@@ -46,13 +46,13 @@ group by reason
 order by reason
 
 -- name: delete_drops
--- Make room for a listing's drops as they are after a reading.
+-- Make room for the drops of a listing after a reading.
 -- :account, :id
 delete from backmarket.listing_drops
 where account = %(account)s and id = %(id)s
 
 -- name: delete_ended_findings
--- Forget states that have ended: those of these kinds that the newest plan did not find.
+-- Forget states of these kinds that the newest plan no longer found.
 -- :account, :kinds, :keys
 delete from backmarket.inventory_findings
 where
@@ -222,7 +222,7 @@ on conflict (account, id) do update set
     known_at = excluded.known_at
 
 -- name: upsert_finding
--- Keep what was found; seen again, it keeps the moment of its first time.
+-- Record what was found; found again, it keeps the moment of its first time.
 -- :account, :kind, :sku, :market, :detail
 insert into backmarket.inventory_findings (account, kind, sku, market, detail)
 values (%(account)s, %(kind)s, %(sku)s, %(market)s, %(detail)s)

@@ -90,6 +90,20 @@ def test_a_quantity_that_never_arrived_is_sent_again_by_the_same_run_and_holds_n
     assert _all(warehouse, "select * from backmarket.listing_drops") == []
 
 
+def test_a_quantity_planned_over_what_no_longer_shows_is_planned_anew(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+) -> None:
+    """A unit was sold since the plan; and of a change that an earlier version planned, what showed is not known."""
+    listing = sandbox.listings()[0]
+    sku, shown = listing["sku"], listing["quantity"]
+    (change,) = _plan(upload, (sku, listing["id"], shown + 1, shown + 5))
+    assert upload.send_quantity(change, None) == "again"
+    upload.quantities.plan([PlannedChange(sku, {"id": listing["id"], "quantity": shown + 5})], run_id="earlier")
+    (change,) = upload.quantities.planned()
+    assert upload.send_quantity(change, None) == "again"
+    assert sandbox.journal("POST", "/ws/listings") == []
+
+
 def test_what_another_run_planned_otherwise_is_not_sent_as_it_was(
     upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
 ) -> None:

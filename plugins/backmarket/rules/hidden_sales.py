@@ -58,7 +58,7 @@ class Observation:
     """What a reading tells.
 
     :param drops: all drops after it, those from before included; empty ones are left out.
-    :param raised_outside: units more than anything known explains: somebody else writes to the listing.
+    :param raised_outside: units more than anything known explains: others write to the listing, too.
     """
 
     drops: tuple[Drop, ...]

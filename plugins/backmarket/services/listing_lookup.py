@@ -38,7 +38,7 @@ class Lookup(NamedTuple):
 def look_up_each(client: BackMarketClient, changes: Sequence[RecordedChange]) -> list[Lookup]:
     """Look up the listings of all these changes' SKUs; one failure does not stop the others.
 
-    Where a whole handful fails, the market is asked no more, and the rest of its SKUs count as failed alike.
+    Where a whole handful fails, the market is not asked again, and the rest of its SKUs count as failed alike.
 
     :return: a lookup for each change, in their order.
     :raises BackMarketError: where a failure concerns all SKUs alike.

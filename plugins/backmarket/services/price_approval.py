@@ -78,5 +78,5 @@ def _decision(move: Move, chosen: set[str] | None) -> Decision:
 
 
 def _plain(text: str) -> str:
-    """Keep a SKU's own signs from being taken for Markdown."""
+    """Escape the characters of a text that Markdown would take for its own."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))

@@ -195,7 +195,7 @@ def _compare_stored_readings(
 ) -> tuple[LinesBySku, list[Reading], list[Finding]]:
     """Compare what listings show by their newest readings with what was known before them.
 
-    :return: order lines that may matter, the readings, and quantities that somebody else raised.
+    :return: order lines that may matter, the readings, and findings about quantities that others raised.
     """
     hold = timedelta(hours=settings.pending_hold_hours)
     lag = settings.stock_policy.intake_lag

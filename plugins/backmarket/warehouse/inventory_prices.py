@@ -148,7 +148,7 @@ def compare_readings(
     """Compare readings with what was known before them, and store what follows from them, in one transaction.
 
     :param since: drops before this are forgotten, and so are creations that were not read since.
-    :return: quantities that somebody else raised.
+    :return: findings about quantities that others raised.
     """
     findings = []
     readings = list(readings)

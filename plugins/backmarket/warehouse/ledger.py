@@ -116,15 +116,15 @@ class Ledger:
         return [RecordedChange(*row) for row in self._select("select_planned")]
 
     def unsettled(self) -> list[RecordedChange]:
-        """Return what may have been applied without our knowing; settle it before sending anything new."""
+        """Return what was sent and may have been applied; settle it before sending anything new."""
         return [RecordedChange(*row) for row in self._select("select_unsettled")]
 
     def mark_sent(self, changes: Iterable[RecordedChange], *, in_batch: bool = False) -> set[int]:
         """Write down, durably, that these are about to be sent.
 
-        :param changes: as they were read: what is sent must be what stands here.
+        :param changes: as they were read: one that was planned otherwise since is not marked.
         :param in_batch: as lines of one batch.
-        :return: the ids of those that may be sent; the others another run has sent meanwhile, or planned otherwise.
+        :return: the ids of those that may be sent; the others were sent or planned otherwise by another run.
         """
         wanted = list(changes)
         parameters = {
