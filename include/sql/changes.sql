@@ -37,7 +37,7 @@ where account = %(account)s and change_id = any(%(change_ids)s) and status = 'pl
 select pg_advisory_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0))
 
 -- name: mark_sent
--- Written down before the request leaves. No row: somebody else has it, or it is planned no more, or otherwise.
+-- Recorded before the request leaves. No row: another run has sent it, or it is no longer planned, or otherwise.
 -- :account, :in_batch, :change_ids, :payloads (as long as each other)
 update backmarket.changes as change
 set
@@ -71,9 +71,10 @@ where account = %(account)s and kind = %(kind)s and status = 'planned'
 order by planned_at, change_id
 
 -- name: select_refused
--- What Back Market itself refused lately, newest per subject: the same again would be refused again.
+-- What Back Market itself refused lately, newest per subject: the same again would be refused again. What a listing
+-- showed when its quantity was planned was not sent.
 -- :account, :kind, :since
-select subject, market, payload
+select subject, market, payload - 'shown'
 from (
     select distinct on (subject, market) subject, market, payload, status, attempts, sent_at
     from backmarket.changes
@@ -83,7 +84,7 @@ from (
 where status = 'refused' and attempts > 0 and sent_at > %(since)s
 
 -- name: select_unsettled
--- What may have been applied without our knowing: a run was killed, or an answer was lost.
+-- What was sent and may have been applied: a run was killed, or an answer was lost.
 -- :account, :kind
 select change_id, subject, market, payload, attempts, status, sent_at, batch_id, in_batch
 from backmarket.changes
@@ -113,8 +114,8 @@ create temporary table if not exists staged_plan (
 )
 
 -- name: supersede_unsent
--- What was planned earlier, never sent, and is wanted no more; and what was refused here and is refused no more, which
--- keeps its reason.
+-- What was planned earlier, never sent, and is no longer wanted; and what was refused here and no longer is, which keeps
+-- its reason.
 -- :account, :kind
 update backmarket.changes as change
 set
@@ -136,7 +137,7 @@ where
     )
 
 -- name: take_back
--- Turned away at the door: planned as if it had never been sent.
+-- Turned away unread: planned as if it had never been sent.
 -- :account, :change_ids, :reason
 update backmarket.changes
 set status = 'planned', attempts = attempts - 1, reason = %(reason)s

@@ -46,13 +46,13 @@ group by reason
 order by reason
 
 -- name: delete_drops
--- Make room for a listing's drops as they are after a reading.
+-- Make room for the drops of a listing after a reading.
 -- :account, :id
 delete from backmarket.listing_drops
 where account = %(account)s and id = %(id)s
 
 -- name: delete_ended_findings
--- Forget states that have ended: those of these kinds that the newest plan did not find.
+-- Forget states of these kinds that the newest plan no longer found.
 -- :account, :kinds, :keys
 delete from backmarket.inventory_findings
 where
@@ -76,7 +76,7 @@ on conflict (account, id, seen_from, seen_at) do update set
 -- name: select_baselines
 -- What listings were last known to show.
 -- :account, :ids
-select id, quantity, known_at, maybe, maybe_at
+select id, quantity, known_at, sent_quantity, sent_at
 from backmarket.listing_baselines
 where account = %(account)s and id = any(%(ids)s)
 
@@ -179,7 +179,7 @@ where account = %(account)s and gone_at is null
 
 -- name: select_stock
 -- The seller's counts, as texts: each row is judged by itself.
--- :account
+-- :account, :sku_keys (as backmarket.sku_key gives them; null for all)
 select
     stock.sku::text,
     stock.quantity::text,
@@ -189,7 +189,9 @@ select
     -- Through JSON, as a view need not have this column.
     to_jsonb(stock) ->> 'orders_known_until'
 from seller.stock as stock
-where stock.account::text = %(account)s
+where
+    stock.account::text = %(account)s
+    and (%(sku_keys)s::text [] is null or backmarket.sku_key(stock.sku::text) = any(%(sku_keys)s::text []))
 order by stock.sku::text
 
 -- name: select_summary
@@ -201,18 +203,11 @@ where account = %(account)s and (shown <> wanted or reserved > 0 or held > 0 or 
 order by (shown <> wanted) desc, wanted, sku
 limit %(most)s
 
--- name: select_targets
--- What Back Market showed of these SKUs when their quantities were planned.
--- :account, :skus
-select sku, shown
-from backmarket.inventory
-where account = %(account)s and sku = any(%(skus)s)
-
--- name: set_maybe
--- From here until its answer a listing may show what is being sent.
--- :account, :id, :maybe
+-- name: set_sent_quantity
+-- From here until its answer a listing may show what is being sent; null: what was sent surely had no effect.
+-- :account, :id, :quantity
 update backmarket.listing_baselines
-set maybe = %(maybe)s, maybe_at = case when %(maybe)s::integer is not null then clock_timestamp() end
+set sent_quantity = %(quantity)s, sent_at = case when %(quantity)s::integer is not null then clock_timestamp() end
 where account = %(account)s and id = %(id)s
 
 -- name: upsert_baseline
@@ -222,12 +217,12 @@ insert into backmarket.listing_baselines (account, id, quantity, known_at)
 values (%(account)s, %(id)s, %(quantity)s, %(known_at)s)
 on conflict (account, id) do update set
     quantity = excluded.quantity,
-    maybe = null,
-    maybe_at = null,
+    sent_quantity = null,
+    sent_at = null,
     known_at = excluded.known_at
 
 -- name: upsert_finding
--- Keep what was found; seen again, it keeps the moment of its first time.
+-- Record what was found; found again, it keeps the moment of its first time.
 -- :account, :kind, :sku, :market, :detail
 insert into backmarket.inventory_findings (account, kind, sku, market, detail)
 values (%(account)s, %(kind)s, %(sku)s, %(market)s, %(detail)s)

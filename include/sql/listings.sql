@@ -1,5 +1,5 @@
 -- name: confirm_appeared
--- Sent, waited for in vain, put back into the queue; and there is a listing after all.
+-- Sent, waited for in vain and put back into the queue; its listing has appeared since.
 -- :account, :kind
 update backmarket.changes as change
 set status = 'confirmed', reason = 'its listing appeared late', confirmed_at = clock_timestamp()
@@ -67,8 +67,8 @@ select distinct backmarket.sku_key(sku)
 from backmarket.listings
 where account = %(account)s and gone_at is null and sku is not null
 
--- name: select_refused_rows
--- What Back Market itself refused, where that is the newest word on the SKU.
+-- name: select_refused
+-- What Back Market itself refused, where nothing newer is recorded of the SKU.
 -- :account, :kind
 select subject, payload, reason
 from (
@@ -121,7 +121,7 @@ create temporary table if not exists staged_listings (
 )
 
 -- name: supersede_listed
--- A look before sending found a listing: sending would overwrite it.
+-- A lookup before sending found a listing: sending would overwrite it.
 -- :account, :change_ids
 update backmarket.changes
 set status = 'superseded', reason = 'Back Market has a listing of this SKU already'

@@ -8,13 +8,13 @@ where
     and sku = %(sku)s and market = %(market)s
 
 -- name: forget_unanswered
--- Questions of runs that ended without an answer (deleted or killed): they are put again.
+-- Questions of runs that ended without an answer (deleted or killed): they are asked again.
 -- :account, :run_id
 delete from backmarket.price_approvals
 where account = %(account)s and status = 'asked' and run_id <> %(run_id)s
 
 -- name: insert_question
--- A person is asked about a move; again, where what was decided about it holds no more.
+-- A person is asked about a move; again, where what was decided about it no longer holds.
 -- :account, :sku, :market, :old_price, :new_price, :currency, :reason, :run_id
 insert into backmarket.price_approvals (
     account, sku, market, old_price, new_price, currency, reason, status, run_id
@@ -49,8 +49,8 @@ where
     and decided_at >= %(decided_since)s
 
 -- name: select_unasked
--- Large moves that wait for a person and have not been put to one, the longest waiting first. A question that was put
--- before :asked_before and has no answer is none: its run is gone. What was decided before :decided_since holds no more.
+-- Large moves that wait and that nobody was asked about, the longest waiting first. A question asked before
+-- :asked_before and not answered does not count: its run is gone. What was decided before :decided_since no longer holds.
 -- :account, :most, :asked_before, :decided_since
 select
     change.subject,

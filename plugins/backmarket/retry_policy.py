@@ -24,6 +24,8 @@ class BackMarketRetryPolicy(RetryPolicy):
         """Answer Airflow, which asks after each failure; the number of tries stays the task's own ``retries``."""
         from backmarket.api import errors
         from backmarket.hooks.backmarket import ConnectionFormError
+        from backmarket.services.creation_batches import ListingsNotCreatedError
+        from backmarket.services.quantities import MassZeroError
         from backmarket.settings import VariableError
         from backmarket.warehouse.accounts import AccountMixUpError
         from backmarket.warehouse.seller_rows import FeedUnusableError
@@ -38,6 +40,8 @@ class BackMarketRetryPolicy(RetryPolicy):
             VariableError,
             AccountMixUpError,
             FeedUnusableError,
+            ListingsNotCreatedError,
+            MassZeroError,
         )
         if isinstance(exception, needs_a_person):
             return RetryDecision.fail(f"{type(exception).__name__}: waiting does not help, a person has to act")

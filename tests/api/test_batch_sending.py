@@ -10,7 +10,7 @@ import pytest
 from pyrate_limiter import Rate
 
 from backmarket.services.batches import BatchSending
-from backmarket.services.listing_creation import _batches
+from backmarket.services.creation_batches import batches_of
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from backmarket.warehouse.rate_limit import open_pool, shared_bucket
 from backmarket.warehouse.sku_line_budget import SkuLineBudget, open_sku_line_budget
@@ -63,7 +63,7 @@ def _plan(ledger: Ledger, skus: list[str]) -> None:
 def _send_all(ledger: Ledger, client: BackMarketClient, budget: SkuLineBudget) -> list[str]:
     """Send what is planned as a run does, and return the SKUs that it names as refused."""
     sending = BatchSending(ledger, client, budget, logging.getLogger())
-    for batch in _batches(ledger.planned()[: budget.left()]):
+    for batch in batches_of(ledger.planned()[: budget.left()]):
         sending.send("fr-fr", batch, {change.change_id: change.payload["columns"] for change in batch})
     return [change.subject for change in sending.refused]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.api import errors
-from backmarket.services.batches import read_report
+from backmarket.services.batches import read_status
 from tests.api.hostile_server import Reply
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ def test_a_finished_batch_is_finished_whatever_stands_beside(
 ) -> None:
     """The errors of its lines are read."""
     server.answer(Reply({"task_id": 7, "action_status": 9, "result": {"product_errors": {"A": "no match"}}, **odd}))
-    report = read_report(client, 7, logging.getLogger())
-    assert (report.state, report.errors) == ("done", {"a": "no match"})
+    found = read_status(client, 7, logging.getLogger())
+    assert (found.state, found.errors) == ("done", {"a": "no match"})
 
 
 def test_why_a_batch_failed_is_read_in_whatever_form(client: BackMarketClient, server: HostileServer) -> None:
     """An object where a text was is flattened to one."""
     server.answer(Reply({"task_id": 7, "action_status": 8, "last_action_error": {"code": "E1", "text": "cut off"}}))
-    report = read_report(client, 7, logging.getLogger())
-    assert (report.state, report.error) == ("failed", "code: E1; text: cut off")
+    found = read_status(client, 7, logging.getLogger())
+    assert (found.state, found.error) == ("failed", "code: E1; text: cut off")
 
 
 @pytest.mark.parametrize("status", ["done", None, {"code": 9}, True, 10**30])
@@ -41,7 +41,7 @@ def test_a_batch_of_which_the_status_cannot_be_read_is_not_over(
 ) -> None:
     """Nothing is settled by it, and nothing sent again."""
     server.answer(Reply({"task_id": 7, "action_status": status}))
-    assert read_report(client, 7, logging.getLogger()).state == "running"
+    assert read_status(client, 7, logging.getLogger()).state == "running"
 
 
 @pytest.mark.parametrize("odd", [{"statuscode": "fine"}, {"bodymessage": "77"}, {"shippings_response": 5}])

@@ -44,6 +44,16 @@ def test_a_dag_keeps_house_policy(dag_bag: DagBag, path: Path) -> None:
         assert task.execution_timeout is not None
 
 
+def test_a_task_is_not_tried_again_where_only_a_person_can_help() -> None:
+    """Nothing that is read once more changes a feed that zeroes too much, or what Back Market refused."""
+    from backmarket.retry_policy import BackMarketRetryPolicy
+    from backmarket.services.creation_batches import ListingsNotCreatedError
+    from backmarket.services.quantities import MassZeroError
+
+    for error in (ListingsNotCreatedError("3 were refused"), MassZeroError("9 would go to zero")):
+        assert BackMarketRetryPolicy().evaluate(error, 1, 3).action.value == "fail"
+
+
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
 def test_a_run_fails_where_any_task_fails(dag_bag: DagBag, path: Path) -> None:
     """Airflow judges a run by its last tasks: each failure must reach one that does not run all the same."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from backmarket.services.offers import OfferUpload
+from backmarket.services.offers import OfferSending, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,13 +194,13 @@ def test_what_another_process_has_taken_is_not_left_marked_as_sent(
     quantity = shown(connected)[sku] + 1
     stock(database, {sku: quantity})
     price(database, sku, str(offered(connected, sku) + Decimal("0.01")))
-    mark_sent = OfferUpload._mark_sent
+    mark_sent = OfferSending._mark_sent
 
-    def taken_elsewhere(upload_: OfferUpload, listing_id: Any, changes: Any) -> Any:
+    def taken_elsewhere(sending: OfferSending, update: Update) -> Update:
         database.execute("update backmarket.changes set status = 'sent' where kind = 'price' and status = 'planned'")
-        return mark_sent(upload_, listing_id, changes)
+        return mark_sent(sending, update)
 
-    monkeypatch.setattr(OfferUpload, "_mark_sent", taken_elsewhere)
+    monkeypatch.setattr(OfferSending, "_mark_sent", taken_elsewhere)
     upload()
     assert shown(connected)[sku] == quantity
     statuses = dict(all_of(database, "select kind, status from backmarket.changes"))
@@ -354,9 +354,9 @@ def test_a_killed_run_is_settled_by_the_next(
             real(self, *arguments, **fields)
         raise KilledError
 
-    upload_of = OfferUpload.send_quantity
+    upload_of = OfferSending.send_quantity
 
-    def stop(self: OfferUpload, *arguments: Any) -> Any:
+    def stop(self: OfferSending, *arguments: Any) -> Any:
         try:
             return upload_of(self, *arguments)
         except KilledError:
@@ -364,7 +364,7 @@ def test_a_killed_run_is_settled_by_the_next(
 
     with monkeypatch.context() as patch:
         patch.setattr(BackMarketClient, "update_listing", killed)
-        patch.setattr(OfferUpload, "send_quantity", stop)
+        patch.setattr(OfferSending, "send_quantity", stop)
         upload()
     assert all_of(database, "select status from backmarket.changes") == [("sent",)]
     database.execute("update backmarket.changes set sent_at = sent_at - interval '2 seconds'")

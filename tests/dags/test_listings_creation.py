@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from backmarket.operators.listings import BackMarketBatchWaitingOperator
+from backmarket.operators.sending import BackMarketBatchWaitingOperator
 from backmarket.warehouse.sku_line_budget import open_sku_line_budget
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
@@ -395,15 +395,17 @@ def test_a_difference_after_creation_is_reported(
     creation: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A listing that came out otherwise than sent is confirmed with what differs."""
-    from backmarket.services import batches
-    from backmarket.services.listing_reading import look_up_each as honest
+    from backmarket.services import creation_batches
+    from backmarket.services.listing_lookup import look_up_each as honest
 
     def sold_meanwhile(client: Any, changes: Any) -> Any:
         for change in changes:
-            connected.patch_listing(change.subject, quantity=2, grade="GOOD")
+            # Those that wait are looked up, too, and have no listing yet.
+            if change.sent_at:
+                connected.patch_listing(change.subject, quantity=2, grade="GOOD")
         return honest(client, changes)
 
-    monkeypatch.setattr(batches, "look_up_each", sold_meanwhile)
+    monkeypatch.setattr(creation_batches, "look_up_each", sold_meanwhile)
     _fill(database, _row(connected, "NEW-1"))
     run = creation()
     assert run.state == "success"

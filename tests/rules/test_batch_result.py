@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backmarket.rules.batch_end import MOST_SENDINGS, BatchState, Line, end_of, next_look
 from backmarket.rules.batch_result import CreatedListing, differences, errors_by_key, told
+from backmarket.rules.batches import MOST_SENDINGS, BatchState, Line, end_of_creation, next_poll
 
 SENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DEADLINE = timedelta(minutes=45)
@@ -76,38 +76,38 @@ def test_no_report_is_stumbled_over(report: Any) -> None:
 
 
 def _line(batch: BatchState, **values: Any) -> Line:
-    return Line(**{"batch": batch, "sent_at": SENT, "attempts": 1, "exists": False, **values})
+    return Line(**{"batch": batch, "sent_at": SENT, "attempts": 1, "is_shown": False, **values})
 
 
 @pytest.mark.parametrize(
     ("line", "minutes", "status"),
     [
-        (_line("done", exists=True), 1, "confirmed"),
+        (_line("done", is_shown=True), 1, "confirmed"),
         (_line("done", error="no match"), 1, "refused"),
         (_line("done"), 1, "unknown"),
         (_line("done"), 46, "planned"),
         (_line("done", attempts=MOST_SENDINGS), 46, "refused"),
-        (_line("lost", exists=True), 1, "confirmed"),
+        (_line("lost", is_shown=True), 1, "confirmed"),
         (_line("lost"), 1, "unknown"),
         (_line("lost"), 46, "planned"),
         (_line("failed", error="interrupted"), 1, "planned"),
-        (_line("failed", exists=True, error="interrupted"), 1, "confirmed"),
+        (_line("failed", is_shown=True, error="interrupted"), 1, "confirmed"),
         (_line("failed", attempts=MOST_SENDINGS), 1, "refused"),
         (_line("running"), 1, "unknown"),
         (_line("running"), 600, "unknown"),
         (_line("running"), 1441, "refused"),
-        (_line("running", exists=True), 46, "confirmed"),
+        (_line("running", is_shown=True), 46, "confirmed"),
     ],
 )
 def test_how_a_line_ends(line: Line, minutes: int, status: str) -> None:
     """A batch that may still be at work is never sent again; one that surely is not goes out at most three times."""
-    assert end_of(line, now=SENT + timedelta(minutes=minutes), deadline=DEADLINE).status == status
+    assert end_of_creation(line, now=SENT + timedelta(minutes=minutes), deadline=DEADLINE).status == status
 
 
 def test_a_line_created_with_an_error_or_a_difference_says_so() -> None:
     """Created is created, and a person is told what is odd."""
-    end = end_of(
-        _line("done", exists=True, error="shipper unknown", differences=("grade is GOOD instead of FAIR",)),
+    end = end_of_creation(
+        _line("done", is_shown=True, error="shipper unknown", differences=("grade is GOOD instead of FAIR",)),
         now=SENT,
         deadline=DEADLINE,
     )
@@ -119,7 +119,7 @@ def test_a_line_created_with_an_error_or_a_difference_says_so() -> None:
 def test_looks_grow_rarer_and_never_pass_the_deadline_by(seconds: int) -> None:
     """The next look lies ahead, at most ten minutes, and one falls on the deadline."""
     now, poll = SENT + timedelta(seconds=seconds), timedelta(seconds=30)
-    look = next_look(SENT, now=now, poll=poll, deadline=DEADLINE)
+    look = next_poll(SENT, now=now, poll=poll, deadline=DEADLINE)
     assert now < look <= now + timedelta(minutes=10)
     assert look <= max(SENT + DEADLINE, now + poll)
 

@@ -233,7 +233,7 @@ class Shop:
         """Read the listing, compare, decide, send what differs."""
         lines = [order.line(now) for order in shelf.orders if order.visible <= now]
         reading = shelf.shown
-        if shelf.baseline is None or shelf.baseline.maybe is not None or reading != shelf.baseline.quantity:
+        if shelf.baseline is None or shelf.baseline.sent_quantity is not None or reading != shelf.baseline.quantity:
             shelf.drops = observe(shelf.baseline, reading, now, shelf.drops, lines).drops
         shelf.drops = tuple(drop for drop in shelf.drops if now - drop.seen_at <= HOLD)
         shelf.baseline = Baseline(reading, now)
@@ -257,7 +257,7 @@ class Shop:
         shelf.wakes = at + TICK / 2
         if self.rng.random() < 0.5:
             # No answer came: whether it was applied, only the next reading tells.
-            shelf.baseline = replace(shelf.baseline, maybe=quantity, maybe_at=at)
+            shelf.baseline = replace(shelf.baseline, sent_quantity=quantity, sent_at=at)
             if self.rng.random() < 0.5:
                 shelf.shown = quantity
 

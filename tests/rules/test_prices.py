@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backmarket.rules import prices
-from backmarket.rules.prices import OfferRow, PriceDecision, WantedPrice, decide_price
+from backmarket.rules.prices import Decision, OfferRow, PriceDecision, WantedPrice, after_decision, decide_price
 
 WANTED = WantedPrice("A", "fr-fr", Decimal("110.00"), "EUR")
 OFFER = OfferRow(Decimal("100.00"), Decimal("500.00"))
@@ -142,3 +142,24 @@ def test_a_price_held_for_its_ceiling_is_shown_as_it_would_be_sent() -> None:
     assert decision.reason == (
         "the listing's max_price is in no form known here: above it, price 110.50 would take it offline"
     )
+
+
+@pytest.mark.parametrize(
+    ("decision", "verdict", "reason"),
+    [
+        ("approved", "send", ""),
+        ("refused", "refuse", "too large: a person refused it"),
+        ("expired", "refuse", "too large: nobody approved it in time"),
+        (None, "ask", "too large"),
+    ],
+)
+def test_what_a_person_decided_holds_for_a_large_move(decision: Decision | None, verdict: str, reason: str) -> None:
+    """The price stays as it is; without a decision the question stays open."""
+    asked = PriceDecision("ask", Decimal(150), "too large")
+    assert after_decision(asked, decision) == PriceDecision(verdict, Decimal(150), reason)  # type: ignore[arg-type]
+
+
+def test_no_decision_sends_what_must_not_be_sent() -> None:
+    """Whatever stands against it now was not known when the move was approved."""
+    refused = PriceDecision("refuse", Decimal(150), "above max_price")
+    assert after_decision(refused, "approved") == refused

@@ -14,8 +14,8 @@ from pyrate_limiter import InMemoryBucket
 from backmarket.api.client import BackMarketClient
 from backmarket.api.config import ClientConfig
 from backmarket.operators.inventory_prices import BackMarketInventoryListingRefreshOperator
-from backmarket.services.offers import OfferUpload
-from backmarket.warehouse.inventory_prices import Reading, note_readings
+from backmarket.services.offers import OfferSending
+from backmarket.warehouse.inventory_prices import Reading, compare_readings
 from backmarket.warehouse.ledger import PlannedChange, RecordedChange
 from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES, SkuLineBudget
 from tests.api.conftest import unlimited
@@ -34,19 +34,22 @@ AT_ONCE = timedelta(0)
 
 
 @pytest.fixture
-def upload(sandbox: Sandbox, warehouse: psycopg.Connection[Any]) -> Iterator[OfferUpload]:
+def upload(sandbox: Sandbox, warehouse: psycopg.Connection[Any]) -> Iterator[OfferSending]:
     """What an upload task works with."""
     config = ClientConfig(
         base_url=sandbox.base_url, token=sandbox.token, user_agent="BM-Acme-Airflow;ops@example.com", backoff=0.001
     )
     budget = SkuLineBudget(InMemoryBucket(SKU_LINE_RATES))
     with BackMarketClient(config, unlimited()) as client:
-        yield OfferUpload(warehouse, "default", client, budget, "fr-fr", HOLD, LOG)
+        yield OfferSending(warehouse, "default", client, HOLD, LOG, budget=budget)
 
 
-def _plan(upload: OfferUpload, *changes: tuple[str, str, int]) -> list[RecordedChange]:
-    """Plan quantities: SKU, listing and units of each."""
-    planned = [PlannedChange(sku, {"id": listing_id, "quantity": units}) for sku, listing_id, units in changes]
+def _plan(upload: OfferSending, *changes: tuple[str, str, int, int]) -> list[RecordedChange]:
+    """Plan quantities: SKU, listing, units shown and units wanted of each."""
+    planned = [
+        PlannedChange(sku, {"id": listing_id, "quantity": units, "shown": shown})
+        for sku, listing_id, shown, units in changes
+    ]
     upload.quantities.plan(planned, run_id="r")
     return upload.quantities.planned()
 
@@ -56,46 +59,60 @@ def _all(warehouse: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]
 
 
 def test_a_quantity_that_arrives_after_it_was_read_back_is_known_as_ours(
-    upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
 ) -> None:
     """One unit of it is sold before the next reading: that unit is held, and nobody else is blamed for the rise."""
     listing = sandbox.listings()[0]
     sku, shown = listing["sku"], listing["quantity"]
-    (change,) = _plan(upload, (sku, listing["id"], shown + 5))
+    (change,) = _plan(upload, (sku, listing["id"], shown, shown + 5))
     sandbox.fault("reset_before", method="POST")
-    assert upload.send_quantity(change, shown, None) == "unknown"
+    assert upload.send_quantity(change, None) == "unknown"
     sandbox.patch_listing(sku, quantity=shown + 4)
-    assert upload.look_again(AT_ONCE)
+    assert upload.read_unseen_again(AT_ONCE)
     assert _all(warehouse, "select units from backmarket.listing_drops") == [(1,)]
     assert _all(warehouse, "select * from backmarket.inventory_findings") == []
 
 
 def test_a_quantity_that_never_arrived_is_sent_again_by_the_same_run_and_holds_nothing(
-    upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
 ) -> None:
     """It is read back once more; left to a later run, its units would count as applied and sold meanwhile."""
     listing = sandbox.listings()[0]
     shown = listing["quantity"]
-    (change,) = _plan(upload, (listing["sku"], listing["id"], shown + 5))
+    (change,) = _plan(upload, (listing["sku"], listing["id"], shown, shown + 5))
     sandbox.fault("reset_before", method="POST")
-    upload.send_quantity(change, shown, None)
-    assert upload.look_again(AT_ONCE)
+    upload.send_quantity(change, None)
+    assert upload.read_unseen_again(AT_ONCE)
     (again,) = upload.quantities.planned()
-    assert upload.send_quantity(again, shown, None) == "confirmed"
-    assert not upload.look_again(AT_ONCE)
+    assert upload.send_quantity(again, None) == "confirmed"
+    assert not upload.read_unseen_again(AT_ONCE)
     assert upload.failures.failed == {}
     assert _all(warehouse, "select * from backmarket.listing_drops") == []
 
 
+def test_a_quantity_planned_over_what_no_longer_shows_is_planned_anew(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+) -> None:
+    """A unit was sold since the plan; and of a change that an earlier version planned, what showed is not known."""
+    listing = sandbox.listings()[0]
+    sku, shown = listing["sku"], listing["quantity"]
+    (change,) = _plan(upload, (sku, listing["id"], shown + 1, shown + 5))
+    assert upload.send_quantity(change, None) == "again"
+    upload.quantities.plan([PlannedChange(sku, {"id": listing["id"], "quantity": shown + 5})], run_id="earlier")
+    (change,) = upload.quantities.planned()
+    assert upload.send_quantity(change, None) == "again"
+    assert sandbox.journal("POST", "/ws/listings") == []
+
+
 def test_what_another_run_planned_otherwise_is_not_sent_as_it_was(
-    upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
 ) -> None:
     """Sent as it was, and confirmed, the ledger would tell of a quantity that was never shown."""
     listing = sandbox.listings()[0]
     shown = listing["quantity"]
-    (old,) = _plan(upload, (listing["sku"], listing["id"], shown + 5))
-    _plan(upload, (listing["sku"], listing["id"], shown + 1))
-    upload.send_quantity(old, shown, None)
+    (old,) = _plan(upload, (listing["sku"], listing["id"], shown, shown + 5))
+    _plan(upload, (listing["sku"], listing["id"], shown, shown + 1))
+    upload.send_quantity(old, None)
     assert sandbox.journal("POST", "/ws/listings") == []
     assert _all(warehouse, "select status, payload ->> 'quantity' from backmarket.changes") == [
         ("planned", str(shown + 1))
@@ -103,11 +120,11 @@ def test_what_another_run_planned_otherwise_is_not_sent_as_it_was(
 
 
 def test_listings_are_read_once_what_was_sent_last_must_have_arrived(
-    upload: OfferUpload, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run was killed after its POST left; the POST takes effect while the next run waits, and is not sent again."""
     listing = sandbox.listings()[0]
-    (change,) = _plan(upload, (listing["sku"], listing["id"], listing["quantity"] + 5))
+    (change,) = _plan(upload, (listing["sku"], listing["id"], listing["quantity"], listing["quantity"] + 5))
     upload.quantities.mark_sent([change])
     waited: list[float] = []
 
@@ -127,7 +144,7 @@ def test_listings_are_read_once_what_was_sent_last_must_have_arrived(
 
 
 def test_listings_that_are_listed_and_not_found_are_left_and_no_outage(
-    upload: OfferUpload,
+    upload: OfferSending,
     sandbox: Sandbox,
     warehouse: psycopg.Connection[Any],
     caplog: pytest.LogCaptureFixture,
@@ -135,15 +152,15 @@ def test_listings_that_are_listed_and_not_found_are_left_and_no_outage(
     """Six of them at the head of the queue: the seventh goes in its turn, they are named, and the ledger says why."""
     listing = sandbox.listings()[0]
     absent = [f"ABSENT-{number}" for number in range(6)]
-    healthy = (listing["sku"], listing["id"], listing["quantity"] + 1)
-    changes = _plan(upload, *((sku, str(uuid4()), 0) for sku in absent), healthy)
-    outcomes = [upload.send_quantity(change, listing["quantity"], None) for change in upload.failures.each(changes)]
+    healthy = (listing["sku"], listing["id"], listing["quantity"], listing["quantity"] + 1)
+    changes = _plan(upload, *((sku, str(uuid4()), 1, 0) for sku in absent), healthy)
+    outcomes = [upload.send_quantity(change, None) for change in upload.failures.each(changes)]
     assert outcomes == ["left"] * 6 + ["confirmed"]
     assert list(upload.failures.failed) == absent
     reasons = _all(warehouse, "select subject, reason from backmarket.changes where status = 'planned' order by 1")
     assert [sku for sku, _ in reasons] == absent
     assert all("does not find it by its id" in reason for _, reason in reasons)
-    assert upload.tell_what_waits(upload.quantities) == 6
+    assert upload.log_waiting(upload.quantities) == 6
     assert "6 changes (quantity) stay planned" in caplog.text
     assert "SKU lines are free" not in caplog.text
 
@@ -159,5 +176,5 @@ def test_what_a_listing_was_created_with_is_compared_within_the_hold_only(
         "values ('default', 'listing', 'A-1', %s, 'confirmed', 'r', %s)",
         ['{"columns": {"quantity": "10"}}', now - age],
     )
-    note_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD)
+    compare_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD)
     assert _all(warehouse, "select units from backmarket.listing_drops") == drops

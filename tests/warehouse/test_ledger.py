@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from backmarket.warehouse.ledger import Ledger, PlannedChange, PlannedStatus, RecordedChange, Settlement
+from backmarket.warehouse.ledger import KINDS, Ledger, PlannedChange, PlannedStatus, RecordedChange, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -335,3 +336,12 @@ def test_each_subject_and_market_has_its_own_refusals(ledger: Ledger) -> None:
         for reason in ("too dear", "too cheap")
         for sku, market in (("A", "fr-fr"), ("A", "de-de"), ("B", "fr-fr"))
     ]
+
+
+def test_the_database_takes_the_kinds_of_changes_that_the_program_knows(ledger: Ledger) -> None:
+    """One that it did not take would be found only when it is first planned."""
+    row = ledger.connection.execute(
+        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'changes_kind_check'"
+    ).fetchone()
+    assert row is not None
+    assert set(re.findall(r"'(\w+)'", row[0])) == set(KINDS)

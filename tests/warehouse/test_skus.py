@@ -149,3 +149,23 @@ def test_a_sale_before_a_new_listings_first_reading_is_held(warehouse: psycopg.C
     assert _plan(warehouse) == {"A-1": (0, 1)}
     held = warehouse.execute(b"select held from backmarket.inventory").fetchone()
     assert held == (1,)
+
+
+@pytest.mark.parametrize("shown", [3, 4])
+def test_a_refused_quantity_is_not_sent_again_whatever_the_listing_shows(
+    warehouse: psycopg.Connection[Any], shown: int
+) -> None:
+    """What Back Market refused is the quantity; what the listing showed when it was planned was not sent."""
+    _listing(warehouse, "A-1", 3)
+    _stock(warehouse, "A-1", 7)
+    _plan(warehouse)
+    warehouse.execute(
+        b"update backmarket.changes set status = 'sent', attempts = 1, sent_at = %s where payload ->> 'shown' = '3'",
+        [NOW],
+    )
+    warehouse.execute(b"update backmarket.changes set status = 'refused'")
+    warehouse.execute(b"update backmarket.listings set quantity = %s", [shown])
+    assert _plan(warehouse) == {"A-1": (0, 7)}
+    assert warehouse.execute(b"select status from backmarket.changes").fetchall() == [("refused",)]
+    reasons = warehouse.execute(b"select reason from backmarket.inventory").fetchall()
+    assert reasons == [("Back Market refused exactly this less than a day ago",)]

@@ -9,7 +9,14 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.assets import PRICE_ANSWERS
-from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM, approved_of, options_of, subject_of, table_of
+from backmarket.services.price_approval import (
+    ALL_OF_THEM,
+    NONE_OF_THEM,
+    options_of,
+    record_answer,
+    subject_of,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -77,28 +84,15 @@ class BackMarketPriceApprovalOperator(HITLOperator):
         from backmarket.warehouse import price_approval
         from backmarket.warehouse.connection import connect
 
-        expired = event.get("error_type") == "timeout"
-        if "error" in event and not expired:
+        is_expired = event.get("error_type") == "timeout"
+        if "error" in event and not is_expired:
             self.process_trigger_event_error(event)
-        chosen: set[str] = set() if expired else set(event["chosen_options"])
-        user = None if expired else (event.get("responded_by_user") or {}).get("name")
-        counts = {"approved": 0, "refused": 0, "expired": 0}
+        chosen = None if is_expired else set(event["chosen_options"])
+        user = None if is_expired else (event.get("responded_by_user") or {}).get("name")
         with connect(self.warehouse_conn_id) as connection:
             moves = price_approval.asked(connection, self.account, run_id=context["run_id"])
             self.options = options_of(moves)
-            self.validate_chosen_options(list(chosen))
-            approved = approved_of(moves, chosen)
-            with connection.transaction():
-                for move in moves:
-                    status = "expired" if expired else "approved" if move in approved else "refused"
-                    price_approval.decide(
-                        connection,
-                        self.account,
-                        move,
-                        status,  # type: ignore[arg-type]
-                        run_id=context["run_id"],
-                        decided_by=user,
-                    )
-                    counts[status] += 1
+            self.validate_chosen_options(list(chosen or ()))
+            counts = record_answer(connection, self.account, moves, chosen, run_id=context["run_id"], decided_by=user)
         self.log.info("Moves approved: %(approved)d, refused: %(refused)d, expired: %(expired)d.", counts)
         return counts

@@ -1,4 +1,4 @@
-"""Reads what Back Market reports of a finished batch, whose form is free, and compares what was created."""
+"""Reads the result of a finished batch, which has no fixed form, and compares what was created with what was sent."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# Whole names, so that a SKU that has "error" in it is not taken for one.
+# Whole names, so that a SKU with "error" in it does not count as one.
 _ERROR_NAME = re.compile(r"([a-z]+_)*(errors?|failures?|failed|rejected|refused)", re.IGNORECASE)
 _NAMES = ("sku", "ean", "key", "id")
 LONGEST_REASON = 500
 
 
 def errors_by_key(result: Any) -> dict[str, str]:
-    """Return the error texts by SKU or EAN, in lower case, wherever a report holds them.
+    """Return the error texts by SKU or EAN, in lower case, wherever in a result they stand.
 
-    Seen: ``{product_success: {key: ...}, product_errors: {key: ...}}``. Understood besides: lists of objects that
-    name their ``sku`` or ``ean``, and objects by SKU that hold an ``error``. A report of no known form has none.
+    Seen: ``{product_success: {key: ...}, product_errors: {key: ...}}``. Also understood: lists of objects that name
+    their ``sku`` or ``ean``, and objects by SKU that hold an ``error``. A result of no known form has no errors.
     """
     found: dict[str, list[str]] = {}
     for key, text in _errors(result):
@@ -31,7 +31,7 @@ def errors_by_key(result: Any) -> dict[str, str]:
 
 
 def told(value: Any) -> str:
-    """Flatten whatever stands for an error into one line for a person; ``no reason given`` for nothing."""
+    """Flatten an error of any form into one line for a person; ``no reason given`` for an empty one."""
     if isinstance(value, dict):
         text = "; ".join(f"{name}: {told(inner)}" for name, inner in value.items())
     elif isinstance(value, list):
@@ -41,12 +41,12 @@ def told(value: Any) -> str:
     return " ".join(text.split()) or "no reason given"
 
 
-def _errors(report: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(report, list):
-        for item in report:
+def _errors(result: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(result, list):
+        for item in result:
             yield from _errors_of_item(None, item)
-    elif isinstance(report, dict):
-        for name, value in report.items():
+    elif isinstance(result, dict):
+        for name, value in result.items():
             if _is_error_name(name):
                 yield from _error_entries(value)
             elif isinstance(value, dict):

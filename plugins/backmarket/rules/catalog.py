@@ -1,4 +1,4 @@
-"""Decides whether a row of ``seller.catalog`` may be sent to Back Market, and names everything that is wrong at once.
+"""Decides whether a row of ``seller.catalog`` may be sent to Back Market, and names everything that is wrong with it.
 
 Sources: the spec's pages on listings and products; grades and the missing-comment rule were seen in production.
 """
@@ -84,7 +84,7 @@ class LeafCategory:
     """A category that products hang on.
 
     :param category_id: its ``marketplace_category_id``, which is what a product's ``category_id`` means.
-    :param tree_id: its ``category_id`` in the tree, which people take for the former.
+    :param tree_id: its ``category_id`` in the tree, which people confuse with the former.
     """
 
     category_id: int
@@ -109,8 +109,8 @@ class MarketRules:
 def kind_of(row: CatalogRow, *, products_on: bool) -> Kind:
     """Tell whether a row proposes a product with its listing, or only a listing of a product that exists.
 
-    An EAN that Back Market knows wins over product columns (spec), so these do no harm. While products are
-    switched off such a row is sent as a listing by EAN, and Back Market refuses it where it does not know the EAN.
+    An EAN that Back Market knows wins over product columns (spec), so they do no harm. While products are switched off,
+    such a row is sent as a listing by EAN, and Back Market refuses it where it does not know the EAN.
     """
     has_category = row.category_id is not None or "category_id" in row.unreadable
     proposes = not _text(row.product_id) and has_category
@@ -118,7 +118,7 @@ def kind_of(row: CatalogRow, *, products_on: bool) -> Kind:
 
 
 def twins(skus: Iterable[str]) -> set[str]:
-    """Return the SKUs, in lower case, that occur more than once: Back Market takes ``ab-1`` and ``AB-1`` as one."""
+    """Return the SKUs, in lower case, that occur more than once: to Back Market ``ab-1`` and ``AB-1`` are the same."""
     return {sku for sku, times in Counter(sku_key(sku) for sku in skus).items() if times > 1}
 
 
@@ -175,17 +175,22 @@ def _quantity(row: CatalogRow) -> Iterator[str]:
 
 
 def _price(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
-    if row.price is None:
-        if _is_missing(row, "price"):
-            yield "price is missing"
-    elif not row.price.is_finite() or row.price <= 0:
-        yield f"price {row.price} is not above 0"
-    elif market and decimals(row.price) > market.decimals:
-        yield f"price {row.price} has more than {market.decimals} digits after the point"
+    yield from _amount(row, "price", "price is missing", market)
     if market is None:
         yield f"market {row.market} is no market of this account's platform"
     elif (_text(row.currency) or "").upper() != market.currency:
         yield f"currency {_text(row.currency) or 'is missing and'} is not {market.currency}, the market's"
+
+
+def _amount(row: CatalogRow, column: str, missing: str, market: MarketRules | None) -> Iterator[str]:
+    amount: Decimal | None = getattr(row, column)
+    if amount is None:
+        if _is_missing(row, column):
+            yield missing
+    elif not amount.is_finite() or amount <= 0:
+        yield f"{column} {amount} is not above 0"
+    elif market and decimals(amount) > market.decimals:
+        yield f"{column} {amount} has more than {market.decimals} digits after the point"
 
 
 def _grade_and_warranty(row: CatalogRow) -> Iterator[str]:
@@ -210,13 +215,7 @@ def _product_texts(row: CatalogRow) -> Iterator[str]:
 
 
 def _product_numbers(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
-    if row.price_new is None:
-        if _is_missing(row, "price_new"):
-            yield "price_new is missing: a new product needs it"
-    elif not row.price_new.is_finite() or row.price_new <= 0:
-        yield f"price_new {row.price_new} is not above 0"
-    elif market and decimals(row.price_new) > market.decimals:
-        yield f"price_new {row.price_new} has more than {market.decimals} digits after the point"
+    yield from _amount(row, "price_new", "price_new is missing: a new product needs it", market)
     if row.weight is None:
         if _is_missing(row, "weight"):
             yield "weight is missing: a new product needs it"
@@ -295,7 +294,7 @@ def _attribute_text(value: Any) -> str:
 
 
 def _is_missing(row: CatalogRow, column: str) -> bool:
-    """Tell whether a column is not given at all; of one that cannot be read the reason is known."""
+    """Tell whether a column is not given at all; one that cannot be read has a reason of its own."""
     return getattr(row, column) is None and column not in row.unreadable
 
 

@@ -31,14 +31,14 @@ class Baseline:
 
     :param quantity: units, as read, or as sent and confirmed.
     :param at: when.
-    :param maybe: units that were sent meanwhile without an answer: it shows these or ``quantity``.
-    :param maybe_at: when they were sent.
+    :param sent_quantity: units that were sent since, without an answer: it shows these or ``quantity``.
+    :param sent_at: when they were sent.
     """
 
     quantity: int
     at: datetime
-    maybe: int | None = None
-    maybe_at: datetime | None = None
+    sent_quantity: int | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Observation:
     """What a reading tells.
 
     :param drops: all drops after it, those from before included; empty ones are left out.
-    :param raised_outside: units more than anything known explains: somebody else writes to the listing.
+    :param raised_outside: units more than anything known explains: others write to the listing, too.
     """
 
     drops: tuple[Drop, ...]
@@ -81,11 +81,11 @@ def observe(
     :param quantity: what the listing shows now.
     :param lines: of this SKU.
     """
-    if baseline is None or quantity == baseline.maybe:
+    if baseline is None or quantity == baseline.sent_quantity:
         return Observation(tuple(drops))
-    if baseline.maybe_at and at - baseline.maybe_at <= SOON and quantity == baseline.quantity:
+    if baseline.sent_at and at - baseline.sent_at <= SOON and quantity == baseline.quantity:
         return Observation(tuple(drops))
-    before = max(baseline.quantity, baseline.quantity if baseline.maybe is None else baseline.maybe)
+    before = max(baseline.quantity, baseline.quantity if baseline.sent_quantity is None else baseline.sent_quantity)
     if quantity <= before:
         gone = before - quantity
         fresh = (Drop(baseline.at, at, gone),) if gone else ()

@@ -26,7 +26,7 @@ _PAID = 1
 _WAITING = _NOT_PAID_YET | {_PAID}
 _ACCEPTED = frozenset({2, 3, 5, 6})
 OPEN = _WAITING | {2}
-"""Lines whose unit is promised and not shipped."""
+"""States of lines whose unit is promised and not shipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class OrderLineRow:
     :param created_at: when Back Market took the order.
     :param paid_at: when it was paid; None before that, or where Back Market does not say.
     :param accepted_at: by the ledger, else the earliest moment known; None before that.
-    :param is_gone: Back Market serves the order, or the order lists the line, no more.
+    :param is_gone: Back Market no longer serves the order, or the order no longer lists the line.
     """
 
     orderline_id: int

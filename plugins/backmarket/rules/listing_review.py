@@ -1,4 +1,4 @@
-"""Tells what this version does not know in a listing: it is kept as sent, and reported."""
+"""Names what this version does not know of a listing: it is stored as sent, and reported."""
 
 from __future__ import annotations
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
 Verdict = Literal["unchanged", "send", "ask", "refuse"]
+
+Decision = Literal["approved", "refused", "expired"]
+"""What a person decided about a large move, or that none did in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def decide_price(
 
     :param currency: the market's.
     :param decimals: how many the market's prices have.
-    :param change_limit_pct: a move larger than this, up or down, needs a person.
+    :param change_limit_pct: a move larger than this, up or down, needs a person's approval.
     """
     refusal = _refusal(wanted, offer, currency=currency, decimals=decimals)
     if refusal or wanted.price is None:
@@ -75,13 +78,27 @@ def decide_price(
     return PriceDecision("send", price)
 
 
+def after_decision(planned: PriceDecision, decision: Decision | None) -> PriceDecision:
+    """Apply what a person decided about a move that needs approval.
+
+    :param planned: as :func:`decide_price` returns it; returned unchanged where it needs no approval.
+    :param decision: about exactly this move; None where there is none.
+    """
+    if planned.verdict != "ask" or decision is None:
+        return planned
+    if decision == "approved":
+        return replace(planned, verdict="send", reason="")
+    how = "a person refused it" if decision == "refused" else "nobody approved it in time"
+    return replace(planned, verdict="refuse", reason=f"{planned.reason}: {how}")
+
+
 def change_pct(old: Decimal | None, new: Decimal) -> Decimal | None:
     """Return by how many per cent a price moves; None where there was none (Back Market shows 0)."""
     return (new - old) / old * 100 if old else None
 
 
 def _refusal(wanted: WantedPrice, offer: OfferRow, *, currency: str, decimals: int) -> str:
-    """Say what is wrong with a price, all of it; empty where nothing is."""
+    """Name everything that is wrong with a price; empty where nothing is."""
     price = wanted.price
     if price is None:
         return "price is missing"

@@ -1,4 +1,4 @@
-"""Sends many prices of a market at once."""
+"""Sends many prices of a market at once, and settles them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,35 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.api.paging import PAGE_SIZE
-from backmarket.rules.batch_end import End
-from backmarket.rules.price_batches import PriceLine, columns_of_price, end_of_price, takes_fewer_requests
-from backmarket.services.batches import BatchReport, by_batch, read_report
-from backmarket.warehouse import sql
+from backmarket.rules.batches import (
+    MOST_LINES_OF_A_BATCH,
+    End,
+    Line,
+    columns_of_price,
+    end_of_price,
+    takes_fewer_requests,
+)
+from backmarket.services.batches import BatchStatus, by_batch, log_remarks, read_status
+from backmarket.services.item_failures import named
+from backmarket.services.offers import name_of
 from backmarket.warehouse.ledger import Ledger, RecordedChange
-from backmarket.warehouse.sku_line_budget import MOST_LINES_OF_A_BATCH
+from backmarket.warehouse.prices import count_offers, shown_prices, skus_and_grades
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import timedelta
 
     from backmarket.api.client import BackMarketClient
+    from backmarket.services.listing_reading import MarketReading
+    from backmarket.services.log import Log
     from backmarket.warehouse.connection import Connection
 
 
-Reports = dict[int | None, BatchReport]
+class MarketsLeftError(Exception):
+    """Markets could not be read back; the prices that were sent to them in batches are not settled yet."""
 
 
 class PriceBatch(NamedTuple):
@@ -38,9 +48,6 @@ class PriceBatch(NamedTuple):
     columns: dict[int, dict[str, str]]
 
 
-_MOST_REMARKS_LOGGED = 100
-
-
 @dataclass(frozen=True)
 class PriceBatches:
     """The batches of an account's prices.
@@ -52,7 +59,7 @@ class PriceBatches:
     account: str
     client: BackMarketClient
     deadline: timedelta
-    log: Any
+    log: Log
 
     @property
     def ledger(self) -> Ledger:
@@ -63,46 +70,60 @@ class PriceBatches:
         """Return the prices that went out in batches and are not settled."""
         return [change for change in self.ledger.unsettled() if change.in_batch]
 
-    def reports(self) -> Reports:
-        """Ask where each batch is that is under way; to be called before the listings are read that settle it."""
-        return {batch_id: read_report(self.client, batch_id, self.log) for batch_id in by_batch(self.under_way())}
+    def statuses(self) -> dict[int | None, BatchStatus]:
+        """Read the status of each batch that is under way; to be called before the listings are read that settle it."""
+        return {batch_id: read_status(self.client, batch_id, self.log) for batch_id in by_batch(self.under_way())}
 
-    def settle(self, reports: Reports) -> dict[str, int]:
-        """Settle the lines of these batches by their reports and by what the stored readings show.
+    def settle(self, statuses: Mapping[int | None, BatchStatus]) -> dict[str, int]:
+        """Settle the lines of these batches by their status and by what the stored readings show.
 
         :return: how many were confirmed, refused, planned again, and are not known yet.
         """
-        shown = {
-            (str(listing_id), market): (price, read_at)
-            for listing_id, market, price, read_at in self.connection.execute(
-                sql.statement("inventory_prices/select_shown_prices"), {"account": self.account}
-            )
-        }
+        shown = shown_prices(self.connection, self.account)
         ends: dict[End, list[RecordedChange]] = {}
         for batch_id, changes in by_batch(self.under_way()).items():
-            if batch_id in reports:
-                for change in changes:
-                    price, read_at = shown.get((change.payload["id"], change.market), (None, None))
-                    if read_at and change.sent_at and read_at <= change.sent_at:
-                        # Its market has not been read since: what it shows says nothing about this price.
-                        end = End("unknown", "sent in a batch; the market was not read since")
-                    else:
-                        line = _line(change, reports[batch_id], shown=price == Decimal(change.payload["price"]))
-                        end = end_of_price(line, now=datetime.now(UTC), deadline=self.deadline)
-                    ends.setdefault(end, []).append(change)
+            for change in changes if batch_id in statuses else ():
+                price, read_at = shown.get((change.payload["id"], change.market), (None, None))
+                end = self._end(change, statuses[batch_id], price, read_at)
+                ends.setdefault(end, []).append(change)
+        counts = dict.fromkeys(("confirmed", "refused", "planned", "unknown"), 0)
+        remarks = []
         for end, changes in ends.items():
             self.ledger.settle((change.change_id for change in changes), end.status, end.reason or None)
-        self._tell(ends)
-        counts = dict.fromkeys(("confirmed", "refused", "planned", "unknown"), 0)
-        for end, changes in ends.items():
             counts[end.status] += len(changes)
+            if end.status in {"refused", "planned"}:
+                remarks += [f"{name_of(change)}: {end.reason}" for change in changes]
+        log_remarks(self.log, remarks, "backmarket.changes")
+        return counts
+
+    def settle_ended(self, reading: MarketReading) -> dict[str, int]:
+        """Read the markets of the batches that are over, and settle.
+
+        :return: as :meth:`settle`.
+        :raises MarketsLeftError: where markets could not be read; the prices of all others are settled.
+        """
+        statuses = self.statuses()
+        over = {batch_id for batch_id, status in statuses.items() if status.state != "running"}
+        markets = list(dict.fromkeys(change.market for change in self.under_way() if change.batch_id in over))
+        left = reading.read_each(markets)["markets_left"]
+        counts = self.settle(statuses)
+        self.log.info(
+            "Prices sent in batches: %(confirmed)d confirmed, %(refused)d refused, %(planned)d to be sent again, "
+            "%(unknown)d not known yet.",
+            counts,
+        )
+        if left:
+            raise MarketsLeftError(
+                f"The markets {named(left)} could not be read back after their batches; the log says why. "
+                "Their prices are settled by the next run; all others are."
+            )
         return counts
 
     def choose(self, planned: list[RecordedChange]) -> Iterator[PriceBatch]:
         """Yield the batches that need fewer requests than their prices one by one.
 
-        What a batch did not apply before goes alone, and so does what has no grade here: a line without one would
-        change it.
+        A price that a batch did not apply before goes alone, and so does one whose listing has no known grade: a line
+        without a grade would change it.
         """
         markets: dict[str, list[RecordedChange]] = {}
         for change in planned:
@@ -111,14 +132,28 @@ class PriceBatches:
         for market, changes in markets.items():
             columns = self._columns(changes)
             fit = [change for change in changes if change.change_id in columns]
-            if takes_fewer_requests(len(fit), self._pages(market)):
+            pages = ceil(count_offers(self.connection, self.account, market) / PAGE_SIZE)
+            if takes_fewer_requests(len(fit), pages):
                 for start in range(0, len(fit), MOST_LINES_OF_A_BATCH):
                     yield PriceBatch(market, fit[start : start + MOST_LINES_OF_A_BATCH], columns)
 
+    def _end(self, change: RecordedChange, status: BatchStatus, price: Decimal | None, read_at: datetime | None) -> End:
+        if read_at and change.sent_at and read_at <= change.sent_at:
+            # Its market has not been read since: what it shows says nothing about this price.
+            return End("unknown", "sent in a batch; the market was not read since")
+        now = datetime.now(UTC)
+        line = Line(
+            batch=status.state,
+            sent_at=change.sent_at or now,
+            attempts=change.attempts,
+            is_shown=price == Decimal(change.payload["price"]),
+            error=status.error_of(change.subject),
+        )
+        return end_of_price(line, now=now, deadline=self.deadline)
+
     def _columns(self, changes: list[RecordedChange]) -> dict[int, dict[str, str]]:
-        parameters = {"account": self.account, "ids": [change.payload["id"] for change in changes]}
-        rows = self.connection.execute(sql.statement("inventory_prices/select_batch_columns"), parameters)
-        listings = {str(listing_id): (sku, grade) for listing_id, sku, grade in rows}
+        """Return what is sent of each price whose listing has a known grade, by change id."""
+        listings = skus_and_grades(self.connection, self.account, [change.payload["id"] for change in changes])
         found = {}
         for change in changes:
             if change.payload["id"] in listings:
@@ -127,27 +162,3 @@ class PriceBatches:
                     sku, change.payload["price"], change.payload["currency"], grade
                 )
         return found
-
-    def _pages(self, market: str) -> int:
-        parameters = {"account": self.account, "market": market}
-        row = self.connection.execute(sql.statement("inventory_prices/count_offers"), parameters).fetchone()
-        return ceil(row[0] / PAGE_SIZE) if row else 0
-
-    def _tell(self, ends: dict[End, list[RecordedChange]]) -> None:
-        """Write what a person wants to know of single SKUs."""
-        remarks = [
-            f"{change.subject} {change.market}: {end.reason}"
-            for end, changes in ends.items()
-            if end.status in {"refused", "planned"}
-            for change in changes
-        ]
-        for remark in remarks[:_MOST_REMARKS_LOGGED]:
-            self.log.warning("%s", remark)
-        if len(remarks) > _MOST_REMARKS_LOGGED:
-            self.log.warning("All %d remarks stand in backmarket.changes.", len(remarks))
-
-
-def _line(change: RecordedChange, report: BatchReport, *, shown: bool) -> PriceLine:
-    error = report.error or report.errors.get(change.subject.lower(), "")
-    sent_at = change.sent_at or datetime.now(UTC)
-    return PriceLine(report.state, sent_at, change.attempts, shown, error)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backmarket.rules.hidden_sales import held_units
 from backmarket.rules.inventory import OPEN, is_explained_by_orders, is_mass_zero, plan_quantity
 from backmarket.rules.skus import sku_key
+from backmarket.services.in_flight import let_arrive
+from backmarket.services.offers import settle_by_readings
 from backmarket.warehouse import inventory_prices
 from backmarket.warehouse.inventory_prices import Finding
-from backmarket.warehouse.ledger import Ledger, PlannedChange
+from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow.sdk import Context
-
     from backmarket.rules.inventory import OrderLineRow, QuantityPlan
-    from backmarket.services.offers import OfferUpload
+    from backmarket.services.listing_reading import MarketReading
+    from backmarket.services.log import Log
+    from backmarket.services.offers import OfferSending
     from backmarket.settings import QuantitySettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.inventory_prices import Reading, ShownStock
+    from backmarket.warehouse.inventory_prices import LinesBySku, Reading, ShownStock
+    from backmarket.warehouse.ledger import RecordedChange
 
 
 # A reading older than this is not fresh: it may lower a quantity, not raise it.
@@ -30,7 +33,46 @@ FRESH = timedelta(minutes=30)
 
 SAME_REFUSAL_AGAIN = timedelta(days=1)
 
+# Quantities that moved between plan and write are planned anew and sent in the same run, so many times.
+_ROUNDS = 3
+
+_MOST_ROWS_LOGGED = 50
+_HEADER = ("SKU", "stock", "reserved", "held", "safety", "max", "shown", "to show", "remark")
+
 Plans = list[tuple["ShownStock", "QuantityPlan"]]
+
+
+class MassZeroError(Exception):
+    """The stock feed would take too many listings offline at once; they were left as they are."""
+
+
+def refresh_quantities(reading: MarketReading, settings: QuantitySettings, *, in_flight: timedelta) -> dict[str, Any]:
+    """Read the listings of the home market, compare them with what was known before, and settle lost answers.
+
+    What was sent last without an answer is waited for before reading: it may still arrive, also after a newer one.
+
+    :param in_flight: how long a request may still be on its way after it was sent.
+    :return: the listings read and quarantined, what was settled, quantities raised outside; and the market, as
+        ``lists_short``, where its list did not come out whole.
+    :raises BackMarketError: where nothing could be read.
+    """
+    connection, account, home = reading.connection, reading.account, reading.client.config.market
+    quantities = Ledger(connection, account, "quantity")
+    let_arrive(quantities.unsettled(), in_flight, reading.log)
+    read = reading.read(home)
+    _, stored, raised = _compare_stored_readings(connection, account, settings, now=datetime.now(UTC))
+    inventory_prices.record_findings(connection, account, raised)
+    for finding in raised:
+        reading.log.warning("%s %s. Two integrations on one account sell wrong stock.", finding.sku, finding.detail)
+    return {
+        "listings": read.listings,
+        "quarantined": read.counts["quarantined"],
+        **settle_by_readings(
+            quantities, quantities.unsettled(), {(str(each.id), ""): (each.quantity, each.read_at) for each in stored}
+        ),
+        "lists_short": [] if read.is_whole else [home],
+        "quantity_changed_outside": len(raised),
+    }
 
 
 def plan_quantities(
@@ -56,35 +98,118 @@ def plan_quantities(
     changes: list[PlannedChange] = []
     rows = []
     for each, plan in plans:
+        sku = each.stock.sku
         payload = {"id": str(each.id), "quantity": plan.wanted}
         reason = None
         if plan.wanted != each.shown:
-            if each.stock.sku in held:
+            if sku in held:
                 reason = "held: the feed zeroes too many SKUs at once"
-                changes.append(PlannedChange(each.stock.sku, payload, status="refused", reason=reason))
-            elif refused.include(each.stock.sku, payload):
+                changes.append(PlannedChange(sku, payload, status="refused", reason=reason))
+            elif refused.include(sku, payload):
                 reason = "Back Market refused exactly this less than a day ago"
             else:
-                status = "dry_run" if settings.dry_run else "planned"
-                changes.append(PlannedChange(each.stock.sku, payload, status=status))  # type: ignore[arg-type]
+                # Whoever sends it must find the listing as it was planned with.
+                payload["shown"] = each.shown
+                changes.append(PlannedChange(sku, payload, status=planned_status(dry_run=settings.dry_run)))
         rows.append((each, plan, reason))
-    changes.sort(key=lambda change: (change.payload["quantity"] > 0, change.payload["quantity"]))
+    changes.sort(key=_urgency)
     with connection.transaction():
         Ledger(connection, account, "quantity").plan(changes, run_id=run_id)
-        inventory_prices.keep_plan(connection, account, rows, now=now)
+        inventory_prices.store_plan(connection, account, rows, now=now)
         inventory_prices.record_findings(connection, account, findings)
         inventory_prices.end_states(connection, account, findings)
     to_send = sum(change.status != "refused" for change in changes)
     return {"skus": len(plans), "to_send": to_send, **Counter(finding.kind for finding in findings)}
 
 
+def send_quantities(
+    sending: OfferSending,
+    settings: QuantitySettings,
+    *,
+    run_id: str,
+    allow_mass_zero: bool,
+    prices_too: bool,
+    in_flight: timedelta,
+) -> None:
+    """Send the planned quantities; those that moved since they were planned are planned anew and sent, too.
+
+    :param prices_too: whether planned home prices go along in the requests of their SKUs.
+    :param in_flight: how long a request may still be on its way after it was sent.
+    :raises BackMarketError: where sending more would fail alike.
+    """
+    for _ in range(_ROUNDS):
+        again = _send_planned(sending, prices_too=prices_too)
+        again |= sending.read_unseen_again(in_flight)
+        if not again:
+            break
+        plan_quantities(
+            sending.connection,
+            sending.account,
+            settings,
+            now=datetime.now(UTC),
+            run_id=run_id,
+            allow_mass_zero=allow_mass_zero,
+        )
+
+
+def log_summary(connection: Connection, account: str, log: Log) -> int:
+    """Log how the quantities came about that are worth a look, and return how many they are.
+
+    :raises MassZeroError: where the zero guard holds some: how many, and how to let them go.
+    """
+    rows = inventory_prices.plan_summary(connection, account, most=_MOST_ROWS_LOGGED)
+    for row in [_HEADER, *rows]:
+        cells = ["" if cell is None else str(cell) for cell in row]
+        log.info("%-24s %8s %8s %6s %6s %6s %6s %8s  %s", *cells)
+    if held := inventory_prices.held_by_guard(connection, account):
+        raise MassZeroError(
+            f"The stock feed would zero {held} live SKUs at once, more than backmarket_zero_guard_pct allows, "
+            "and no orders explain it. They are left as they are; everything else was sent. If the feed is right, "
+            "trigger this DAG with allow_mass_zero; if not, repair seller.stock: the next run sees it."
+        )
+    return len(rows)
+
+
+def _send_planned(sending: OfferSending, *, prices_too: bool) -> bool:
+    """Send what is planned, and tell whether some of it is to be planned anew."""
+    prices = {}
+    if prices_too:
+        prices = {change.subject: change for change in sending.prices.planned() if change.market == sending.home}
+    again = False
+    for change in sending.failures.each(sorted(sending.quantities.planned(), key=_urgency)):
+        outcome = sending.send_quantity(change, prices.get(change.subject))
+        if outcome == "waits":
+            return False
+        again |= outcome == "again"
+    return again
+
+
+def _urgency(change: PlannedChange | RecordedChange) -> tuple[bool, int]:
+    """Sort stock-outs first, then the lowest quantities."""
+    quantity = change.payload["quantity"]
+    return quantity > 0, quantity
+
+
+def _compare_stored_readings(
+    connection: Connection, account: str, settings: QuantitySettings, *, now: datetime
+) -> tuple[LinesBySku, list[Reading], list[Finding]]:
+    """Compare what listings show by their newest readings with what was known before them.
+
+    :return: order lines that may matter, the readings, and findings about quantities that others raised.
+    """
+    hold = timedelta(hours=settings.pending_hold_hours)
+    lag = settings.stock_policy.intake_lag
+    lines = inventory_prices.lines_by_sku(connection, account, now=now, hold=hold, intake_lag=lag)
+    readings = inventory_prices.stored_readings(connection, account)
+    raised = inventory_prices.compare_readings(connection, account, readings, lines, since=now - hold)
+    return lines, readings, raised
+
+
 def _all_plans(
     connection: Connection, account: str, settings: QuantitySettings, *, now: datetime
 ) -> tuple[Plans, list[Finding]]:
     policy, hold = settings.stock_policy, timedelta(hours=settings.pending_hold_hours)
-    lines = inventory_prices.lines_by_sku(connection, account, now=now, hold=hold, intake_lag=policy.intake_lag)
-    readings = inventory_prices.stored_readings(connection, account)
-    findings = inventory_prices.note_readings(connection, account, readings, lines, since=now - hold)
+    lines, readings, findings = _compare_stored_readings(connection, account, settings, now=now)
     drops = inventory_prices.drops_by_listing(connection, account, since=now - hold)
     shown: dict[str, list[ShownStock]] = defaultdict(list)
     with_stock, missing = inventory_prices.shown_stock(connection, account, readings)
@@ -150,36 +275,3 @@ def _held_by_guard(plans: Plans, settings: QuantitySettings, *, allow_mass_zero:
     if allow_mass_zero or not is_mass_zero(len(zeroings), live, settings.zero_guard_pct):
         return set()
     return zeroings
-
-
-# What moved between plan and write is planned anew and sent in the same run, so many times.
-ROUNDS = 3
-
-
-def _send_all(upload: OfferUpload, *, prices_too: bool) -> bool:
-    """Send what is planned, and tell whether some of it is to be planned anew."""
-    changes = upload.quantities.planned()
-    changes.sort(key=lambda change: (change.payload["quantity"] > 0, change.payload["quantity"]))
-    shown = upload.shown_in_plan(changes)
-    prices = {}
-    if prices_too:
-        prices = {change.subject: change for change in upload.prices.planned() if change.market == upload.home}
-    again = False
-    for change in upload.failures.each(changes):
-        outcome = upload.send_quantity(change, shown.get(change.subject), prices.get(change.subject))
-        if outcome == "waits":
-            return False
-        again |= outcome == "again"
-    return again
-
-
-def _plan_anew(upload: OfferUpload, settings: QuantitySettings, context: Context) -> None:
-
-    plan_quantities(
-        upload.connection,
-        upload.account,
-        settings,
-        now=datetime.now(UTC),
-        run_id=context["run_id"],
-        allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
-    )

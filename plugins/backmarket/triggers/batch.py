@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 class BackMarketBatchTrigger(BaseTrigger):
     """Fires when none of the batches is running any more, or at a given time.
 
-    It only says that it is time to look; the task looks itself. So a failure to look here, or a restart of the
+    It only says that it is time to read results; the task reads them. So a failure to poll here, or a restart of the
     triggerer, changes nothing but the moment.
 
     :param backmarket_conn_id: the seller account.
     :param batch_ids: Back Market's tasks to wait for; none means to wait for the time alone.
     :param look_at: when to fire at the latest, in seconds since the epoch.
-    :param poll_seconds: how long to wait between two looks at the batches.
+    :param poll_seconds: how long to wait between two polls of the batches.
     :param ended: the task's counts of what had ended before the wait; its event hands them back, as ``dags test``
         forgets what a task defers with.
     """
@@ -82,7 +82,8 @@ class BackMarketBatchTrigger(BaseTrigger):
 def have_ended(client: BackMarketClient, batch_ids: list[int]) -> bool:
     """Tell whether none of the batches is running any more.
 
-    A batch that cannot be asked for counts as running, as the task takes it; what stops the task is for it to meet.
+    A batch whose status cannot be read counts as running, as it does for the task; an error that would stop the task
+    ends the wait, so that the task meets it.
     """
     return not any(_goes_on(client, batch_id) for batch_id in batch_ids)
 

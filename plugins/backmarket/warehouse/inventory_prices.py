@@ -1,4 +1,4 @@
-"""What inventory and prices read and keep: stock, order lines, what listings showed, findings."""
+"""What planning quantities reads and stores: stock, order lines, what listings showed, findings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
 from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
@@ -33,15 +33,8 @@ FindingKind = Literal[
     "quantity_changed_outside",
     "price_changed_outside",
 ]
-STATES: tuple[FindingKind, ...] = (
-    "stock_missing",
-    "stock_stale",
-    "count_in_future",
-    "promised_too_much",
-    "sold_below_zero",
-    "sku_ambiguous",
-    "held_by_zero_guard",
-)
+# What was changed outside is an event, and stays; all others are states, which end.
+STATES = [kind for kind in get_args(FindingKind) if not kind.endswith("_changed_outside")]
 
 LinesBySku = dict[str, list[OrderLineRow]]
 
@@ -74,9 +67,13 @@ class Reading:
     read_at: datetime
 
 
-def stock_rows(connection: Connection, account: str) -> SellerRows[StockRow]:
-    """Return the rows of ``seller.stock``, by SKU."""
-    return STOCK.read(connection.execute(sql.statement("inventory_prices/select_stock"), {"account": account}))
+def stock_rows(connection: Connection, account: str, *, sku_keys: Iterable[str] | None = None) -> SellerRows[StockRow]:
+    """Return the rows of ``seller.stock``, by SKU.
+
+    :param sku_keys: the SKUs that are wanted, as :func:`sku_key` gives them; None for all.
+    """
+    parameters = {"account": account, "sku_keys": None if sku_keys is None else list(sku_keys)}
+    return STOCK.read(connection.execute(sql.statement("inventory_prices/select_stock"), parameters))
 
 
 def shown_stock(connection: Connection, account: str, stored: Iterable[Reading]) -> tuple[list[ShownStock], list[str]]:
@@ -145,13 +142,13 @@ def drops_by_listing(connection: Connection, account: str, *, since: datetime) -
     return found
 
 
-def note_readings(
+def compare_readings(
     connection: Connection, account: str, readings: Iterable[Reading], lines: LinesBySku, *, since: datetime
 ) -> list[Finding]:
-    """Compare readings with what was known before them, and keep what they tell, in one transaction.
+    """Compare readings with what was known before them, and store what follows from them, in one transaction.
 
     :param since: drops before this are forgotten, and so are creations that were not read since.
-    :return: quantities that somebody else raised.
+    :return: findings about quantities that others raised.
     """
     findings = []
     readings = list(readings)
@@ -168,7 +165,7 @@ def note_readings(
                 continue
             before = drops.get(reading.id, [])
             seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(sku_key(reading.sku), []))
-            _keep(connection, account, reading, before, seen)
+            _store_observation(connection, account, reading, before, seen)
             if seen.raised_outside:
                 findings.append(
                     Finding(
@@ -181,32 +178,30 @@ def note_readings(
     return findings
 
 
-def begin_sending(connection: Connection, account: str, listing_id: UUID, quantity: int) -> None:
-    """Note that a listing may show this from now on.
+def record_sent_quantity(connection: Connection, account: str, listing_id: UUID, quantity: int) -> None:
+    """Record that a listing may show this quantity from now on.
 
-    To be called in the transaction that marks the change sent, and again after a reading that was too early to tell.
+    To be called in the transaction that marks the change as sent, and again after a reading that was too early to tell.
     """
-    connection.execute(
-        sql.statement("inventory_prices/set_maybe"), {"account": account, "id": listing_id, "maybe": quantity}
-    )
+    _set_sent_quantity(connection, account, listing_id, quantity)
 
 
-def not_applied(connection: Connection, account: str, listing_id: UUID) -> None:
-    """Note that what was being sent surely had no effect."""
-    connection.execute(
-        sql.statement("inventory_prices/set_maybe"), {"account": account, "id": listing_id, "maybe": None}
-    )
+def forget_sent_quantity(connection: Connection, account: str, listing_id: UUID) -> None:
+    """Record that the quantity which was being sent surely had no effect."""
+    _set_sent_quantity(connection, account, listing_id, None)
 
 
-def know(connection: Connection, account: str, listing_id: UUID, quantity: int, *, at: datetime) -> None:
-    """Note what a listing shows because Back Market confirmed it."""
+def record_shown_quantity(
+    connection: Connection, account: str, listing_id: UUID, quantity: int, *, at: datetime
+) -> None:
+    """Record what a listing shows, because it was read or because Back Market confirmed it."""
     connection.execute(
         sql.statement("inventory_prices/upsert_baseline"),
         {"account": account, "id": listing_id, "quantity": quantity, "known_at": at},
     )
 
 
-def keep_plan(
+def store_plan(
     connection: Connection,
     account: str,
     plans: Iterable[tuple[ShownStock, QuantityPlan, str | None]],
@@ -224,16 +219,34 @@ def keep_plan(
 
 
 def record_findings(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
-    """Keep what was found; to be called with all findings of a plan where states should end too."""
+    """Record findings; one that was recorded before keeps the moment of its first time."""
     for finding in findings:
         connection.execute(sql.statement("inventory_prices/upsert_finding"), {"account": account, **finding._asdict()})
 
 
 def end_states(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
-    """Forget the states that the newest plan did not find any more."""
+    """Forget the states that a plan no longer found.
+
+    :param findings: all findings of the plan.
+    """
     keys = [f"{finding.kind}/{finding.sku}" for finding in findings]
-    parameters = {"account": account, "kinds": list(STATES), "keys": keys}
+    parameters = {"account": account, "kinds": STATES, "keys": keys}
     connection.execute(sql.statement("inventory_prices/delete_ended_findings"), parameters)
+
+
+def plan_summary(connection: Connection, account: str, *, most: int) -> list[tuple[Any, ...]]:
+    """Return the arithmetic of the SKUs that differ or hold units back, most interesting first.
+
+    :return: SKU, stock, reserved, held, safety, max, shown, wanted and remark of each.
+    """
+    parameters = {"account": account, "most": most}
+    return connection.execute(sql.statement("inventory_prices/select_summary"), parameters).fetchall()
+
+
+def held_by_guard(connection: Connection, account: str) -> int:
+    """Return how many SKUs the zero guard holds."""
+    row = connection.execute(sql.statement("inventory_prices/count_held_by_guard"), {"account": account}).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _known_until(connection: Connection, account: str, sku: str | None) -> dict[str, datetime]:
@@ -263,7 +276,9 @@ def _created(
     return {key: Baseline(quantity, sent_at) for key, quantity, sent_at in rows}
 
 
-def _keep(connection: Connection, account: str, reading: Reading, before: list[Drop], seen: Observation) -> None:
+def _store_observation(
+    connection: Connection, account: str, reading: Reading, before: list[Drop], seen: Observation
+) -> None:
     key = {"account": account, "id": reading.id}
     if list(seen.drops) != before:
         connection.execute(sql.statement("inventory_prices/delete_drops"), key)
@@ -272,4 +287,9 @@ def _keep(connection: Connection, account: str, reading: Reading, before: list[D
                 sql.statement("inventory_prices/insert_drop"),
                 {**key, "seen_from": drop.seen_from, "seen_at": drop.seen_at, "units": drop.units},
             )
-    know(connection, account, reading.id, reading.quantity, at=reading.read_at)
+    record_shown_quantity(connection, account, reading.id, reading.quantity, at=reading.read_at)
+
+
+def _set_sent_quantity(connection: Connection, account: str, listing_id: UUID, quantity: int | None) -> None:
+    parameters = {"account": account, "id": listing_id, "quantity": quantity}
+    connection.execute(sql.statement("inventory_prices/set_sent_quantity"), parameters)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean, dump
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Kind = Literal["accept", "tracking", "imei", "quantity", "price", "listing", "product"]
 PlannedStatus = Literal["planned", "awaiting_approval", "dry_run", "refused"]
 Settlement = Literal["confirmed", "refused", "unknown", "planned", "superseded"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def planned_status(*, dry_run: bool) -> PlannedStatus:
@@ -116,15 +118,15 @@ class Ledger:
         return [RecordedChange(*row) for row in self._select("select_planned")]
 
     def unsettled(self) -> list[RecordedChange]:
-        """Return what may have been applied without our knowing; settle it before sending anything new."""
+        """Return what was sent and may have been applied; settle it before sending anything new."""
         return [RecordedChange(*row) for row in self._select("select_unsettled")]
 
     def mark_sent(self, changes: Iterable[RecordedChange], *, in_batch: bool = False) -> set[int]:
         """Write down, durably, that these are about to be sent.
 
-        :param changes: as they were read: what is sent must be what stands here.
+        :param changes: as they were read: one that was planned otherwise since is not marked.
         :param in_batch: as lines of one batch.
-        :return: the ids of those that may be sent; the others another run has sent meanwhile, or planned otherwise.
+        :return: the ids of those that may be sent; the others were sent or planned otherwise by another run.
         """
         wanted = list(changes)
         parameters = {

@@ -73,7 +73,7 @@ class ListingStaging:
 def store_readings(
     connection: Connection, account: str, market: str, listings: Iterable[Listing], *, read_at: datetime
 ) -> MergeCounts:
-    """Store fresh readings of listings in one market, be it one listing or many; a later reading always stays.
+    """Store fresh readings of one or many listings in one market; a stored reading that is later stays.
 
     This says nothing about listings that are missing; :func:`mark_gone` does, after a complete read.
 
@@ -94,7 +94,7 @@ def mark_gone(
     seen: Iterable[UUID],
     since: datetime,
 ) -> int:
-    """After a complete read of a market, mark its offers that the read did not hold; to be called in a transaction.
+    """Mark the offers of a market that a complete read did not hold as gone; to be called in a transaction.
 
     :param markets: all markets that are read: a listing is gone when none of them has an offer of it.
     :param seen: what the read held, documents that could not be understood included.
@@ -114,7 +114,7 @@ def mark_gone(
 
 
 def _take_turns(connection: Connection, account: str) -> None:
-    """Let merges of one account follow each other: two that meet in the same listings would block each other."""
+    """Wait for other merges of the account to end: two that change the same listings would block each other."""
     connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"listings/{account}"])
 
 
@@ -146,11 +146,11 @@ class Catalog:
     account: str
 
     def rows(self) -> list[CatalogRow]:
-        """Return all rows that name a SKU, by SKU; each says what of it cannot be read."""
+        """Return all rows that name a SKU, by SKU; each names its columns that cannot be read."""
         return self.read()[0]
 
     def read(self) -> tuple[list[CatalogRow], SellerRows[CatalogRow]]:
-        """Return all rows that name a SKU, by SKU, and beside them which can be read whole and which cannot."""
+        """Return all rows that name a SKU, by SKU; and the whole table, as rows that can be read and that cannot."""
         named: list[CatalogRow] = []
         whole: list[CatalogRow] = []
         left_out: list[LeftOut] = []
@@ -172,7 +172,7 @@ class Catalog:
         return {row[0] for row in self._select("select_listed_skus")}
 
     def under_way(self) -> set[str]:
-        """Return the SKUs, in lower case, that may have been created without our knowing."""
+        """Return the SKUs, in lower case, of which it is not known yet whether their listing was created."""
         return {row[0] for row in self._select("select_under_way")}
 
     def refused_by_back_market(self, kind: Kind) -> dict[str, tuple[dict[str, Any], str]]:
@@ -189,11 +189,11 @@ class Catalog:
             )
 
     def supersede_listed(self, change_ids: Iterable[int]) -> None:
-        """Take planned changes out of the queue because their SKUs turned out to be listed already."""
+        """Take planned changes out of the queue because their SKUs are listed already."""
         self._execute("supersede_listed", change_ids=list(change_ids))
 
     def confirm_appeared(self, kind: Kind) -> None:
-        """Settle what was put back into the queue and turned out to have been created."""
+        """Confirm planned changes that were sent before and whose listing has appeared since."""
         self._execute("confirm_appeared", kind=kind)
 
     def categories(self, market: str) -> dict[int, LeafCategory] | None:

@@ -1,15 +1,19 @@
-"""Remembers which large moves of prices a person was asked about, and what was decided."""
+"""Stores which large moves of prices a person was asked about, and what was decided."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal  # noqa: TC003 - read at run time by the tuple's users
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.warehouse import sql
 
 if TYPE_CHECKING:
+    from backmarket.rules.prices import Decision
     from backmarket.warehouse.connection import Connection
+
+Decisions = dict[tuple[str, str, Decimal | None, Decimal | None], "Decision"]
+"""What people decided, by SKU, market, old price and new price."""
 
 MOST_MOVES_A_QUESTION = 50
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -34,10 +38,10 @@ class Move(NamedTuple):
 def unasked(
     connection: Connection, account: str, *, decided_since: datetime, asked_before: datetime = _LONG_AGO
 ) -> list[Move]:
-    """Return the moves that wait and were put to nobody, at most as many as one form takes.
+    """Return the moves that wait and that nobody was asked about, at most as many as one form takes.
 
-    :param decided_since: what was decided before this holds no more: the move is put to a person again.
-    :param asked_before: a question put before this and not answered by now counts as never put: its run is gone.
+    :param decided_since: a decision made before this no longer holds: the question is asked again.
+    :param asked_before: a question asked before this and still not answered counts as never asked: its run is gone.
     """
     parameters = {
         "account": account,
@@ -49,7 +53,7 @@ def unasked(
 
 
 def ask(connection: Connection, account: str, *, run_id: str, decided_since: datetime) -> list[Move]:
-    """Take the waiting moves up as one run's question, again where a try of the run asked before.
+    """Make the waiting moves the question of a run, and return all that it asks; an earlier try may have asked some.
 
     :param decided_since: see :func:`unasked`.
     """
@@ -62,7 +66,7 @@ def ask(connection: Connection, account: str, *, run_id: str, decided_since: dat
 
 
 def asked(connection: Connection, account: str, *, run_id: str) -> list[Move]:
-    """Return what a run asked about and has no answer to."""
+    """Return the moves that a run asked about and has no answer to."""
     parameters = {"account": account, "run_id": run_id}
     return [Move(*row) for row in connection.execute(sql.statement("price_approval/select_asked"), parameters)]
 
@@ -71,11 +75,18 @@ def decide(
     connection: Connection,
     account: str,
     move: Move,
-    status: Literal["approved", "refused", "expired"],
+    decision: Decision,
     *,
     run_id: str,
     decided_by: str | None,
 ) -> None:
-    """Record a decision; it holds for exactly this move, old price and new."""
-    parameters = {"sku": move.sku, "market": move.market, "status": status, "decided_by": decided_by}
+    """Record a decision; it holds for exactly this move, old price and new price."""
+    parameters = {"sku": move.sku, "market": move.market, "status": decision, "decided_by": decided_by}
     connection.execute(sql.statement("price_approval/decide"), {"account": account, "run_id": run_id, **parameters})
+
+
+def decisions(connection: Connection, account: str, markets: list[str], *, decided_since: datetime) -> Decisions:
+    """Return what people decided about moves in these markets."""
+    parameters = {"account": account, "markets": markets, "decided_since": decided_since}
+    rows = connection.execute(sql.statement("price_approval/select_decisions"), parameters)
+    return {(sku, market, old, new): decision for sku, market, old, new, decision in rows}

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def open_pool(conn_id: str) -> ConnectionPool:
-    """Open a pool of one connection for rate limiting alone: its short transactions mix with no others."""
+    """Open a pool of one connection for rate limiting alone, so that its transactions stay short."""
     from psycopg.conninfo import make_conninfo
     from psycopg_pool import ConnectionPool
 
     with connect(conn_id) as connection:
         ensure_schemas(connection)
         conninfo = make_conninfo(connection.info.dsn, password=connection.info.password)
-    return ConnectionPool(conninfo, min_size=1, max_size=1, open=True, timeout=60, configure=_settle_in)
+    return ConnectionPool(conninfo, min_size=1, max_size=1, open=True, timeout=60, configure=_configure)
 
 
 def shared_bucket(pool: ConnectionPool, account: str, kind: str, rates: list[Rate]) -> AbstractBucket:
@@ -32,7 +32,7 @@ def shared_bucket(pool: ConnectionPool, account: str, kind: str, rates: list[Rat
     return PostgresBucket(pool, f"{account}_{kind}", rates)
 
 
-def _settle_in(connection: Connection) -> None:
+def _configure(connection: Connection) -> None:
     """Point pyrate-limiter's unqualified table names at our schema, and its zoneless times at UTC."""
     connection.execute("set search_path to backmarket")
     connection.execute("set timezone to 'UTC'")

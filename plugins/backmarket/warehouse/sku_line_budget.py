@@ -14,20 +14,16 @@ from typing import TYPE_CHECKING
 
 from pyrate_limiter import Rate, RateItem
 
+from backmarket.rules.batches import SKU_LINES_AN_HOUR
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyrate_limiter import AbstractBucket
 
-# A little under the spec's 2,000 an hour: the server counts arrivals, this module counts departures.
-SKU_LINE_RATES = [Rate(1_950, 3_610_000)]
-
-MOST_LINES_OF_A_BATCH = SKU_LINE_RATES[0].limit // 4
-"""A batch that is refused for one of its lines costs three times its lines until that one is found, and this fits
-into an unspent hour beside what is kept for quantities. Back Market itself takes 15,000 lines (spec)."""
-
+SKU_LINE_RATES = [Rate(SKU_LINES_AN_HOUR, 3_610_000)]
 _KEPT_FOR_QUANTITIES = 4
-"""The part of an hour's lines, one in so many, that nothing but quantities may take."""
+"""One in so many of an hour's lines is for quantities alone."""
 
 _BUSY_TRIES = 50
 _BUSY_WAIT_SECONDS = 0.02
@@ -35,7 +31,7 @@ _BUSY_WAIT_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class SkuLineBudget:
-    """Hands out SKU lines and never waits for any; what it does not grant belongs to the next run.
+    """Grants SKU lines without ever waiting for any; what it does not grant, the next run sends.
 
     Take lines just before they are sent. Lines of a request that failed stay spent: whether Back Market counted
     them is not known.
@@ -54,12 +50,12 @@ class SkuLineBudget:
                 return 0
             if self.bucket.put(RateItem("sku_lines", self._now(), granted)):
                 return granted
-            # Another worker held the table or took lines meanwhile.
+            # Meanwhile another worker held the table or took lines.
             time.sleep(_BUSY_WAIT_SECONDS)
         return 0
 
     def left(self) -> int:
-        """Tell how many lines may be sent now."""
+        """Return how many lines may be sent now."""
         rate = self.bucket.rates[0]
         self.bucket.leak(self._now())
         count = self.bucket.count()
@@ -67,7 +63,7 @@ class SkuLineBudget:
         return max(0, rate.limit - count)
 
     def free_at(self) -> datetime:
-        """Tell when the next line may be sent, in UTC: now, or when enough lines of the hour no longer count."""
+        """Return when the next line may be sent, in UTC: now, or when enough lines of the hour no longer count."""
         now = self._now()
         if self.left() > 0:
             return _moment(now)
@@ -87,8 +83,8 @@ def open_sku_line_budget(
 ) -> Iterator[SkuLineBudget]:
     """Open the budget that all workers share for an account.
 
-    :param keep_for_quantities: leave a quarter of the hour's lines alone, for whoever sends anything but quantities:
-        a stock-out must never wait for listings or prices.
+    :param keep_for_quantities: leave a quarter of the hour's lines to quantities, for senders of anything else: a
+        stock-out must never wait for listings or prices.
     """
     from backmarket.warehouse.rate_limit import open_pool, shared_bucket
 

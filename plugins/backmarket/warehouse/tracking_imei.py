@@ -12,11 +12,11 @@ from backmarket.rules.identifiers import LineUse
 from backmarket.rules.order_facts import LineFacts, OrderFacts
 from backmarket.rules.skus import sku_key
 from backmarket.warehouse import sql
+from backmarket.warehouse.inventory_prices import stock_rows
 from backmarket.warehouse.seller_rows import (
     ALIASES,
     DEVICES,
     SHIPMENTS,
-    STOCK,
     UnreadableError,
     id_number,
     tell_left_out,
@@ -104,8 +104,7 @@ def paid_orders(connection: Connection, account: str) -> list[OrderFacts]:
 
 def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> dict[str, StockRow]:
     """Return counts by SKU in lower case; a SKU with several rows has none that could be trusted."""
-    parameters = {"account": account, "skus": list(skus)}
-    found = STOCK.read(connection.execute(sql.statement("tracking_imei/select_stock_of_skus"), parameters))
+    found = stock_rows(connection, account, sku_keys=skus)
     tell_left_out(found)
     met = Counter(sku_key(row.sku) for row in found.rows)
     return {sku_key(row.sku): row for row in found.rows if met[sku_key(row.sku)] == 1}

@@ -1,4 +1,4 @@
-"""A batch whose report Back Market refuses keeps no other from being settled, and is given up at its age."""
+"""A batch whose status Back Market refuses keeps no other from being settled, and is given up at its age."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.api.errors import AuthenticationError
-from backmarket.services.batches import BatchLooking
+from backmarket.services.creation_batches import CreationResults
 from backmarket.triggers.batch import have_ended
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from tests.api.hostile_server import Reply
@@ -46,10 +46,10 @@ def _play(server: HostileServer, sick: Reply) -> None:
     server.play = play
 
 
-def _look(ledger: Ledger, client: BackMarketClient) -> dict[str, tuple[str, str | None]]:
+def _settle(ledger: Ledger, client: BackMarketClient) -> dict[str, tuple[str, str | None]]:
     minute = timedelta(minutes=1)
-    looking = BatchLooking(ledger, client, poll=minute, patience=minute, deadline=minute, log=logging.getLogger())
-    looking.look()
+    log = logging.getLogger()
+    CreationResults(ledger, client, poll=minute, patience=minute, deadline=minute, log=log).settle()
     rows = ledger.connection.execute("select subject, status, reason from backmarket.changes").fetchall()
     return {sku: (status, reason) for sku, status, reason in rows}
 
@@ -59,31 +59,31 @@ def _look(ledger: Ledger, client: BackMarketClient) -> dict[str, tuple[str, str 
     [REFUSED, Reply({}, status=403), Reply(reset=True), Reply({}, status=500), Reply("<html>")],
     ids=["refused", "forbidden", "reset", "failed", "malformed"],
 )
-def test_a_batch_whose_report_fails_is_still_running(
+def test_a_batch_whose_status_fails_is_still_running(
     ledger: Ledger, client: BackMarketClient, server: HostileServer, caplog: pytest.LogCaptureFixture, sick: Reply
 ) -> None:
     """It is named with its number; the line of the other batch is settled; after a day its own is given up."""
     _play(server, sick)
     with caplog.at_level("WARNING"):
-        found = _look(ledger, client)
+        found = _settle(ledger, client)
     assert found == {"SKU-7": ("sent", None), "SKU-8": ("refused", "Back Market: no match")}
     assert f"Batch {SICK} " in caplog.text
     ledger.connection.execute("update backmarket.changes set sent_at = sent_at - interval '25 hours'")
-    status, reason = _look(ledger, client)["SKU-7"]
+    status, reason = _settle(ledger, client)["SKU-7"]
     assert status == "refused"
     assert "never finished the batch" in str(reason)
 
 
-def test_what_concerns_all_batches_stops_the_look(
+def test_what_concerns_all_batches_stops_the_settling(
     ledger: Ledger, client: BackMarketClient, server: HostileServer
 ) -> None:
     """A revoked token says nothing of any batch."""
     _play(server, Reply({}, status=401))
     with pytest.raises(AuthenticationError):
-        _look(ledger, client)
+        _settle(ledger, client)
 
 
-def test_a_batch_whose_report_fails_does_not_end_the_wait_for_others(
+def test_a_batch_whose_status_fails_does_not_end_the_wait_for_others(
     client: BackMarketClient, server: HostileServer
 ) -> None:
     """The task would look, find it running, and wait anew, without a pause."""

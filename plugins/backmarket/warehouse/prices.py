@@ -1,0 +1,92 @@
+"""What planning and sending prices reads: the seller's prices, and what the markets show."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from backmarket.warehouse import sql
+from backmarket.warehouse.seller_rows import PRICES, LeftOut, SellerRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from decimal import Decimal
+    from uuid import UUID
+
+    from backmarket.rules.prices import WantedPrice
+    from backmarket.warehouse.connection import Connection
+
+
+class PriceRow(NamedTuple):
+    """A row of ``seller.prices`` whose SKU the market shows, beside what it shows.
+
+    :param wanted: the row, or why it cannot be used.
+    :param shown: the offer's price; None where it has none yet.
+    :param max_price_unreadable: whether the listing has a ``max_price`` in a form that cannot be read.
+    :param read_at: when the offer was read last.
+    :param last_sent: the last price that was sent from here and confirmed.
+    :param last_sent_at: when it was confirmed.
+    """
+
+    sku: str
+    market: str
+    wanted: WantedPrice | LeftOut
+    listing_id: UUID
+    shown: Decimal | None
+    max_price: Decimal | None
+    max_price_unreadable: bool
+    read_at: datetime
+    last_sent: Decimal | None
+    last_sent_at: datetime | None
+
+
+def price_rows(
+    connection: Connection, account: str, markets: list[str]
+) -> tuple[SellerRows[WantedPrice], list[PriceRow]]:
+    """Return the rows of ``seller.prices`` that these markets may be meant by, and those whose SKU a market shows.
+
+    A row whose SKU has several listings comes once for each of them.
+    """
+    usable: list[WantedPrice] = []
+    left_out: list[LeftOut] = []
+    shown: list[PriceRow] = []
+    parameters = {"account": account, "markets": markets}
+    found = connection.execute(sql.statement("inventory_prices/select_prices"), parameters)
+    for _, same_row in groupby(found, key=itemgetter(0)):
+        offers = [(row[1:6], row[6:]) for row in same_row]
+        texts, _ = offers[0]
+        wanted = PRICES.judge(dict(zip(PRICES.columns, texts, strict=True)))
+        if isinstance(wanted, LeftOut):
+            left_out.append(wanted)
+        else:
+            usable.append(wanted)
+        shown += [PriceRow(texts[0], texts[1], wanted, *offer) for _, offer in offers if offer[0]]
+    return SellerRows(PRICES.table, "sku", usable, left_out), shown
+
+
+def unmatched_prices(connection: Connection, account: str, markets: list[str]) -> list[tuple[str, int, list[str]]]:
+    """Return why rows of ``seller.prices`` are not planned, how many they are, and up to five of them."""
+    parameters = {"account": account, "markets": markets}
+    return connection.execute(sql.statement("inventory_prices/count_unmatched"), parameters).fetchall()
+
+
+def shown_prices(connection: Connection, account: str) -> dict[tuple[str, str], tuple[Decimal | None, datetime]]:
+    """Return what every market showed when it was read last, and when that was, by the listing's id and market."""
+    rows = connection.execute(sql.statement("inventory_prices/select_shown_prices"), {"account": account})
+    return {(str(listing_id), market): (price, read_at) for listing_id, market, price, read_at in rows}
+
+
+def skus_and_grades(connection: Connection, account: str, listing_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return SKU, as Back Market writes it, and grade of those of these listings that have both, by id."""
+    parameters = {"account": account, "ids": list(listing_ids)}
+    rows = connection.execute(sql.statement("inventory_prices/select_batch_columns"), parameters)
+    return {str(listing_id): (sku, grade) for listing_id, sku, grade in rows}
+
+
+def count_offers(connection: Connection, account: str, market: str) -> int:
+    """Return how many listings a market showed when it was read last."""
+    parameters = {"account": account, "market": market}
+    row = connection.execute(sql.statement("inventory_prices/count_offers"), parameters).fetchone()
+    return int(row[0]) if row else 0
