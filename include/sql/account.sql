@@ -6,14 +6,14 @@ values (%(account)s, %(host)s, %(token_fingerprint)s)
 on conflict (account) do update set
     host = excluded.host,
     token_fingerprint = excluded.token_fingerprint
-where (stored.host, stored.token_fingerprint) is distinct from (excluded.host, excluded.token_fingerprint)
+where (stored.host, stored.token_fingerprint) is distinct from (excluded.host, excluded.token_fingerprint);
 
 -- name: record_check
 -- What the last validation of the token found.
 -- :account, :platform, :token_valid, :details
 update backmarket.accounts
 set platform = %(platform)s, token_valid = %(token_valid)s, checked_at = now(), check_details = %(details)s
-where account = %(account)s
+where account = %(account)s;
 
 -- name: select_claims
 -- Who stands for what: the row of this name, and any other name for the same host and token.
@@ -22,7 +22,7 @@ select account, host, token_fingerprint
 from backmarket.accounts
 where
     account = %(account)s
-    or (host = %(host)s and token_fingerprint = %(token_fingerprint)s)
+    or (host = %(host)s and token_fingerprint = %(token_fingerprint)s);
 
 -- name: select_known_things
 -- Some of the newest orders and listings stored here, by which a token shows whose it is.
@@ -41,4 +41,4 @@ union all
     where account = %(account)s and gone_at is null
     order by read_at desc
     limit %(most)s
-)
+);

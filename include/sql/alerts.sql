@@ -6,10 +6,10 @@ select distinct %(account)s, subjects.subject, now()
 from unnest(%(subjects)s::text []) as subjects (subject)
 on conflict (account, subject) do update set told_at = excluded.told_at
 where told.told_at <= now() - make_interval(hours => %(repeat_hours)s)
-returning subject
+returning subject;
 
 -- name: purge_told
 -- After 30 days people may be told again.
 -- :account
 delete from backmarket.alerts
-where account = %(account)s and told_at < now() - interval '30 days'
+where account = %(account)s and told_at < now() - interval '30 days';

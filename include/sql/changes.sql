@@ -1,6 +1,6 @@
 -- name: copy_plan
 -- One row per planned change.
-copy staged_plan (position, subject, market, payload, status, reason) from stdin
+copy staged_plan (position, subject, market, payload, status, reason) from stdin;
 
 -- name: insert_refusals
 -- Record what must not be sent, with its reasons; once, not in every run: a refusal equal to the newest row of its
@@ -22,19 +22,19 @@ where
     refused.status = 'refused'
     and (newest.status, newest.payload, newest.reason)
     is distinct from ('refused', refused.payload, refused.reason)
-order by refused.position
+order by refused.position;
 
 -- name: keep_waiting
 -- Why what is planned could not be sent now.
 -- :account, :change_ids, :reason
 update backmarket.changes
 set reason = %(reason)s
-where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned'
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned';
 
 -- name: lock_kind
 -- Wait until no other process changes the same; the lock ends with the session, so also where the process is killed.
 -- :account, :kind
-select pg_advisory_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0))
+select pg_advisory_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0));
 
 -- name: mark_sent
 -- Recorded before the request leaves. No row: another run has sent it, or it is no longer planned, or otherwise.
@@ -53,14 +53,14 @@ where
     and change.change_id = wanted.change_id
     and change.payload = wanted.payload
     and change.status = 'planned'
-returning change.change_id
+returning change.change_id;
 
 -- name: record_batch
 -- Back Market took the batch: from here on its task tells how these changes end.
 -- :account, :change_ids, :batch_id
 update backmarket.changes
 set batch_id = %(batch_id)s
-where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
+where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown');
 
 -- name: select_planned
 -- What is to be sent, the longest waiting first unless the plan gave another order.
@@ -68,7 +68,7 @@ where account = %(account)s and change_id = any(%(change_ids)s) and status in ('
 select change_id, subject, market, payload, attempts
 from backmarket.changes
 where account = %(account)s and kind = %(kind)s and status = 'planned'
-order by planned_at, change_id
+order by planned_at, change_id;
 
 -- name: select_refused
 -- What Back Market itself refused lately, newest per subject: the same again would be refused again. What a listing
@@ -81,7 +81,7 @@ from (
     where account = %(account)s and kind = %(kind)s and status not in ('superseded', 'planned', 'dry_run')
     order by subject asc, market asc, change_id desc
 ) as newest
-where status = 'refused' and attempts > 0 and sent_at > %(since)s
+where status = 'refused' and attempts > 0 and sent_at > %(since)s;
 
 -- name: select_unsettled
 -- What was sent and may have been applied: a run was killed, or an answer was lost.
@@ -89,7 +89,7 @@ where status = 'refused' and attempts > 0 and sent_at > %(since)s
 select change_id, subject, market, payload, attempts, status, sent_at, batch_id, in_batch
 from backmarket.changes
 where account = %(account)s and kind = %(kind)s and status in ('sent', 'unknown')
-order by change_id
+order by change_id;
 
 -- name: settle
 -- How a change ended, or that its end is not known yet. Back to planned: it surely was not applied.
@@ -100,7 +100,7 @@ set
     reason = %(reason)s,
     confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
-returning change_id
+returning change_id;
 
 -- name: stage_plan
 -- What one concern wants to change now, in the order in which it is to be sent.
@@ -111,7 +111,7 @@ create temporary table if not exists staged_plan (
     payload jsonb not null,
     status text not null,
     reason text
-)
+);
 
 -- name: supersede_unsent
 -- What was planned earlier, never sent, and is no longer wanted; and what was refused here and no longer is, which keeps
@@ -134,14 +134,14 @@ where
         where
             wanted.subject = change.subject and wanted.market = change.market
             and (wanted.status = 'refused') = (change.status = 'refused')
-    )
+    );
 
 -- name: take_back
 -- Turned away unread: planned as if it had never been sent.
 -- :account, :change_ids, :reason
 update backmarket.changes
 set status = 'planned', attempts = attempts - 1, reason = %(reason)s
-where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent'
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent';
 
 -- name: upsert_plan
 -- Record the plan. What waits already keeps its place in the queue and takes the new values; what is under way
@@ -162,4 +162,4 @@ do update set
 where
     waiting.status in ('planned', 'awaiting_approval', 'dry_run')
     and (waiting.payload, waiting.status, waiting.reason)
-    is distinct from (excluded.payload, excluded.status, excluded.reason)
+    is distinct from (excluded.payload, excluded.status, excluded.reason);

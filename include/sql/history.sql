@@ -32,13 +32,13 @@ with ended as (
 
 delete from backmarket.changes as change
 using ended
-where change.account = ended.account and change.change_id = ended.change_id
+where change.account = ended.account and change.change_id = ended.change_id;
 
 -- name: purge_closed_findings
 -- Delete settlement findings that closed so many days ago; found again, they open as new ones do.
 -- :account, :days
 delete from backmarket.settlement_findings
-where account = %(account)s and status = 'closed' and closed_at < now() - make_interval(days => %(days)s)
+where account = %(account)s and status = 'closed' and closed_at < now() - make_interval(days => %(days)s);
 
 -- name: purge_finding_history
 -- Delete what is older of the history of settlement findings, but not the last word on one that stays; and all of those
@@ -61,7 +61,7 @@ where
                     and newer.subject = history.subject and newer.changed_at > history.changed_at
             )
         )
-    )
+    );
 
 -- name: purge_offer_history
 -- Delete what offers showed so many days ago, but not the last of each, with which the next reading is compared.
@@ -76,7 +76,7 @@ where
         where
             newer.account = history.account and newer.id = history.id and newer.market = history.market
             and newer.changed_at > history.changed_at
-    )
+    );
 
 -- name: purge_price_decisions
 -- Delete what people decided about moves of prices so many days ago, where it holds no more; open questions stay.
@@ -85,7 +85,7 @@ delete from backmarket.price_approvals
 where
     account = %(account)s
     and status <> 'asked'
-    and decided_at < now() - make_interval(days => greatest(%(days)s::integer, %(decision_days)s::integer))
+    and decided_at < now() - make_interval(days => greatest(%(days)s::integer, %(decision_days)s::integer));
 
 -- name: purge_settlement_reports
 -- Delete settlement reports that are so many days old, but not the newest, which says when settlements last succeeded.
@@ -96,4 +96,4 @@ where
     and created_at < now() - make_interval(days => %(days)s)
     and created_at < (
         select max(newest.created_at) from backmarket.settlement_reports as newest where newest.account = %(account)s
-    )
+    );

@@ -2,21 +2,21 @@
 -- One row per SKU with stock.
 copy backmarket.inventory (
     account, sku, id, stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at
-) from stdin
+) from stdin;
 
 -- name: count_held_by_guard
 -- How many SKUs the zero guard holds.
 -- :account
 select count(*)
 from backmarket.inventory_findings
-where account = %(account)s and kind = 'held_by_zero_guard'
+where account = %(account)s and kind = 'held_by_zero_guard';
 
 -- name: count_offers
 -- How many listings a market has by the newest reading.
 -- :account, :market
 select count(*)
 from backmarket.listing_offers
-where account = %(account)s and market = %(market)s and gone_at is null
+where account = %(account)s and market = %(market)s and gone_at is null;
 
 -- name: count_unmatched
 -- Rows of seller.prices that no plan looks at: why, how many, and some of them.
@@ -43,13 +43,13 @@ from (
 ) as rows
 where reason is not null
 group by reason
-order by reason
+order by reason;
 
 -- name: delete_drops
 -- Make room for the drops of a listing after a reading.
 -- :account, :id
 delete from backmarket.listing_drops
-where account = %(account)s and id = %(id)s
+where account = %(account)s and id = %(id)s;
 
 -- name: delete_ended_findings
 -- Forget states of these kinds that the newest plan no longer found.
@@ -57,13 +57,13 @@ where account = %(account)s and id = %(id)s
 delete from backmarket.inventory_findings
 where
     account = %(account)s and kind = any(%(kinds)s)
-    and not (kind || '/' || sku = any(%(keys)s))
+    and not (kind || '/' || sku = any(%(keys)s));
 
 -- name: delete_inventory
 -- Make room for a new plan.
 -- :account
 delete from backmarket.inventory
-where account = %(account)s
+where account = %(account)s;
 
 -- name: insert_drop
 -- Units that went from a listing.
@@ -71,21 +71,21 @@ where account = %(account)s
 insert into backmarket.listing_drops (account, id, seen_from, seen_at, units)
 values (%(account)s, %(id)s, %(seen_from)s, %(seen_at)s, %(units)s)
 on conflict (account, id, seen_from, seen_at) do update set
-    units = backmarket.listing_drops.units + excluded.units
+    units = backmarket.listing_drops.units + excluded.units;
 
 -- name: select_baselines
 -- What listings were last known to show.
 -- :account, :ids
 select id, quantity, known_at, sent_quantity, sent_at
 from backmarket.listing_baselines
-where account = %(account)s and id = any(%(ids)s)
+where account = %(account)s and id = any(%(ids)s);
 
 -- name: select_batch_columns
 -- What a line of a batch must name besides the price: the SKU as Back Market writes it, and the grade as it is.
 -- :account, :ids
 select id, sku, grade
 from backmarket.listings
-where account = %(account)s and id = any(%(ids)s::uuid[]) and gone_at is null and sku is not null and grade is not null
+where account = %(account)s and id = any(%(ids)s::uuid[]) and gone_at is null and sku is not null and grade is not null;
 
 -- name: select_created
 -- The newest creation of each of these SKUs since a moment that may have been applied: with how many units, and when it
@@ -101,7 +101,7 @@ where
     and status in ('sent', 'unknown', 'planned', 'confirmed')
     and payload -> 'columns' ->> 'quantity' is not null
     and backmarket.sku_key(subject) = any(%(keys)s)
-order by backmarket.sku_key(subject) asc, change_id desc
+order by backmarket.sku_key(subject) asc, change_id desc;
 
 -- name: select_drops
 -- Units that went from listings within the hold, oldest first.
@@ -109,7 +109,7 @@ order by backmarket.sku_key(subject) asc, change_id desc
 select id, seen_from, seen_at, units
 from backmarket.listing_drops
 where account = %(account)s and seen_at >= %(since)s
-order by seen_at, seen_from
+order by seen_at, seen_from;
 
 -- name: select_known_moments
 -- When each SKU was counted, and up to when the count knows of orders, as texts.
@@ -119,7 +119,7 @@ from seller.stock as stock
 where
     stock.account::text = %(account)s
     and stock.sku is not null
-    and (%(sku)s::text is null or backmarket.sku_key(stock.sku::text) = backmarket.sku_key(%(sku)s))
+    and (%(sku)s::text is null or backmarket.sku_key(stock.sku::text) = backmarket.sku_key(%(sku)s));
 
 -- name: select_lines
 -- Order lines that may matter to a count or to a drop: not accepted yet, or made, paid or accepted since a moment. SKUs
@@ -160,7 +160,7 @@ where
         or coalesce(accepted.accepted_at, line.accepted_seen_at, 'infinity') > coalesce(older.since, %(since)s)
         or coalesce(line.date_creation, orders.date_creation, 'infinity') > coalesce(older.since, %(since)s)
         or orders.date_payment > coalesce(older.since, %(since)s)
-    )
+    );
 
 -- name: select_readings
 -- What listings show by the newest reading.
@@ -168,14 +168,14 @@ where
 select id, sku, quantity, read_at
 from backmarket.listings
 where account = %(account)s and gone_at is null and sku is not null and quantity is not null
-order by sku, id
+order by sku, id;
 
 -- name: select_shown_prices
 -- What every market shows by its newest reading.
 -- :account
 select id, market, price, read_at
 from backmarket.listing_offers
-where account = %(account)s and gone_at is null
+where account = %(account)s and gone_at is null;
 
 -- name: select_stock
 -- The seller's counts, as texts: each row is judged by itself.
@@ -192,7 +192,7 @@ from seller.stock as stock
 where
     stock.account::text = %(account)s
     and (%(sku_keys)s::text [] is null or backmarket.sku_key(stock.sku::text) = any(%(sku_keys)s::text []))
-order by stock.sku::text
+order by stock.sku::text;
 
 -- name: select_summary
 -- The arithmetic of the SKUs that the newest plan wants changed or that hold units back, most interesting first.
@@ -201,14 +201,14 @@ select sku, stock, reserved, held, safety_qty, max_qty, shown, wanted, reason
 from backmarket.inventory
 where account = %(account)s and (shown <> wanted or reserved > 0 or held > 0 or reason is not null)
 order by (shown <> wanted) desc, wanted, sku
-limit %(most)s
+limit %(most)s;
 
 -- name: set_sent_quantity
 -- From here until its answer a listing may show what is being sent; null: what was sent surely had no effect.
 -- :account, :id, :quantity
 update backmarket.listing_baselines
 set sent_quantity = %(quantity)s, sent_at = case when %(quantity)s::integer is not null then clock_timestamp() end
-where account = %(account)s and id = %(id)s
+where account = %(account)s and id = %(id)s;
 
 -- name: upsert_baseline
 -- What a listing is known to show now.
@@ -219,7 +219,7 @@ on conflict (account, id) do update set
     quantity = excluded.quantity,
     sent_quantity = null,
     sent_at = null,
-    known_at = excluded.known_at
+    known_at = excluded.known_at;
 
 -- name: upsert_finding
 -- Record what was found; found again, it keeps the moment of its first time.
@@ -228,4 +228,4 @@ insert into backmarket.inventory_findings (account, kind, sku, market, detail)
 values (%(account)s, %(kind)s, %(sku)s, %(market)s, %(detail)s)
 on conflict (account, kind, sku, market) do update set
     detail = excluded.detail,
-    last_seen_at = now()
+    last_seen_at = now();

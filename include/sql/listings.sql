@@ -7,33 +7,33 @@ from backmarket.listings as listing
 where
     change.account = %(account)s and change.kind = %(kind)s
     and change.status = 'planned' and change.attempts > 0
-    and listing.account = change.account and backmarket.sku_key(listing.sku) = backmarket.sku_key(change.subject) and listing.gone_at is null
+    and listing.account = change.account and backmarket.sku_key(listing.sku) = backmarket.sku_key(change.subject) and listing.gone_at is null;
 
 -- name: copy_listings
 -- One row per reading of a listing in one market.
 copy staged_listings (
     read_at, market, id, listing_id, sku, product_id, backmarket_id, title, grade, state, quantity, warranty_delay,
     new_battery, price, currency, min_price, max_price, publication_state, comment, document
-) from stdin
+) from stdin;
 
 -- name: delete_categories
 -- Make room for a tree that was read anew.
 -- :account, :market
 delete from backmarket.categories
-where account = %(account)s and market = %(market)s
+where account = %(account)s and market = %(market)s;
 
 -- name: delete_checks
 -- Forget what the last run found of one kind of rows.
 -- :account, :kind
 delete from backmarket.catalog_checks
-where account = %(account)s and kind = %(kind)s
+where account = %(account)s and kind = %(kind)s;
 
 -- name: insert_category
 -- One leaf of the tree; of two with one number the first stays.
 -- :account, :market, :category_id, :tree_id, :name, :attributes, :read_at
 insert into backmarket.categories (account, market, category_id, tree_id, name, attributes, read_at)
 values (%(account)s, %(market)s, %(category_id)s, %(tree_id)s, %(name)s, %(attributes)s, %(read_at)s)
-on conflict (account, market, category_id) do nothing
+on conflict (account, market, category_id) do nothing;
 
 -- name: select_catalog
 -- What the seller wants to be on sale, as texts: each row is judged by itself.
@@ -44,28 +44,28 @@ select
     price_new::text, weight::text, images::text, attributes::text
 from seller.catalog
 where account::text = %(account)s
-order by sku::text
+order by sku::text;
 
 -- name: select_categories
 -- The leaf categories of a market.
 -- :account, :market
 select category_id, tree_id, name, attributes
 from backmarket.categories
-where account = %(account)s and market = %(market)s
+where account = %(account)s and market = %(market)s;
 
 -- name: select_categories_age
 -- When a market's category tree was read; null where it never was.
 -- :account, :market
 select min(read_at)
 from backmarket.categories
-where account = %(account)s and market = %(market)s
+where account = %(account)s and market = %(market)s;
 
 -- name: select_listed_skus
 -- The SKUs that have a listing, in lower case: Back Market matches them so.
 -- :account
 select distinct backmarket.sku_key(sku)
 from backmarket.listings
-where account = %(account)s and gone_at is null and sku is not null
+where account = %(account)s and gone_at is null and sku is not null;
 
 -- name: select_refused
 -- What Back Market itself refused, where nothing newer is recorded of the SKU.
@@ -85,14 +85,14 @@ where
         where
             sent.account = %(account)s and sent.kind = %(kind)s and sent.subject = newest.subject
             and sent.status = 'refused' and sent.attempts > 0 and sent.payload = newest.payload
-    )
+    );
 
 -- name: select_under_way
 -- The SKUs, in lower case, of which it is not known yet whether their listing was created.
 -- :account
 select distinct backmarket.sku_key(subject)
 from backmarket.changes
-where account = %(account)s and kind in ('listing', 'product') and status in ('sent', 'unknown')
+where account = %(account)s and kind in ('listing', 'product') and status in ('sent', 'unknown');
 
 -- name: stage_listings
 -- Where readings of listings wait until all have arrived; gone with the session, so a crash leaves nothing behind.
@@ -118,14 +118,14 @@ create temporary table if not exists staged_listings (
     publication_state integer,
     comment text,
     document jsonb not null
-)
+);
 
 -- name: supersede_listed
 -- A lookup before sending found a listing: sending would overwrite it.
 -- :account, :change_ids
 update backmarket.changes
 set status = 'superseded', reason = 'Back Market has a listing of this SKU already'
-where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned'
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned';
 
 -- name: upsert_check
 -- What this run found of a row of seller.catalog.
@@ -137,4 +137,4 @@ on conflict (account, sku) do update set
     market = excluded.market,
     verdict = excluded.verdict,
     reasons = excluded.reasons,
-    checked_at = excluded.checked_at
+    checked_at = excluded.checked_at;

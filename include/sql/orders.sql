@@ -1,13 +1,13 @@
 -- name: clear_staging
 -- Forget what was staged, once it is merged.
-truncate staged_orders, staged_order_lines, staged_order_addresses
+truncate staged_orders, staged_order_lines, staged_order_addresses;
 
 -- name: copy_order_addresses
 -- One row per address of a downloaded order document.
 copy staged_order_addresses (
     read_no, order_id, kind, first_name, last_name, first_name_pronunciation, last_name_pronunciation,
     company, street, street2, postal_code, city, state, country, phone, email, customer_id_number
-) from stdin
+) from stdin;
 
 -- name: copy_order_lines
 -- One row per line of a downloaded order document.
@@ -15,7 +15,7 @@ copy staged_order_lines (
     read_no, order_id, orderline_id, sku, listing_id, quantity, price, shipping_price, currency, state,
     orderline_fee, sales_taxes, return_reason, return_message, imei, serial_number, product, product_id,
     brand, condition, backcare, backcare_price_cents, date_creation
-) from stdin
+) from stdin;
 
 -- name: copy_orders
 -- One row per downloaded order document.
@@ -23,7 +23,7 @@ copy staged_orders (
     read_no, read_at, order_id, state, country_code, currency, price, shipping_price, sales_taxes,
     payment_method, tracking_number, tracking_url, shipper, is_backship, delivery_note,
     date_creation, date_modification, date_payment, date_shipping, expected_dispatch_date, document
-) from stdin
+) from stdin;
 
 -- name: delete_found_again
 -- Forget the orders that have turned up and are not gone again, and those that the seller's tables name no more.
@@ -37,14 +37,14 @@ where
             select 1 from backmarket.orders as known
             where known.account = asked.account and known.order_id = asked.order_id and known.gone_at is null
         )
-    )
+    );
 
 -- name: mark_gone
 -- An open order that Back Market answers 404 for: it was most likely never paid (state 8 is served to no one).
 -- :account, :order_ids
 update backmarket.orders
 set gone_at = now()
-where account = %(account)s and order_id = any(%(order_ids)s) and gone_at is null
+where account = %(account)s and order_id = any(%(order_ids)s) and gone_at is null;
 
 -- name: purge_addresses
 -- Forget the addresses of orders that nothing has happened to for so many days; open orders keep theirs.
@@ -56,14 +56,14 @@ where
     and address.account = purged.account
     and address.order_id = purged.order_id
     and coalesce(purged.date_modification, purged.read_at) < now() - make_interval(days => %(days)s)
-    and (purged.state not in (10, 1, 3) or purged.gone_at is not null)
+    and (purged.state not in (10, 1, 3) or purged.gone_at is not null);
 
 -- name: select_asked_in_vain
 -- Orders that Back Market did not have when it was asked, how often it was, first and last.
 -- :account
 select order_id, attempts, first_asked_at, asked_at
 from backmarket.orders_not_found
-where account = %(account)s
+where account = %(account)s;
 
 -- name: select_open_orders
 -- Orders that are open here (10 payment pending, 1 to accept, 3 to ship), oldest first.
@@ -71,7 +71,7 @@ where account = %(account)s
 select order_id
 from backmarket.orders
 where account = %(account)s and state in (10, 1, 3) and gone_at is null
-order by date_creation, order_id
+order by date_creation, order_id;
 
 -- name: stage_order_addresses
 -- The addresses of staged_orders, tied to the very reading (read_no) they came with.
@@ -93,7 +93,7 @@ create temporary table staged_order_addresses (
     phone text,
     email text,
     customer_id_number text
-)
+);
 
 -- name: stage_order_lines
 -- The lines of staged_orders, tied to the very reading (read_no) they came with.
@@ -121,7 +121,7 @@ create temporary table staged_order_lines (
     backcare boolean,
     backcare_price_cents bigint,
     date_creation timestamptz
-)
+);
 
 -- name: stage_orders
 -- Where downloaded pages wait until all have arrived; gone with the session, so a crash leaves nothing behind.
@@ -147,7 +147,7 @@ create temporary table staged_orders (
     date_shipping timestamptz,
     expected_dispatch_date timestamptz,
     document jsonb not null
-)
+);
 
 -- name: upsert_asked_in_vain
 -- Back Market was asked for an order and has none.
@@ -156,4 +156,4 @@ insert into backmarket.orders_not_found as known (account, order_id)
 select %(account)s, order_id from unnest(%(order_ids)s::bigint []) as asked (order_id)
 on conflict (account, order_id) do update set
     attempts = known.attempts + 1,
-    asked_at = now()
+    asked_at = now();

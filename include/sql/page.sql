@@ -18,7 +18,7 @@ cross join lateral (
         and change.sent_at < (days.day + interval '1 day') at time zone 'UTC'
 ) as counted
 where counted.value > 0
-order by 1, 2
+order by 1, 2;
 
 -- name: chart_orders
 -- Orders of the last 30 days by UTC day of creation and country of the market.
@@ -27,7 +27,7 @@ select (date_creation at time zone 'UTC')::date as bucket, coalesce(country_code
 from backmarket.orders
 where account = %(account)s and date_creation >= date_trunc('day', now() at time zone 'UTC') at time zone 'UTC' - interval '29 days'
 group by 1, 2
-order by 1, 2
+order by 1, 2;
 
 -- name: chart_settlements
 -- What the last 16 weeks earned, net, by week (its Monday) and currency.
@@ -36,7 +36,7 @@ select date_trunc('week', day)::date as bucket, currency as series, sum(net) as 
 from backmarket.settlement_daily_totals
 where account = %(account)s and day >= date_trunc('week', (now() at time zone 'UTC'))::date - 15 * 7
 group by 1, 2
-order by 1, 2
+order by 1, 2;
 
 -- name: needs_approvals
 -- Moves of prices that a person has to approve before they are sent, the longest waiting first.
@@ -57,7 +57,7 @@ select
 from backmarket.changes
 where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s)
 order by planned_at
-limit %(most)s
+limit %(most)s;
 
 -- name: needs_findings
 -- Differences between statements and orders that are still open.
@@ -76,7 +76,7 @@ select
 from backmarket.settlement_findings
 where account = %(account)s and status = 'open'
 order by opened_at desc
-limit %(most)s
+limit %(most)s;
 
 -- name: needs_late_orders
 -- Paid orders whose day of dispatch has passed, the longest overdue first.
@@ -93,7 +93,7 @@ where
     account = %(account)s and state in (1, 3) and gone_at is null
     and expected_dispatch_date < now()
 order by expected_dispatch_date
-limit %(most)s
+limit %(most)s;
 
 -- name: needs_quarantine
 -- Documents that came in, and rows of the seller, that could not be understood.
@@ -112,7 +112,7 @@ select
 from backmarket.quarantine
 where account = %(account)s
 order by first_seen_at desc
-limit %(most)s
+limit %(most)s;
 
 -- name: needs_stock_and_prices
 -- What was found of stock and prices: counts that are missing or old, changes made outside.
@@ -127,7 +127,7 @@ select
 from backmarket.inventory_findings
 where account = %(account)s
 order by last_seen_at desc
-limit %(most)s
+limit %(most)s;
 
 -- name: order_changes
 -- Every change sent, or meant to be sent, for an order and its lines.
@@ -150,7 +150,7 @@ select
     ) as detail
 from subjects
 inner join backmarket.changes as change
-    on change.account = %(account)s and change.kind in ('accept', 'tracking', 'imei') and change.subject = subjects.subject
+    on change.account = %(account)s and change.kind in ('accept', 'tracking', 'imei') and change.subject = subjects.subject;
 
 -- name: order_events
 -- What Back Market's document of an order tells, by time.
@@ -171,7 +171,7 @@ where orders.account = %(account)s and orders.order_id = %(order_id)s and event.
 union all
 select line.accepted_seen_at, 'document', 'seen accepted', concat('line ', line.orderline_id, ' · ', line.sku)
 from backmarket.order_lines as line
-where line.account = %(account)s and line.order_id = %(order_id)s and line.accepted_seen_at is not null
+where line.account = %(account)s and line.order_id = %(order_id)s and line.accepted_seen_at is not null;
 
 -- name: order_findings
 -- Differences found between an order and statements.
@@ -182,7 +182,7 @@ select
     concat(replace(kind, '_', ' '), ' ', status) as what,
     detail
 from backmarket.settlement_findings
-where account = %(account)s and order_id = %(order_id)s
+where account = %(account)s and order_id = %(order_id)s;
 
 -- name: order_head
 -- One order.
@@ -191,7 +191,7 @@ select
     order_id, state, country_code, currency, price, shipping_price, payment_method, shipper, tracking_number,
     is_backship, expected_dispatch_date, date_shipping, read_at, gone_at
 from backmarket.orders
-where account = %(account)s and order_id = %(order_id)s
+where account = %(account)s and order_id = %(order_id)s;
 
 -- name: order_lines
 -- The lines of an order.
@@ -199,7 +199,7 @@ where account = %(account)s and order_id = %(order_id)s
 select orderline_id, sku, product, quantity, price, currency, state, orderline_fee, imei, serial_number, gone_at
 from backmarket.order_lines
 where account = %(account)s and order_id = %(order_id)s
-order by orderline_id
+order by orderline_id;
 
 -- name: order_quarantine
 -- Documents of an order, and rows of the seller that name it, that could not be understood.
@@ -219,7 +219,7 @@ where
             entity in ('seller.shipments', 'seller.devices')
             and split_part(key, ' (', 1) = %(order_id)s::bigint::text
         )
-    )
+    );
 
 -- name: order_settlement
 -- The lines of statements that belong to an order.
@@ -231,7 +231,7 @@ select
     concat(replace(invoice_key, '_', ' '), case when vanished then ' (gone from the newest export)' end) as what,
     concat_ws(' · ', amount || ' ' || currency, designation, 'statement ' || invoice_ref) as detail
 from backmarket.settlement_lines
-where account = %(account)s and order_id = %(order_id)s
+where account = %(account)s and order_id = %(order_id)s;
 
 -- name: order_shipments
 -- What the seller's own systems say of an order's parcel; the time as text, as it may be none.
@@ -245,14 +245,14 @@ from seller.shipments
 where
     account::text = %(account)s
     and regexp_replace(btrim(order_id::text, E' \t\r\n'), '\.0+$', '') = %(order_id)s::text
-    and shipped_at is not null
+    and shipped_at is not null;
 
 -- name: select_accounts
 -- The accounts that this database holds, and what the last check of each token found.
 -- :account
 select account, host, platform, token_valid, checked_at, account = %(account)s as chosen
 from backmarket.accounts
-order by account
+order by account;
 
 -- name: select_last_changes
 -- Per kind of change: the newest run that planned one, how its changes stand, and the newest confirmation.
@@ -283,14 +283,14 @@ left join lateral (
     where change.account = %(account)s and change.kind = kinds.kind
     order by change.planned_at desc
     limit 1
-) as newest on true
+) as newest on true;
 
 -- name: select_settlement_report
 -- The report that a run has stored.
 -- :account, :run_id
 select html
 from backmarket.settlement_reports
-where account = %(account)s and run_id = %(run_id)s
+where account = %(account)s and run_id = %(run_id)s;
 
 -- name: select_settlement_reports
 -- The newest reports that runs have stored.
@@ -299,7 +299,7 @@ select run_id, first_day, last_day, created_at
 from backmarket.settlement_reports
 where account = %(account)s
 order by created_at desc
-limit 100
+limit 100;
 
 -- name: select_settlement_span
 -- The newest ninety days that statements speak of; no row where none is loaded.
@@ -309,7 +309,7 @@ select
     max(value_date) as last_day
 from backmarket.settlement_lines
 where account = %(account)s and not vanished
-having count(*) > 0
+having count(*) > 0;
 
 -- name: select_settlement_success
 -- When settlements were last compared with orders, and what is loaded.
@@ -324,14 +324,14 @@ select
 from backmarket.settlement_reports as report
 where report.account = %(account)s
 order by report.created_at desc
-limit 1
+limit 1;
 
 -- name: select_statements_loaded
 -- What tells whether statements were loaded since: how many there are, their lines, and the newest.
 -- :account
 select count(*) as statements, coalesce(sum(line_count), 0) as lines, max(exported_at) as newest, max(loaded_at) as loaded_at
 from backmarket.settlement_statements
-where account = %(account)s
+where account = %(account)s;
 
 -- name: select_successes
 -- When each concern last succeeded and what it counted; of several markets the newest.
@@ -339,14 +339,14 @@ where account = %(account)s
 select distinct on (concern) concern, succeeded_at, counts, watermark
 from backmarket.sync_state
 where account = %(account)s
-order by concern, succeeded_at desc nulls last
+order by concern, succeeded_at desc nulls last;
 
 -- name: select_units_since
 -- What pyrate-limiter counted lately; its times have no zone and are UTC.
 -- :seconds; {table} is the limiter's own
 select count(*) as units
 from {table}
-where item_timestamp >= (now() at time zone 'UTC') - make_interval(secs => %(seconds)s)
+where item_timestamp >= (now() at time zone 'UTC') - make_interval(secs => %(seconds)s);
 
 -- name: sku_changes
 -- The newest changes sent, or meant to be sent, for a SKU.
@@ -368,7 +368,7 @@ where
     change.account = %(account)s and change.kind in ('quantity', 'price', 'listing', 'product')
     and change.subject = any(%(skus)s) and change.status <> 'superseded'
 order by change.change_id desc
-limit 200
+limit 200;
 
 -- name: sku_history
 -- What offers of a SKU showed, one row a change.
@@ -382,7 +382,7 @@ from backmarket.listings as listing
 inner join backmarket.listing_offer_history as history on listing.account = history.account and listing.id = history.id
 where listing.account = %(account)s and backmarket.sku_key(listing.sku) = backmarket.sku_key((%(skus)s::text [])[1])
 order by history.changed_at desc
-limit 200
+limit 200;
 
 -- name: sku_markets
 -- How each market shows a SKU, beside what the seller wants there.
@@ -419,7 +419,7 @@ select
     wanted.min_price
 from shown
 full join wanted on shown.market = wanted.market
-order by market
+order by market;
 
 -- name: sku_plan
 -- The arithmetic of the newest plan.
@@ -428,7 +428,7 @@ select stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reas
 from backmarket.inventory
 where account = %(account)s and sku = any(%(skus)s)
 order by planned_at desc
-limit 1
+limit 1;
 
 -- name: sku_sales
 -- The newest order lines of a SKU.
@@ -444,7 +444,7 @@ from backmarket.order_lines as line
 inner join backmarket.orders as orders on line.account = orders.account and line.order_id = orders.order_id
 where line.account = %(account)s and line.sku = any(%(skus)s) and line.date_creation is not null
 order by line.date_creation desc
-limit 200
+limit 200;
 
 -- name: sku_sent
 -- The quantity of a SKU that Back Market confirmed last.
@@ -453,7 +453,7 @@ select payload ->> 'quantity' as quantity, confirmed_at
 from backmarket.changes
 where account = %(account)s and kind = 'quantity' and subject = any(%(skus)s) and status = 'confirmed'
 order by change_id desc
-limit 1
+limit 1;
 
 -- name: sku_sold
 -- Units of a SKU ordered in the last 30 days, without what was never paid or was cancelled.
@@ -462,7 +462,7 @@ select coalesce(sum(quantity), 0) as units
 from backmarket.order_lines
 where
     account = %(account)s and sku = any(%(skus)s) and date_creation >= now() - interval '30 days'
-    and state not in (4, 7) and gone_at is null
+    and state not in (4, 7) and gone_at is null;
 
 -- name: sku_spellings
 -- How a SKU is spelled here: listings and stock match in any case of letters.
@@ -470,7 +470,7 @@ where
 select sku
 from backmarket.listings
 where account = %(account)s and backmarket.sku_key(sku) = backmarket.sku_key(%(sku)s)
-group by sku
+group by sku;
 
 -- name: sku_stock
 -- What the seller's own systems say of a SKU, as texts: each row is judged by itself.
@@ -484,4 +484,4 @@ select
     -- Through JSON, as a view need not have this column.
     to_jsonb(stock) ->> 'orders_known_until' as orders_known_until
 from seller.stock as stock
-where stock.account::text = %(account)s and backmarket.sku_key(stock.sku::text) = backmarket.sku_key((%(skus)s::text [])[1])
+where stock.account::text = %(account)s and backmarket.sku_key(stock.sku::text) = backmarket.sku_key((%(skus)s::text [])[1]);

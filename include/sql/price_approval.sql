@@ -5,13 +5,13 @@ update backmarket.price_approvals
 set status = %(status)s, decided_at = clock_timestamp(), decided_by = %(decided_by)s
 where
     account = %(account)s and run_id = %(run_id)s and status = 'asked'
-    and sku = %(sku)s and market = %(market)s
+    and sku = %(sku)s and market = %(market)s;
 
 -- name: forget_unanswered
 -- Questions of runs that ended without an answer (deleted or killed): they are asked again.
 -- :account, :run_id
 delete from backmarket.price_approvals
-where account = %(account)s and status = 'asked' and run_id <> %(run_id)s
+where account = %(account)s and status = 'asked' and run_id <> %(run_id)s;
 
 -- name: insert_question
 -- A person is asked about a move; again, where what was decided about it no longer holds.
@@ -29,7 +29,7 @@ on conflict (account, sku, market, old_price, new_price) do update set
     run_id = excluded.run_id,
     asked_at = now(),
     decided_at = null,
-    decided_by = null
+    decided_by = null;
 
 -- name: select_asked
 -- What a run asked a person about and has no answer to, in the order of asking.
@@ -37,7 +37,7 @@ on conflict (account, sku, market, old_price, new_price) do update set
 select sku, market, old_price, new_price, currency, reason
 from backmarket.price_approvals
 where account = %(account)s and run_id = %(run_id)s and status = 'asked'
-order by sku, market
+order by sku, market;
 
 -- name: select_decisions
 -- What people decided about moves of prices in these markets, and lately enough to hold.
@@ -46,7 +46,7 @@ select sku, market, old_price, new_price, status
 from backmarket.price_approvals
 where
     account = %(account)s and market = any(%(markets)s) and status <> 'asked'
-    and decided_at >= %(decided_since)s
+    and decided_at >= %(decided_since)s;
 
 -- name: select_unasked
 -- Large moves that wait and that nobody was asked about, the longest waiting first. A question asked before
@@ -74,4 +74,4 @@ where
             and not (approval.status <> 'asked' and approval.decided_at < %(decided_since)s)
     )
 order by change.planned_at, change.change_id
-limit %(most)s
+limit %(most)s;

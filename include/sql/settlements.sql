@@ -3,7 +3,7 @@
 copy {table} (
     account, invoice_ref, line_id, line_no, currency, invoice_key, category, role, value_date, is_undated, sku,
     order_id, number, order_reference, tracking_number, tied_by, designation, amount, first_export, last_export, vanished
-) from stdin
+) from stdin;
 
 -- name: count_open_findings
 -- Open findings by kind.
@@ -12,14 +12,14 @@ select kind, count(*)
 from backmarket.settlement_findings
 where account = %(account)s and status = 'open'
 group by kind
-order by kind
+order by kind;
 
 -- name: drop_statements
 -- A newer export no longer has these currencies: the statement holds nothing in them now.
 -- :account, :invoice_ref, :currencies
 update backmarket.settlement_statements
 set line_count = 0, total = 0
-where account = %(account)s and invoice_ref = %(invoice_ref)s and currency <> all(%(currencies)s)
+where account = %(account)s and invoice_ref = %(invoice_ref)s and currency <> all(%(currencies)s);
 
 -- name: fill_scope
 -- Orders shipped on one of the days, or with a statement row on one; all, where everything is looked at.
@@ -36,7 +36,7 @@ from backmarket.settlement_lines
 where
     account = %(account)s
     and order_id is not null
-    and (%(everything)s or value_date = any(%(days)s))
+    and (%(everything)s or value_date = any(%(days)s));
 
 -- name: insert_report
 -- Keep the report of a run; a repeated run replaces its own.
@@ -47,14 +47,14 @@ on conflict (account, run_id) do update set
     first_day = excluded.first_day,
     last_day = excluded.last_day,
     html = excluded.html,
-    created_at = excluded.created_at
+    created_at = excluded.created_at;
 
 -- name: insert_stale_days
 -- Days that have to be looked at again.
 -- :account, :days
 insert into backmarket.settlement_stale_days (account, day)
 select %(account)s, day
-from unnest(%(days)s::date[]) as day
+from unnest(%(days)s::date[]) as day;
 
 -- name: insert_unknown_orders
 -- Remember the orders that Back Market does not have: none is asked for twice.
@@ -62,7 +62,7 @@ from unnest(%(days)s::date[]) as day
 insert into backmarket.settlement_unknown_orders (account, number, tried_at)
 select %(account)s, number, now()
 from unnest(%(numbers)s::bigint[]) as number
-on conflict (account, number) do nothing
+on conflict (account, number) do nothing;
 
 -- name: open_findings
 -- Store what was found: new, changed or come back; answers how many. What is known and unchanged is left alone.
@@ -102,13 +102,13 @@ noted as (
     from changed
 )
 
-select count(*) from changed
+select count(*) from changed;
 
 -- name: release_files
 -- Files that are readable now, or have left the inbox, leave the quarantine.
 -- :account, :still
 delete from backmarket.quarantine
-where account = %(account)s and entity = 'settlement_file' and key <> all(%(still)s)
+where account = %(account)s and entity = 'settlement_file' and key <> all(%(still)s);
 
 -- name: select_costs_by_key
 -- What each kind of fee came to in a period, both ends included.
@@ -121,7 +121,7 @@ where
     and value_date between %(first_day)s and %(last_day)s
     and category in ('commission', 'payment_fee', 'service', 'logistics', 'adjustment')
 group by currency, category, invoice_key
-order by currency, amount
+order by currency, amount;
 
 -- name: select_daily_totals
 -- Totals per day and currency of a period, both ends included.
@@ -129,14 +129,14 @@ order by currency, amount
 select day, currency, sales, fees, refunds, adjustments, net, paid_out
 from backmarket.settlement_daily_totals
 where account = %(account)s and day between %(first_day)s and %(last_day)s
-order by day, currency
+order by day, currency;
 
 -- name: select_files
 -- The files that have been read, each with the size, time and content that it had.
 -- :account
 select path, size, modified_at, sha256
 from backmarket.settlement_files
-where account = %(account)s
+where account = %(account)s;
 
 -- name: select_findings_by_kind
 -- Open findings of a period by kind and currency, both ends included, with what is at stake.
@@ -145,7 +145,7 @@ select kind, currency, count(*) as findings, sum(at_stake) as amount
 from backmarket.settlement_open_findings
 where account = %(account)s and day between %(first_day)s and %(last_day)s
 group by kind, currency
-order by amount desc, kind, currency
+order by amount desc, kind, currency;
 
 -- name: select_newest_export
 -- The newest export stored of a statement, over all its currencies; no row where there is none.
@@ -154,7 +154,7 @@ select exported_at, sha256
 from backmarket.settlement_statements
 where account = %(account)s and invoice_ref = %(invoice_ref)s
 order by exported_at desc, sha256 desc
-limit 1
+limit 1;
 
 -- name: select_parcels
 -- The orders of tracking numbers.
@@ -162,7 +162,7 @@ limit 1
 select tracking_number, min(order_id)
 from backmarket.orders
 where account = %(account)s and tracking_number = any(%(tracking_numbers)s)
-group by tracking_number
+group by tracking_number;
 
 -- name: select_unknown_numbers
 -- Numbers that statement rows name, that no stored order has, and that Back Market was not asked for; newest first.
@@ -187,14 +187,14 @@ where
     )
 group by line.number
 order by max(line.value_date) desc, line.number desc
-limit %(budget)s
+limit %(budget)s;
 
 -- name: select_untied_names
 -- What rows that belong to no order yet name: a number, or else a tracking number.
 -- :account
 select distinct number, case when number is null then tracking_number end as tracking_number
 from backmarket.settlement_lines
-where account = %(account)s and tied_by is null and (number is not null or tracking_number is not null)
+where account = %(account)s and tied_by is null and (number is not null or tracking_number is not null);
 
 -- name: select_unusual_ties
 -- Of the numbers that a statement's rows name: those that are no known order, with the order whose orderline they are.
@@ -203,7 +203,7 @@ select named.number, line.order_id
 from unnest(%(numbers)s::bigint[]) as named (number)
 left join backmarket.orders as known on known.account = %(account)s and named.number = known.order_id
 left join backmarket.order_lines as line on line.account = %(account)s and named.number = line.orderline_id
-where known.order_id is null
+where known.order_id is null;
 
 -- name: select_worst_orders
 -- The ten orders with the most at stake in open findings of a period, both ends included.
@@ -226,7 +226,7 @@ where
     and finding.day between %(first_day)s and %(last_day)s
 group by finding.order_id, finding.currency
 order by amount desc, finding.order_id
-limit 10
+limit 10;
 
 -- name: stage_found
 -- What one reconciliation finds, before it is compared with the findings known.
@@ -242,22 +242,22 @@ create temporary table found_differences (
     detail text not null,
     documents jsonb not null,
     primary key (kind, subject)
-) on commit drop
+) on commit drop;
 
 -- name: stage_lines
 -- Where the rows of a further export of a statement wait to be compared with what is stored; gone with the transaction.
-create temporary table staged_settlement_lines (like backmarket.settlement_lines) on commit drop
+create temporary table staged_settlement_lines (like backmarket.settlement_lines) on commit drop;
 
 -- name: stage_scope
 -- The orders that one reconciliation looks at.
-create temporary table settlement_scope (order_id bigint primary key) on commit drop
+create temporary table settlement_scope (order_id bigint primary key) on commit drop;
 
 -- name: take_stale_days
 -- The days that newly stored rows belong to; taken here, so that the same transaction has to look at them.
 -- :account
 delete from backmarket.settlement_stale_days
 where account = %(account)s
-returning day
+returning day;
 
 -- name: tie_lines
 -- Tie the rows that name these to their orders; answers the days of those rows.
@@ -272,7 +272,7 @@ where
     and line.tied_by is null
     and coalesce(line.number::text, 'parcel ' || line.tracking_number)
     = coalesce(found.number::text, 'parcel ' || found.parcel)
-returning line.value_date
+returning line.value_date;
 
 -- name: upsert_file
 -- Remember that a file has been read.
@@ -287,7 +287,7 @@ on conflict (account, path) do update set
     sha256 = excluded.sha256,
     invoice_ref = excluded.invoice_ref,
     line_count = excluded.line_count,
-    loaded_at = excluded.loaded_at
+    loaded_at = excluded.loaded_at;
 
 -- name: upsert_statement
 -- What the newest export of a statement says of itself, for one currency.
@@ -310,4 +310,4 @@ on conflict (account, invoice_ref, currency) do update set
     covers = excluded.covers,
     line_count = excluded.line_count,
     total = excluded.total,
-    loaded_at = excluded.loaded_at
+    loaded_at = excluded.loaded_at;

@@ -3,7 +3,7 @@
 -- :account, :concern, :market
 select watermark, succeeded_at
 from backmarket.sync_state
-where account = %(account)s and concern = %(concern)s and market = %(market)s
+where account = %(account)s and concern = %(concern)s and market = %(market)s;
 
 -- name: upsert_sync_state
 -- Record a success. The watermark only ever moves forwards; a null one leaves it where it is.
@@ -13,4 +13,4 @@ values (%(account)s, %(concern)s, %(market)s, %(watermark)s, now(), %(counts)s)
 on conflict (account, concern, market) do update set
     watermark = greatest(stored.watermark, excluded.watermark),
     succeeded_at = excluded.succeeded_at,
-    counts = excluded.counts
+    counts = excluded.counts;

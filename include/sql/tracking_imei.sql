@@ -1,7 +1,7 @@
 -- name: select_aliases
 -- The seller's own names of carriers.
 -- :account
-select alias::text, shipper::text from seller.shipper_aliases where account::text = %(account)s order by alias::text
+select alias::text, shipper::text from seller.shipper_aliases where account::text = %(account)s order by alias::text;
 
 -- name: select_desk
 -- How many open orders wait for what.
@@ -10,7 +10,7 @@ select coalesce(waits_for, 'nothing'), count(*)
 from backmarket.order_desk
 where account = %(account)s
 group by 1
-order by 2 desc, 1
+order by 2 desc, 1;
 
 -- name: select_device_lines
 -- Lines that have one of these IMEIs or serial numbers, and the lines named: when their orders were shipped, and
@@ -42,7 +42,7 @@ where
         line.imei = any(%(imeis)s)
         or (line.serial_number is not null and backmarket.serial_key(line.serial_number) = any(%(serial_keys)s))
         or line.orderline_id = any(%(orderline_ids)s)
-    )
+    );
 
 -- name: select_late
 -- Open orders that the seller has to ship within so many hours, or had to; the latest first.
@@ -53,7 +53,7 @@ where
     account = %(account)s
     and waits_for in ('stock', 'acceptance', 'shipment', 'tracking')
     and ship_by < now() + make_interval(hours => %(hours)s)
-order by ship_by, order_id
+order by ship_by, order_id;
 
 -- name: select_order_facts
 -- Orders as they were last read, a row per line; lines and orders that Back Market serves no more are left out.
@@ -75,14 +75,14 @@ where
     and orders.order_id = any(%(order_ids)s)
     and orders.gone_at is null
     and line.gone_at is null
-order by orders.order_id, line.orderline_id
+order by orders.order_id, line.orderline_id;
 
 -- name: select_orders_of_lines
 -- The orders of some lines.
 -- :account, :orderline_ids
 select orderline_id, order_id
 from backmarket.order_lines
-where account = %(account)s and orderline_id = any(%(orderline_ids)s) and gone_at is null
+where account = %(account)s and orderline_id = any(%(orderline_ids)s) and gone_at is null;
 
 -- name: select_orders_to_read
 -- Numbers of orders, as texts, that the seller's tables name and that are unknown here, or were not wholly accepted
@@ -109,7 +109,7 @@ where
                 and line.gone_at is null
                 and line.state in (0, 1, 8, 9)
         )
-    )
+    );
 
 -- name: select_paid_orders
 -- Orders with a line that is paid and not accepted.
@@ -117,7 +117,7 @@ where
 select distinct line.order_id
 from backmarket.order_lines as line
 inner join backmarket.orders as orders using (account, order_id)
-where line.account = %(account)s and line.state = 1 and line.gone_at is null and orders.gone_at is null
+where line.account = %(account)s and line.state = 1 and line.gone_at is null and orders.gone_at is null;
 
 -- name: select_shipments
 -- Shipments of orders that are not finished, or not known here, as texts; the most urgent first.
@@ -135,4 +135,4 @@ left join backmarket.orders as orders
 where
     shipment.account::text = %(account)s
     and (orders.order_id is null or orders.state <> 9 or orders.date_shipping is null)
-order by orders.expected_dispatch_date asc nulls last, orders.order_id asc nulls last, shipment.order_id::text asc
+order by orders.expected_dispatch_date asc nulls last, orders.order_id asc nulls last, shipment.order_id::text asc;

@@ -44,4 +44,4 @@ left join lateral (
     order by change.change_id desc
     limit 1
 ) as last on true
-order by given.sku, given.market, given.position
+order by given.sku, given.market, given.position;

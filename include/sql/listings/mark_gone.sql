@@ -47,4 +47,4 @@ gone_listings as (
     returning listing.id
 )
 
-select count(*) from gone_offers
+select count(*) from gone_offers;

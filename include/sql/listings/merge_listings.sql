@@ -113,4 +113,4 @@ select
     count(*) filter (where is_new) as new,
     count(*) filter (where is_changed and not is_new) as changed,
     (select count(*) from latest) - count(*) filter (where is_changed) as unchanged
-from verdicts
+from verdicts;

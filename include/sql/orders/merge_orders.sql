@@ -217,4 +217,4 @@ select
     count(*) filter (where is_new) as new,
     count(*) filter (where not is_new) as changed,
     count(*) filter (where is_new is null) as unchanged
-from verdicts
+from verdicts;

@@ -38,4 +38,4 @@ where
             and newer.status <> 'superseded'
     )
 order by case when %(waiting)s then change.planned_at end, change.planned_at desc
-limit %(most)s
+limit %(most)s;

@@ -38,4 +38,4 @@ noted as (
     from closed
 )
 
-select count(*) from closed
+select count(*) from closed;

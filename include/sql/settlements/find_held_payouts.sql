@@ -47,4 +47,4 @@ from payouts
 inner join coverage on payouts.currency = coverage.currency
 where
     payouts.held - coalesce(payouts.released, 0) > %(tolerance)s
-    and coverage.days @> daterange(payouts.held_on, payouts.held_on + %(due_days)s::integer, '[]')
+    and coverage.days @> daterange(payouts.held_on, payouts.held_on + %(due_days)s::integer, '[]');

@@ -145,4 +145,4 @@ cross join lateral (
         end
     )
 ) as verdict (kind, applies, detail)
-where verdict.applies
+where verdict.applies;

@@ -179,4 +179,4 @@ left join lateral (
         and line.order_id = verdicts.order_id
         and line.tied_by is not null
         and not line.vanished
-) as evidence on true
+) as evidence on true;

@@ -98,4 +98,4 @@ stale as (
     select %(account)s, value_date from stored where vanished
 )
 
-select count(*) from added
+select count(*) from added;

@@ -51,4 +51,4 @@ where
                 )
         )
     )
-order by orders.expected_dispatch_date asc nulls last, orders.order_id asc nulls last, device.order_id::text asc
+order by orders.expected_dispatch_date asc nulls last, orders.order_id asc nulls last, device.order_id::text asc;
