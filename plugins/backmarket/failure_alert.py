@@ -48,7 +48,7 @@ class BackMarketFailureAlert(BaseNotifier):
         import psycopg
 
         from backmarket.alert_channels import send
-        from backmarket.services.alerts import note_told
+        from backmarket.warehouse.alerts import note_told
         from backmarket.warehouse.connection import WarehouseUnavailableError, connect
 
         subject = f"failure:{message.facts['dag']}.{message.facts['task']}:{message.facts['error']}"

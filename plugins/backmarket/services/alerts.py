@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from backmarket.warehouse import sql
+from backmarket.warehouse.alerts import forget_told, note_told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.needs import Need
@@ -48,22 +48,12 @@ def tell_what_is_new(
     :param url: where all of it is shown.
     """
     with connection.transaction():
-        connection.execute(sql.statement("alerts/purge_told"), {"account": account})
+        forget_told(connection, account)
         subjects = [subject for need in needs for subject in _subjects(need)]
         new = note_told(connection, account, subjects, repeat_hours=repeat_hours)
         if new:
             send(attention_message(account, needs, new, url))
     return len(new)
-
-
-def note_told(connection: Connection, account: str, subjects: Iterable[str], *, repeat_hours: int) -> set[str]:
-    """Note that people are told of these subjects, in the transaction of the sending: rolled back, they were not.
-
-    :param repeat_hours: what they were told of within so many hours is not told again.
-    :return: the subjects to tell of.
-    """
-    parameters = {"account": account, "subjects": list(subjects), "repeat_hours": repeat_hours}
-    return {subject for (subject,) in connection.execute(sql.statement("alerts/insert_told"), parameters).fetchall()}
 
 
 def attention_message(account: str, needs: Sequence[Need], new: set[str], url: str) -> Message:
