@@ -10,7 +10,7 @@ from typing import Any
 
 _NAMES = {
     "account": "BackMarketAccountCheckOperator",
-    "alerts": "BackMarketAttentionAlertOperator",
+    "alerts": "BackMarketAttentionAlertOperator BackMarketPurgeHistoryOperator",
     "base": "BackMarketAnnouncementOperator BackMarketOperator BackMarketOrderChangesOperator",
     "gate": "BackMarketGateOperator",
     "inventory_prices": "BackMarketInventoryListingRefreshOperator BackMarketInventoryPlanOperator"
@@ -18,8 +18,8 @@ _NAMES = {
     " BackMarketPriceQuestionOperator BackMarketPricesPlanOperator BackMarketPricesUploadOperator"
     " BackMarketUploadSummaryOperator",
     "items_check": "BackMarketItemsCheckOperator",
-    "listings": "BackMarketActiveListingDownloadOperator BackMarketBatchWaitingOperator"
-    " BackMarketCategoryDownloadOperator BackMarketListingAnnouncementOperator BackMarketListingCreationCheckOperator"
+    "listings": "BackMarketActiveListingDownloadOperator BackMarketCategoryDownloadOperator"
+    " BackMarketListingAnnouncementOperator BackMarketListingCreationCheckOperator"
     " BackMarketListingCreationOperator BackMarketListingCreationPlanOperator"
     " BackMarketListingCreationResultsOperator BackMarketMarketsOperator",
     "orders": "BackMarketOpenOrderRefreshOperator BackMarketOrderAcceptanceOperator"
@@ -27,6 +27,7 @@ _NAMES = {
     " BackMarketPurgePersonalDataOperator",
     "prepare_warehouse": "BackMarketPrepareWarehouseOperator",
     "price_approval": "BackMarketPriceApprovalOperator",
+    "sending": "BackMarketBatchWaitingOperator BackMarketSendingOperator",
     "settlements": "BackMarketReconciliationOperator BackMarketSettlementDownloadOperator"
     " BackMarketSettlementOrderReadOperator BackMarketSettlementReportOperator",
     "tracking_imei": "BackMarketImeiUpdateOperator BackMarketShipByAlertOperator"
