@@ -5,44 +5,28 @@ A name imports its own module and no other: a DAG file should not wait for what 
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-_NAMES = {
-    "account": "BackMarketAccountCheckOperator",
-    "alerts": "BackMarketAttentionAlertOperator BackMarketPurgeHistoryOperator",
-    "base": "BackMarketAnnouncementOperator BackMarketOperator BackMarketOrderChangesOperator",
-    "gate": "BackMarketGateOperator",
-    "inventory_prices": "BackMarketInventoryListingRefreshOperator BackMarketInventoryPlanOperator"
-    " BackMarketInventoryUploadOperator BackMarketOfferRefreshOperator BackMarketPriceBatchResultsOperator"
-    " BackMarketPriceQuestionOperator BackMarketPricesPlanOperator BackMarketPricesUploadOperator"
-    " BackMarketUploadSummaryOperator",
-    "items_check": "BackMarketItemsCheckOperator",
-    "listings": "BackMarketActiveListingDownloadOperator BackMarketCategoryDownloadOperator"
-    " BackMarketListingAnnouncementOperator BackMarketListingCreationCheckOperator"
-    " BackMarketListingCreationOperator BackMarketListingCreationPlanOperator"
-    " BackMarketListingCreationResultsOperator BackMarketMarketsOperator",
-    "orders": "BackMarketOpenOrderRefreshOperator BackMarketOrderAcceptanceOperator"
-    " BackMarketOrderAnnouncementOperator BackMarketOrderDownloadOperator BackMarketPaidOrderRefreshOperator"
-    " BackMarketPurgePersonalDataOperator",
-    "prepare_warehouse": "BackMarketPrepareWarehouseOperator",
-    "price_approval": "BackMarketPriceApprovalOperator",
-    "sending": "BackMarketBatchWaitingOperator BackMarketSendingOperator",
-    "settlements": "BackMarketReconciliationOperator BackMarketSettlementDownloadOperator"
-    " BackMarketSettlementOrderReadOperator BackMarketSettlementReportOperator",
-    "tracking_imei": "BackMarketImeiUpdateOperator BackMarketShipByAlertOperator"
-    " BackMarketShipmentOrderRefreshOperator BackMarketTrackingUploadOperator",
-}
-_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+_OPERATOR = re.compile(r"^class (BackMarket\w*Operator)\b", re.MULTILINE)
 
-__all__ = sorted(_MODULES)  # noqa: PLE0605 - a second list of all names could differ
+
+@cache
+def _modules() -> dict[str, str]:
+    files = sorted(Path(__file__).parent.glob("[!_]*.py"))
+    return {name: file.stem for file in files for name in _OPERATOR.findall(file.read_text(encoding="utf-8"))}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name == "__all__":
+        return sorted(_modules())
+    if name not in _modules():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_modules()[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(_modules())
