@@ -58,20 +58,21 @@ def backmarket_inventory_prices() -> None:
     check = {"documents": "listings", "trigger_rule": "all_done"}
 
     # Each side waits for the other where that saves requests; its turn comes however the other ended.
-    with TaskGroup("quantities", prefix_group_id=False):
+    with TaskGroup("plan_quantities", prefix_group_id=False):
         listing_refresh = BackMarketInventoryListingRefreshOperator(task_id="listing_refresh")
         inventory_plan = BackMarketInventoryPlanOperator(task_id="inventory_plan")
+    with TaskGroup("plan_prices", prefix_group_id=False):
+        home_is_read = turn("home_is_read", "prices_upload")
+        offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh")
+        prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan")
+        questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
+    with TaskGroup("send_quantities", prefix_group_id=False):
         prices_are_planned = turn("prices_are_planned", "inventory_upload")
         inventory_upload = BackMarketInventoryUploadOperator(task_id="inventory_upload")
         summary = BackMarketUploadSummaryOperator(task_id="upload_summary", trigger_rule="none_failed_min_one_success")
         counts = [listing_refresh.output, inventory_plan.output, inventory_upload.output]
         BackMarketItemsCheckOperator(task_id="inventory_check", counts=counts, **check)
-
-    with TaskGroup("prices", prefix_group_id=False):
-        home_is_read = turn("home_is_read", "prices_upload")
-        offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh")
-        prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan")
-        questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
+    with TaskGroup("send_prices", prefix_group_id=False):
         quantities_are_sent = turn("quantities_are_sent", "prices_upload")
         prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload")
         price_batches = BackMarketPriceBatchResultsOperator(task_id="price_batch_results", deferrable=True)

@@ -69,12 +69,13 @@ def test_a_run_fails_where_any_task_fails(dag_bag: DagBag, path: Path) -> None:
 
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
 def test_the_graph_of_a_dag_fits_a_screen(dag_bag: DagBag, path: Path) -> None:
-    """Collapsed it has at most ten boxes; a DAG with several toggles has a group for each."""
+    """Collapsed it has at most ten boxes, from left to right; a DAG with several toggles has a group for each."""
     dag = dag_bag.dags[path.stem]
     toggles = {task.toggle for task in dag.tasks if isinstance(task, BackMarketGateOperator)}
     boxes = dag.task_group.children.values()
     groups = [box for box in boxes if isinstance(box, TaskGroup)]
     assert len(boxes) <= 10
+    assert len(dag.task_group.topological_sort()) == len(boxes), "Airflow draws no groups that wait for each other"
     assert len(toggles) <= 1 or len(groups) >= len(toggles)
     assert all(group.prefix_group_id is False for group in groups), "a task keeps its name in alerts and rules"
 
