@@ -12,6 +12,7 @@ import pytest
 
 from backmarket.api import errors
 from tests.api.hostile_server import HostileServer, Reply, Seen, list_of, order
+from tests.api.single_pass import single_pass
 
 if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
@@ -22,7 +23,7 @@ MOMENT = datetime(2026, 7, 1, 12, 0, 0, 999_999, tzinfo=UTC)
 
 def read_ids(client: BackMarketClient, **filters: Any) -> list[int]:
     """Read a list of orders to its end and return their ids, sorted, repetitions included."""
-    return sorted(each.order_id for page in client.order_pages(**filters) for each in page.orders)
+    return sorted(each.order_id for page in single_pass(client.moving_orders(**filters)) for each in page.orders)
 
 
 def test_a_long_list_is_read_whole_and_once(client: BackMarketClient, server: HostileServer) -> None:
@@ -53,7 +54,7 @@ def test_pages_are_read_side_by_side_within_bounds(make_client: MakeClient, serv
     server.play = slowly
     client = make_client(server.base_url, concurrency=4)
     most_threads = 0
-    for _ in client.order_pages():
+    for _ in single_pass(client.moving_orders()):
         reading = [each for each in threading.enumerate() if each.name.startswith("backmarket")]
         most_threads = max(most_threads, len(reading))
     assert server.most_at_once == 4
@@ -64,7 +65,7 @@ def test_pages_wait_for_a_slow_reader(make_client: MakeClient, server: HostileSe
     """However long the list, only a handful of pages is in memory or under way."""
     server.play = list_of(50_000)
     client = make_client(server.base_url, concurrency=4)
-    with closing(client.order_pages()) as pages:
+    with closing(single_pass(client.moving_orders())) as pages:
         for taken, page in enumerate(pages, start=1):
             assert len(server.seen) <= taken + 4
             if taken == 30:
@@ -76,7 +77,7 @@ def test_pages_wait_for_a_slow_reader(make_client: MakeClient, server: HostileSe
 def test_closing_early_leaves_nothing_behind(client: BackMarketClient, server: HostileServer) -> None:
     """No thread and no further request after the reader has gone."""
     server.play = list_of(5000)
-    with closing(client.order_pages()) as pages:
+    with closing(single_pass(client.moving_orders())) as pages:
         next(pages)
         next(pages)
     assert [each for each in threading.enumerate() if each.name.startswith("backmarket")] == []
@@ -164,7 +165,7 @@ def test_a_short_list_ends_all_the_same(make_client: MakeClient, server: Hostile
     honest = list_of(500)
     server.play = lambda request: Reply({**honest(request).body, **(spoil if request.page == 3 else {})})
     client = make_client(server.base_url, concurrency=2)
-    pages = list(client.order_pages())
+    pages = list(single_pass(client.moving_orders()))
     assert {page.count for page in pages} == {500}
     assert 0 < sum(len(page.orders) for page in pages) < 500
 
@@ -173,7 +174,7 @@ def test_one_bad_order_costs_no_other(client: BackMarketClient, server: HostileS
     """It is handed over beside the others, with its key and a reason without values."""
     results = [order(1), order(2, state="Victor Hugo"), order(3)]
     server.answer(Reply({"count": 3, "next": None, "results": results}))
-    (page,) = client.order_pages()
+    (page,) = single_pass(client.moving_orders())
     assert [each.order_id for each in page.orders] == [1, 3]
     assert [(each.key, each.reason) for each in page.unreadable] == [("2", "state: int_parsing")]
     assert page.unreadable[0].document == results[1]
@@ -184,7 +185,7 @@ def test_a_page_knows_the_servers_time(client: BackMarketClient, server: Hostile
     """The watermark rests on Back Market's clock, not on this machine's."""
     page = {"count": 1, "next": None, "results": [order(1, date_modification="2026-07-01T13:59:00")]}
     server.answer(Reply(page, headers={"Date": "Wed, 01 Jul 2026 12:00:00 GMT"}))
-    (read,) = client.order_pages()
+    (read,) = single_pass(client.moving_orders())
     assert (read.number, read.count) == (1, 1)
     assert read.server_time == datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
     assert read.orders[0].times_assumed_local
@@ -236,7 +237,7 @@ def test_listings_are_read_per_market(client: BackMarketClient, server: HostileS
     """The page remembers whose prices it holds."""
     listing = {"id": "7a97a1b6-547e-4718-bc72-5b84aca91b09", "quantity": 1, "currency": "SEK"}
     server.answer(Reply({"count": 2, "next": None, "results": [listing, {"id": "x", "quantity": 1}]}))
-    (page,) = client.listing_pages("sv-se", publication_state=2)
+    (page,) = single_pass(client.moving_listings("sv-se", publication_state=2))
     assert (page.market, page.listings[0].currency) == ("sv-se", "SEK")
     assert [(each.key, each.reason) for each in page.unreadable] == [("x", "id: uuid_parsing")]
     assert server.seen[0].headers["accept-language"] == "sv-se"

@@ -16,6 +16,7 @@ import pytest
 from backmarket.api import errors
 from tests.api.conftest import TOKEN, MakeClient
 from tests.api.hostile_server import HostileServer, Play, Reply, Seen, list_of, order
+from tests.api.single_pass import single_pass
 
 if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
@@ -178,7 +179,7 @@ def test_a_429_stops_all_threads(make_client: MakeClient, server: HostileServer)
 
     server.play = play
     client = make_client(server.base_url, concurrency=8, throttle_pause=0.4)
-    assert sum(len(page.orders) for page in client.order_pages()) == 1000
+    assert sum(len(page.orders) for page in single_pass(client.moving_orders())) == 1000
     assert len(server.seen) - 20 <= 8
 
 

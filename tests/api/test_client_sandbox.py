@@ -11,6 +11,7 @@ import pytest
 from backmarket.api import errors
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
+from tests.api.single_pass import single_pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ def seller(market_place: Sandbox, make_client: MakeClient) -> BackMarketClient:
 
 
 def _ids(client: BackMarketClient) -> set[int]:
-    return {order.order_id for page in client.order_pages() for order in page.orders}
+    return {order.order_id for page in single_pass(client.moving_orders()) for order in page.orders}
 
 
 def _listed(sandbox: Sandbox) -> set[int]:
@@ -54,7 +55,7 @@ def _listed(sandbox: Sandbox) -> set[int]:
 
 def test_all_orders_are_read(seller: BackMarketClient, market_place: Sandbox) -> None:
     """Every order that Back Market lists arrives, in models that understand all of them."""
-    pages = list(seller.order_pages())
+    pages = list(single_pass(seller.moving_orders()))
     assert {order.order_id for page in pages for order in page.orders} == _listed(market_place)
     assert [each.reason for page in pages for each in page.unreadable] == []
     assert all(isinstance(order.price, Decimal) for page in pages for order in page.orders)
@@ -64,7 +65,7 @@ def test_all_orders_are_read(seller: BackMarketClient, market_place: Sandbox) ->
 def test_orders_since_a_moment(seller: BackMarketClient) -> None:
     """The lower bound holds."""
     since = datetime.now(UTC) - timedelta(days=2)
-    orders = [order for page in seller.order_pages(date_modification=since) for order in page.orders]
+    orders = [order for page in single_pass(seller.moving_orders(date_modification=since)) for order in page.orders]
     assert 0 < len(orders) < 320
     assert all(order.date_modification and order.date_modification >= since for order in orders)
 
@@ -93,9 +94,9 @@ def test_the_wrong_date_format(seller: BackMarketClient, market_place: Sandbox) 
     """The environment that refuses RFC 3339 is served in its own format."""
     market_place.fault("wrong_date_format", times=None)
     since = datetime.now(UTC) - timedelta(days=400)
-    assert {o.order_id for page in seller.order_pages(date_modification=since) for o in page.orders} == _listed(
-        market_place
-    )
+    assert {
+        o.order_id for page in single_pass(seller.moving_orders(date_modification=since)) for o in page.orders
+    } == _listed(market_place)
 
 
 def test_a_wrong_token(market_place: Sandbox, make_client: MakeClient) -> None:
@@ -118,7 +119,7 @@ def test_the_firewall(seller: BackMarketClient, market_place: Sandbox, fault: st
 
 def test_an_order_is_accepted_and_shipped(seller: BackMarketClient, market_place: Sandbox) -> None:
     """The whole way of one order, as Back Market sees it."""
-    listing = next(each for page in seller.listing_pages("fr-fr", 2) for each in page.listings)
+    listing = next(each for page in single_pass(seller.moving_listings("fr-fr", 2)) for each in page.listings)
     created = market_place.create_order(lines=[{"sku": listing.sku}])
     order_id = created["order_id"]
     if created["state"] == 0:
@@ -135,7 +136,7 @@ def test_an_order_is_accepted_and_shipped(seller: BackMarketClient, market_place
 
 def test_a_write_whose_answer_is_lost(seller: BackMarketClient, market_place: Sandbox) -> None:
     """It was applied, the client does not know, and it is sent once only."""
-    listing = next(each for page in seller.listing_pages("fr-fr", 2) for each in page.listings)
+    listing = next(each for page in single_pass(seller.moving_listings("fr-fr", 2)) for each in page.listings)
     market_place.clear_journal()
     market_place.fault("reset_after", method="POST")
     with pytest.raises(errors.NetworkError) as caught:
@@ -147,7 +148,7 @@ def test_a_write_whose_answer_is_lost(seller: BackMarketClient, market_place: Sa
 
 def test_listings_differ_by_market(seller: BackMarketClient) -> None:
     """Prices belong to markets; a SKU finds its listing in any case, or nothing."""
-    pages = list(seller.listing_pages("fr-fr"))
+    pages = list(single_pass(seller.moving_listings("fr-fr")))
     assert [each.reason for page in pages for each in page.unreadable] == []
     assert sum(len(page.listings) for page in pages) == seller.count_listings("fr-fr") == 60
     listing = pages[0].listings[0]
@@ -160,7 +161,7 @@ def test_listings_differ_by_market(seller: BackMarketClient) -> None:
 
 def test_a_batch_is_handed_in_and_followed(seller: BackMarketClient) -> None:
     """Accepted first, then running or done."""
-    listing = next(each for page in seller.listing_pages("fr-fr", 2) for each in page.listings)
+    listing = next(each for page in single_pass(seller.moving_listings("fr-fr", 2)) for each in page.listings)
     batch = seller.get_task(seller.submit_batch(f"sku,quantity\n{listing.sku},5\n", "fr-fr"))
     assert batch.is_running or batch.is_done
 

@@ -19,6 +19,7 @@ from backmarket.rules.order_window import next_watermark
 from backmarket.services.listing_reading import ListingReading
 from backmarket.services.order_reading import OrderReading
 from tests.api.hostile_server import HostileServer, Reply, Seen, order
+from tests.api.single_pass import single_pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +167,7 @@ def test_a_page_that_fails_is_told_after_all_others(
     """The plain list of pages ends with the failure, too, once the others have been yielded."""
     server.play = Served(list(range(1000)), spoilt={110: reply})
     seen: set[int] = set()
-    pages = make_client(server.base_url, attempts=1).order_pages()
+    pages = single_pass(make_client(server.base_url, attempts=1).moving_orders())
     with pytest.raises(error_class):
         seen.update(each.order_id for page in pages for each in page.orders)
     assert seen == set(range(1000)) - set(range(100, 150))

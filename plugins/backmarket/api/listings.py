@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,10 +12,10 @@ from backmarket.api.models.document import read_each
 from backmarket.api.models.listing import Listing, ListingPage
 from backmarket.api.moving_list import MovingList, key_by
 from backmarket.api.page_requests import PageThreads
-from backmarket.api.paging import Window, read_list, read_page
+from backmarket.api.paging import Window, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from uuid import UUID
 
     from backmarket.api.paging import RawPage
@@ -28,21 +27,10 @@ _DETAIL_PATH = "/ws/listings/detail"
 class ListingCalls(Calls):
     """Reads and changes listings, each as one market sees it."""
 
-    def listing_pages(self, market: str, publication_state: int | None = None) -> Generator[ListingPage, None, None]:
-        """Yield all listings, a page at a time, in no particular order; one may come twice, or not at all.
-
-        :param publication_state: 0 incomplete, 1 pending, 2 online, 3 offline, 4 deactivated; None for all.
-        :raises BackMarketError: what a page failed with, after all other pages have been yielded.
-        """
-        read = self._listing_page_reader(market, publication_state)
-        with closing(read_list(read, self._transport.config.concurrency, _PATH)) as pages:
-            for page in pages:
-                yield _listing_page(page, market)
-
     def moving_listings(self, market: str, publication_state: int | None = None) -> MovingList[ListingPage]:
         """Read all listings, none of them missing although the list moves meanwhile.
 
-        The filters are those of :meth:`listing_pages`.
+        :param publication_state: 0 incomplete, 1 pending, 2 online, 3 offline, 4 deactivated; None for all.
         """
         requests = PageThreads(self._listing_page_reader(market, publication_state), self._transport.config.concurrency)
         return MovingList(requests, lambda page: _listing_page(page, market), key_by("id"), path=_PATH)

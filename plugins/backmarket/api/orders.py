@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,10 @@ from backmarket.api.models.document import read_each
 from backmarket.api.models.order import Order, OrderPage
 from backmarket.api.moving_list import MovingList, key_by
 from backmarket.api.page_requests import PageThreads
-from backmarket.api.paging import Window, read_list, read_page
+from backmarket.api.paging import Window, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from backmarket.api.paging import RawPage
     from backmarket.api.transport import Transport
@@ -34,29 +33,6 @@ class OrderCalls(Calls):
         super().__init__(transport)
         self._date_format = _RFC_3339
 
-    def order_pages(
-        self,
-        *,
-        date_modification: datetime | None = None,
-        date_creation: datetime | None = None,
-        state: int | None = None,
-        country_code: str | None = None,
-    ) -> Generator[OrderPage, None, None]:
-        """Yield all orders that match every filter, a page at a time, in no particular order.
-
-        Orders in states 0 and 8 are never listed (spec). An order may come twice, since the list moves while it
-        is read, or not at all: of two readings, the later ``server_time`` holds. At most ``config.concurrency``
-        pages wait in memory.
-
-        :param date_modification: modified at this moment or later; aware.
-        :param date_creation: made at this moment or later; aware.
-        :raises BackMarketError: what a page failed with, after all other pages have been yielded.
-        """
-        read = self._order_page_reader(_filters(date_modification, date_creation, state, country_code))
-        with closing(read_list(read, self._transport.config.concurrency, _PATH)) as pages:
-            for page in pages:
-                yield _order_page(page)
-
     def moving_orders(
         self,
         *,
@@ -67,7 +43,10 @@ class OrderCalls(Calls):
     ) -> MovingList[OrderPage]:
         """Read all orders that match every filter, none of them missing although the list moves meanwhile.
 
-        The filters are those of :meth:`order_pages`.
+        Orders in states 0 and 8 are never listed (spec).
+
+        :param date_modification: modified at this moment or later; aware.
+        :param date_creation: made at this moment or later; aware.
         """
         read = self._order_page_reader(_filters(date_modification, date_creation, state, country_code))
         requests = PageThreads(read, self._transport.config.concurrency)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from math import ceil
@@ -12,12 +11,11 @@ from pydantic import BaseModel, Field, ValidationError
 
 from backmarket.api.errors import MalformedAnswerError, NotFoundError
 from backmarket.api.models.document import reason_of
-from backmarket.api.page_requests import Failures, PageThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Generator, Mapping
 
-    from backmarket.api.page_requests import PageRequests
+    from backmarket.api.page_requests import Failures, PageRequests
     from backmarket.api.transport import Transport
 
 PAGE_SIZE = 50
@@ -100,24 +98,6 @@ def read_page(
     else:
         return RawPage(window, body.count, not body.next, answer.server_time, body.results)
     raise MalformedAnswerError(f"not a page of a list ({reason})", method="GET", path=path)
-
-
-def read_list(read: Callable[[Window], RawPage], concurrency: int, path: str) -> Generator[RawPage, None, None]:
-    """Yield all pages of a list once, the first one first, the others as they arrive.
-
-    A list moves while it is read: documents may come twice, or slip across a border between two pages. Where all
-    must be found, read a :class:`~backmarket.api.moving_list.MovingList`.
-
-    Pages that nobody has taken yet number at most the client's concurrency; closing the iterator waits for the
-    requests under way and starts no others.
-
-    :raises BackMarketError: what a page failed with, after all other pages have been yielded.
-    """
-    failures = Failures()
-    with closing(PageThreads(read, concurrency)) as requests:
-        yield from pages_in_turn(requests, failures, path)
-    if failures.first:
-        raise failures.first
 
 
 def pages_in_turn(requests: PageRequests, failures: Failures, path: str) -> Generator[RawPage, None, None]:

@@ -21,8 +21,6 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
     :raises AuthenticationError: where the token is no longer valid; the message says how to renew it.
     """
 
-    ui_color = "#e6e6fa"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the platform, visible orders, listings by market, markets refused, and milliseconds a call."""
         from backmarket.services.account import check_account

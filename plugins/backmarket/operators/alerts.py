@@ -23,8 +23,6 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
     :raises AlertChannelError: where the message could not be sent.
     """
 
-    ui_color = "#fff3cd"
-
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many things wait, and how many of them people were told of now."""
         from backmarket.alert_channels import send
@@ -59,8 +57,6 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
     purge of a long history may take minutes, and neither that nor its failure may hold up orders. The main switch alone
     stops it.
     """
-
-    ui_color = "#f8d7da"
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many rows of each history were deleted."""

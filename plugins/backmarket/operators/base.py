@@ -76,8 +76,6 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
     :raises FeedUnusableError: where the seller's table has no row that can be read.
     """
 
-    ui_color = "#f9d8b4"
-
     @abstractmethod
     def load_action(self) -> OrderAction:
         """Read the concern's Variables, and return what is done to orders."""
@@ -109,8 +107,8 @@ class BackMarketAnnouncementOperator(BaseOperator):
 
     announced: ClassVar[Asset]
     things: ClassVar[str]
+    summed = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
     template_fields = ("counts",)
-    ui_color = "#fff3cd"
 
     def __init__(self, *, counts: Any, **kwargs: Any) -> None:
         super().__init__(outlets=[self.announced], **kwargs)
@@ -118,10 +116,9 @@ class BackMarketAnnouncementOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the counts of the run."""
-        from backmarket.services.announcements import changed_in, counts_of_run
-
-        totals = counts_of_run(self.counts)
-        if not (changed := changed_in(totals)):
+        tasks = [self.counts] if isinstance(self.counts, dict) else self.counts or ()
+        totals = {name: sum((task or {}).get(name, 0) for task in tasks) for name in self.summed}
+        if not (changed := totals["new"] + totals["changed"] + totals["gone"]):
             raise AirflowSkipException(f"No {self.things} are new, changed or gone: nothing to announce.")
         context["outlet_events"][self.announced].extra = dict(totals)
         self.log.info("%d %s changed: asset %s updated.", changed, self.things, self.announced.name)

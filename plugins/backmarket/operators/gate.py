@@ -21,7 +21,6 @@ class BackMarketGateOperator(BaseOperator):
     """
 
     template_fields = ("toggle",)
-    ui_color = "#e6e6fa"
 
     def __init__(self, *, toggle: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -30,8 +30,6 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     :raises BackMarketError: where nothing could be read.
     """
 
-    ui_color = "#d4edda"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :func:`~backmarket.services.quantities.refresh_quantities`, and the requests made."""
         from backmarket.services.listing_reading import MarketReading
@@ -52,8 +50,6 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
     A market that refuses or fails is named and keeps its older reading, on which no price is planned; all others are
     read. The home market is not read again where this run has read it for the quantities.
     """
-
-    ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :func:`~backmarket.services.prices.refresh_offers`, and the requests made."""
@@ -79,8 +75,6 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
 
     :raises FeedUnusableError: where none can be read.
     """
-
-    ui_color = "#cfe2ff"
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many SKUs were planned and differ, findings by kind, and how many rows were left out."""
@@ -115,8 +109,6 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
     and what is uncertain is read back, again once it must have arrived, before anything else is sent. A listing that
     Back Market fails on, or lists and does not find, is named and stays planned; all others are sent.
     """
-
-    ui_color = "#f5c6cb"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the outcomes, how many changes wait, requests made; and the SKUs that could not be sent, as
@@ -158,8 +150,6 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
     :raises FeedUnusableError: where none can be read.
     """
 
-    ui_color = "#cfe2ff"
-
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many prices were looked at, what becomes of them, and how many rows were left out."""
         from backmarket.services.prices import log_plan, plan_prices
@@ -187,8 +177,6 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
     listing that Back Market fails on, are named and stay planned; all others are sent.
     """
 
-    ui_color = "#f5c6cb"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :meth:`~backmarket.services.prices.PriceSending.send`, and the requests made."""
         from backmarket.services.offers import OfferSending
@@ -214,8 +202,6 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
     price_batch_wait_seconds``, the next run settles. What is under way stands in ``backmarket.changes`` alone, so
     this task may be killed, cleared or repeated at any moment.
     """
-
-    ui_color = "#d4edda"
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many prices were confirmed, refused, planned again, and are not known yet, or skip."""
@@ -258,8 +244,6 @@ class BackMarketUploadSummaryOperator(BackMarketOperator):
     :raises MassZeroError: saying how many, and how to let them go.
     """
 
-    ui_color = "#e6e6fa"
-
     def execute(self, context: Context) -> int:
         """Return how many SKUs are worth a look."""
         from backmarket.services.quantities import log_summary
@@ -271,8 +255,6 @@ class BackMarketUploadSummaryOperator(BackMarketOperator):
 
 class BackMarketPriceQuestionOperator(BackMarketOperator):
     """Updates the asset ``backmarket/price_questions`` where large moves wait that nobody was asked about."""
-
-    ui_color = "#fff3cd"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(outlets=[PRICE_QUESTIONS], **kwargs)

@@ -23,7 +23,6 @@ class BackMarketItemsCheckOperator(BaseOperator):
     """
 
     template_fields = ("counts",)
-    ui_color = "#f8d7da"
 
     def __init__(self, *, counts: Any, documents: str = "orders", **kwargs: Any) -> None:
         super().__init__(retries=0, **kwargs)

@@ -27,8 +27,6 @@ class BackMarketMarketsOperator(BackMarketOperator):
     :raises VariableError: where a market is unknown, or not one of the connection's platform.
     """
 
-    ui_color = "#e6e6fa"
-
     def execute(self, context: Context) -> list[str]:
         """Return the markets, each once, in the order in which the Variable names them."""
         from backmarket.settings import MarketSettings, chosen_markets
@@ -50,7 +48,6 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
     """
 
     template_fields = (*BackMarketOperator.template_fields, "market")
-    ui_color = "#d4edda"
 
     def __init__(self, *, market: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -79,8 +76,6 @@ class BackMarketCategoryDownloadOperator(BackMarketOperator):
     :raises BackMarketError: where a failure concerns all markets alike.
     """
 
-    ui_color = "#d4edda"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :func:`~backmarket.services.listing_creation.download_categories`."""
         from backmarket.services.listing_creation import download_categories
@@ -103,7 +98,6 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
     """
 
     template_fields = (*BackMarketOperator.template_fields, "kind")
-    ui_color = "#d1ecf1"
 
     def __init__(self, *, kind: Kind, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -144,7 +138,6 @@ class BackMarketListingCreationOperator(BackMarketSendingOperator):
     """
 
     template_fields = (*BackMarketOperator.template_fields, "kind")
-    ui_color = "#f8e5c4"
 
     def __init__(self, *, kind: Kind, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -176,7 +169,6 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
     """
 
     template_fields = (*BackMarketBatchWaitingOperator.template_fields, "kind")
-    ui_color = "#d4edda"
 
     def __init__(self, *, kind: Kind, wait: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -236,7 +228,6 @@ class BackMarketListingCreationCheckOperator(BaseOperator):
     """
 
     template_fields = ("leftovers", "results", "sent")
-    ui_color = "#f8d7da"
 
     def __init__(self, *, leftovers: Any, results: Any, sent: Any, **kwargs: Any) -> None:
         super().__init__(**{"trigger_rule": "none_failed_min_one_success", **kwargs})

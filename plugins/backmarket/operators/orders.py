@@ -28,8 +28,6 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
         moved too much to be read whole. What was read besides is stored, the watermark has not moved.
     """
 
-    ui_color = "#d4edda"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged and quarantined, requests made, seconds taken."""
         from backmarket.services.order_reading import download_orders, span_of_run, window_since_watermark
@@ -54,8 +52,6 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
     on is named and left as it is; all others are stored.
     """
 
-    ui_color = "#d4edda"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged, quarantined and gone, requests made, seconds taken; and
         the ids of those that could not be read, as ``unread``."""
@@ -78,8 +74,6 @@ class BackMarketPaidOrderRefreshOperator(BackMarketOperator):
     is not accepted, and none that is known has to wait for it.
     """
 
-    ui_color = "#d4edda"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged and quarantined, requests made, seconds taken; and the
         list, as ``lists_short``, where it did not come out whole."""
@@ -99,7 +93,6 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator):
     """
 
     def load_action(self) -> OrderAction:
-        """Read the concern's Variables, and return what is done to orders."""
         from backmarket.services.acceptance import Acceptance
         from backmarket.settings import AcceptanceSettings
 
@@ -120,8 +113,6 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
 
     Addresses of open orders stay: they are needed to ship.
     """
-
-    ui_color = "#f8d7da"
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many addresses and quarantined documents were deleted."""

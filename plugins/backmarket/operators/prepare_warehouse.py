@@ -23,8 +23,6 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
     :raises AccountMixUpError: where the data of two accounts would be mixed, or one account run twice.
     """
 
-    ui_color = "#e6e6fa"
-
     def execute(self, context: Context) -> list[str]:
         """Return the migrations that were applied now."""
         from backmarket.warehouse import accounts

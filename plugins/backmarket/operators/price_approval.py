@@ -9,6 +9,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.assets import PRICE_ANSWERS
+from backmarket.operators.base import BackMarketOperator
 from backmarket.services.price_approval import (
     ALL_OF_THEM,
     NONE_OF_THEM,
@@ -22,27 +23,17 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class BackMarketPriceApprovalOperator(HITLOperator):
+class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
     """Shows a table of old price, new price and reason under Browse → Required Actions, and waits for the answer.
 
     Selected moves are approved, the others refused; without an answer in time all expire. "None of them" wins over
     whatever else is selected: a doubt sends nothing. Nothing is sent here: the next run of
     ``backmarket_inventory_prices`` sends what was approved and still is the plan.
-
-    :param backmarket_conn_id: the seller account.
-    :param warehouse_conn_id: the operational database.
     """
 
-    template_fields = ("subject", "body", "backmarket_conn_id", "warehouse_conn_id")
-    ui_color = "#fff3cd"
+    template_fields = ("subject", "body", *BackMarketOperator.template_fields)
 
-    def __init__(
-        self,
-        *,
-        backmarket_conn_id: str = "backmarket_default",
-        warehouse_conn_id: str = "backmarket_warehouse",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             subject="Large price changes on Back Market: which may go out?",
             options=[ALL_OF_THEM, NONE_OF_THEM],
@@ -52,15 +43,6 @@ class BackMarketPriceApprovalOperator(HITLOperator):
             outlets=[PRICE_ANSWERS],
             **kwargs,
         )
-        self.backmarket_conn_id = backmarket_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
-
-    @property
-    def account(self) -> str:
-        """The account's name."""
-        from backmarket.warehouse.accounts import account_of
-
-        return account_of(self.backmarket_conn_id)
 
     def execute(self, context: Context) -> Any:
         """Ask, and wait; skip where nothing waits."""

@@ -26,8 +26,6 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
     :raises InboxError: where the inbox cannot be listed.
     """
 
-    ui_color = "#d4edda"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: files seen, loaded and unreadable, rows new, seconds taken; and the files that the storage
         did not give, as ``files_left``.
@@ -58,8 +56,6 @@ class BackMarketSettlementOrderReadOperator(BackMarketOperator):
     and all others are stored. Skips where statements name no unknown order.
     """
 
-    ui_color = "#d4edda"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new and changed, numbers that Back Market does not have, requests made; and the
         numbers that could not be read, as ``unread``."""
@@ -87,8 +83,6 @@ class BackMarketReconciliationOperator(BackMarketOperator):
 
     :raises ValueError: where the period cannot be understood.
     """
-
-    ui_color = "#cce5ff"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: findings changed and closed, open ones by kind, and what the quality check needs."""
@@ -122,7 +116,6 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
     It is about the run's period, or else about the newest ninety days that statements speak of. The task links to it.
     """
 
-    ui_color = "#fff3cd"
     operator_extra_links = (BackMarketSettlementReportLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:

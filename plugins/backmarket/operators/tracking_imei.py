@@ -24,8 +24,6 @@ class BackMarketShipmentOrderRefreshOperator(BackMarketOperator):
     fails on is named and tried again by the next run. All others are stored.
     """
 
-    ui_color = "#d4edda"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged, quarantined and unknown, requests, seconds; and the ids
         of those that could not be read, as ``unread``."""
@@ -46,7 +44,6 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
     """
 
     def load_action(self) -> OrderAction:
-        """Read the concern's Variables, and return what is done to orders."""
         from backmarket.services.tracking import Shipping
         from backmarket.settings import ImeiSettings, TrackingSettings, neighbour
 
@@ -63,7 +60,6 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
     """
 
     def load_action(self) -> OrderAction:
-        """Read the concern's Variables, and return what is done to orders."""
         from backmarket.services.imei import Registration
         from backmarket.settings import ImeiSettings, is_neighbour_on
 
@@ -79,13 +75,10 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
     :raises AlertChannelError: where the message could not be sent; the next run sends it.
     """
 
-    ui_color = "#f8d7da"
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many open orders wait for what, how many are late, and how many of those were told of now."""
         from backmarket.alert_channels import send
-        from backmarket.services.alerts import late_message
-        from backmarket.services.order_desk import show_desk, tell_of_late_orders
+        from backmarket.services.alerts import late_message, show_desk, tell_of_late_orders
         from backmarket.settings import is_neighbour_on, read_variable
         from backmarket.warehouse.connection import connect
 

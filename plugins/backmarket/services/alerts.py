@@ -1,4 +1,4 @@
-"""Words what people are told, and tells what is new of all that waits for them."""
+"""Words what people are told, and tells what is new: of late orders, and of all that waits for a person."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse.alerts import forget_told, note_told
+from backmarket.warehouse.tracking_imei import desk_counts, late_orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from backmarket.services.log import Log
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.needs import Need
     from backmarket.warehouse.tracking_imei import LateOrder
@@ -50,9 +52,50 @@ def tell_what_is_new(
     with connection.transaction():
         forget_told(connection, account)
         subjects = [subject for need in needs for subject in _subjects(need)]
-        new = note_told(connection, account, subjects, repeat_hours=repeat_hours)
-        if new:
+        if new := note_told(connection, account, subjects, repeat_hours=repeat_hours):
             send(attention_message(account, needs, new, url))
+    return len(new)
+
+
+def show_desk(connection: Connection, account: str, *, hours: int, log: Log) -> tuple[dict[str, int], list[LateOrder]]:
+    """Log how many open orders wait for what, and each late order.
+
+    :param hours: an order that has less time left to its ship-by time is late.
+    :return: how many orders wait for what, and the late orders, the latest first.
+    """
+    desk, late = desk_counts(connection, account), late_orders(connection, account, hours=hours)
+    for waits_for, orders in desk.items():
+        log.info("%d open orders wait for %s.", orders, waits_for)
+    for order in late:
+        log.warning("%s", late_sentence(order))
+    if late:
+        log.warning(
+            "%d orders have less than %d hours to their ship-by time, or are past it. Ship them, or cancel what "
+            "cannot be shipped in the Back Office; backmarket.order_desk lists all. "
+            "backmarket_ship_by_alert_hours sets the limit.",
+            len(late),
+            hours,
+        )
+    return desk, late
+
+
+def tell_of_late_orders(
+    connection: Connection,
+    account: str,
+    late: Sequence[LateOrder],
+    send: Callable[[list[LateOrder]], None],
+    *,
+    repeat_hours: int,
+) -> int:
+    """Send one message about the late orders that people were not told of within the last hours; return how many.
+
+    :param send: sends the message; where it fails, the next run sends it.
+    """
+    # The daily alert about all that waits knows a late order by the same name, so that it is told of once.
+    orders = {f"late:{order.order_id}": order for order in late}
+    with connection.transaction():
+        if new := note_told(connection, account, orders, repeat_hours=repeat_hours):
+            send([orders[subject] for subject in new])
     return len(new)
 
 

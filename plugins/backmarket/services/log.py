@@ -8,8 +8,6 @@ from typing import Protocol
 class Log(Protocol):
     """A logger: a task's own in Airflow, which is none of :mod:`logging`, or one of :mod:`logging`."""
 
-    def info(self, message: str, /, *args: object) -> object:
-        """Write what was done."""
+    def info(self, message: str, /, *args: object) -> object: ...
 
-    def warning(self, message: str, /, *args: object) -> object:
-        """Write what a person should look at."""
+    def warning(self, message: str, /, *args: object) -> object: ...
