@@ -37,7 +37,7 @@ _SURVIVED, _UNTESTED = 0, 33
 _CONFIGURATION = """
 [tool.mutmut]
 source_paths = ["src"]
-only_mutate = ["src/backmarket/rules/**/*.py"]
+only_mutate = ["src/backmarket/rules/*.py", "src/backmarket/rules/*/*.py"]
 pytest_add_cli_args_test_selection = ["tests/rules"]
 also_copy = ["local", "sandbox"]
 use_git_change_detection = false

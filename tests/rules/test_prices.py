@@ -34,7 +34,7 @@ def test_a_price_within_all_limits_is_sent() -> None:
 
 def test_the_same_price_is_not_sent_again() -> None:
     """However it is written."""
-    assert decide(replace(WANTED, price=Decimal(100))).verdict == "unchanged"
+    assert decide(replace(WANTED, price=Decimal(100))) == PriceDecision("unchanged", Decimal(100))
 
 
 def test_a_ceiling_that_cannot_be_read_holds_the_price() -> None:
