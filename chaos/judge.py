@@ -285,7 +285,8 @@ def not_true(evidence: Evidence) -> Iterator[Loss]:
             set_alone = ("price", (payload["id"], change["market"]), payload["price"]) in written
             true = set_alone or subject.lower() in batched or bool(offer and offer["price"] == payload["price"])
         else:
-            true = ("quantity", (payload["id"],), str(payload["quantity"])) in written
+            # Whether by our write or because a unit was sold: what the ledger says of a listing has to be so.
+            true = payload["quantity"] in listings.get(payload["id"], {"quantities_shown": ()})["quantities_shown"]
         if not true:
             yield Loss("change not true", f"{kind} {subject}", f"confirmed, but never seen: {change['reason']}")
 

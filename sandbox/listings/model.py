@@ -25,7 +25,10 @@ class Offer:
 
 @dataclass(slots=True)
 class Listing:
-    """What belongs to the listing everywhere; `max_price_number` serves max_price as a JSON number."""
+    """What belongs to the listing everywhere.
+
+    `max_price_number` serves max_price as a JSON number; `quantities_shown` are all quantities that it ever had.
+    """
 
     id: str
     listing_id: int
@@ -45,6 +48,17 @@ class Listing:
     deactivated: bool = False
     max_price_number: bool = False
     offers: dict[str, Offer] = field(default_factory=dict)
+    quantities_shown: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.quantities_shown:
+            self.quantities_shown.append(self.quantity)
+
+    def show_quantity(self, quantity: int) -> None:
+        """Set the quantity, because the seller says so or because units were sold or came back."""
+        self.quantity = quantity
+        if quantity not in self.quantities_shown:
+            self.quantities_shown.append(quantity)
 
     @property
     def takes_imei(self) -> bool:

@@ -35,7 +35,8 @@ def change_listing(listing: Listing, market: Market, platform: Platform, fields:
         raise InvalidListingError(f"comment is longer than {_LONGEST_COMMENT} characters")
     shippings = _shippings(given, market)
 
-    listing.quantity = listing.quantity if quantity is None else quantity
+    if quantity is not None:
+        listing.show_quantity(quantity)
     listing.warranty_delay = warranty or listing.warranty_delay
     if {"price", "min_price", "comment"} & set(fields) or shippings:
         offer = listing.offers.setdefault(market.code, _new_offer(listing, market, platform, price))

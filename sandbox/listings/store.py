@@ -61,5 +61,5 @@ class ListingStore:
     def _move_stock(self, sku: str, change: int) -> None:
         listing = self.by_sku(sku)
         if listing is not None:
-            listing.quantity = max(0, listing.quantity + change)
+            listing.show_quantity(max(0, listing.quantity + change))
             self.save(listing)

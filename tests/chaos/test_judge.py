@@ -73,6 +73,7 @@ def evidence() -> Evidence:
         "id": LISTING,
         "sku": SKU,
         "quantity": 4,
+        "quantities_shown": [5, 4],
         "grade": "GOOD",
         "offers": {"fr-fr": {"price": "99.00"}},
         "publication_states": {"fr-fr": 2},
