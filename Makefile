@@ -37,7 +37,7 @@ up: install
 	@$(BIN)/python -m local.up
 
 test: lint types imports
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2
 
 bench: install
 	@test -f benchmarks/__main__.py || { echo "There are no benchmarks here yet." >&2; exit 1; }

@@ -42,8 +42,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
     from sandbox.remote import Sandbox
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Give out tests one by one, but those of the browser all to one worker: they share a stack that takes a minute."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneStack(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file.endswith("test_browser.py") else nodeid
+
+    return OneStack(config, log)
 
 
 def pytest_sessionfinish() -> None:

@@ -43,8 +43,6 @@ FLAGS = (
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"),
     pytest.mark.timeout(600),
-    # One stack, so one worker.
-    pytest.mark.xdist_group("browser"),
 ]
 
 
