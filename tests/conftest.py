@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from sandbox.remote import Sandbox
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Give out tests one by one, but those of the browser all to one worker: they share a stack that takes a minute."""
     from xdist.scheduler import LoadScopeScheduling
