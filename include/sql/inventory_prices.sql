@@ -89,7 +89,7 @@ where account = %(account)s and id = any(%(ids)s::uuid[]) and gone_at is null an
 
 -- name: select_created
 -- The newest creation of each of these SKUs since a moment that may have been applied: with how many units, and when it
--- was sent.
+-- was sent. However it ended, an earlier sending of it may have had its effect; one that was refused at once had none.
 -- :account, :keys (as backmarket.sku_key gives them), :since
 select distinct on (backmarket.sku_key(subject))
     backmarket.sku_key(subject) as sku_key,
@@ -98,7 +98,7 @@ select distinct on (backmarket.sku_key(subject))
 from backmarket.changes
 where
     account = %(account)s and kind in ('listing', 'product') and sent_at >= %(since)s
-    and status in ('sent', 'unknown', 'planned', 'confirmed')
+    and (status <> 'refused' or attempts > 1)
     and payload -> 'columns' ->> 'quantity' is not null
     and backmarket.sku_key(subject) = any(%(keys)s)
 order by backmarket.sku_key(subject) asc, change_id desc;
@@ -210,11 +210,14 @@ update backmarket.listing_baselines
 set sent_quantity = %(quantity)s, sent_at = case when %(quantity)s::integer is not null then clock_timestamp() end
 where account = %(account)s and id = %(id)s;
 
--- name: upsert_baseline
--- What a listing is known to show now.
--- :account, :id, :quantity, :known_at
+-- name: upsert_baselines
+-- What listings are known to show now, each once.
+-- :account, :ids, :quantities, :moments (as long as each other)
 insert into backmarket.listing_baselines (account, id, quantity, known_at)
-values (%(account)s, %(id)s, %(quantity)s, %(known_at)s)
+select %(account)s, shown.id, shown.quantity, shown.known_at
+from unnest(%(ids)s::uuid [], %(quantities)s::integer [], %(moments)s::timestamptz []) as shown (
+    id, quantity, known_at
+)
 on conflict (account, id) do update set
     quantity = excluded.quantity,
     sent_quantity = null,

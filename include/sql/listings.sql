@@ -94,6 +94,18 @@ select distinct backmarket.sku_key(subject)
 from backmarket.changes
 where account = %(account)s and kind in ('listing', 'product') and status in ('sent', 'unknown');
 
+-- name: settle_listed
+-- A lookup before sending found a listing: sending would overwrite it. Where a line was sent before, it is ours.
+-- :account, :change_ids
+update backmarket.changes
+set
+    status = case when attempts > 0 then 'confirmed' else 'superseded' end,
+    reason = case
+        when attempts > 0 then 'its listing appeared late' else 'Back Market has a listing of this SKU already'
+    end,
+    confirmed_at = case when attempts > 0 then clock_timestamp() end
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned';
+
 -- name: stage_listings
 -- Where readings of listings wait until all have arrived; gone with the session, so a crash leaves nothing behind.
 create temporary table if not exists staged_listings (
@@ -119,13 +131,6 @@ create temporary table if not exists staged_listings (
     comment text,
     document jsonb not null
 );
-
--- name: supersede_listed
--- A lookup before sending found a listing: sending would overwrite it.
--- :account, :change_ids
-update backmarket.changes
-set status = 'superseded', reason = 'Back Market has a listing of this SKU already'
-where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned';
 
 -- name: upsert_check
 -- What this run found of a row of seller.catalog.

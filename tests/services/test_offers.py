@@ -178,3 +178,27 @@ def test_what_a_listing_was_created_with_is_compared_within_the_hold_only(
     )
     compare_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD)
     assert _all(warehouse, "select units from backmarket.listing_drops") == drops
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "drops"),
+    [
+        ("sent", 1, [(8,)]),
+        ("planned", 1, [(8,)]),
+        ("superseded", 1, [(8,)]),
+        ("refused", 2, [(8,)]),
+        ("refused", 1, []),
+    ],
+)
+def test_a_creation_that_may_have_been_applied_counts_as_ours(
+    warehouse: psycopg.Connection[Any], status: str, attempts: int, drops: list[tuple[int]]
+) -> None:
+    """However it ended: only what was refused the one time that it was sent made no listing."""
+    now = datetime.now(UTC)
+    warehouse.execute(
+        "insert into backmarket.changes (account, kind, subject, payload, status, attempts, run_id, sent_at) "
+        "values ('default', 'listing', 'A-1', %s, %s, %s, 'r', %s)",
+        ['{"columns": {"quantity": "10"}}', status, attempts, now - timedelta(hours=1)],
+    )
+    compare_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD)
+    assert _all(warehouse, "select units from backmarket.listing_drops") == drops

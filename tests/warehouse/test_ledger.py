@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from backmarket.warehouse.ledger import KINDS, Ledger, PlannedChange, PlannedStatus, RecordedChange, Settlement
+from backmarket.warehouse.listings import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -203,8 +204,6 @@ def test_a_batch_number_is_kept_though_another_run_looked_first(ledger: Ledger) 
 
 def test_a_listing_that_appears_late_is_confirmed(warehouse: psycopg.Connection[Any]) -> None:
     """Sent, waited for in vain and queued again: what turns out to exist is settled; what was never sent is not."""
-    from backmarket.warehouse.listings import Catalog
-
     ledger = Ledger(warehouse, "default", "listing")
     ledger.plan([PlannedChange("LATE", {}), PlannedChange("NEVER-SENT", {})], run_id="first")
     late = next(change for change in ledger.planned() if change.subject == "LATE")
@@ -217,6 +216,20 @@ def test_a_listing_that_appears_late_is_confirmed(warehouse: psycopg.Connection[
         )
     Catalog(warehouse, "default").confirm_appeared("listing")
     assert _statuses(ledger) == [("LATE", "confirmed"), ("NEVER-SENT", "planned")]
+
+
+def test_a_line_that_was_sent_before_and_is_found_listed_was_ours(
+    ledger: Ledger, warehouse: psycopg.Connection[Any]
+) -> None:
+    """Its answer was lost and its listing was not there yet; one that was never sent is somebody else's listing."""
+    listings = Ledger(warehouse, "default", "listing")
+    listings.plan([PlannedChange(sku, {"columns": {"sku": sku}}) for sku in ("OURS", "THEIRS")], run_id="run")
+    ours, theirs = listings.planned()
+    listings.mark_sent([ours], in_batch=True)
+    listings.settle([ours.change_id], "planned", "no listing has appeared")
+    Catalog(warehouse, "default").settle_listed([ours.change_id, theirs.change_id])
+    rows = _rows(listings, "subject, status, confirmed_at is not null")
+    assert rows == [("OURS", "confirmed", True), ("THEIRS", "superseded", False)]
 
 
 def _rows(ledger: Ledger, columns: str) -> list[tuple[Any, ...]]:

@@ -83,7 +83,7 @@ class CreationSending:
         pairs = list(zip(changes, lookups, strict=True))
         listed = [change for change, lookup in pairs if lookup.exists]
         if listed:
-            self.catalog.supersede_listed(change.change_id for change in listed)
+            self.catalog.settle_listed(change.change_id for change in listed)
             self.log.info("%d SKUs are listed already; their listings stay as they are.", len(listed))
         for change, lookup in pairs:
             if lookup.failure:

@@ -108,9 +108,8 @@ class OfferSettling:
         with self.connection.transaction():
             store_readings(self.connection, self.account, update.market, [answer], read_at=now)
             if "quantity" in update.fields:
-                inventory_prices.record_shown_quantity(
-                    self.connection, self.account, answer.id, answer.quantity, at=now
-                )
+                shown = [(answer.id, answer.quantity, now)]
+                inventory_prices.record_shown_quantities(self.connection, self.account, shown)
             update.settle("confirmed")
         self.failures.passed(update.name)
         return self.count("confirmed", "confirmed")

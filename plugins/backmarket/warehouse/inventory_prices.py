@@ -9,14 +9,14 @@ from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
-from backmarket.rules.hidden_sales import Baseline, Drop, Observation, observe
+from backmarket.rules.hidden_sales import Baseline, Drop, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
 from backmarket.rules.skus import sku_key
 from backmarket.warehouse import sql
 from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
     from backmarket.warehouse.connection import Connection
@@ -159,13 +159,16 @@ def compare_readings(
         never_read = [reading for reading in readings if reading.id not in baselines]
         created = _created(connection, account, never_read, since=since)
         drops = drops_by_listing(connection, account, since=since)
+        shown = []
         for reading in readings:
             baseline = baselines.get(reading.id) or created.get(sku_key(reading.sku))
             if baseline is not None and reading.read_at <= baseline.at:
                 continue
             before = drops.get(reading.id, [])
             seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(sku_key(reading.sku), []))
-            _store_observation(connection, account, reading, before, seen)
+            shown.append((reading.id, reading.quantity, reading.read_at))
+            if list(seen.drops) != before:
+                _replace_drops(connection, account, reading.id, seen.drops)
             if seen.raised_outside:
                 findings.append(
                     Finding(
@@ -175,6 +178,7 @@ def compare_readings(
                         "the Back Office or by another integration",
                     )
                 )
+        record_shown_quantities(connection, account, shown)
     return findings
 
 
@@ -191,14 +195,14 @@ def forget_sent_quantity(connection: Connection, account: str, listing_id: UUID)
     _set_sent_quantity(connection, account, listing_id, None)
 
 
-def record_shown_quantity(
-    connection: Connection, account: str, listing_id: UUID, quantity: int, *, at: datetime
-) -> None:
-    """Record what a listing shows, because it was read or because Back Market confirmed it."""
-    connection.execute(
-        sql.statement("inventory_prices/upsert_baseline"),
-        {"account": account, "id": listing_id, "quantity": quantity, "known_at": at},
-    )
+def record_shown_quantities(connection: Connection, account: str, shown: Sequence[tuple[UUID, int, datetime]]) -> None:
+    """Record what listings show, because they were read or because Back Market confirmed it.
+
+    :param shown: each listing once, its units, and when they were shown.
+    """
+    ids, quantities, moments = (list(column) for column in zip(*shown, strict=True)) if shown else ([], [], [])
+    parameters = {"account": account, "ids": ids, "quantities": quantities, "moments": moments}
+    connection.execute(sql.statement("inventory_prices/upsert_baselines"), parameters)
 
 
 def store_plan(
@@ -276,18 +280,12 @@ def _created(
     return {key: Baseline(quantity, sent_at) for key, quantity, sent_at in rows}
 
 
-def _store_observation(
-    connection: Connection, account: str, reading: Reading, before: list[Drop], seen: Observation
-) -> None:
-    key = {"account": account, "id": reading.id}
-    if list(seen.drops) != before:
-        connection.execute(sql.statement("inventory_prices/delete_drops"), key)
-        for drop in seen.drops:
-            connection.execute(
-                sql.statement("inventory_prices/insert_drop"),
-                {**key, "seen_from": drop.seen_from, "seen_at": drop.seen_at, "units": drop.units},
-            )
-    record_shown_quantity(connection, account, reading.id, reading.quantity, at=reading.read_at)
+def _replace_drops(connection: Connection, account: str, listing_id: UUID, drops: Iterable[Drop]) -> None:
+    key = {"account": account, "id": listing_id}
+    connection.execute(sql.statement("inventory_prices/delete_drops"), key)
+    for drop in drops:
+        parameters = {**key, "seen_from": drop.seen_from, "seen_at": drop.seen_at, "units": drop.units}
+        connection.execute(sql.statement("inventory_prices/insert_drop"), parameters)
 
 
 def _set_sent_quantity(connection: Connection, account: str, listing_id: UUID, quantity: int | None) -> None:

@@ -188,9 +188,9 @@ class Catalog:
                 [{"account": self.account, "kind": kind, **check._asdict()} for check in checks],
             )
 
-    def supersede_listed(self, change_ids: Iterable[int]) -> None:
-        """Take planned changes out of the queue because their SKUs are listed already."""
-        self._execute("supersede_listed", change_ids=list(change_ids))
+    def settle_listed(self, change_ids: Iterable[int]) -> None:
+        """Take planned changes out of the queue because their SKUs are listed: by us where they were sent before."""
+        self._execute("settle_listed", change_ids=list(change_ids))
 
     def confirm_appeared(self, kind: Kind) -> None:
         """Confirm planned changes that were sent before and whose listing has appeared since."""
