@@ -35,6 +35,8 @@ _DAY_PASSES = """
     update backmarket.sync_state set succeeded_at = succeeded_at - interval '25 hours' where concern = 'open_orders'
 """
 
+_HOUR_PASSES = 'delete from backmarket."ratelimit___default_sku_lines"'
+
 
 class Days:
     """Makes the days pass."""
@@ -81,6 +83,9 @@ class Days:
         self.seller.correct_mistakes()
         # What a killed run sent, or hangs, is over by then; and so are batches whose answers were lost.
         time.sleep(3)
+        # The storms have used up the hour's SKU lines; what rightly waited for the next hour goes out now.
+        self.stage.sandbox.forget_sku_lines()
+        self.seller.execute(_HOUR_PASSES)
         self.customers.decide_payments(all_of_them=True)
         for _ in range(rounds):
             self.seller.execute(_DAY_PASSES)

@@ -181,6 +181,11 @@ def _document(request: Request) -> Document:
     return document
 
 
+async def _forget_sku_lines(request: Request) -> object:
+    world_of(request).sku_lines.forget()
+    return {"ok": True}
+
+
 routes = [
     _route("/_sandbox/health", "GET", _health),
     _route("/_sandbox/faults", "POST", _add_fault),
@@ -198,6 +203,7 @@ routes = [
     _route("/_sandbox/listings", "GET", _listings),
     _route("/_sandbox/listings/{key:path}", "POST", _patch_listing),
     _route("/_sandbox/clock", "POST", _move_clock),
+    _route("/_sandbox/sku-lines", "DELETE", _forget_sku_lines),
     _route("/_sandbox/statements", "POST", _statements),
     _route("/_sandbox/reset", "POST", _reset),
 ]

@@ -51,3 +51,8 @@ class SkuLineLimit:
         self._seen.append((now, lines))
         self._total += lines
         return True
+
+    def forget(self) -> None:
+        """Let the hour be over."""
+        self._seen.clear()
+        self._total = 0

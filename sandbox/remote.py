@@ -63,6 +63,10 @@ class Sandbox:
         """Switch all faults off."""
         self.call("DELETE", "faults")
 
+    def forget_sku_lines(self) -> None:
+        """Let the hour be over that SKU lines are counted in."""
+        self.call("DELETE", "sku-lines")
+
     def journal(self, method: str | None = None, path_prefix: str = "/ws/") -> list[Json]:
         """List the requests that came, oldest first."""
         entries: list[Json] = self.call("GET", "journal")
