@@ -8,6 +8,7 @@ from decimal import Decimal
 from xml.etree import ElementTree as ET
 
 from backmarket.page.charts import per_day, per_week
+from backmarket.reports.charts import draw_bars
 from backmarket.reports.settlement_report import render
 from backmarket.warehouse.settlements.reports import Figures
 
@@ -69,3 +70,10 @@ def test_a_settlement_report_draws_net_and_fees() -> None:
         "color-1": ["sales_fees  -19.90 · taken: 19.90"],
     }
     assert "<b>" not in fees
+
+
+def test_the_amount_over_a_bar_is_no_float() -> None:
+    """A height may be one; of an amount that a double cannot hold, every cent is read."""
+    amount = Decimal("90071992547409930.07")
+    svg = draw_bars("Bar", "Net", ["1 Sep"], [("EUR", (amount,))], value_words="{:,.2f}".format)
+    assert drawn(svg) == {"color-0": ["1 Sep · EUR: 90,071,992,547,409,930.07"]}

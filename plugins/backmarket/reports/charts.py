@@ -20,7 +20,7 @@ def draw_bars(
     series: Sequence[Series],
     *,
     shown_labels: Sequence[str] | None = None,
-    value_words: Callable[[float], str] = "{:,.0f}".format,
+    value_words: Callable[[Decimal | int], str] = "{:,.0f}".format,
     **options: Any,
 ) -> str:
     """Return the SVG: bars of ``series-0``, ``color-0`` and so on, each with words that a pointer shows over it.
@@ -47,14 +47,12 @@ def draw_bars(
         show_minor_x_labels=False,
         show_minor_y_labels=False,
         include_x_axis=True,
-        formatter=value_words,
         **options,
     )
     chart.x_labels = list(labels)
     chart.x_labels_major = list(labels if shown_labels is None else shown_labels)
     for name, values in series:
-        # Pixels, not money: a chart's bars may be floats.
-        chart.add(name, [None if value is None else float(value) for value in values])
+        chart.add(name, [None if value is None else _bar(value, value_words) for value in values])
     tree = chart.render_tree()
     # Styles and scripts of its own, and hover texts that need them: the page allows neither.
     for part in [*tree.iter("defs"), *(g for g in tree.iter("g") if "overlay" in g.get("class", ""))]:
@@ -67,6 +65,11 @@ def draw_bars(
     tree.set("role", "img")
     tree.set("aria-label", title)
     return tostring(tree, encoding="unicode")
+
+
+def _bar(value: Decimal | int, value_words: Callable[[Decimal | int], str]) -> dict[str, Any]:
+    """Return what pygal draws: the height of a bar may be a float, the amount that is read over it never is one."""
+    return {"value": float(value), "formatter": lambda _height: value_words(value)}
 
 
 def _name_bars(tree: Element, number: int, series: str) -> None:
