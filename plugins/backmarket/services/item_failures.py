@@ -19,7 +19,7 @@ from backmarket.api.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Item = TypeVar("Item")
 
@@ -98,61 +98,60 @@ def named(items: Sequence[object]) -> str:
     return f"{first} and {more} more" if more > 0 else first
 
 
+_SENTENCES = {
+    "quarantined": (
+        "{Documents} could not be understood, {items} times in this run: they are kept whole in "
+        "backmarket.quarantine, with the reason, and are tried again whenever Back Market sends them. If the reason "
+        "names a field that Back Market has changed, report it to the maintainers."
+    ),
+    "unread": (
+        "Back Market could not serve {documents} {items}: they are asked for again. If that lasts, give these ids to "
+        "your Back Market contact."
+    ),
+    "lists_short": (
+        "The list of {items} did not come out whole: its last lines in the log say why. What was read is dealt with; "
+        "the next run reads the list again."
+    ),
+    "newly_left_out": (
+        "Rows of your tables cannot be used, {items} more than before: they are left out and kept in "
+        "backmarket.quarantine, with the reason. Correct them; the next run reads them again."
+    ),
+    "not_sent": (
+        "Changes could not be sent: {items}. backmarket.changes says why; they stay in the queue, and the next run "
+        "goes on with them."
+    ),
+    "files_left": (
+        "The storage did not give the files {items}. Check that its connection may read them, then clear the task "
+        "that loads them."
+    ),
+    "markets_left": (
+        "Back Market refused or failed on the markets {items}; their last lines in the log say why. Where the account "
+        "may not sell in a market, take it out of backmarket_markets and out of your tables."
+    ),
+}
+"""What to say of what tasks left, by the name under which they return it: how many, or which."""
+
+
 def fail_where_items_are_left(done: Sequence[Mapping[str, Any]], documents: str) -> None:
     """Pass where every item was dealt with.
 
-    :param done: what the tasks of a run returned. Read from it: ``quarantined`` (how many documents), ``unread``
-        (ids), ``lists_short`` (lists), ``newly_left_out`` (how many rows of the seller's tables), ``not_sent``
-        (changes), ``files_left`` (files) and ``markets_left`` (markets).
+    :param done: what the tasks of a run returned. Read from it: how many documents are ``quarantined`` and how many
+        rows of the seller's tables ``newly_left_out``; which ids are ``unread``, ``lists_short``, changes
+        ``not_sent``, ``files_left`` and ``markets_left``.
     :param documents: what was read, for the message.
     :raises ItemsLeftError: saying how many of what are left, the first by name, and what to do.
     """
-    if left := list(_sentences(done, documents)):
+    left = [
+        sentence.format(Documents=documents.capitalize(), documents=documents, items=items)
+        for name, sentence in _SENTENCES.items()
+        if (items := _items([task[name] for task in done if task.get(name)]))
+    ]
+    if left:
         raise ItemsLeftError(" ".join([*left, "Everything else of this run is done."]))
 
 
-def _sentences(done: Sequence[Mapping[str, Any]], documents: str) -> Iterator[str]:
-    if quarantined := _sum(done, "quarantined"):
-        yield (
-            f"{documents.capitalize()} could not be understood, {quarantined} times in this run: they are "
-            "kept whole in backmarket.quarantine, with the reason, and are tried again whenever Back Market sends "
-            "them. If the reason names a field that Back Market has changed, report it to the maintainers."
-        )
-    if unread := _items(done, "unread"):
-        yield (
-            f"Back Market could not serve {documents} {named(unread)}: they are asked for again. If that "
-            "lasts, give these ids to your Back Market contact."
-        )
-    if lists := _items(done, "lists_short"):
-        yield (
-            f"The list of {named(lists)} did not come out whole: its last lines in the log say why. What was read "
-            "is dealt with; the next run reads the list again."
-        )
-    if left_out := _sum(done, "newly_left_out"):
-        yield (
-            f"Rows of your tables cannot be used, {left_out} more than before: they are left out and kept in "
-            "backmarket.quarantine, with the reason. Correct them; the next run reads them again."
-        )
-    if not_sent := _items(done, "not_sent"):
-        yield (
-            f"Changes could not be sent: {named(not_sent)}. backmarket.changes says why; they stay in the queue, "
-            "and the next run goes on with them."
-        )
-    if files := _items(done, "files_left"):
-        yield (
-            f"The storage did not give the files {named(files)}. Check that its connection may read them, then "
-            "clear the task that loads them."
-        )
-    if markets := _items(done, "markets_left"):
-        yield (
-            f"Back Market refused or failed on the markets {named(markets)}; their last lines in the log say why. "
-            "Where the account may not sell in a market, take it out of backmarket_markets and out of your tables."
-        )
-
-
-def _sum(done: Iterable[Mapping[str, Any]], name: str) -> int:
-    return sum(task.get(name) or 0 for task in done)
-
-
-def _items(done: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
-    return list(dict.fromkeys(item for task in done for item in task.get(name) or ()))
+def _items(left: list[Any]) -> str:
+    """Return how many are left, where tasks have counted them, or the first by name; empty where none is."""
+    if all(isinstance(each, int) for each in left):
+        return str(sum(left) or "")
+    return named(list(dict.fromkeys(item for each in left for item in each)))
