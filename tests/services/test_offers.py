@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from pyrate_limiter import InMemoryBucket
 
 from backmarket.api.client import BackMarketClient
 from backmarket.api.config import ClientConfig
+from backmarket.api.errors import ThrottledError
 from backmarket.operators.inventory_prices import BackMarketInventoryListingRefreshOperator
 from backmarket.services.offers import OfferSending
-from backmarket.warehouse.inventory_prices import Reading, compare_readings
+from backmarket.warehouse.inventory_prices import (
+    Reading,
+    compare_readings,
+    record_sent_quantity,
+    record_shown_quantities,
+)
 from backmarket.warehouse.ledger import PlannedChange, RecordedChange
 from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES, SkuLineBudget
 from tests.api.conftest import unlimited
@@ -202,3 +209,22 @@ def test_a_creation_that_may_have_been_applied_counts_as_ours(
     )
     compare_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD)
     assert _all(warehouse, "select units from backmarket.listing_drops") == drops
+
+
+@pytest.mark.parametrize(("fault", "amount"), [("503_cf_ray", "99.00"), (None, "-1.00")])
+def test_a_price_that_fails_takes_nothing_back_of_a_quantity(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], fault: str | None, amount: str
+) -> None:
+    """The quantity of that listing has no answer yet: forgotten, a sale of it would be taken for units from outside."""
+    listing = sandbox.listings()[0]
+    record_shown_quantities(warehouse, "default", [(UUID(listing["id"]), 3, datetime.now(UTC))])
+    record_sent_quantity(warehouse, "default", UUID(listing["id"]), 8)
+    payload = {"id": listing["id"], "price": amount, "currency": "EUR"}
+    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
+    if fault:
+        sandbox.fault(fault, method="POST", times=None)
+    (price,) = upload.prices.planned()
+    with suppress(ThrottledError):
+        upload.send_price(price)
+    assert _all(warehouse, "select status from backmarket.changes") == [("planned" if fault else "refused",)]
+    assert _all(warehouse, "select sent_quantity from backmarket.listing_baselines") == [(8,)]

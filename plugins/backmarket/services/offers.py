@@ -121,7 +121,7 @@ class OfferSettling:
         """
         if error.surely_not_applied:
             update.settle("planned", str(error))
-            inventory_prices.forget_sent_quantity(self.connection, self.account, update.listing_id)
+            self.forget_sending(update)
             return self.leave(update.name, error)
         update.settle("unknown", str(error))
         # A request without an answer may be on its way still: it must not arrive after a newer one.
@@ -160,6 +160,11 @@ class OfferSettling:
         if outcome == "confirmed":
             self.failures.passed(update.name)
         return self.count("read_back", outcome)
+
+    def forget_sending(self, update: Update) -> None:
+        """Record that a quantity surely had no effect; a price says nothing about the quantity of its listing."""
+        if "quantity" in update.fields:
+            inventory_prices.forget_sent_quantity(self.connection, self.account, update.listing_id)
 
     def leave(self, name: str, error: BackMarketError) -> Outcome:
         """Leave a listing that Back Market failed on to the next run.
@@ -301,7 +306,7 @@ class OfferSending(OfferSettling):
         :raises BackMarketError: where sending more would fail alike.
         """
         self.failures.passed(update.name)
-        inventory_prices.forget_sent_quantity(self.connection, self.account, update.listing_id)
+        self.forget_sending(update)
         if len(update.changes) > 1:
             update.settle("planned", f"refused together, sent apart to find out which: {reason}")
             outcomes = [self._send(own) for own in update.apart()]
