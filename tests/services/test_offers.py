@@ -211,7 +211,7 @@ def test_a_creation_that_may_have_been_applied_counts_as_ours(
     assert _all(warehouse, "select units from backmarket.listing_drops") == drops
 
 
-@pytest.mark.parametrize(("fault", "amount"), [("503_cf_ray", "99.00"), (None, "-1.00")])
+@pytest.mark.parametrize(("fault", "amount"), [("429_html", "99.00"), (None, "-1.00")])
 def test_a_price_that_fails_takes_nothing_back_of_a_quantity(
     upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], fault: str | None, amount: str
 ) -> None:
