@@ -44,7 +44,11 @@ AT_ONCE = timedelta(0)
 def upload(sandbox: Sandbox, warehouse: psycopg.Connection[Any]) -> Iterator[OfferSending]:
     """What an upload task works with."""
     config = ClientConfig(
-        base_url=sandbox.base_url, token=sandbox.token, user_agent="BM-Acme-Airflow;ops@example.com", backoff=0.001
+        base_url=sandbox.base_url,
+        token=sandbox.token,
+        user_agent="BM-Acme-Airflow;ops@example.com",
+        backoff=0.001,
+        throttle_pause=0.01,
     )
     budget = SkuLineBudget(InMemoryBucket(SKU_LINE_RATES))
     with BackMarketClient(config, unlimited()) as client:
