@@ -1,29 +1,13 @@
-"""Adds the page "Back Market" to Airflow's navigation."""
+"""Adds the page "Back Market" where this project is copied beside Airflow and not installed.
+
+Installed, it is found by its entry point, and Airflow would warn of a second plugin of the same name.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from importlib.metadata import entry_points
 
-from airflow.plugins_manager import AirflowPlugin
+if not entry_points(group="airflow.plugins", name="backmarket"):
+    from backmarket.page.plugin import BackMarketPlugin
 
-
-class BackMarketPlugin(AirflowPlugin):
-    """Serves the page below ``/backmarket`` and shows it under Browse."""
-
-    name = "backmarket"
-    external_views = [  # noqa: RUF012 - as Airflow's own class declares it
-        {
-            "name": "Back Market",
-            "href": "/backmarket/",
-            "destination": "nav",
-            "category": "browse",
-            "url_route": "backmarket",
-        }
-    ]
-
-    @property
-    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """The page; a property, so that only the API server loads what it needs."""
-        from backmarket.page.app import create_page
-
-        return [{"name": "Back Market", "url_prefix": "/backmarket", "app": create_page()}]
+    __all__ = ["BackMarketPlugin"]

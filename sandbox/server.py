@@ -53,6 +53,7 @@ def make_server(config: SandboxConfig) -> uvicorn.Server:
             port=config.port,
             log_level="warning",
             access_log=False,
+            ws="none",
             proxy_headers=False,
             server_header=False,
             date_header=False,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow import sdk
 from airflow.sdk import conf
 
 from backmarket.failure_alert import BackMarketFailureAlert
-from backmarket.retry_policy import BackMarketRetryPolicy
 
 START_DATE = datetime(2024, 1, 1, tzinfo=UTC)
 TAGS = ["backmarket"]
@@ -20,7 +20,16 @@ def default_args() -> dict[str, Any]:
         "owner": "backmarket",
         "retries": 2,
         "retry_delay": timedelta(seconds=conf.getint("backmarket", "retry_delay_seconds", fallback=30)),
-        "retry_policy": BackMarketRetryPolicy(),
+        **_retry_policy(),
         "execution_timeout": timedelta(hours=2),
         "on_failure_callback": BackMarketFailureAlert(),
     }
+
+
+def _retry_policy() -> dict[str, Any]:
+    """Return the policy that judges a failure by its error; nothing on Airflow 3.2, which tries all errors alike."""
+    if not hasattr(sdk, "RetryPolicy"):
+        return {}
+    from backmarket.retry_policy import BackMarketRetryPolicy
+
+    return {"retry_policy": BackMarketRetryPolicy()}

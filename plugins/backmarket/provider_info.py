@@ -1,4 +1,4 @@
-"""What Airflow is told of this package: the connection type with its form, and the configuration section."""
+"""What Airflow is told of this package: what it holds, the connection type with its form, the configuration section."""
 
 from __future__ import annotations
 
@@ -24,15 +24,50 @@ WAITS = {
 }
 
 
+VERSION = "0.1.0"
+# The date of every file in the wheel, in seconds: what hatchling gives a build that is to be reproducible.
+SOURCE_DATE_EPOCH = 1580601600
+OPERATORS = (
+    "account",
+    "alerts",
+    "gate",
+    "inventory_prices",
+    "items_check",
+    "listings",
+    "orders",
+    "prepare_warehouse",
+    "price_approval",
+    "settlements",
+    "tracking_imei",
+)
+
+_NAME = "Back Market"
+
+
 def get_provider_info() -> dict[str, Any]:
     """Answer Airflow's provider discovery (entry point group ``apache_airflow_provider``)."""
     return {
         "package-name": "backmarket-airflow",
-        "name": "Back Market",
+        "name": _NAME,
         "description": "Run a Back Market seller account from Apache Airflow.",
+        "versions": [VERSION],
+        "source-date-epoch": SOURCE_DATE_EPOCH,
+        "integrations": [
+            {"integration-name": _NAME, "external-doc-url": "https://api.backmarket.dev/", "tags": ["service"]}
+        ],
+        "operators": [{"integration-name": _NAME, "python-modules": _modules("operators", *OPERATORS)}],
+        "hooks": [{"integration-name": _NAME, "python-modules": _modules("hooks", "backmarket")}],
+        "triggers": [{"integration-name": _NAME, "python-modules": _modules("triggers", "batch")}],
+        "notifications": ["backmarket.failure_alert.BackMarketFailureAlert"],
+        "extra-links": ["backmarket.operators.settlements.BackMarketSettlementReportLink"],
+        "asset-uris": [{"schemes": ["backmarket"], "handler": "backmarket.assets.sanitize_uri"}],
         "connection-types": [_CONNECTION_TYPE],
         "config": {"backmarket": _CONFIG_SECTION},
     }
+
+
+def _modules(layer: str, *names: str) -> list[str]:
+    return [f"backmarket.{layer}.{name}" for name in names]
 
 
 _CONNECTION_TYPE: dict[str, Any] = {

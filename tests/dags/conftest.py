@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow import sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from sandbox.remote import Sandbox
+
+
+needs_retry_policy = pytest.mark.skipif(
+    not hasattr(sdk, "RetryPolicy"), reason="Airflow 3.2 has no retry policies: it tries every failed task again"
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,10 @@ def dag_bag(airflow_database: None) -> DagBag:
     """All DAG files of this project, as the DAG processor reads them and notes them in Airflow's tables."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+    from airflow.sdk.execution_time import supervisor
 
+    # Airflow 3.2 would build its API anew for every task of a dag.test(), which takes seconds.
+    supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
     manager = DagBundlesManager()  # type: ignore[no-untyped-call]
     manager.sync_bundles_to_db()
     (bundle,) = manager.get_all_dag_bundles()

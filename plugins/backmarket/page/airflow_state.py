@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+# Task states: the first on Airflow 3.2, which does not know the second.
+_WAITING_FOR_A_PERSON = ("deferred", "awaiting_input")
+
 
 @dataclass(frozen=True)
 class DagState:
@@ -88,7 +91,6 @@ def open_approvals(session: Session, dag_ids: Iterable[str]) -> list[Approval]:
     """Return the questions of these DAGs that nobody has answered, oldest first."""
     from airflow.models.hitl import HITLDetail
     from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.state import TaskInstanceState
     from sqlalchemy import select
 
     rows = session.execute(
@@ -99,7 +101,7 @@ def open_approvals(session: Session, dag_ids: Iterable[str]) -> list[Approval]:
         .where(
             TaskInstance.dag_id.in_(list(dag_ids)),
             HITLDetail.responded_at.is_(None),
-            TaskInstance.state.in_([TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT]),
+            TaskInstance.state.in_(_WAITING_FOR_A_PERSON),
         )
         .order_by(HITLDetail.created_at)
     )
