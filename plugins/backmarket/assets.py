@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from airflow.sdk import Asset
 
-ORDERS = Asset(name="backmarket/orders", uri="backmarket://orders", group="backmarket")
-LISTINGS = Asset(name="backmarket/listings", uri="backmarket://listings", group="backmarket")
-PRICE_QUESTIONS = Asset(name="backmarket/price_questions", uri="backmarket://price_questions", group="backmarket")
-PRICE_ANSWERS = Asset(name="backmarket/price_answers", uri="backmarket://price_answers", group="backmarket")
+from backmarket.seller_account import DEFAULT_ACCOUNT
+
+THINGS = ("orders", "listings", "inventory", "prices", "shipments", "settlements", "price_questions", "price_answers")
+
+
+def asset(thing: str, account: str = DEFAULT_ACCOUNT) -> Asset:
+    """Return the asset of one of :data:`THINGS` of an account: ``backmarket://orders``, ``backmarket://us/orders``."""
+    if thing not in THINGS:
+        raise ValueError(f"There is no asset {thing!r}: {', '.join(THINGS)}.")
+    path = thing if account == DEFAULT_ACCOUNT else f"{account}/{thing}"
+    return Asset(name=f"backmarket/{path}", uri=f"backmarket://{path}", group="backmarket")

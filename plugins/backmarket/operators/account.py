@@ -24,11 +24,11 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the platform, visible orders, listings by market, markets refused, and milliseconds a call."""
         from backmarket.services.account import check_account
-        from backmarket.settings import read_variable
+        from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
 
-        if context["dag_run"].run_type == "scheduled" and not read_variable("enabled"):
-            raise AirflowSkipException("backmarket_enabled is off.")
+        if context["dag_run"].run_type == "scheduled" and not read_variable(self.account, "enabled"):
+            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off.")
         hook = self.hook
         with connect(self.warehouse_conn_id) as connection, hook as client:
             return check_account(client, connection, self.account, hook.config.platform, self.log)

@@ -35,7 +35,8 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
             accounts.claim(
                 connection,
                 self.account,
-                config.base_url,
+                self.backmarket_conn_id,
+                config.account_host,
                 config.token.get_secret_value(),
                 shows_any=self._token_shows_any,
             )

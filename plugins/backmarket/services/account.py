@@ -39,7 +39,12 @@ def check_account(
         record_check(connection, account, platform=platform, token_valid=False, details={})
         raise
     record_check(connection, account, platform=platform, token_valid=True, details=found)
-    log.info("The token is valid. Platform %s, %d orders visible.", platform, found["orders"])
+    log.info(
+        "The token is valid. %s belongs to platform %s; %d orders visible.",
+        client.config.base_url,
+        platform,
+        found["orders"],
+    )
     for market, listings in found["listings"].items():
         log.info("Market %s answers: %d listings.", market, listings)
     for market, reason in found["refused"].items():
