@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+from configparser import ConfigParser
 from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -30,18 +31,33 @@ def pgbouncer(folder: Path, uri: str, **settings: object) -> Iterator[str]:
     :param settings: of PgBouncer's own, such as ``pool_mode``.
     :returns: the URI of the same database by way of it.
     """
+    config = ConfigParser(interpolation=None)
+    config.read_dict({"databases": {"*": ""}, "pgbouncer": settings})
+    with pgbouncer_by(folder, uri, config) as server:
+        yield server + urlsplit(uri).path
+
+
+@contextmanager
+def pgbouncer_by(folder: Path, uri: str, config: ConfigParser) -> Iterator[str]:
+    """Run a PgBouncer with this configuration, all of whose databases lead to the server of ``uri``.
+
+    :returns: its URI without a database.
+    """
     server, port = urlsplit(uri), _free_port()
     login = f"host={server.hostname} port={server.port} user={server.username} password={server.password}"
-    given = {"listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": "", "auth_type": "any", **settings}
+    for name, place in config["databases"].items():
+        config["databases"][name] = f"{place} {login}"
+    config["pgbouncer"].update(listen_addr="127.0.0.1", listen_port=str(port), unix_socket_dir="", auth_type="any")
     if _is_root():
-        given["user"] = "nobody"
+        config["pgbouncer"]["user"] = "nobody"
     file = folder / f"pgbouncer-{port}.ini"
-    file.write_text("\n".join([f"[databases]\n* = {login}\n[pgbouncer]", *(f"{k} = {v}" for k, v in given.items())]))
+    with file.open("w") as text:
+        config.write(text)
     with file.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen([PROGRAM or "", file], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         _wait_for(port)
-        yield f"postgresql://anybody:anything@127.0.0.1:{port}{server.path}"
+        yield f"postgresql://anybody:anything@127.0.0.1:{port}"
     finally:
         _stop(process)
 

@@ -47,8 +47,8 @@ def require_session(conn_id: str) -> None:
         held = _is_held(connection, key)
     if not held:
         raise PoolerModeError(conn_id)
-    deadline = monotonic() + _SECONDS_TO_LET_GO
     with connect(conn_id) as connection:
+        deadline = monotonic() + _SECONDS_TO_LET_GO
         while _is_held(connection, key):
             if monotonic() > deadline:
                 raise PoolerModeError(conn_id)
