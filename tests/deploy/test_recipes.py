@@ -114,7 +114,7 @@ def test_versions_are_supported() -> None:
     assert len([*versions, values["airflowVersion"]]) == 4
     assert [version for version in [*versions, values["airflowVersion"]] if version not in SUPPORTED] == []
     assert f"apache/airflow:{values['airflowVersion']}-" in text("image/Dockerfile")
-    assert values["images"]["airflow"]["tag"] == VERSION
+    assert values["defaultAirflowTag"] == VERSION
     wheel = f"/usr/local/airflow/plugins/backmarket_airflow-{VERSION}-py3-none-any.whl"
     assert requirements("mwaa/requirements.txt") == [wheel]
     (asked,) = map(Requirement, requirements("composer/requirements.txt"))
