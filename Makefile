@@ -50,7 +50,7 @@ chaos: install
 docs:
 	@$(BOOTSTRAP) docs
 	@mkdir -p .state/docs-source
-	@ln -sfn $(addprefix ../../,README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE docs) .state/docs-source/
+	@ln -sfn $(addprefix ../../,README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE docs deploy) .state/docs-source/
 	@NO_MKDOCS_2_WARNING=1 .state/docs-venv/bin/mkdocs build --strict
 	@echo "The documentation is at .state/site/index.html."
 

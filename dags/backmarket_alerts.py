@@ -1,47 +1,7 @@
-"""
-### Who is told?
-
-Every fifteen minutes, tells people of what newly needs them: prices to approve, orders overdue, changes refused,
-settlement differences, documents that could not be understood. All new ones come in one message; what still waits is
-told again after `backmarket_alert_repeat_hours`.
-
-**Switch** (Admin → Variables): `backmarket_alert_conn_id` names the connection to tell people by: type *HTTP* (a
-webhook), *Slack Incoming Webhook* or *SMTP*. While it is empty, nobody is told. Failed tasks of all Back Market DAGs
-are told by the same connection, at once, by the tasks themselves.
-
-**Old history** is deleted once a day where `backmarket_history_retention_days` says how old: changes that ended, what
-offers showed, settlement reports, decisions about prices, findings that closed. What a later run decides by stays,
-whatever its age.
-
-**When it fails:** `attention_alert`: the connection cannot be used; the message says why. The next run tells what this
-one could not.
-"""
+"""Airflow finds backmarket_alerts here; what it does is told in ``backmarket.dags.alerts``."""
 
 from __future__ import annotations
 
-from airflow.sdk import dag
+from backmarket.dags import create_dag
 
-from backmarket.configuration import schedule
-from backmarket.dag_defaults import START_DATE, TAGS, default_args
-from backmarket.operators.alerts import BackMarketAttentionAlertOperator, BackMarketPurgeHistoryOperator
-from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
-
-
-@dag(
-    schedule=schedule("alerts_schedule"),
-    start_date=START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=default_args(),
-    tags=[*TAGS, "alerts"],
-    doc_md=__doc__,
-)
-def backmarket_alerts() -> None:
-    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
-    alert = BackMarketAttentionAlertOperator(task_id="attention_alert")
-    purge = BackMarketPurgeHistoryOperator(task_id="purge_history")
-
-    prepare >> [alert, purge]
-
-
-backmarket_alerts()
+dag = create_dag("alerts")

@@ -1,44 +1,7 @@
-"""
-### Large price moves: a person decides
-
-Runs when `backmarket_inventory_prices` finds moves larger than `backmarket_price_change_limit_pct`. The form stands
-under Browse → Required Actions: select the moves that may go out, or `All of them`, or `None of them` (which wins over
-whatever else is selected), and answer.
-
-**Selected** moves are sent by the next run of `backmarket_inventory_prices`, which starts at once, if they still are
-what you want: a move whose old or new price has changed since is put to you again. **Others** are refused, and
-without an answer within `backmarket_price_approval_hours` all expire; both stand in `backmarket.changes`.
-
-Nothing waits for this DAG but the moves themselves. It is safe to clear, or to delete a run: its questions are put
-again, at the latest when the time to answer them is over. `airflow dags test` waits for an answer like any run.
-"""
+"""Airflow finds backmarket_price_approval here; what it does is told in ``backmarket.dags.price_approval``."""
 
 from __future__ import annotations
 
-from airflow.sdk import dag
+from backmarket.dags import create_dag
 
-from backmarket.assets import PRICE_QUESTIONS
-from backmarket.dag_defaults import START_DATE, TAGS, default_args
-from backmarket.operators.gate import BackMarketGateOperator
-from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
-from backmarket.operators.price_approval import BackMarketPriceApprovalOperator
-
-
-@dag(
-    schedule=[PRICE_QUESTIONS],
-    start_date=START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=default_args(),
-    tags=[*TAGS, "prices"],
-    doc_md=__doc__,
-)
-def backmarket_price_approval() -> None:
-    gate = BackMarketGateOperator(task_id="prices_upload_gate", toggle="prices_upload")
-    prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
-    approval = BackMarketPriceApprovalOperator(task_id="price_approval")
-
-    gate >> prepare >> approval
-
-
-backmarket_price_approval()
+dag = create_dag("price_approval")

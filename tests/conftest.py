@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -39,7 +40,8 @@ os.environ.update(
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     import psycopg
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -119,6 +121,22 @@ def warehouse(warehouse_uri: str) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(warehouse_uri, autocommit=True) as connection:
         connection.execute("set timezone to 'UTC'")
         yield connection
+
+
+@pytest.fixture
+def through(
+    warehouse_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractContextManager[str]]:
+    """Put a PgBouncer with these settings where ``backmarket_warehouse`` leads, in front of the same database."""
+    from tests.pgbouncer import pgbouncer
+
+    @contextmanager
+    def through(**settings: object) -> Iterator[str]:
+        with pgbouncer(tmp_path, warehouse_uri, **settings) as uri:
+            monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", uri.replace("postgresql://", "postgres://"))
+            yield uri
+
+    return through
 
 
 @pytest.fixture

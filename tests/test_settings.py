@@ -22,25 +22,32 @@ from backmarket.settings import (
 def test_a_toggle_reads_as_people_write_yes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Every common spelling of yes switches on."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", text)
-    assert OrderSettings.load().order_download is True
+    assert OrderSettings.load("default").order_download is True
 
 
 @pytest.mark.parametrize("text", ["false", "FALSE", "0", "no", "Off", "", "  "])
 def test_a_toggle_reads_as_people_write_no(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Every common spelling of no, and an empty value, leave a concern off."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", text)
-    assert OrderSettings.load().order_download is False
+    assert OrderSettings.load("default").order_download is False
 
 
 def test_without_variables_everything_is_off() -> None:
     """A missing toggle means off; limits take their documented defaults."""
-    assert (MainSettings.load().enabled, SendingSettings.load().dry_run, MarketSettings.load().markets) == (
+    assert (
+        MainSettings.load("default").enabled,
+        SendingSettings.load("default").dry_run,
+        MarketSettings.load("default").markets,
+    ) == (
         False,
         False,
         (),
     )
-    assert (OrderSettings.load().order_download, OrderSettings.load().initial_lookback_days) == (False, 90)
-    assert PersonalDataSettings.load().pii_retention_days is None
+    assert (OrderSettings.load("default").order_download, OrderSettings.load("default").initial_lookback_days) == (
+        False,
+        90,
+    )
+    assert PersonalDataSettings.load("default").pii_retention_days is None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +68,7 @@ def test_an_unusable_value_says_name_value_and_what_is_accepted(
     """The message alone is enough to correct the Variable."""
     monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", value)
     with pytest.raises(VariableError) as error:
-        read_variable(name)
+        read_variable("default", name)
     assert f"backmarket_{name}" in str(error.value)
     assert value in str(error.value)
     assert accepted in str(error.value)
@@ -70,7 +77,7 @@ def test_an_unusable_value_says_name_value_and_what_is_accepted(
 def test_markets_are_a_json_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """The list keeps its order."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_MARKETS", '["de-de", "fr-fr"]')
-    assert MarketSettings.load().markets == ("de-de", "fr-fr")
+    assert MarketSettings.load("default").markets == ("de-de", "fr-fr")
 
 
 def test_every_setting_says_what_it_accepts() -> None:
@@ -82,26 +89,45 @@ def test_every_setting_says_what_it_accepts() -> None:
 def test_a_variable_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gates look a toggle up by name; an unknown one is a programmer's slip."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "yes")
-    assert read_variable("order_download") is True
+    assert read_variable("default", "order_download") is True
     with pytest.raises(KeyError):
-        read_variable("no_such_toggle")
+        read_variable("default", "no_such_toggle")
 
 
 def test_one_variable_is_read_without_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slip in another Variable of the same concern does not matter to who needs only this one."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "perhaps")
-    assert read_variable("initial_lookback_days") == 90
+    assert read_variable("default", "initial_lookback_days") == 90
 
 
 def test_comparing_statements_needs_nothing_that_reads_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slip in how many unknown orders are read stops that task alone."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_ORDER_READS", "many")
-    assert ReconciliationSettings.load().settlement_due_days == 14
+    assert ReconciliationSettings.load("default").settlement_due_days == 14
 
 
 def test_a_neighbour_that_cannot_be_read_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own gate complains; nobody who only asks whether it is on does."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_IMEI_UPDATE", "perhaps")
-    assert is_neighbour_on("imei_update") is False
+    assert is_neighbour_on("default", "imei_update") is False
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_IMEI_UPDATE", "on")
-    assert is_neighbour_on("imei_update") is True
+    assert is_neighbour_on("default", "imei_update") is True
+
+
+def test_an_accounts_own_variable_comes_before_the_common_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for the default account, and also where it is empty: that says no limit for this account alone."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_MAX_QTY", "5")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_US__MAX_QTY", "2")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_JP__MAX_QTY", "")
+    assert [read_variable(account, "max_qty") for account in ("default", "us", "jp", "eu")] == [5, 2, None, 5]
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_DEFAULT__MAX_QTY", "7")
+    assert [read_variable(account, "max_qty") for account in ("default", "eu")] == [7, 5]
+
+
+def test_an_accounts_own_variable_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own name, and it is no slip of the other accounts."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_MAX_QTY", "5")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_US__MAX_QTY", "many")
+    with pytest.raises(VariableError, match="Variable backmarket_us__max_qty is 'many'"):
+        read_variable("us", "max_qty")
+    assert read_variable("default", "max_qty") == 5

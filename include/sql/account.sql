@@ -1,12 +1,15 @@
 -- name: claim_account
 -- Write down which Back Market account this name stands for; a renewed token replaces the old fingerprint.
--- :account, :host, :token_fingerprint
-insert into backmarket.accounts as stored (account, host, token_fingerprint)
-values (%(account)s, %(host)s, %(token_fingerprint)s)
+-- :account, :conn_id, :host, :token_fingerprint
+insert into backmarket.accounts as stored (account, conn_id, host, token_fingerprint)
+values (%(account)s, %(conn_id)s, %(host)s, %(token_fingerprint)s)
 on conflict (account) do update set
+    conn_id = excluded.conn_id,
     host = excluded.host,
     token_fingerprint = excluded.token_fingerprint
-where (stored.host, stored.token_fingerprint) is distinct from (excluded.host, excluded.token_fingerprint);
+where
+    (stored.conn_id, stored.host, stored.token_fingerprint)
+    is distinct from (excluded.conn_id, excluded.host, excluded.token_fingerprint);
 
 -- name: record_check
 -- What the last validation of the token found.
@@ -18,7 +21,7 @@ where account = %(account)s;
 -- name: select_claims
 -- Who stands for what: the row of this name, and any other name for the same host and token.
 -- :account, :host, :token_fingerprint
-select account, host, token_fingerprint
+select account, conn_id, host, token_fingerprint
 from backmarket.accounts
 where
     account = %(account)s

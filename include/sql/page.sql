@@ -38,6 +38,20 @@ where account = %(account)s and day >= date_trunc('week', (now() at time zone 'U
 group by 1, 2
 order by 1, 2;
 
+-- name: count_changes
+-- Changes sent in the last 30 days.
+-- :account, :kinds
+select count(*) as changes
+from backmarket.changes
+where account = %(account)s and kind = any(%(kinds)s) and sent_at >= now() - interval '30 days';
+
+-- name: count_orders
+-- Orders created in the last 30 days.
+-- :account
+select count(*) as orders
+from backmarket.orders
+where account = %(account)s and date_creation >= now() - interval '30 days';
+
 -- name: needs_approvals
 -- Moves of prices that a person has to approve before they are sent, the longest waiting first.
 -- :account, :kinds, :most
@@ -485,3 +499,12 @@ select
     to_jsonb(stock) ->> 'orders_known_until' as orders_known_until
 from seller.stock as stock
 where stock.account::text = %(account)s and backmarket.sku_key(stock.sku::text) = backmarket.sku_key((%(skus)s::text [])[1]);
+
+-- name: sum_settlements
+-- What the statements of the last 30 days pay out, net, by currency.
+-- :account
+select currency, sum(net) as net
+from backmarket.settlement_daily_totals
+where account = %(account)s and day >= (now() at time zone 'UTC')::date - 30
+group by currency
+order by currency;

@@ -6,8 +6,20 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Asset
 
+from backmarket.seller_account import DEFAULT_ACCOUNT
+
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
+
+THINGS = ("orders", "listings", "inventory", "prices", "shipments", "settlements", "price_questions", "price_answers")
+
+
+def asset(thing: str, account: str = DEFAULT_ACCOUNT) -> Asset:
+    """Return the asset of one of :data:`THINGS` of an account: ``backmarket://orders``, ``backmarket://us/orders``."""
+    if thing not in THINGS:
+        raise ValueError(f"There is no asset {thing!r}: {', '.join(THINGS)}.")
+    path = thing if account == DEFAULT_ACCOUNT else f"{account}/{thing}"
+    return Asset(name=f"backmarket/{path}", uri=f"backmarket://{path}", group="backmarket")
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -18,9 +30,3 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     if not uri.netloc:
         raise ValueError(f"{uri.geturl()} names no asset of Back Market; backmarket://orders does.")
     return uri
-
-
-ORDERS = Asset(name="backmarket/orders", uri="backmarket://orders", group="backmarket")
-LISTINGS = Asset(name="backmarket/listings", uri="backmarket://listings", group="backmarket")
-PRICE_QUESTIONS = Asset(name="backmarket/price_questions", uri="backmarket://price_questions", group="backmarket")
-PRICE_ANSWERS = Asset(name="backmarket/price_answers", uri="backmarket://price_answers", group="backmarket")

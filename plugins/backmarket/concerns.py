@@ -24,9 +24,9 @@ class Switch(NamedTuple):
 
 
 class Concern(NamedTuple):
-    """One DAG.
+    """What one DAG of an account does.
 
-    :param stem: its name without ``backmarket_``; files and folders of the concern have it, too.
+    :param stem: the name of its DAG without ``backmarket_`` and the account; its files and folders have it, too.
     :param cron: when it runs by default, in UTC; empty where only assets start it.
     :param what: what it does at these times.
     """
@@ -35,11 +35,6 @@ class Concern(NamedTuple):
     cron: str
     what: str
     switches: tuple[Switch, ...] = ()
-
-    @property
-    def dag_id(self) -> str:
-        """The name of its DAG."""
-        return f"backmarket_{self.stem}"
 
     @property
     def schedule_option(self) -> str:
@@ -87,6 +82,9 @@ SETTLEMENTS = Concern(
     "statement files are loaded and compared with orders",
     (Switch("settlement_download", "Settlements in"),),
 )
+PRICE_APPROVAL = Concern("price_approval", "", "people are asked about large moves of prices")
+ALERTS = Concern("alerts", "*/15 * * * *", "people are told of what needs them")
+ACCOUNT = Concern("account", "30 4 * * *", "the token is validated")
 CONCERNS = (
     # In the order of an order's life, as the page shows them.
     ORDERS,
@@ -94,19 +92,19 @@ CONCERNS = (
     INVENTORY_PRICES,
     TRACKING_IMEI,
     SETTLEMENTS,
-    Concern("price_approval", "", "people are asked about large moves of prices"),
-    Concern("alerts", "*/15 * * * *", "people are told of what needs them"),
-    Concern("account", "30 4 * * *", "the token is validated"),
+    PRICE_APPROVAL,
+    ALERTS,
+    ACCOUNT,
 )
 SWITCHES = tuple((concern, switch) for concern in CONCERNS for switch in concern.switches)
-DAG_IDS = frozenset(concern.dag_id for concern in CONCERNS)
+STEMS = frozenset(concern.stem for concern in CONCERNS)
 
 
-def kinds_of(dag_ids: Collection[str]) -> list[str]:
-    """Return the kinds of changes that these DAGs send."""
-    return [switch.kind for concern, switch in SWITCHES if switch.kind and concern.dag_id in dag_ids]
+def kinds_of(stems: Collection[str]) -> list[str]:
+    """Return the kinds of changes that these concerns send."""
+    return [switch.kind for concern, switch in SWITCHES if switch.kind and concern.stem in stems]
 
 
 def task_of(kind: str) -> tuple[str, str]:
-    """Return the DAG and the task that send a kind of change."""
-    return next((concern.dag_id, switch.toggle) for concern, switch in SWITCHES if switch.kind == kind)
+    """Return the concern's stem and the task that send a kind of change."""
+    return next((concern.stem, switch.toggle) for concern, switch in SWITCHES if switch.kind == kind)

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, conf
 
-from backmarket.provider_info import SCHEDULES, WAITS
+from backmarket.provider_info import WAITS
+from backmarket.rules.schedules import spread
+from backmarket.seller_account import DEFAULT_ACCOUNT
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.asset import BaseAsset
+
+    from backmarket.concerns import Concern
 
 
-def schedule(option: str) -> CronDataIntervalTimetable | None:
-    """Return the timetable that ``[backmarket] option`` of the Airflow configuration asks for, in UTC.
+def schedule_of(concern: Concern, account: str, assets: BaseAsset | None = None) -> Any:
+    """Return when the DAG of an account runs: as section ``[backmarket]`` of Airflow's configuration says, in UTC.
 
-    Each run owns the interval between two ticks, which is what a backfill goes by; ``none`` means by hand only.
+    Each run owns the interval between two ticks, which is what a backfill goes by. Accounts besides the default one run
+    as often, each a while later, so that they do not all start at once. ``none`` means by hand, or by assets, only.
+
+    :param assets: whose updates start it besides.
     """
-    cron = conf.get("backmarket", option, fallback=SCHEDULES[option][0]).strip()
-    return None if cron.lower() == "none" else CronDataIntervalTimetable(cron, timezone="UTC")
-
-
-def schedule_or_assets(option: str, assets: Any) -> Any:
-    """Return a schedule that fires at ``[backmarket] option``, and besides whenever one of the assets is updated."""
-    timetable = schedule(option)
-    return assets if timetable is None else AssetOrTimeSchedule(timetable=timetable, assets=assets)
+    cron = "none"
+    if concern.cron:
+        cron = conf.get("backmarket", concern.schedule_option, fallback=concern.cron).strip()
+    if cron.lower() == "none":
+        return assets
+    timetable = CronDataIntervalTimetable(cron if account == DEFAULT_ACCOUNT else spread(cron, account), timezone="UTC")
+    return timetable if assets is None else AssetOrTimeSchedule(timetable=timetable, assets=assets)
 
 
 def wait_of(option: str) -> timedelta:
@@ -38,6 +48,7 @@ def ui_url(path: str) -> str:
     return conf.get("api", "base_url", fallback="").rstrip("/") + path
 
 
-def page_url() -> str:
-    """Return the address of the page "Back Market"."""
-    return ui_url("/plugin/backmarket")
+def page_url(account: str) -> str:
+    """Return the address of the page "Back Market" about an account."""
+    is_default = account == DEFAULT_ACCOUNT
+    return ui_url("/plugin/backmarket" if is_default else f"/backmarket/?{urlencode({'account': account})}")

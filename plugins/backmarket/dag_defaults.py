@@ -1,28 +1,73 @@
-"""What all DAGs of this package have in common, so that each DAG file tells only what is its own."""
+"""What all DAGs of this package have in common, so that each DAG's module tells only what is its own."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow import sdk
-from airflow.sdk import conf
+from airflow.sdk import DAG, conf
 
+from backmarket.configuration import schedule_of
 from backmarket.failure_alert import BackMarketFailureAlert
+from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.asset import BaseAsset
+
+    from backmarket.concerns import Concern
+    from backmarket.seller_account import SellerAccount
 
 START_DATE = datetime(2024, 1, 1, tzinfo=UTC)
-TAGS = ["backmarket"]
 
 
-def default_args() -> dict[str, Any]:
-    """Return the arguments of every task: who owns it, how failures are met, and who is told."""
+def concern_dag(
+    account: SellerAccount,
+    concern: Concern,
+    *,
+    doc_md: str | None,
+    tags: tuple[str, ...],
+    assets: BaseAsset | None = None,
+    params: dict[str, Any] | None = None,
+    max_active_runs: int = 1,
+) -> DAG:
+    """Make the DAG of one concern of an account; ``with`` it to put its tasks in.
+
+    Its operators take the account and its connections from it.
+
+    :param doc_md: what a person reads above its runs.
+    :param tags: besides those that all have: the package's, and the account's by which the UI can filter.
+    :param assets: whose updates start it, besides its schedule.
+    """
+    tags = ("backmarket", f"account:{account.name}", *tags)
+    if account.warehouse_conn_id != DEFAULT_WAREHOUSE:
+        # The page finds here where the account's data is.
+        tags = (*tags, f"warehouse:{account.warehouse_conn_id}")
+    return DAG(
+        dag_id_of(concern.stem, account.name),
+        schedule=schedule_of(concern, account.name, assets),
+        start_date=START_DATE,
+        catchup=False,
+        max_active_runs=max_active_runs,
+        default_args=default_args(account),
+        tags=list(tags),
+        doc_md=_documentation(doc_md or "", account.name),
+        params=params,
+    )
+
+
+def default_args(account: SellerAccount) -> dict[str, Any]:
+    """Return the arguments of every task: whose it is, who owns it, how failures are met, and who is told."""
     return {
+        "account": account.name,
+        "backmarket_conn_id": account.backmarket_conn_id,
+        "warehouse_conn_id": account.warehouse_conn_id,
         "owner": "backmarket",
         "retries": 2,
         "retry_delay": timedelta(seconds=conf.getint("backmarket", "retry_delay_seconds", fallback=30)),
         **_retry_policy(),
         "execution_timeout": timedelta(hours=2),
-        "on_failure_callback": BackMarketFailureAlert(),
+        "on_failure_callback": BackMarketFailureAlert(account.name, account.warehouse_conn_id),
     }
 
 
@@ -33,3 +78,12 @@ def _retry_policy() -> dict[str, Any]:
     from backmarket.retry_policy import BackMarketRetryPolicy
 
     return {"retry_policy": BackMarketRetryPolicy()}
+
+
+def _documentation(doc_md: str, account: str) -> str:
+    if account == DEFAULT_ACCOUNT:
+        return doc_md
+    return (
+        f"{doc_md}\n**Account `{account}`:** a Variable `backmarket_{account}__<name>` counts for this account alone, "
+        f"before `backmarket_<name>`; its DAGs are called `backmarket_{account}_…`.\n"
+    )

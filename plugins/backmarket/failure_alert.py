@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier
 
+from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -20,7 +22,15 @@ class BackMarketFailureAlert(BaseNotifier):
 
     It never fails itself: what goes wrong stands in the task's log. Only the words of this project's own errors
     are passed on, as others may quote data.
+
+    :param account: whose Variables say how people are told.
+    :param warehouse_conn_id: the database that knows what they were told of.
     """
+
+    def __init__(self, account: str = DEFAULT_ACCOUNT, warehouse_conn_id: str = DEFAULT_WAREHOUSE) -> None:
+        super().__init__()
+        self.account = account
+        self.warehouse_conn_id = warehouse_conn_id
 
     def notify(self, context: Context) -> None:
         """Answer Airflow, which calls this once a task has used up its retries."""
@@ -28,10 +38,10 @@ class BackMarketFailureAlert(BaseNotifier):
         from backmarket.settings import VariableError, read_variable
 
         try:
-            conn_id = read_variable("alert_conn_id")
+            conn_id = read_variable(self.account, "alert_conn_id")
             if not conn_id:
                 return
-            is_told = self._tell_once(conn_id, failure_message(context), getattr(context["task"], "account", "default"))
+            is_told = self._tell_once(conn_id, failure_message(context))
         except (VariableError, AlertChannelError) as error:
             self.log.warning("%s", error)
             return
@@ -40,7 +50,7 @@ class BackMarketFailureAlert(BaseNotifier):
         else:
             self.log.info("People were told of this within the last hour.")
 
-    def _tell_once(self, conn_id: str, message: Message, account: str) -> bool:
+    def _tell_once(self, conn_id: str, message: Message) -> bool:
         """Send a message unless the same failure was told lately; return whether it went out.
 
         Where the database cannot say, people are rather told twice than never.
@@ -53,8 +63,8 @@ class BackMarketFailureAlert(BaseNotifier):
 
         subject = f"failure:{message.facts['dag']}.{message.facts['task']}:{message.facts['error']}"
         try:
-            with connect() as connection, connection.transaction():
-                if not note_told(connection, account, [subject], repeat_hours=_REPEAT_HOURS):
+            with connect(self.warehouse_conn_id) as connection, connection.transaction():
+                if not note_told(connection, self.account, [subject], repeat_hours=_REPEAT_HOURS):
                     return False
                 send(conn_id, message)
         except (psycopg.Error, WarehouseUnavailableError):

@@ -7,7 +7,7 @@ from typing import Any
 from backmarket.concerns import CONCERNS
 
 SCHEDULES = {
-    concern.schedule_option: (concern.cron, f"{concern.dag_id}: how often {concern.what}")
+    concern.schedule_option: (concern.cron, f"backmarket_{concern.stem}: how often {concern.what}")
     for concern in CONCERNS
     if concern.cron
 }

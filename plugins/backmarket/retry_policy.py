@@ -28,6 +28,7 @@ class BackMarketRetryPolicy(RetryPolicy):
         from backmarket.services.quantities import MassZeroError
         from backmarket.settings import VariableError
         from backmarket.warehouse.accounts import AccountMixUpError
+        from backmarket.warehouse.pooler import PoolerModeError
         from backmarket.warehouse.seller_rows import FeedUnusableError
 
         needs_a_person = (
@@ -42,6 +43,7 @@ class BackMarketRetryPolicy(RetryPolicy):
             FeedUnusableError,
             ListingsNotCreatedError,
             MassZeroError,
+            PoolerModeError,
         )
         if isinstance(exception, needs_a_person):
             return RetryDecision.fail(f"{type(exception).__name__}: waiting does not help, a person has to act")

@@ -2,7 +2,7 @@
 
 Each concern has one frozen class that names exactly the Variables it uses, so that a slip in one concern's
 Variable never stops another; a gate reads its two toggles and nothing else. A field ``order_download`` is the
-Variable ``backmarket_order_download``.
+Variable ``backmarket_order_download``, and for one account alone ``backmarket_us__order_download``, which wins.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeV
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from backmarket.api.config import ClientConfig
     from backmarket.rules.inventory import StockPolicy
 
@@ -69,27 +71,27 @@ class Settings(BaseModel):
             VARIABLES.setdefault(field, cls)
 
     @classmethod
-    def load(cls, *, only: str | None = None) -> Self:
-        """Read this concern's Variables from Airflow; a missing or empty one takes its default.
+    def load(cls, account: str, *, only: str | None = None) -> Self:
+        """Read this concern's Variables of an account from Airflow; a missing or empty one takes its default.
 
         :param only: the one field to read; all others take their defaults. None reads all.
         :raises VariableError: for the first Variable that cannot be understood.
         """
-        from airflow.sdk import Variable
-
         values: dict[str, Any] = {}
+        keys: dict[str, str] = {}
         for field in [only] if only else cls.model_fields:
-            value = Variable.get(PREFIX + field, default=None)
+            keys[field], value = _find(account, field)
             if value is not None and str(value).strip() != "":
                 values[field] = value.strip() if isinstance(value, str) else value
             elif value is not None and field in cls.empty_means_none:
                 values[field] = None
-        return cls.checked(values)
+        return cls.checked(values, keys)
 
     @classmethod
-    def checked(cls, values: dict[str, Any]) -> Self:
+    def checked(cls, values: Mapping[str, Any], keys: Mapping[str, str] | None = None) -> Self:
         """Validate values by field name.
 
+        :param keys: the Variable that each field was read from, where that is an account's own.
         :raises VariableError: naming the Variable, its value and what is accepted.
         """
         try:
@@ -99,10 +101,30 @@ class Settings(BaseModel):
         except json.JSONDecodeError:
             field = "markets"
         accepted = cls.model_fields[field].description
+        key = (keys or {}).get(field, PREFIX + field)
         raise VariableError(
-            f"Variable {PREFIX}{field} is {values[field]!r}, which cannot be used. Accepted: {accepted}. "
+            f"Variable {key} is {values[field]!r}, which cannot be used. Accepted: {accepted}. "
             "Correct it under Admin → Variables, then clear this task."
         )
+
+
+def keys_of(account: str, field: str) -> tuple[str, str]:
+    """Return the Variables that can say it: the account's own, and the one of all accounts that have none."""
+    return f"{PREFIX}{account}__{field}", PREFIX + field
+
+
+def key_of(account: str, field: str) -> str:
+    """Return the Variable that says it: the account's own where there is one, even an empty one."""
+    return _find(account, field)[0]
+
+
+def _find(account: str, field: str) -> tuple[str, Any]:
+    """Return the Variable that says it, and what it holds; None where there is none."""
+    from airflow.sdk import Variable
+
+    own, common = keys_of(account, field)
+    value = Variable.get(own, default=None)
+    return (common, Variable.get(common, default=None)) if value is None else (own, value)
 
 
 class MainSettings(Settings):
@@ -351,38 +373,38 @@ class ShipBySettings(Settings):
     ship_by_alert_hours: int = Field(default=4, description="a whole number of hours, also below 0")
 
 
-def read_variable(field: str) -> Any:
+def read_variable(account: str, field: str) -> Any:
     """Read one Variable alone, such as ``order_download``: a slip in any other does not matter.
 
     :raises VariableError: where it cannot be understood.
     :raises KeyError: where no settings declare it: a slip in a DAG file, found by the DAG tests.
     """
-    return getattr(VARIABLES[field].load(only=field), field)
+    return getattr(VARIABLES[field].load(account, only=field), field)
 
 
-def neighbour(settings: type[T]) -> T | None:
+def neighbour(account: str, settings: type[T]) -> T | None:
     """Read the Variables of another concern, for one that does its work differently beside it.
 
     :return: None where one of them cannot be understood: that concern says so, and nobody else's work waits for it.
     """
     try:
-        return settings.load()
+        return settings.load(account)
     except VariableError:
         return None
 
 
-def is_neighbour_on(toggle: str) -> bool:
+def is_neighbour_on(account: str, toggle: str) -> bool:
     """Tell whether another concern is on, for a concern that does its work differently beside it.
 
     One whose Variable cannot be understood counts as off: its own gate says so, and nobody else's work waits for it.
     """
     try:
-        return bool(read_variable(toggle))
+        return bool(read_variable(account, toggle))
     except VariableError:
         return False
 
 
-def chosen_markets(settings: MarketSettings, config: ClientConfig) -> list[str]:
+def chosen_markets(account: str, settings: MarketSettings, config: ClientConfig) -> list[str]:
     """Return the markets that a run works on, each once.
 
     :raises VariableError: where a market is unknown, or not one of the connection's platform.
@@ -393,13 +415,13 @@ def chosen_markets(settings: MarketSettings, config: ClientConfig) -> list[str]:
             config.require_market(market)
         except ValueError as error:
             raise VariableError(
-                f"Variable backmarket_markets cannot be used: {error}. Correct it under Admin → Variables, then "
-                "clear this task."
+                f"Variable {key_of(account, 'markets')} cannot be used: {error}. Correct it under Admin → Variables, "
+                "then clear this task."
             ) from None
     return markets
 
 
-def markets_for_marking(config: ClientConfig) -> list[str]:
+def markets_for_marking(account: str, config: ClientConfig) -> list[str]:
     """Return the markets whose offers keep a listing from being gone: those chosen, or all of the platform.
 
     For quantities, which need no market but home: a slip in ``backmarket_markets`` is for others to complain of.
@@ -407,6 +429,6 @@ def markets_for_marking(config: ClientConfig) -> list[str]:
     from backmarket.api.markets import MARKETS
 
     try:
-        return chosen_markets(MarketSettings.load(), config)
+        return chosen_markets(account, MarketSettings.load(account), config)
     except VariableError:
         return [market.code for market in MARKETS.values() if market.platform == config.platform]

@@ -121,6 +121,30 @@ def test_markets_belong_to_platforms(host: str) -> None:
                 config(base_url=f"https://{host}", market=market.code)
 
 
+@pytest.mark.parametrize("ending", "de es it nl be at pt ie fi gr sk se co.uk".split())
+def test_the_sites_of_other_countries_belong_to_their_platform(ending: str) -> None:
+    """Sellers use the address they know; it is one platform, and so one account."""
+    found = config(base_url=f"https://www.backmarket.{ending}", market="de-de")
+    assert (found.platform, found.account_host) == ("EU", "www.backmarket.fr")
+    assert found.base_url == f"https://www.backmarket.{ending}"
+    assert config(base_url=f"https://preprod.backmarket.{ending}").account_host == "preprod.backmarket.fr"
+
+
+def test_an_address_without_www_is_understood() -> None:
+    """People leave it out; the site would only redirect, which no token may follow."""
+    assert config(base_url="https://backmarket.fr").base_url == "https://www.backmarket.fr"
+    assert config(base_url="https://backmarket.com.au", market="en-au").platform == "AP"
+
+
+@pytest.mark.parametrize(
+    "host", ["www.backmarket.ru", "backmarket.fr.example.com", "www.backmarket.fr.evil.de", "evil.de"]
+)
+def test_no_other_host_gets_the_token(host: str) -> None:
+    """However much it looks like Back Market's."""
+    with pytest.raises(ValidationError, match="is not an address of Back Market's"):
+        config(base_url=f"https://{host}")
+
+
 @pytest.mark.parametrize("market", MARKETS.values(), ids=str)
 def test_a_sandbox_takes_any_market(market: Any) -> None:
     """On this machine the market says which platform is meant."""

@@ -13,6 +13,7 @@ from airflow import sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import psycopg
     from airflow.dag_processing.dagbag import DagBag
@@ -47,21 +48,27 @@ class Run:
 @pytest.fixture(scope="session")
 def dag_bag(airflow_database: None) -> DagBag:
     """All DAG files of this project, as the DAG processor reads them and notes them in Airflow's tables."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
     from airflow.sdk.execution_time import supervisor
 
     # Airflow 3.2 would build its API anew for every task of a dag.test(), which takes seconds.
     supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
+    bag = read_dags()
+    # Airflow is a million objects that stay: no need to look through them again for garbage.
+    gc.freeze()
+    return bag
+
+
+def read_dags(folder: Path | None = None) -> DagBag:
+    """Read DAG files, those of this project or of another folder, and note their DAGs in Airflow's tables."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
     manager = DagBundlesManager()  # type: ignore[no-untyped-call]
     manager.sync_bundles_to_db()
     (bundle,) = manager.get_all_dag_bundles()
     bundle.initialize()
-    bag = BundleDagBag(bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
+    bag = BundleDagBag(folder or bundle.path, bundle_path=folder or bundle.path, bundle_name=bundle.name)
     assert bag.import_errors == {}
     sync_bag_to_db(bag, bundle.name, bundle.version)
-    # Airflow is a million objects that stay: no need to look through them again for garbage.
-    gc.freeze()
     return bag
 
 
@@ -92,15 +99,17 @@ def run_dag(dag_bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
     return run
 
 
-def connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point ``backmarket_default`` at a sandbox."""
+def connect(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, account: str = "default", market: str = "fr-fr"
+) -> None:
+    """Point the connection of an account at a sandbox."""
     connection = {
         "conn_type": "backmarket",
         "host": sandbox.base_url,
         "password": sandbox.token,
-        "extra": {"market": "fr-fr", "user_agent": "BM-Example-Tests;tests@example.com"},
+        "extra": {"market": market, "user_agent": "BM-Example-Tests;tests@example.com"},
     }
-    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv(f"AIRFLOW_CONN_BACKMARKET_{account.upper()}", json.dumps(connection))
 
 
 @pytest.fixture

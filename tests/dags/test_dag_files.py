@@ -57,8 +57,14 @@ def test_a_task_is_not_tried_again_where_only_a_person_can_help() -> None:
     from backmarket.retry_policy import BackMarketRetryPolicy
     from backmarket.services.creation_batches import ListingsNotCreatedError
     from backmarket.services.quantities import MassZeroError
+    from backmarket.warehouse.pooler import PoolerModeError
 
-    for error in (ListingsNotCreatedError("3 were refused"), MassZeroError("9 would go to zero")):
+    errors = (
+        ListingsNotCreatedError("3 were refused"),
+        MassZeroError("9 would go to zero"),
+        PoolerModeError("backmarket_warehouse"),
+    )
+    for error in errors:
         assert BackMarketRetryPolicy().evaluate(error, 1, 3).action.value == "fail"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,3 +64,33 @@ def no_variables(airflow_database: None) -> Iterator[None]:
     yield
     with create_session() as session:
         session.execute(delete(Variable))
+
+
+@pytest.fixture
+def dags_of(airflow_database: None) -> Iterator[Callable[..., None]]:
+    """Note in Airflow's tables the DAGs of accounts, and nothing of other tests' DAGs, until the test is over."""
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select, update
+
+    from backmarket.dags import create_dags
+
+    with create_session() as session:
+        session.merge(DagBundleModel(name="tests"))
+        fresh = list(session.scalars(select(DagModel.dag_id).where(~DagModel.is_stale)))
+        session.execute(update(DagModel).values(is_stale=True))
+
+    def note(*accounts: str, **connections: str) -> None:
+        bag = DagBag(dag_folder=os.devnull)
+        for account in accounts:
+            for dag in create_dags(account, **connections).values():
+                dag.fileloc, dag.relative_fileloc = __file__, "of_accounts.py"
+                bag.bag_dag(dag)
+        sync_bag_to_db(bag, "tests", None)
+
+    yield note
+    with create_session() as session:
+        session.execute(update(DagModel).values(is_stale=True))
+        session.execute(update(DagModel).where(DagModel.dag_id.in_(fresh)).values(is_stale=False))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from backmarket.warehouse.ledger import Ledger, PlannedChange
-from tests.page.given import add_orders, add_settlement_lines, form_token, stored
+from tests.page.given import add_orders, add_settlement_lines, form_token, stored, switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,9 +114,87 @@ def test_several_accounts_have_a_page_each(signed_in: SignIn, warehouse: psycopg
     viewer = signed_in("viewer")
     assert "Changes refused" not in viewer.get("/backmarket/").text
     page = viewer.get("/backmarket/?account=us").text
-    assert '<a href="/backmarket/?account=default">default</a>' in page
+    assert '<a href="/backmarket/">default</a>' in page
     assert '<a href="/backmarket/skus/U-8?account=us">U-8</a>' in page
     assert '<a href="/backmarket/needs/refused?account=us">Show all 9' in page
+
+
+def test_all_accounts_stand_on_one_page(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any], dags_of: Callable[..., None]
+) -> None:
+    """What needs a person most comes first; orders, changes and the net are each account's own."""
+    dags_of("default", "us")
+    warehouse.execute(
+        "insert into backmarket.accounts (account, host, platform, token_fingerprint, token_valid) "
+        "values ('default', 'www.backmarket.fr', 'EU', 'f', true), ('us', 'www.backmarket.com', 'NA', 'g', false)"
+    )
+    add_orders(warehouse, 60)
+    ledger = Ledger(warehouse, "us", "quantity")
+    ledger.plan([PlannedChange(f"U-{n}", {}, status="refused", reason="no") for n in range(90)], run_id="r")
+    page = signed_in("viewer").get("/backmarket/accounts").text
+    rows = re.findall(r'<tr>\s*<th scope="row">(.*?)</tr>', page, flags=re.DOTALL)
+    assert len(rows) == 2
+    assert '<a href="/backmarket/?account=us">us</a><small>NA</small>' in rows[0]
+    assert "not valid" in rows[0]
+    assert '<a href="/backmarket/needs/refused?account=us">90 changes refused</a>' in rows[0]
+    assert "EU" in rows[1]
+    assert "All accounts</a>" in signed_in("viewer").get("/backmarket/").text
+
+
+def test_an_account_in_a_database_of_its_own_is_read_there(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any], dags_of: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tags of its DAGs say where; one database that is down costs the other accounts nothing."""
+    down = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "x", "schema": "x"}
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", json.dumps(down))
+    dags_of("default")
+    dags_of("us", warehouse_conn_id="elsewhere")
+    viewer = signed_in("viewer")
+    assert viewer.get("/backmarket/").status_code == 200
+    alone = viewer.get("/backmarket/?account=us")
+    assert alone.status_code == 503
+    assert "connection elsewhere" in alone.text
+    page = viewer.get("/backmarket/accounts")
+    assert page.status_code == 200
+    assert "connection elsewhere" in page.text
+    assert '<a href="/backmarket/">default</a>' in page.text
+
+
+def test_without_a_default_account_the_first_one_is_shown(signed_in: SignIn, dags_of: Callable[..., None]) -> None:
+    """Nobody is sent to a page about an account that there is not."""
+    dags_of("eu", "us")
+    page = signed_in("viewer").get("/backmarket/").text
+    assert '<a href="/backmarket/" aria-current="page">eu</a>' in page
+    assert '<a href="/backmarket/?account=us">us</a>' in page
+
+
+def test_a_switch_on_an_accounts_page_is_its_own(
+    signed_in: SignIn, warehouse_uri: str, dags_of: Callable[..., None]
+) -> None:
+    """It says where the common Variable counts, and never changes that one for the others."""
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+
+    dags_of("default", "us")
+    with create_session() as session:
+        Variable.set("backmarket_order_download", "true", session=session)
+    op = signed_in("op")
+    page = op.get("/backmarket/?account=us").text
+    assert 'aria-checked="true"' in switch(page, "backmarket_us__order_download")
+    assert "as backmarket_order_download says" in page
+    answer = op.post(
+        "/backmarket/variables/backmarket_us__order_download?account=us",
+        data={"csrf": form_token(page), "value": "false"},
+    )
+    assert answer.status_code == 303
+    assert answer.headers["location"].endswith("/backmarket/?account=us#backmarket_us__order_download")
+    assert (stored("backmarket_us__order_download"), stored("backmarket_order_download")) == ("false", "true")
+    assert 'aria-checked="false"' in switch(op.get("/backmarket/?account=us").text, "backmarket_us__order_download")
+    other = op.post(
+        "/backmarket/variables/backmarket_jp__order_download?account=us",
+        data={"csrf": form_token(page), "value": "false"},
+    )
+    assert other.status_code == 404
 
 
 def test_what_is_switched_on_and_does_not_run_is_told(

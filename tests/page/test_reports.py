@@ -106,7 +106,7 @@ def test_reports_are_for_who_may_see_settlements(
 ) -> None:
     """Who may see orders alone is refused; who is not signed in as well."""
     client = signed_in("viewer")
-    monkeypatch.setattr(access, "readable_dags", lambda *_: frozenset({"backmarket_orders"}))
+    monkeypatch.setattr(access, "readable_stems", lambda *_: frozenset({"orders"}))
     for path in ("/backmarket/reports", PERIOD, f"/backmarket/reports/runs/{quote(RUN_ID)}"):
         assert client.get(path).status_code == 403
     client.cookies.clear()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from backmarket.warehouse.accounts import AccountMixUpError, KnownThing, account_of
+from backmarket.seller_account import account_of
+from backmarket.warehouse.accounts import AccountMixUpError, KnownThing
 from backmarket.warehouse.accounts import claim as claim_account
 
 if TYPE_CHECKING:
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     import psycopg
 
 
-def claim(connection: psycopg.Connection[Any], account: str, url: str, token: str, *shown: str) -> list[KnownThing]:
+def claim(
+    connection: psycopg.Connection[Any], account: str, url: str, token: str, *shown: str, conn_id: str = ""
+) -> list[KnownThing]:
     """Claim an account with a token that sees these orders and listings; return what was asked for."""
     asked: list[KnownThing] = []
 
@@ -23,7 +27,8 @@ def claim(connection: psycopg.Connection[Any], account: str, url: str, token: st
         asked.extend(known)
         return any(thing.key in shown for thing in known)
 
-    claim_account(connection, account, url, token, shows_any=shows_any)
+    conn_id = conn_id or f"backmarket_{account}"
+    claim_account(connection, account, conn_id, urlsplit(url).netloc, token, shows_any=shows_any)
     return asked
 
 
@@ -100,3 +105,18 @@ def test_a_sandbox_may_move_to_another_port(warehouse: psycopg.Connection[Any]) 
     claim(warehouse, "default", "http://127.0.0.1:8901", "token")
     claim(warehouse, "default", "http://localhost:8902", "token")
     assert warehouse.execute("select host from backmarket.accounts").fetchone() == ("localhost:8902",)
+
+
+def test_two_connections_do_not_share_a_name(warehouse: psycopg.Connection[Any]) -> None:
+    """``shop`` and ``backmarket_shop`` both lead to account ``shop``; before anything is stored no order could tell."""
+    claim(warehouse, "shop", EU, "one-token", conn_id="backmarket_shop")
+    with pytest.raises(AccountMixUpError, match="stands for the account of connection backmarket_shop"):
+        claim(warehouse, "shop", EU, "other-token", conn_id="shop")
+    claim(warehouse, "shop", EU, "one-token", conn_id="backmarket_shop")
+
+
+def test_a_connection_may_get_another_name(warehouse: psycopg.Connection[Any]) -> None:
+    """With the same token it is the same account; from then on it is known by its new name."""
+    claim(warehouse, "shop", EU, "token", conn_id="backmarket_shop")
+    claim(warehouse, "shop", EU, "token", conn_id="shop")
+    claim(warehouse, "shop", EU, "renewed-token", conn_id="shop")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from backmarket.api.markets import MARKETS, PLATFORM_HOSTS, Platform, is_loopback
+from backmarket.api.markets import MARKETS, PLATFORM_HOSTS, Platform, is_loopback, own_host
 
 _USER_AGENT = re.compile(r"BM-[^;]+-[^;]+;\s*[^\s;@]+@[^\s;@]+")
 
@@ -59,8 +59,11 @@ class ClientConfig(BaseModel):
         if not is_loopback(host):
             if url.scheme == "http":
                 raise ValueError("must use https: plain http would show the token to the network")
+            if host not in PLATFORM_HOSTS and f"www.{host}" in PLATFORM_HOSTS:
+                return f"https://www.{host}"
             if host not in PLATFORM_HOSTS:
-                raise ValueError(f"is not an address of Back Market's; known are {', '.join(PLATFORM_HOSTS)}")
+                known = ", ".join(dict.fromkeys(own_host(host) for host in PLATFORM_HOSTS))
+                raise ValueError(f"is not an address of Back Market's; known are {known}, and those of other countries")
         return f"{url.scheme}://{url.netloc.lower()}"
 
     @field_validator("token", mode="before")
@@ -91,6 +94,12 @@ class ClientConfig(BaseModel):
         """The platform that the host serves; a sandbox on this machine serves the market's."""
         host = urlsplit(self.base_url).hostname or ""
         return PLATFORM_HOSTS.get(host) or MARKETS[self.market].platform
+
+    @property
+    def account_host(self) -> str:
+        """The address by which the account's platform is known, whichever country's the connection names."""
+        url = urlsplit(self.base_url)
+        return own_host(url.hostname or "") if url.hostname in PLATFORM_HOSTS else url.netloc
 
     def require_market(self, market: str) -> None:
         """Check that a market is one of this platform's.

@@ -39,10 +39,30 @@ _ROWS: tuple[tuple[Platform, str, str], ...] = (
 )
 MARKETS = {code: Market(code, platform, currency) for platform, currency, codes in _ROWS for code in codes.split()}
 
-_DOMAINS: dict[str, Platform] = {"backmarket.fr": "EU", "backmarket.com": "NA", "backmarket.co.jp": "AP"}
-PLATFORM_HOSTS: dict[str, Platform] = {
-    f"{site}.{domain}": platform for site in ("www", "preprod") for domain, platform in _DOMAINS.items()
+# The first of each platform is the spec's; sellers use those of the other countries as well (seen in production).
+_DOMAINS: dict[Platform, str] = {
+    "EU": "fr de es it be at pt nl ie fi gr sk se co.uk",
+    "NA": "com",
+    "AP": "co.jp com.au",
 }
+PLATFORM_HOSTS: dict[str, Platform] = {
+    f"{site}.backmarket.{ending}": platform
+    for platform, endings in _DOMAINS.items()
+    for site in ("www", "preprod")
+    for ending in endings.split()
+}
+
+
+def own_host(host: str) -> str:
+    """Return the one address by which a platform is known: ``www.backmarket.fr`` for ``www.backmarket.de``.
+
+    Any other host is its own.
+    """
+    platform = PLATFORM_HOSTS.get(host)
+    if platform is None:
+        return host
+    site = host.partition(".")[0]
+    return f"{site}.backmarket.{_DOMAINS[platform].split()[0]}"
 
 
 def is_loopback(host: str) -> bool:

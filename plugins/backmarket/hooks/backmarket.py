@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from backmarket.seller_account import account_of
+
 if TYPE_CHECKING:
     from airflow.sdk import Connection
     from psycopg_pool import ConnectionPool
@@ -25,6 +27,7 @@ class BackMarketHook(BaseHook):
         ``market`` and ``user_agent``.
     :param warehouse_conn_id: the database through which all workers share Back Market's rate limit; None
         limits this process alone, for a single cheap call.
+    :param account: whose limit it is; None: the connection's id without ``backmarket_``.
     """
 
     conn_name_attr = "backmarket_conn_id"
@@ -36,11 +39,14 @@ class BackMarketHook(BaseHook):
         self,
         backmarket_conn_id: str = default_conn_name,
         warehouse_conn_id: str | None = "backmarket_warehouse",
+        *,
+        account: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.backmarket_conn_id = backmarket_conn_id
         self.warehouse_conn_id = warehouse_conn_id
+        self.account = account or account_of(backmarket_conn_id)
         self._client: BackMarketClient | None = None
         self._pool: ConnectionPool | None = None
 
@@ -84,7 +90,10 @@ class BackMarketHook(BaseHook):
             return False, str(error)
         except Exception as error:  # noqa: BLE001 - Airflow shows the text; a trace could carry the token
             return False, f"The connection could not be tested: {type(error).__name__}."
-        return True, f"The token is valid: {self.config.base_url} answers, {orders} orders are visible."
+        return True, (
+            f"The token is valid: {self.config.base_url} answers for platform {self.config.platform}, {orders} orders "
+            "are visible."
+        )
 
     def close(self) -> None:
         """Close the client and what it holds open in the database."""
@@ -103,16 +112,14 @@ class BackMarketHook(BaseHook):
 
     def _throttle(self) -> Throttle:
         from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, Throttle
-        from backmarket.warehouse.accounts import account_of
         from backmarket.warehouse.rate_limit import open_pool, shared_bucket
 
         if self.warehouse_conn_id is None:
             return Throttle.in_memory()
-        account = account_of(self.backmarket_conn_id)
         self._pool = open_pool(self.warehouse_conn_id)
         return Throttle(
-            general=shared_bucket(self._pool, account, "general", GENERAL_RATES),
-            catalog=shared_bucket(self._pool, account, "catalog", CATALOG_RATES),
+            general=shared_bucket(self._pool, self.account, "general", GENERAL_RATES),
+            catalog=shared_bucket(self._pool, self.account, "catalog", CATALOG_RATES),
         )
 
 

@@ -23,12 +23,16 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the platform, visible orders, listings by market, markets refused, and milliseconds a call."""
-        from backmarket.services.account import check_account
-        from backmarket.settings import read_variable
+        from airflow import __version__
+
+        from backmarket.services.account import check_account, untried_version
+        from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
 
-        if context["dag_run"].run_type == "scheduled" and not read_variable("enabled"):
-            raise AirflowSkipException("backmarket_enabled is off.")
+        if context["dag_run"].run_type == "scheduled" and not read_variable(self.account, "enabled"):
+            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off.")
+        if warning := untried_version(__version__):
+            self.log.warning("%s", warning)
         hook = self.hook
         with connect(self.warehouse_conn_id) as connection, hook as client:
             return check_account(client, connection, self.account, hook.config.platform, self.log)

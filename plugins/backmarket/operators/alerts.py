@@ -26,23 +26,29 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many things wait, and how many of them people were told of now."""
         from backmarket.alert_channels import send
-        from backmarket.concerns import DAG_IDS
+        from backmarket.concerns import STEMS
         from backmarket.configuration import page_url
         from backmarket.services.alerts import tell_what_is_new
-        from backmarket.settings import read_variable
+        from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.snapshot import reader
 
-        conn_id = read_variable("alert_conn_id")
-        if not conn_id or not read_variable("enabled"):
-            raise AirflowSkipException("backmarket_enabled is off, or backmarket_alert_conn_id names no connection.")
-        repeat_hours = read_variable("alert_repeat_hours")
+        conn_id = read_variable(self.account, "alert_conn_id")
+        if not conn_id or not read_variable(self.account, "enabled"):
+            enabled, told_by = (key_of(self.account, name) for name in ("enabled", "alert_conn_id"))
+            raise AirflowSkipException(f"{enabled} is off, or {told_by} names no connection.")
+        repeat_hours = read_variable(self.account, "alert_repeat_hours")
         with reader(self.account, self.warehouse_conn_id) as database:
-            needs = read_needs(database, DAG_IDS, most=200)
+            needs = read_needs(database, STEMS, most=200)
         with connect(self.warehouse_conn_id) as connection:
             told = tell_what_is_new(
-                connection, self.account, needs, partial(send, conn_id), repeat_hours=repeat_hours, url=page_url()
+                connection,
+                self.account,
+                needs,
+                partial(send, conn_id),
+                repeat_hours=repeat_hours,
+                url=page_url(self.account),
             )
         waiting = sum(need.total for need in needs)
         self.log.info("%d things wait for a person; told of %d now.", waiting, told)
@@ -61,15 +67,16 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many rows of each history were deleted."""
         from backmarket.services.history import history_is_due, purge_history
-        from backmarket.settings import PriceSettings, neighbour, read_variable
+        from backmarket.settings import PriceSettings, key_of, neighbour, read_variable
         from backmarket.warehouse.connection import connect
 
-        if not read_variable("enabled"):
-            raise AirflowSkipException("backmarket_enabled is off: nothing is touched.")
-        days = read_variable("history_retention_days")
+        if not read_variable(self.account, "enabled"):
+            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off: nothing is touched.")
+        days = read_variable(self.account, "history_retention_days")
         if days is None:
-            raise AirflowSkipException("backmarket_history_retention_days is empty: all history is kept.")
-        prices = neighbour(PriceSettings)
+            retention = key_of(self.account, "history_retention_days")
+            raise AirflowSkipException(f"{retention} is empty: all history is kept.")
+        prices = neighbour(self.account, PriceSettings)
         with connect(self.warehouse_conn_id) as connection:
             if not history_is_due(connection, self.account, datetime.now(UTC)):
                 raise AirflowSkipException("Done less than a day ago.")

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.assets import asset
 from backmarket.configuration import wait_of
+from backmarket.seller_account import DEFAULT_ACCOUNT, account_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow.sdk import Asset, Context
+    from airflow.sdk import Context
 
     from backmarket.hooks.backmarket import BackMarketHook
     from backmarket.services.order_changes import OrderAction
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 class BackMarketOperator(BaseOperator):
     """Works between one seller account and the operational database.
 
-    :param backmarket_conn_id: the seller account.
+    :param account: its name, which leads every primary key; None: the connection's id without ``backmarket_``.
+    :param backmarket_conn_id: the connection of the seller account.
     :param warehouse_conn_id: the operational database.
     """
 
@@ -35,27 +38,27 @@ class BackMarketOperator(BaseOperator):
     def __init__(
         self,
         *,
+        account: str | None = None,
         backmarket_conn_id: str = "backmarket_default",
         warehouse_conn_id: str = "backmarket_warehouse",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.account_name = account
         self.backmarket_conn_id = backmarket_conn_id
         self.warehouse_conn_id = warehouse_conn_id
 
     @property
     def account(self) -> str:
         """The account's name, which leads every primary key."""
-        from backmarket.warehouse.accounts import account_of
-
-        return account_of(self.backmarket_conn_id)
+        return self.account_name or account_of(self.backmarket_conn_id)
 
     @property
     def hook(self) -> BackMarketHook:
         """A new hook for the seller account; ``with`` it for a client."""
         from backmarket.hooks.backmarket import BackMarketHook
 
-        return BackMarketHook(self.backmarket_conn_id, self.warehouse_conn_id)
+        return BackMarketHook(self.backmarket_conn_id, self.warehouse_conn_id, account=self.account)
 
     @contextmanager
     def order_reading(self, connection: Connection) -> Iterator[OrderReading]:
@@ -103,14 +106,16 @@ class BackMarketAnnouncementOperator(BaseOperator):
 
     :param counts: what a task, each of several, or each instance of a mapped one has counted; None for one that was
         skipped.
+    :param account: whose asset it is.
     """
 
-    announced: ClassVar[Asset]
+    thing: ClassVar[str]
     things: ClassVar[str]
     summed = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
     template_fields = ("counts",)
 
-    def __init__(self, *, counts: Any, **kwargs: Any) -> None:
+    def __init__(self, *, counts: Any, account: str = DEFAULT_ACCOUNT, **kwargs: Any) -> None:
+        self.announced = asset(self.thing, account)
         super().__init__(outlets=[self.announced], **kwargs)
         self.counts = counts
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.seller_account import DEFAULT_ACCOUNT
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -17,22 +19,25 @@ class BackMarketGateOperator(BaseOperator):
     The reason stands in the task's log and in its XCom ``reason``.
 
     :param toggle: the concern's Variable without ``backmarket_``, such as ``order_download``.
+    :param account: whose Variables these are.
     :raises VariableError: where one of these two Variables cannot be understood; no other is read.
     """
 
     template_fields = ("toggle",)
 
-    def __init__(self, *, toggle: str, **kwargs: Any) -> None:
+    def __init__(self, *, toggle: str, account: str = DEFAULT_ACCOUNT, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.toggle = toggle
+        self.account = account
 
     def execute(self, context: Context) -> str:
         """Return what is switched on, or skip."""
-        from backmarket.settings import PREFIX, read_variable
+        from backmarket.settings import key_of, read_variable
 
-        off = [PREFIX + name for name in ("enabled", self.toggle) if not read_variable(name)]
+        names = ("enabled", self.toggle)
+        off = [key_of(self.account, name) for name in names if not read_variable(self.account, name)]
         if off:
             reason = f"{' and '.join(off)} off: set to true under Admin → Variables to switch this on"
             context["ti"].xcom_push(key="reason", value=reason)
             raise AirflowSkipException(reason)
-        return f"{PREFIX}{self.toggle} is on"
+        return f"{key_of(self.account, self.toggle)} is on"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.assets import PRICE_QUESTIONS
+from backmarket.assets import asset
 from backmarket.configuration import wait_of
 from backmarket.operators.base import BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
@@ -37,9 +37,10 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
         from backmarket.settings import QuantitySettings, markets_for_marking
         from backmarket.warehouse.connection import connect
 
-        settings = QuantitySettings.load()
+        settings = QuantitySettings.load(self.account)
         with connect(self.warehouse_conn_id) as connection, self.hook as client:
-            reading = MarketReading(client, connection, self.account, markets_for_marking(client.config), self.log)
+            markets = markets_for_marking(self.account, client.config)
+            reading = MarketReading(client, connection, self.account, markets, self.log)
             counts = refresh_quantities(reading, settings, in_flight=wait_of("in_flight_seconds"))
             return {**counts, "requests": client.requests_made}
 
@@ -60,7 +61,7 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
 
         hook = self.hook
-        markets = chosen_markets(MarketSettings.load(), hook.config)
+        markets = chosen_markets(self.account, MarketSettings.load(self.account), hook.config)
         with connect(self.warehouse_conn_id) as connection, hook as client:
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
             reading = MarketReading(client, connection, self.account, markets, self.log)
@@ -88,7 +89,7 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
             counts = plan_quantities(
                 connection,
                 self.account,
-                QuantitySettings.load(),
+                QuantitySettings.load(self.account),
                 now=datetime.now(UTC),
                 run_id=context["run_id"],
                 allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
@@ -117,7 +118,7 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
         from backmarket.services.quantities import send_quantities
         from backmarket.settings import QuantitySettings, is_neighbour_on
 
-        settings = QuantitySettings.load()
+        settings = QuantitySettings.load(self.account)
         self.skip_unless_sending(settings, "inventory_upload")
         hold = timedelta(hours=settings.pending_hold_hours)
         with self.open_to_send(keep_for_quantities=False) as (connection, client, budget):
@@ -127,7 +128,7 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
                 settings,
                 run_id=context["run_id"],
                 allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
-                prices_too=is_neighbour_on("prices_upload") and self._are_prices_planned(context),
+                prices_too=is_neighbour_on(self.account, "prices_upload") and self._are_prices_planned(context),
                 in_flight=wait_of("in_flight_seconds"),
             )
             waiting, requests = sending.log_waiting(sending.quantities), client.requests_made
@@ -157,8 +158,8 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
 
-        settings = PriceSettings.load()
-        markets = chosen_markets(settings, self.hook.config)
+        settings = PriceSettings.load(self.account)
+        markets = chosen_markets(self.account, settings, self.hook.config)
         with connect(self.warehouse_conn_id) as connection:
             counts, feed = plan_prices(
                 connection, self.account, settings, markets=markets, now=datetime.now(UTC), run_id=context["run_id"]
@@ -184,7 +185,7 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
         from backmarket.services.prices import PriceSending
         from backmarket.settings import PriceSettings
 
-        self.skip_unless_sending(PriceSettings.load(), "prices_upload")
+        self.skip_unless_sending(PriceSettings.load(self.account), "prices_upload")
         with self.open_to_send(keep_for_quantities=True) as (connection, client, budget):
             sending = OfferSending(connection, self.account, client, None, self.log, budget=budget)
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
@@ -229,7 +230,8 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection, self.hook as client:
-            reading = MarketReading(client, connection, self.account, markets_for_marking(client.config), self.log)
+            markets = markets_for_marking(self.account, client.config)
+            reading = MarketReading(client, connection, self.account, markets, self.log)
             return self._batches(connection, client).settle_ended(reading)
 
     def _batches(self, connection: Connection, client: BackMarketClient) -> PriceBatches:
@@ -257,7 +259,8 @@ class BackMarketPriceQuestionOperator(BackMarketOperator):
     """Updates the asset ``backmarket/price_questions`` where large moves wait that nobody was asked about."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(outlets=[PRICE_QUESTIONS], **kwargs)
+        super().__init__(**kwargs)
+        self.outlets = [asset("price_questions", self.account)]
 
     def execute(self, context: Context) -> int:
         """Return how many moves wait, or skip."""
@@ -266,10 +269,10 @@ class BackMarketPriceQuestionOperator(BackMarketOperator):
         from backmarket.warehouse.price_approval import unasked
 
         # An open question ends by itself after that many hours; one that is older was deleted with its run.
-        patience = timedelta(hours=read_variable("price_approval_hours") + 1)
+        patience = timedelta(hours=read_variable(self.account, "price_approval_hours") + 1)
         with connect(self.warehouse_conn_id) as connection:
             now = datetime.now(UTC)
-            decided_since = now - timedelta(days=read_variable("price_decision_days"))
+            decided_since = now - timedelta(days=read_variable(self.account, "price_decision_days"))
             moves = unasked(connection, self.account, decided_since=decided_since, asked_before=now - patience)
         if not moves:
             raise AirflowSkipException("No large price change waits to be shown to a person.")

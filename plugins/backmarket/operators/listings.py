@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from backmarket.assets import LISTINGS
 from backmarket.configuration import wait_of
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
@@ -31,7 +30,7 @@ class BackMarketMarketsOperator(BackMarketOperator):
         """Return the markets, each once, in the order in which the Variable names them."""
         from backmarket.settings import MarketSettings, chosen_markets
 
-        markets = chosen_markets(MarketSettings.load(), self.hook.config)
+        markets = chosen_markets(self.account, MarketSettings.load(self.account), self.hook.config)
         self.log.info("Markets: %s.", ", ".join(markets))
         return markets
 
@@ -60,7 +59,7 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
 
         hook = self.hook
-        markets = chosen_markets(MarketSettings.load(), hook.config)
+        markets = chosen_markets(self.account, MarketSettings.load(self.account), hook.config)
         with connect(self.warehouse_conn_id) as connection, hook as client:
             counts = MarketReading(client, connection, self.account, markets, self.log).read_whole(self.market)
             return {**counts, "requests": client.requests_made}
@@ -110,7 +109,7 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.listings import Catalog
 
-        dry_run, products_on = read_variable("dry_run"), is_neighbour_on("product_creation")
+        dry_run, products_on = read_variable(self.account, "dry_run"), is_neighbour_on(self.account, "product_creation")
         config = self.hook.config
         with connect(self.warehouse_conn_id) as connection:
             planning = CreationPlanning(
@@ -151,7 +150,7 @@ class BackMarketListingCreationOperator(BackMarketSendingOperator):
         from backmarket.warehouse.listings import Catalog
 
         settings = {"listing": ListingCreationSettings, "product": ProductCreationSettings}[self.kind]
-        self.skip_unless_sending(settings.load(), f"{self.kind}_creation")
+        self.skip_unless_sending(settings.load(self.account), f"{self.kind}_creation")
         with self.open_to_send(keep_for_quantities=True) as (connection, client, budget):
             ledger, catalog = Ledger(connection, self.account, self.kind), Catalog(connection, self.account)
             return CreationSending(ledger, catalog, client, budget, self.log).send()
@@ -213,7 +212,7 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
 class BackMarketListingAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/listings``, with the run's counts, where offers changed; else skips."""
 
-    announced = LISTINGS
+    thing = "listings"
     things = "offers"
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.assets import ORDERS
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator, BackMarketOrderChangesOperator
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
                 connection,
                 self.account,
                 now=datetime.now(UTC),
-                initial_lookback=timedelta(days=read_variable("initial_lookback_days")),
+                initial_lookback=timedelta(days=read_variable(self.account, "initial_lookback_days")),
             )
             return download_orders(reading, window)
 
@@ -96,13 +95,13 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator):
         from backmarket.services.acceptance import Acceptance
         from backmarket.settings import AcceptanceSettings
 
-        return Acceptance(self.log, AcceptanceSettings.load())
+        return Acceptance(self.log, AcceptanceSettings.load(self.account))
 
 
 class BackMarketOrderAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/orders``, with the run's counts, where orders changed; else skips."""
 
-    announced = ORDERS
+    thing = "orders"
     things = "orders"
 
 
@@ -116,16 +115,17 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many addresses and quarantined documents were deleted."""
-        from backmarket.settings import read_variable
+        from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.migrations import migrate
         from backmarket.warehouse.orders import purge_personal_data
 
-        if not read_variable("enabled"):
-            raise AirflowSkipException("backmarket_enabled is off: nothing is touched.")
-        days = read_variable("pii_retention_days")
+        if not read_variable(self.account, "enabled"):
+            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off: nothing is touched.")
+        days = read_variable(self.account, "pii_retention_days")
         if days is None:
-            raise AirflowSkipException("backmarket_pii_retention_days is empty: personal data is kept.")
+            retention = key_of(self.account, "pii_retention_days")
+            raise AirflowSkipException(f"{retention} is empty: personal data is kept.")
         with connect(self.warehouse_conn_id) as connection:
             migrate(connection)
             addresses, documents = purge_personal_data(connection, self.account, days=days)

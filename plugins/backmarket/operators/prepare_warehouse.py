@@ -20,6 +20,7 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
     Each DAG begins with it, so whichever runs first sets the database up; two at once take turns. A new token is taken
     over once it shows an order or a listing that is stored here.
 
+    :raises PoolerModeError: where the database is reached through a pooler that does not keep sessions.
     :raises AccountMixUpError: where the data of two accounts would be mixed, or one account run twice.
     """
 
@@ -28,14 +29,17 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
         from backmarket.warehouse import accounts
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.migrations import migrate
+        from backmarket.warehouse.pooler import require_session
 
+        require_session(self.warehouse_conn_id)
         config = self.hook.config
         with connect(self.warehouse_conn_id) as connection:
             applied = migrate(connection)
             accounts.claim(
                 connection,
                 self.account,
-                config.base_url,
+                self.backmarket_conn_id,
+                config.account_host,
                 config.token.get_secret_value(),
                 shows_any=self._token_shows_any,
             )

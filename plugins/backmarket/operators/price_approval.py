@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.assets import PRICE_ANSWERS
+from backmarket.assets import asset
 from backmarket.operators.base import BackMarketOperator
 from backmarket.services.price_approval import (
     ALL_OF_THEM,
@@ -40,9 +40,9 @@ class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
             multiple=True,
             # Set here too: the parent would take the limit on the task's own work for one on the person.
             response_timeout=timedelta(days=1),
-            outlets=[PRICE_ANSWERS],
             **kwargs,
         )
+        self.outlets = [asset("price_answers", self.account)]
 
     def execute(self, context: Context) -> Any:
         """Ask, and wait; skip where nothing waits."""
@@ -51,14 +51,14 @@ class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection:
-            decided_since = datetime.now(UTC) - timedelta(days=read_variable("price_decision_days"))
+            decided_since = datetime.now(UTC) - timedelta(days=read_variable(self.account, "price_decision_days"))
             moves = price_approval.ask(connection, self.account, run_id=context["run_id"], decided_since=decided_since)
         if not moves:
             raise AirflowSkipException("No large price change waits for approval.")
         self.options = options_of(moves)
         self.subject = subject_of(self.account, moves)
         self.body = table_of(moves)
-        self.response_timeout = timedelta(hours=read_variable("price_approval_hours"))
+        self.response_timeout = timedelta(hours=read_variable(self.account, "price_approval_hours"))
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, int]:

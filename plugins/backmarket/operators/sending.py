@@ -33,10 +33,13 @@ class BackMarketSendingOperator(BackMarketOperator):
 
         :param toggle: without ``backmarket_``.
         """
+        from backmarket.settings import key_of
+
         if not getattr(settings, toggle):
-            raise AirflowSkipException(f"backmarket_{toggle} is off.")
+            raise AirflowSkipException(f"{key_of(self.account, toggle)} is off.")
         if settings.dry_run:
-            raise AirflowSkipException("backmarket_dry_run is on: the plan is recorded, nothing is sent.")
+            dry_run = key_of(self.account, "dry_run")
+            raise AirflowSkipException(f"{dry_run} is on: the plan is recorded, nothing is sent.")
 
     @contextmanager
     def open_to_send(

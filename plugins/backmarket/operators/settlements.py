@@ -36,7 +36,7 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
 
         began = monotonic()
-        files = list_inbox(read_variable("settlement_inbox"))
+        files = list_inbox(read_variable(self.account, "settlement_inbox"))
         with connect(self.warehouse_conn_id) as connection:
             loading = StatementLoading(connection, self.account, self.log)
             counts = loading.load(files)
@@ -63,7 +63,7 @@ class BackMarketSettlementOrderReadOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.settlements.reconciliation import unknown_numbers
 
-        budget = read_variable("settlement_order_reads")
+        budget = read_variable(self.account, "settlement_order_reads")
         with connect(self.warehouse_conn_id) as connection:
             numbers = unknown_numbers(connection, self.account, budget)
             if not numbers:
@@ -91,7 +91,7 @@ class BackMarketReconciliationOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
 
         began = monotonic()
-        settings = ReconciliationSettings.load()
+        settings = ReconciliationSettings.load(self.account)
         period = period_of(context["params"], context["dag_run"])
         with connect(self.warehouse_conn_id) as connection:
             counts = compare_with_orders(connection, self.account, settings, period, self.log)

@@ -47,7 +47,9 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
         from backmarket.services.tracking import Shipping
         from backmarket.settings import ImeiSettings, TrackingSettings, neighbour
 
-        return Shipping(self.log, TrackingSettings.load(), neighbour(ImeiSettings) or ImeiSettings())
+        return Shipping(
+            self.log, TrackingSettings.load(self.account), neighbour(self.account, ImeiSettings) or ImeiSettings()
+        )
 
 
 class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
@@ -63,7 +65,9 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
         from backmarket.services.imei import Registration
         from backmarket.settings import ImeiSettings, is_neighbour_on
 
-        return Registration(self.log, ImeiSettings.load(), ships_with_order=is_neighbour_on("tracking_upload"))
+        return Registration(
+            self.log, ImeiSettings.load(self.account), ships_with_order=is_neighbour_on(self.account, "tracking_upload")
+        )
 
 
 class BackMarketShipByAlertOperator(BackMarketOperator):
@@ -79,23 +83,24 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
         """Return how many open orders wait for what, how many are late, and how many of those were told of now."""
         from backmarket.alert_channels import send
         from backmarket.services.alerts import late_message, show_desk, tell_of_late_orders
-        from backmarket.settings import is_neighbour_on, read_variable
+        from backmarket.settings import is_neighbour_on, key_of, read_variable
         from backmarket.warehouse.connection import connect
 
         # It runs whatever became of the other tasks, so it looks at the switches itself.
-        on = is_neighbour_on("tracking_upload") or is_neighbour_on("imei_update")
-        if not (on and is_neighbour_on("enabled")):
-            raise AirflowSkipException("Neither backmarket_tracking_upload nor backmarket_imei_update is on.")
-        hours = read_variable("ship_by_alert_hours")
+        on = is_neighbour_on(self.account, "tracking_upload") or is_neighbour_on(self.account, "imei_update")
+        if not (on and is_neighbour_on(self.account, "enabled")):
+            tracking, imei = (key_of(self.account, name) for name in ("tracking_upload", "imei_update"))
+            raise AirflowSkipException(f"Neither {tracking} nor {imei} is on.")
+        hours = read_variable(self.account, "ship_by_alert_hours")
         with connect(self.warehouse_conn_id) as connection:
             desk, late = show_desk(connection, self.account, hours=hours, log=self.log)
-            conn_id, told = read_variable("alert_conn_id"), 0
+            conn_id, told = read_variable(self.account, "alert_conn_id"), 0
             if conn_id and late:
                 told = tell_of_late_orders(
                     connection,
                     self.account,
                     late,
-                    lambda new: send(conn_id, late_message(self.account, new, hours, page_url())),
-                    repeat_hours=read_variable("alert_repeat_hours"),
+                    lambda new: send(conn_id, late_message(self.account, new, hours, page_url(self.account))),
+                    repeat_hours=read_variable(self.account, "alert_repeat_hours"),
                 )
         return {**desk, "late": len(late), "told": told}

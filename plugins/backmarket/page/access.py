@@ -13,25 +13,24 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 from fastapi import HTTPException
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from backmarket.concerns import STEMS
+from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
 
+if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
 FORM_LIFETIME_SECONDS = 12 * 60 * 60
 
 
-def readable_dags(user: BaseUser, dag_ids: Iterable[str]) -> frozenset[str]:
-    """Return the DAGs whose runs a user may see.
-
-    :raises HTTPException: 403 where there is none: the page has nothing for this user.
-    """
+def readable_stems(user: BaseUser, account: str) -> frozenset[str]:
+    """Return the concerns of an account whose DAG's runs a user may see."""
     from airflow.models.dag import DagModel
 
     manager = get_auth_manager()
-    readable = frozenset(
-        dag_id
-        for dag_id in dag_ids
+    dag_ids = {stem: dag_id_of(stem, account) for stem in STEMS}
+    return frozenset(
+        stem
+        for stem, dag_id in dag_ids.items()
         if manager.is_authorized_dag(
             method="GET",
             access_entity=DagAccessEntity.RUN,
@@ -39,8 +38,18 @@ def readable_dags(user: BaseUser, dag_ids: Iterable[str]) -> frozenset[str]:
             user=user,
         )
     )
+
+
+def require_any(readable: frozenset[str], account: str) -> frozenset[str]:
+    """Return the concerns that a user may see.
+
+    :raises HTTPException: 403 where there is none: the page has nothing for this user.
+    """
     if not readable:
-        raise HTTPException(403, "You may not see the runs of any Back Market DAG. Ask your Airflow administrator.")
+        whose = "" if account == DEFAULT_ACCOUNT else f" of account {account}"
+        raise HTTPException(
+            403, f"You may not see the runs of any Back Market DAG{whose}. Ask your Airflow administrator."
+        )
     return readable
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from backmarket.seller_account import DEFAULT_WAREHOUSE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
 # Task states: the first on Airflow 3.2, which does not know the second.
 _WAITING_FOR_A_PERSON = ("deferred", "awaiting_input")
+
+
+_ACCOUNT_TAG = "account:"
+_WAREHOUSE_TAG = "warehouse:"
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,32 @@ def dag_states(session: Session, dag_ids: Iterable[str]) -> dict[str, DagState]:
             f"{path}/runs/{quote(run.run_id, safe='')}" if run else path,
         )
     return found
+
+
+def known_accounts(session: Session) -> dict[str, str]:
+    """Return the accounts whose DAGs Airflow has read, and the connection of the database that each one's data is in.
+
+    Their DAGs' tags say both; see :func:`backmarket.dag_defaults.concern_dag`.
+    """
+    from airflow.models.dag import DagModel, DagTag
+    from sqlalchemy import or_, select
+
+    told = or_(DagTag.name.startswith(_ACCOUNT_TAG), DagTag.name.startswith(_WAREHOUSE_TAG))
+    rows = session.execute(
+        select(DagTag.dag_id, DagTag.name)
+        .join(DagModel, DagModel.dag_id == DagTag.dag_id)
+        .where(told, ~DagModel.is_stale)
+    )
+    tags: dict[str, list[str]] = {}
+    for dag_id, tag in rows:
+        tags.setdefault(dag_id, []).append(tag)
+    found: dict[str, str] = {}
+    for names in tags.values():
+        account = next((name.removeprefix(_ACCOUNT_TAG) for name in names if name.startswith(_ACCOUNT_TAG)), "")
+        warehouses = (name.removeprefix(_WAREHOUSE_TAG) for name in names if name.startswith(_WAREHOUSE_TAG))
+        if account:
+            found[account] = next(warehouses, DEFAULT_WAREHOUSE)
+    return dict(sorted(found.items()))
 
 
 def open_approvals(session: Session, dag_ids: Iterable[str]) -> list[Approval]:

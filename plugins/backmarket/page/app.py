@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote, urlencode
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
@@ -19,9 +21,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from backmarket.concerns import DAG_IDS, INVENTORY_PRICES, ORDERS, SETTLEMENTS
+from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS
 from backmarket.page import access, formats, settlement_reports
-from backmarket.warehouse.snapshot import DatabaseDownError, reader
+from backmarket.page.place import Place
+from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
+from backmarket.warehouse.snapshot import DatabaseDownError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -48,7 +52,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 # What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it.
-_NAVIGATION = (("Overview", "/", ""), ("Settlement reports", "/reports", SETTLEMENTS.dag_id))
+_NAVIGATION = (("Overview", "/", ""), ("Settlement reports", "/reports", SETTLEMENTS.stem))
 
 _TEMPLATES.globals.update(
     time_ago=formats.time_ago,
@@ -68,13 +72,30 @@ def _session() -> Iterator[Session]:
         yield session
 
 
-def _readable(request: Request, user: Annotated[BaseUser, Depends(get_user)]) -> frozenset[str]:
-    readable = request.state.readable = access.readable_dags(user, DAG_IDS)
+User = Annotated[BaseUser, Depends(get_user)]
+Airflow = Annotated[Session, Depends(_session)]
+
+
+def _place(request: Request, session: Airflow, account: str = "") -> Place:
+    """Say whose data it is: the account of the address, or the default one, or the first where there is no such."""
+    from backmarket.page.airflow_state import known_accounts
+
+    accounts = known_accounts(session)
+    home = DEFAULT_ACCOUNT if DEFAULT_ACCOUNT in accounts else next(iter(accounts), DEFAULT_ACCOUNT)
+    place = Place(account or home, accounts.get(account or home, DEFAULT_WAREHOUSE))
+    request.state.account, request.state.home, request.state.accounts = place.account, home, accounts
+    return place
+
+
+Where = Annotated[Place, Depends(_place)]
+
+
+def _readable(request: Request, user: User, where: Where) -> frozenset[str]:
+    stems = access.readable_stems(user, where.account)
+    readable = request.state.readable = access.require_any(stems, where.account)
     return readable
 
 
-User = Annotated[BaseUser, Depends(get_user)]
-Airflow = Annotated[Session, Depends(_session)]
 Readable = Annotated[frozenset[str], Depends(_readable)]
 
 
@@ -87,6 +108,7 @@ def create_page() -> FastAPI:
     )
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.add_api_route("/", show_overview, response_class=HTMLResponse)
+    app.add_api_route("/accounts", show_accounts, response_class=HTMLResponse)
     app.add_api_route("/needs/{name}", show_need, response_class=HTMLResponse)
     app.add_api_route("/orders", find_order, response_class=RedirectResponse)
     app.add_api_route("/orders/{order_id}", show_order, response_class=HTMLResponse)
@@ -109,22 +131,18 @@ def create_page() -> FastAPI:
     return app
 
 
-def show_overview(
-    request: Request, user: User, session: Airflow, readable: Readable, account: str = "default"
-) -> HTMLResponse:
+def show_overview(request: Request, user: User, session: Airflow, where: Where, readable: Readable) -> HTMLResponse:
     """The page itself."""
     from backmarket.page.overview import REQUESTS_LIMIT, SKU_LINES_LIMIT, gather, log_path
-    from backmarket.settings import PREFIX
 
-    overview = gather(session, account, readable)
-    may_edit = {field: access.may_edit(user, PREFIX + field) for field in overview.variables}
+    overview = gather(session, where, readable)
+    may_edit = {field: access.may_edit(user, state.key) for field, state in overview.variables.items()}
     return _render(
         request,
         "overview.html",
         status=503 if overview.problem else 200,
         page=overview,
-        account=account,
-        log_path=log_path,
+        log_path=partial(log_path, where.account),
         may_edit=may_edit,
         csrf=access.form_token(user),
         requests_limit=REQUESTS_LIMIT,
@@ -132,7 +150,17 @@ def show_overview(
     )
 
 
-def show_need(request: Request, name: str, readable: Readable, account: str = "default") -> HTMLResponse:
+def show_accounts(request: Request, user: User, session: Airflow, where: Where) -> HTMLResponse:
+    """All accounts, a row each."""
+    from backmarket.page.all_accounts import gather_accounts
+
+    rows = gather_accounts(session, partial(access.readable_stems, user))
+    access.require_any(frozenset().union(*(row.stems for row in rows)), where.account)
+    request.state.readable = access.readable_stems(user, where.account)
+    return _render(request, "accounts.html", rows=rows, now=datetime.now(UTC))
+
+
+def show_need(request: Request, name: str, where: Where, readable: Readable) -> HTMLResponse:
     """All that waits of one kind."""
     from backmarket.page.overview import log_path
     from backmarket.warehouse.needs import read_needs, title_of
@@ -140,20 +168,18 @@ def show_need(request: Request, name: str, readable: Readable, account: str = "d
     title = title_of(name)
     if not title:
         raise HTTPException(404, "There is no such page.")
-    with reader(account) as database:
+    with where.read() as database:
         needs = read_needs(database, readable, most=_MOST_LISTED, only=name)
     need = next(iter(needs), None)
     return _render(
-        request, "need.html", title=title, need=need, account=account, log_path=log_path, now=datetime.now(UTC)
+        request, "need.html", title=title, need=need, log_path=partial(log_path, where.account), now=datetime.now(UTC)
     )
 
 
-def find_order(request: Request, q: str = "", account: str = "default") -> RedirectResponse:
+def find_order(request: Request, where: Where, q: str = "") -> RedirectResponse:
     """Lead from the search field to a story: a number is an order, anything else a SKU."""
-    from urllib.parse import quote, urlencode
-
     root, wanted = request.scope["root_path"], q.strip()
-    query = f"?{urlencode({'account': account})}" if account != "default" else ""
+    query = _query(request, where)
     if not wanted:
         return RedirectResponse(f"{root}/{query}", status_code=303)
     is_order = re.fullmatch(r"[0-9]{1,18}", wanted) is not None
@@ -162,53 +188,52 @@ def find_order(request: Request, q: str = "", account: str = "default") -> Redir
     )
 
 
-def show_order(request: Request, order_id: int, readable: Readable, account: str = "default") -> HTMLResponse:
+def show_order(request: Request, order_id: int, where: Where, readable: Readable) -> HTMLResponse:
     """An order's story."""
     from backmarket.page.stories import LARGEST_BIGINT, order_story
 
-    _require(readable, ORDERS.dag_id)
+    _require(readable, ORDERS.stem, where)
     if not 0 <= order_id <= LARGEST_BIGINT:
         raise HTTPException(404, "This is no number of an order.")
-    with reader(account) as database:
+    with where.read() as database:
         story = order_story(database, order_id, readable)
-    return _render(request, "order.html", status=200 if story.head else 404, story=story, account=account)
+    return _render(request, "order.html", status=200 if story.head else 404, story=story)
 
 
-def show_sku(request: Request, sku: str, readable: Readable, account: str = "default") -> HTMLResponse:
+def show_sku(request: Request, sku: str, where: Where, readable: Readable) -> HTMLResponse:
     """A SKU's story."""
     from backmarket.page.stories import sku_story
 
-    if INVENTORY_PRICES.dag_id not in readable:
-        _require(readable, ORDERS.dag_id)
-    with reader(account) as database:
+    if INVENTORY_PRICES.stem not in readable:
+        _require(readable, ORDERS.stem, where)
+    with where.read() as database:
         story = sku_story(database, sku.replace("\0", ""), readable)
-    return _render(request, "sku.html", status=200 if story.known else 404, story=story, account=account)
+    return _render(request, "sku.html", status=200 if story.known else 404, story=story)
 
 
-def show_reports(request: Request, readable: Readable, account: str = "default") -> HTMLResponse:
+def show_reports(request: Request, where: Where, readable: Readable) -> HTMLResponse:
     """The settlement reports there are, and a form for one of any period."""
-    _require(readable, SETTLEMENTS.dag_id)
-    return _render(request, "settlement_reports.html", page=settlement_reports.list_reports(account), account=account)
+    _require(readable, SETTLEMENTS.stem, where)
+    return _render(request, "settlement_reports.html", page=settlement_reports.list_reports(where))
 
 
-def show_report_of_run(run_id: str, readable: Readable, account: str = "default") -> HTMLResponse:
+def show_report_of_run(run_id: str, where: Where, readable: Readable) -> HTMLResponse:
     """The settlement report that a run has stored; its task links here."""
-    _require(readable, SETTLEMENTS.dag_id)
-    return HTMLResponse(settlement_reports.stored_report(account, run_id), headers=settlement_reports.HEADERS)
+    _require(readable, SETTLEMENTS.stem, where)
+    return HTMLResponse(settlement_reports.stored_report(where, run_id), headers=settlement_reports.HEADERS)
 
 
-def show_report_of_period(
-    first_day: date, last_day: date, readable: Readable, account: str = "default"
-) -> HTMLResponse:
+def show_report_of_period(first_day: date, last_day: date, where: Where, readable: Readable) -> HTMLResponse:
     """A settlement report of any period, both days included."""
-    _require(readable, SETTLEMENTS.dag_id)
-    return HTMLResponse(settlement_reports.report_of(account, first_day, last_day), headers=settlement_reports.HEADERS)
+    _require(readable, SETTLEMENTS.stem, where)
+    return HTMLResponse(settlement_reports.report_of(where, first_day, last_day), headers=settlement_reports.HEADERS)
 
 
 def change_variable(
     request: Request,
     user: User,
     session: Airflow,
+    where: Where,
     key: str,
     value: Annotated[str, Form()] = "",
     csrf: Annotated[str, Form()] = "",
@@ -219,27 +244,38 @@ def change_variable(
     access.check_form_token(user, csrf)
     if not access.may_edit(user, key):
         raise HTTPException(403, f"You may not change {key}: that needs the right to edit Airflow's Variables.")
-    variables.write(session, user, key, value)
+    variables.write(session, user, where.account, key, value)
     # Before the answer, after which the page is read again.
     session.commit()
-    return RedirectResponse(f"{request.scope['root_path']}/#{key}", status_code=303)
+    return RedirectResponse(f"{request.scope['root_path']}/{_query(request, where)}#{key}", status_code=303)
 
 
-def _require(readable: frozenset[str], dag_id: str) -> None:
-    if dag_id not in readable:
+def _query(request: Request, where: Place) -> str:
+    """Return what keeps an address on this account; nothing where it is the one that is shown without."""
+    return "" if where.account == request.state.home else f"?{urlencode({'account': where.account})}"
+
+
+def _require(readable: frozenset[str], stem: str, where: Place) -> None:
+    if stem not in readable:
+        dag_id = dag_id_of(stem, where.account)
         raise HTTPException(403, f"You may not see the runs of {dag_id}. Ask your Airflow administrator.")
 
 
 def _render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     root: str = request.scope.get("root_path", "")
     readable: frozenset[str] = getattr(request.state, "readable", frozenset())
+    account: str = getattr(request.state, "account", DEFAULT_ACCOUNT)
     here = {
         "root": root,
         "airflow": root.removesuffix(_PREFIX),
         "path": request.url.path.removeprefix(root),
-        "navigation": [(name, address) for name, address, dag_id in _NAVIGATION if not dag_id or dag_id in readable],
+        "navigation": [(name, address) for name, address, stem in _NAVIGATION if not stem or stem in readable],
+        "accounts": list(getattr(request.state, "accounts", ())),
+        "home": getattr(request.state, "home", DEFAULT_ACCOUNT),
+        "account": account,
+        "dag_of": partial(dag_id_of, account=account),
     }
-    html = _TEMPLATES.get_template(template).render(**{"account": "default", **here, **values})
+    html = _TEMPLATES.get_template(template).render(**here, **values)
     return HTMLResponse(html, status_code=status)
 
 

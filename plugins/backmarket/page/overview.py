@@ -7,14 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.api.throttle import GENERAL_RATES
-from backmarket.concerns import DAG_IDS, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
+from backmarket.concerns import ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
 from backmarket.page import charts
 from backmarket.page.airflow_state import dag_states, open_approvals, task_path
 from backmarket.page.variables import read_all
 from backmarket.page.verdict import Standing, Verdict, verdict
+from backmarket.seller_account import dag_id_of
 from backmarket.warehouse.needs import read_needs
 from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
-from backmarket.warehouse.snapshot import DatabaseDownError, reader
+from backmarket.warehouse.snapshot import DatabaseDownError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from backmarket.concerns import Switch
     from backmarket.page.airflow_state import Approval, DagState
     from backmarket.page.charts import Chart
+    from backmarket.page.place import Place
     from backmarket.page.variables import VariableState
     from backmarket.warehouse.needs import Need
     from backmarket.warehouse.snapshot import Reader, Row
@@ -94,6 +96,10 @@ class Overview:
         """The account that the page is about; None before the first run has claimed it."""
         return next((row for row in self.accounts if row["chosen"]), None)
 
+    def dag_of(self, stem: str) -> DagState | None:
+        """The DAG of a concern; None where Airflow has not read it or the reader may not see it."""
+        return self.dags.get(dag_id_of(stem, self.account))
+
     @property
     def waiting(self) -> int:
         """How many things wait for a person; a question in Airflow counts as the moves it is about."""
@@ -117,21 +123,24 @@ class Overview:
         )
 
 
-def log_path(item: Row) -> str:
+def log_path(account: str, item: Row) -> str:
     """Return where Airflow shows the log of the task that decided about a change; empty for what is no change."""
     if not item.get("run_id"):
         return ""
-    return task_path(*task_of(item["kind"]), run_id=item["run_id"])
+    stem, task_id = task_of(item["kind"])
+    return task_path(dag_id_of(stem, account), task_id, run_id=item["run_id"])
 
 
-def gather(session: Session, account: str, readable: frozenset[str]) -> Overview:
-    """Return what a reader of these DAGs may see; without the database what Airflow alone knows."""
-    variables = read_all(session)
-    dags = dag_states(session, DAG_IDS & readable)
+def gather(session: Session, place: Place, stems: frozenset[str]) -> Overview:
+    """Return what a reader of these concerns may see; without the database what Airflow alone knows."""
+    account = place.account
+    variables = read_all(session, account)
+    dag_ids = {stem: dag_id_of(stem, account) for stem in stems}
+    dags = dag_states(session, dag_ids.values())
     rows = [
-        SwitchRow(switch, variables[switch.toggle], concern.dag_id, dags.get(concern.dag_id))
+        SwitchRow(switch, variables[switch.toggle], dag_ids[concern.stem], dags.get(dag_ids[concern.stem]))
         for concern, switch in SWITCHES
-        if concern.dag_id in readable
+        if concern.stem in stems
     ]
     now = datetime.now(UTC)
     overview = Overview(
@@ -139,22 +148,27 @@ def gather(session: Session, account: str, readable: frozenset[str]) -> Overview
         account=account,
         variables=variables,
         rows=rows,
-        failed=[
-            FailedTask(dag.dag_id, task_id, dag.run_started, dag.task_path(task_id))
-            for dag in dags.values()
-            for task_id, state in dag.tasks.items()
-            if state == "failed"
-        ],
+        failed=failed_tasks(dags),
         stopped=_stopped(rows, now) if variables["enabled"].value is True else [],
         approvals=open_approvals(session, dags),
         dags=dags,
     )
     try:
-        with reader(account) as database:
-            _add_warehouse(overview, database, readable)
+        with place.read() as database:
+            _add_warehouse(overview, database, stems)
     except DatabaseDownError as error:
         overview.problem = str(error)
     return overview
+
+
+def failed_tasks(dags: dict[str, DagState]) -> list[FailedTask]:
+    """Return the tasks that failed in the newest run of each DAG."""
+    return [
+        FailedTask(dag.dag_id, task_id, dag.run_started, dag.task_path(task_id))
+        for dag in dags.values()
+        for task_id, state in dag.tasks.items()
+        if state == "failed"
+    ]
 
 
 def _stopped(rows: list[SwitchRow], now: datetime) -> list[StoppedDag]:
@@ -171,14 +185,14 @@ def _stopped(rows: list[SwitchRow], now: datetime) -> list[StoppedDag]:
     return found
 
 
-def _add_warehouse(overview: Overview, database: Reader, readable: frozenset[str]) -> None:
-    kinds = kinds_of(readable)
+def _add_warehouse(overview: Overview, database: Reader, stems: frozenset[str]) -> None:
+    kinds = kinds_of(stems)
     overview.accounts = database.rows("select_accounts")
     overview.requests = database.units_since("general", _REQUESTS.interval / 1000)
     overview.sku_lines = database.units_since("sku_lines", _SKU_LINES.interval / 1000)
     overview.rows = _with_results(overview.rows, database, kinds)
-    overview.needs = read_needs(database, readable, most=_MOST_ITEMS)
-    overview.charts = _charts(database, kinds, readable, overview.now)
+    overview.needs = read_needs(database, stems, most=_MOST_ITEMS)
+    overview.charts = _charts(database, kinds, stems, overview.now)
 
 
 def _with_results(rows: list[SwitchRow], database: Reader, kinds: list[str]) -> list[SwitchRow]:
@@ -199,15 +213,15 @@ def _with_results(rows: list[SwitchRow], database: Reader, kinds: list[str]) -> 
     return found
 
 
-def _charts(database: Reader, kinds: list[str], readable: frozenset[str], now: datetime) -> list[Chart]:
+def _charts(database: Reader, kinds: list[str], stems: frozenset[str], now: datetime) -> list[Chart]:
     today = now.date()
     drawn = []
-    if ORDERS.dag_id in readable:
+    if ORDERS.stem in stems:
         rows = database.rows("chart_orders")
         drawn.append(charts.per_day("Orders per day", "by market, last 30 days", rows, today))
     rows = database.rows("chart_changes", kinds=kinds)
     drawn.append(charts.per_day("Changes sent per day", "by kind, last 30 days", rows, today))
-    if SETTLEMENTS.dag_id in readable:
+    if SETTLEMENTS.stem in stems:
         rows = _settlement_weeks(database, today)
         drawn.append(charts.per_week("Settlement net per week", "by currency, last 16 weeks", rows, today))
     return drawn

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import HTTPException
 
-from backmarket.warehouse.snapshot import reader
-
 if TYPE_CHECKING:
+    from backmarket.page.place import Place
     from backmarket.warehouse.snapshot import Row
 
 # A settlement report brings its own style and nothing else, and may be saved and opened without a network.
@@ -35,19 +34,21 @@ class ReportList:
     last_day: date | None
 
 
-def list_reports(account: str) -> ReportList:
+def list_reports(place: Place) -> ReportList:
     """Return what settlement reports there are."""
-    with reader(account) as database:
+    with place.read() as database:
         span = next(iter(database.rows("select_settlement_span")), {"first_day": None, "last_day": None})
-        return ReportList(account, database.rows("select_settlement_reports"), span["first_day"], span["last_day"])
+        return ReportList(
+            place.account, database.rows("select_settlement_reports"), span["first_day"], span["last_day"]
+        )
 
 
-def stored_report(account: str, run_id: str) -> str:
+def stored_report(place: Place, run_id: str) -> str:
     """Return the settlement report that a run has stored.
 
     :raises HTTPException: 404 where that run has stored none.
     """
-    with reader(account) as database:
+    with place.read() as database:
         found = database.rows("select_settlement_report", run_id=run_id)
     if not found:
         raise HTTPException(404, "This run has no settlement report: it stored none, or it was deleted as too old.")
@@ -55,7 +56,7 @@ def stored_report(account: str, run_id: str) -> str:
     return html
 
 
-def report_of(account: str, first_day: date, last_day: date) -> str:
+def report_of(place: Place, first_day: date, last_day: date) -> str:
     """Draw the settlement report of a period, both days included, from what is stored now.
 
     :raises HTTPException: 400 where the period is none or longer than three years, 404 before the first load.
@@ -65,8 +66,8 @@ def report_of(account: str, first_day: date, last_day: date) -> str:
 
     if not timedelta(0) <= last_day - first_day <= _LONGEST:
         raise HTTPException(400, "The last day must not lie before the first, nor more than three years after it.")
-    with reader(account) as database:
+    with place.read() as database:
         if not database.rows("select_settlement_span"):
             raise HTTPException(404, "No statement has been loaded yet: run backmarket_settlements.")
-        figures = read_figures(database.connection, account, first_day, last_day)
-    return render(figures, account=account)
+        figures = read_figures(database.connection, place.account, first_day, last_day)
+    return render(figures, account=place.account)

@@ -62,7 +62,7 @@ class SkuStory:
 def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> OrderStory:
     """Return all that this database knows of an order; settlements only for readers of their DAG."""
     statements = ["order_events", "order_quarantine", "order_changes"]
-    if SETTLEMENTS.dag_id in readable:
+    if SETTLEMENTS.stem in readable:
         statements += ["order_settlement", "order_findings"]
     return OrderStory(
         order_id,
@@ -83,10 +83,10 @@ def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
     skus = list(dict.fromkeys([sku, *spellings, sku.upper(), sku.lower()]))
     sales: list[Row] = []
     sold = 0
-    if ORDERS.dag_id in readable:
+    if ORDERS.stem in readable:
         sales = database.rows("sku_sales", skus=skus)
         sold = sum(row["units"] for row in database.rows("sku_sold", skus=skus))
-    if INVENTORY_PRICES.dag_id not in readable:
+    if INVENTORY_PRICES.stem not in readable:
         return SkuStory(sku, None, "", None, None, sold, [], _by_time(sales))
     events = [row for name in ("sku_changes", "sku_history") for row in database.rows(name, skus=skus)]
     stock, problem = _newest_count(database.rows("sku_stock", skus=skus))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException
 
 from backmarket.concerns import SWITCHES
-from backmarket.settings import PREFIX, VARIABLES, Settings, VariableError
+from backmarket.seller_account import DEFAULT_ACCOUNT
+from backmarket.settings import PREFIX, VARIABLES, Settings, VariableError, keys_of
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -21,7 +22,9 @@ _SHARED = ("enabled", "dry_run", "safety_qty", "max_qty")
 class VariableState:
     """What a Variable says now.
 
-    :param key: its full name.
+    :param key: the Variable that the page changes: the account's own, but the common one for the default account
+        while it has none of its own.
+    :param said_by: the Variable that tasks take it from; the same one, or the common one.
     :param text: as it is stored; empty where it is missing.
     :param value: as tasks understand it; the default where it is missing or a problem.
     :param kept_by: where it is set, if the page cannot change it there: ``environment``, or a secrets backend.
@@ -29,6 +32,7 @@ class VariableState:
     """
 
     key: str
+    said_by: str
     text: str
     value: Any
     kept_by: str = ""
@@ -40,21 +44,21 @@ def editable() -> dict[str, type[Settings]]:
     return {field: VARIABLES[field] for field in (*_SHARED, *(switch.toggle for _, switch in SWITCHES))}
 
 
-def read_all(session: Session) -> dict[str, VariableState]:
-    """Return the state of every editable Variable by its field, from wherever a task would take it."""
+def read_all(session: Session, account: str) -> dict[str, VariableState]:
+    """Return the state of every editable Variable of an account by its field, from wherever a task would take it."""
     from airflow.models.variable import Variable
     from sqlalchemy import select
 
     fields = editable()
+    keys = [key for field in fields for key in keys_of(account, field)]
     stored = {
-        variable.key: variable.val or ""
-        for variable in session.scalars(select(Variable).where(Variable.key.in_([PREFIX + f for f in fields])))
+        variable.key: variable.val or "" for variable in session.scalars(select(Variable).where(Variable.key.in_(keys)))
     }
-    return {field: _state(field, settings, stored) for field, settings in fields.items()}
+    return {field: _state(account, field, settings, stored) for field, settings in fields.items()}
 
 
-def write(session: Session, user: BaseUser, key: str, text: str) -> None:
-    """Set a Variable and note in Airflow's audit log who did.
+def write(session: Session, user: BaseUser, account: str, key: str, text: str) -> None:
+    """Set a Variable of an account, or of all, and note in Airflow's audit log who did.
 
     :raises HTTPException: 404 for a Variable that is not on the page, 409 for one that is set elsewhere, 400 for a
         value that a task would refuse.
@@ -63,9 +67,9 @@ def write(session: Session, user: BaseUser, key: str, text: str) -> None:
     from airflow.models.variable import Variable
     from sqlalchemy import select
 
-    field = key.removeprefix(PREFIX)
+    field = key.removeprefix(PREFIX).rpartition("__")[2]
     settings = editable().get(field)
-    if settings is None or not key.startswith(PREFIX):
+    if settings is None or key not in keys_of(account, field):
         raise HTTPException(404, f"{key} cannot be changed here.")
     if kept_by := _outside(key)[1]:
         raise HTTPException(409, f"{key} is set by {kept_by}, which wins over Airflow's own: change it there.")
@@ -87,17 +91,27 @@ def write(session: Session, user: BaseUser, key: str, text: str) -> None:
     session.add(Log(event="backmarket_page_variable", owner=user.get_name(), extra=f"{key} set to {text!r}"))
 
 
-def _state(field: str, settings: type[Settings], stored: dict[str, str]) -> VariableState:
-    key = PREFIX + field
-    outside, kept_by = _outside(key)
-    text = (stored.get(key, "") if outside is None else outside).strip()
+def _state(account: str, field: str, settings: type[Settings], stored: dict[str, str]) -> VariableState:
+    own, common = keys_of(account, field)
+    said_by, said, said_in = next(
+        ((key, *found) for key in (own, common) if (found := _find(key, stored))[0] is not None), (common, "", "")
+    )
+    key = common if account == DEFAULT_ACCOUNT and said_by == common else own
+    kept_by = said_in if key == said_by else ""
+    text = (said or "").strip()
     try:
         value = getattr(settings.checked({field: text} if text else {}), field)
     except VariableError:
         accepted = settings.model_fields[field].description
         default = settings.model_fields[field].get_default()
-        return VariableState(key, text, default, kept_by, f"holds {text[:40]!r}; accepted: {accepted}")
-    return VariableState(key, text, value, kept_by)
+        return VariableState(key, said_by, text, default, kept_by, f"holds {text[:40]!r}; accepted: {accepted}")
+    return VariableState(key, said_by, text, value, kept_by)
+
+
+def _find(key: str, stored: dict[str, str]) -> tuple[str | None, str]:
+    """Return what a Variable holds, None where there is none, and what keeps it besides Airflow's own database."""
+    outside, kept_by = _outside(key)
+    return (stored.get(key), "") if outside is None else (outside, kept_by)
 
 
 def _outside(key: str) -> tuple[str | None, str]:

@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     from backmarket.warehouse.accounts import KnownThing
     from backmarket.warehouse.connection import Connection
 
+TRIED_AIRFLOW_VERSIONS = ("3.2", "3.3")
+
+
+def untried_version(airflow_version: str) -> str | None:
+    """Return what to tell people of an Airflow whose minor version this package was never tried on."""
+    major, minor, *_ = airflow_version.split(".")
+    if f"{major}.{minor}" in TRIED_AIRFLOW_VERSIONS:
+        return None
+    return (
+        f"This package was tried on Airflow {' and '.join(TRIED_AIRFLOW_VERSIONS)}, not on {airflow_version}: it may "
+        "work. Try it with backmarket_dry_run on before you rely on it, and look for a newer backmarket-airflow."
+    )
+
 
 def check_account(
     client: BackMarketClient, connection: Connection, account: str, platform: str, log: Log
@@ -39,7 +52,12 @@ def check_account(
         record_check(connection, account, platform=platform, token_valid=False, details={})
         raise
     record_check(connection, account, platform=platform, token_valid=True, details=found)
-    log.info("The token is valid. Platform %s, %d orders visible.", platform, found["orders"])
+    log.info(
+        "The token is valid. %s belongs to platform %s; %d orders visible.",
+        client.config.base_url,
+        platform,
+        found["orders"],
+    )
     for market, listings in found["listings"].items():
         log.info("Market %s answers: %d listings.", market, listings)
     for market, reason in found["refused"].items():

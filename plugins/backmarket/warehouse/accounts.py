@@ -34,20 +34,16 @@ class AccountMixUpError(Exception):
     """Two accounts would share one name, or one account two names; nothing was read or changed."""
 
 
-def account_of(conn_id: str) -> str:
-    """Return the account a connection stands for: its id without ``backmarket_``."""
-    return conn_id.removeprefix("backmarket_")
-
-
 def claim(
     connection: Connection,
     account: str,
-    base_url: str,
+    conn_id: str,
+    host: str,
     token: str,
     *,
     shows_any: Callable[[Sequence[KnownThing]], bool],
 ) -> None:
-    """Write down that this account name stands for this platform and token, and refuse what would mix data.
+    """Write down that this account name stands for this connection, platform and token; refuse what would mix data.
 
     A renewed token is taken over once it shows something that is stored here: another seller's token shows none of it.
     A sandbox on this machine may change its port.
@@ -56,40 +52,53 @@ def claim(
     :raises AccountMixUpError: where the name already stands for another platform or seller, or another name for the
         same platform and token.
     """
-    address = urlsplit(base_url)
     claim = {
         "account": account,
-        "host": address.netloc,
+        "conn_id": conn_id,
+        "host": host,
         "token_fingerprint": hashlib.sha256(token.encode()).hexdigest()[:16],
     }
     with connection.transaction():
         connection.execute("lock table backmarket.accounts in share row exclusive mode")
-        for name, host, fingerprint in connection.execute(sql.statement("account/select_claims"), claim).fetchall():
+        for name, known_by, known_host, fingerprint in connection.execute(
+            sql.statement("account/select_claims"), claim
+        ).fetchall():
             if name != account:
                 raise AccountMixUpError(
-                    f"Back Market account {address.netloc} with this token is already run as '{name}' in this "
+                    f"Back Market account {host} with this token is already run as '{name}' in this "
                     f"database. Running it as '{account}' too would download and sell everything twice. Remove "
                     "one of the two connections."
                 )
-            if not _same_platform(host, address.netloc):
+            if not _same_platform(known_host, host):
                 raise AccountMixUpError(
-                    f"In this database '{account}' stands for {host}, but connection backmarket_{account} now "
-                    f"points at {address.netloc}. Their orders must not be mixed: give the other platform a "
+                    f"In this database '{account}' stands for {known_host}, but connection {conn_id} now "
+                    f"points at {host}. Their orders must not be mixed: give the other platform a "
                     "database of its own, or a connection of another name."
                 )
-            if name == account and fingerprint != claim["token_fingerprint"]:
-                _require_same_seller(connection, account, address.netloc, shows_any)
+            if fingerprint != claim["token_fingerprint"]:
+                if known_by and known_by != conn_id:
+                    raise AccountMixUpError(
+                        f"In this database '{account}' stands for the account of connection {known_by}; connection "
+                        f"{conn_id} has another token. Give one of the two accounts another name. If {conn_id} has "
+                        f"taken the place of {known_by} for the same seller, confirm it by deleting the row of "
+                        f"'{account}' from backmarket.accounts; then clear this task."
+                    )
+                _require_same_seller(connection, account, conn_id, host, shows_any)
         connection.execute(sql.statement("account/claim_account"), claim)
 
 
 def _require_same_seller(
-    connection: Connection, account: str, host: str, shows_any: Callable[[Sequence[KnownThing]], bool]
+    connection: Connection,
+    account: str,
+    conn_id: str,
+    host: str,
+    shows_any: Callable[[Sequence[KnownThing]], bool],
 ) -> None:
     parameters = {"account": account, "most": MOST_THINGS_SHOWN}
     known = [KnownThing(*row) for row in connection.execute(sql.statement("account/select_known_things"), parameters)]
     if known and not shows_any(known):
         raise AccountMixUpError(
-            f"The token of connection backmarket_{account} is a new one, and {host} shows it none of the orders and "
+            f"The token of connection {conn_id} is a new one, and {host} shows it none of the orders and "
             f"listings that are stored here as '{account}', such as {known[0].what} {known[0].key}: it seems to be "
             "another seller's. Put the right token into the connection. If it is the same seller all the same, confirm "
             f"it by deleting the row of '{account}' from backmarket.accounts; then clear this task."

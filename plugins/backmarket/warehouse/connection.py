@@ -6,14 +6,14 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from backmarket.seller_account import DEFAULT_WAREHOUSE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
 
     Connection: TypeAlias = psycopg.Connection[Any]
-
-DEFAULT_CONN_ID = "backmarket_warehouse"
 
 
 class WarehouseUnavailableError(Exception):
@@ -31,7 +31,7 @@ class WarehouseUnavailableError(Exception):
         self.detail = detail
 
 
-def open_connection(conn_id: str = DEFAULT_CONN_ID, *, connect_seconds: int | None = None) -> Connection:
+def open_connection(conn_id: str = DEFAULT_WAREHOUSE, *, connect_seconds: int | None = None) -> Connection:
     """Open a psycopg connection in autocommit mode, with times in UTC and in ISO form as text.
 
     Statements that belong together go into ``with connection.transaction():``.
@@ -58,7 +58,7 @@ def open_connection(conn_id: str = DEFAULT_CONN_ID, *, connect_seconds: int | No
 
 
 @contextmanager
-def connect(conn_id: str = DEFAULT_CONN_ID) -> Iterator[Connection]:
+def connect(conn_id: str = DEFAULT_WAREHOUSE) -> Iterator[Connection]:
     """Open a connection as :func:`open_connection` does, and close it at the end."""
     connection = open_connection(conn_id)
     try:

@@ -20,8 +20,8 @@ class Need:
     :param name: for an address.
     :param statement: the one in ``include/sql/page.sql`` that reads it.
     :param advice: what to do about it.
-    :param dag_id: whose readers may see it; empty where each change's own kind says so.
-    :param task_id: the task of that DAG whose log tells more; empty where there is none, or each item has its own.
+    :param stem: the concern whose readers may see it; empty where each change's own kind says so.
+    :param task_id: the task of its DAG whose log tells more; empty where there is none, or each item has its own.
     :param parameters: of the statement, besides account, kinds and most.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
         ``subject``, ``detail``, ``since``, and ``topic``: what it is about, without the numbers that change; changes
@@ -32,7 +32,7 @@ class Need:
     title: str
     statement: str
     advice: str
-    dag_id: str = ""
+    stem: str = ""
     task_id: str = ""
     parameters: Mapping[str, bool] = field(default_factory=dict)
     total: int = 0
@@ -46,9 +46,9 @@ _KINDS = (
         "Prices to approve",
         "needs_approvals",
         "Answer under Browse → Required Actions.",
-        INVENTORY_PRICES.dag_id,
+        INVENTORY_PRICES.stem,
     ),
-    Need("late", "Orders overdue", "needs_late_orders", "Accept or ship them, or tell the customer.", ORDERS.dag_id),
+    Need("late", "Orders overdue", "needs_late_orders", "Accept or ship them, or tell the customer.", ORDERS.stem),
     Need(
         "refused",
         "Changes refused",
@@ -68,7 +68,7 @@ _KINDS = (
         "Settlement differences",
         "needs_findings",
         "Check the order's story, then ask Back Market.",
-        SETTLEMENTS.dag_id,
+        SETTLEMENTS.stem,
         "reconciliation",
     ),
     Need(
@@ -76,7 +76,7 @@ _KINDS = (
         "Stock and prices",
         "needs_stock_and_prices",
         "Correct seller.stock or seller.prices.",
-        INVENTORY_PRICES.dag_id,
+        INVENTORY_PRICES.stem,
         "upload_summary",
     ),
     Need(
@@ -84,24 +84,24 @@ _KINDS = (
         "Not understood",
         "needs_quarantine",
         "Correct rows of seller tables. What Back Market sent is tried again when it is sent again.",
-        ORDERS.dag_id,
+        ORDERS.stem,
         "quarantine_check",
     ),
 )
 
 
-def read_needs(database: Reader, dag_ids: Collection[str], *, most: int, only: str = "") -> list[Need]:
+def read_needs(database: Reader, stems: Collection[str], *, most: int, only: str = "") -> list[Need]:
     """Return what waits, the most pressing kind first; kinds without anything are left out.
 
-    :param dag_ids: the DAGs whose concerns to look at.
+    :param stems: of the concerns to look at.
     :param most: items to return of each kind.
     :param only: the name of one kind; empty: all.
     """
     found = []
     for kind in _KINDS:
-        if (kind.dag_id and kind.dag_id not in dag_ids) or (only and only != kind.name):
+        if (kind.stem and kind.stem not in stems) or (only and only != kind.name):
             continue
-        items = database.rows(kind.statement, kinds=kinds_of(dag_ids), most=most, **kind.parameters)
+        items = database.rows(kind.statement, kinds=kinds_of(stems), most=most, **kind.parameters)
         if items:
             found.append(replace(kind, total=items[0]["total"], items=items))
     return found

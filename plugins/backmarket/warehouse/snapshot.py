@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from backmarket.seller_account import DEFAULT_WAREHOUSE
 from backmarket.warehouse import sql
-from backmarket.warehouse.connection import DEFAULT_CONN_ID, WarehouseUnavailableError, open_connection
+from backmarket.warehouse.connection import WarehouseUnavailableError, open_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ class Reader:
 
 
 @contextmanager
-def reader(account: str, conn_id: str = DEFAULT_CONN_ID) -> Iterator[Reader]:
+def reader(account: str, conn_id: str = DEFAULT_WAREHOUSE) -> Iterator[Reader]:
     """Open a reader on one snapshot of the database.
 
     :raises DatabaseDownError: where the database is not set up, does not answer or breaks off.

@@ -1,0 +1,35 @@
+"""The DAG that tells of accounts that cannot be run; it is there only while there are some."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import DAG
+
+from backmarket.dag_defaults import START_DATE, default_args
+from backmarket.operators.accounts_file import BackMarketAccountsFileCheckOperator
+from backmarket.seller_account import seller_account
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def create_dag_of_problems(file_name: str, problems: Sequence[str]) -> DAG:
+    """Make a DAG whose one task fails every hour with the problems of an accounts file.
+
+    :param problems: a sentence each.
+    """
+    listed = "\n".join(f"- {problem}" for problem in problems)
+    with DAG(
+        "backmarket_accounts_file",
+        schedule=timedelta(hours=1),
+        start_date=START_DATE,
+        catchup=False,
+        max_active_runs=1,
+        default_args=default_args(seller_account()),
+        tags=["backmarket"],
+        doc_md=f"### Some accounts of `{file_name}` are not run\n\n{listed}\n\nAll other accounts are.",
+    ) as dag:
+        BackMarketAccountsFileCheckOperator(task_id="accounts_file_check", problems=list(problems))
+    return dag

@@ -1,0 +1,43 @@
+"""
+### Who is told?
+
+Every fifteen minutes, tells people of what newly needs them: prices to approve, orders overdue, changes refused,
+settlement differences, documents that could not be understood. All new ones come in one message; what still waits is
+told again after `backmarket_alert_repeat_hours`.
+
+**Switch** (Admin → Variables): `backmarket_alert_conn_id` names the connection to tell people by: type *HTTP* (a
+webhook), *Slack Incoming Webhook* or *SMTP*. While it is empty, nobody is told. Failed tasks of all Back Market DAGs
+are told by the same connection, at once, by the tasks themselves.
+
+**Old history** is deleted once a day where `backmarket_history_retention_days` says how old: changes that ended, what
+offers showed, settlement reports, decisions about prices, findings that closed. What a later run decides by stays,
+whatever its age.
+
+**When it fails:** `attention_alert`: the connection cannot be used; the message says why. The next run tells what this
+one could not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backmarket.concerns import ALERTS
+from backmarket.dag_defaults import concern_dag
+from backmarket.operators.alerts import BackMarketAttentionAlertOperator, BackMarketPurgeHistoryOperator
+from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from backmarket.seller_account import SellerAccount
+
+
+def create_dag(account: SellerAccount) -> DAG:
+    """Make the DAG of one account."""
+    with concern_dag(account, ALERTS, doc_md=__doc__, tags=("alerts",)) as dag:
+        prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+        alert = BackMarketAttentionAlertOperator(task_id="attention_alert")
+        purge = BackMarketPurgeHistoryOperator(task_id="purge_history")
+
+        prepare >> [alert, purge]
+    return dag

@@ -1,0 +1,32 @@
+"""Whose data a request is about, and where it is."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from backmarket.warehouse.snapshot import reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from backmarket.warehouse.snapshot import Reader
+
+
+class Place(NamedTuple):
+    """One account and the database that holds its data.
+
+    :param warehouse_conn_id: the database's connection.
+    """
+
+    account: str
+    warehouse_conn_id: str
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        """Open a reader.
+
+        :raises DatabaseDownError: as :func:`backmarket.warehouse.snapshot.reader`.
+        """
+        with reader(self.account, self.warehouse_conn_id) as database:
+            yield database
