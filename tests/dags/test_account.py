@@ -10,6 +10,7 @@ import pytest
 from backmarket.api.errors import ServerError
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 from backmarket.warehouse.accounts import MOST_THINGS_SHOWN
+from tests.dags.conftest import needs_retry_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ def test_a_market_that_fails_is_named_and_the_others_are_counted(
     assert {"fr-fr", "en-gb"} <= set(found["listings"])
 
 
+@needs_retry_policy
 def test_a_revoked_token_fails_at_once_and_is_noted(
     connected: Sandbox, run_dag: Callable[..., Run], warehouse_uri: str
 ) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from tests.dags.conftest import needs_retry_policy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -259,6 +261,7 @@ def test_a_variable_that_cannot_be_read_fails_the_run(
     assert connected.journal() == []
 
 
+@needs_retry_policy
 def test_a_revoked_token_fails_at_once(orders: Callable[..., Run], connected: Sandbox) -> None:
     """One request, no retry: waiting does not bring a token back."""
     connected.fault("401", times=None)

@@ -6,11 +6,13 @@ import re
 import tomllib
 
 import pytest
+from packaging.requirements import Requirement
 
-from local.bootstrap import PROJECT
+from local.bootstrap import AIRFLOW_RELEASES, PROJECT
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-LOCKS = ("requirements.lock", "requirements-bench.lock")
+RELEASE_LOCKS = [f"tests/airflow_versions/{version}.lock" for version in AIRFLOW_RELEASES]
+LOCKS = ("requirements.lock", "requirements-bench.lock", *RELEASE_LOCKS)
 
 
 def requirements(name: str) -> list[str]:
@@ -49,9 +51,26 @@ def test_a_lock_names_nobodys_machine(lock: str) -> None:
 
 def test_the_lock_covers_what_make_needs() -> None:
     """Whoever adds a dependency runs `make lock`; the benchmarks' peer stays out of Airflow's environment."""
-    groups = PYPROJECT["dependency-groups"]
-    needed = PYPROJECT["project"]["dependencies"] + groups["build"] + groups["local"] + groups["test"]
+    groups = {
+        name: [requirement for requirement in group if isinstance(requirement, str)]
+        for name, group in PYPROJECT["dependency-groups"].items()
+    }
+    needed = [
+        *PYPROJECT["project"]["dependencies"],
+        *(requirement for name in ("build", "local", "pytest", "test") for requirement in groups[name]),
+    ]
 
     assert {name_of(requirement) for requirement in needed} <= locked("requirements.lock")
     assert {name_of(requirement) for requirement in groups["bench"]} <= locked("requirements-bench.lock")
     assert not {name_of(requirement) for requirement in groups["bench"]} & locked("requirements.lock")
+
+
+@pytest.mark.parametrize("lock", RELEASE_LOCKS)
+def test_what_an_older_airflow_comes_with_is_enough(lock: str) -> None:
+    """Managed platforms hold all packages to the versions of the release's day: no floor may be above them."""
+    text = (PROJECT / lock).read_text()
+    pins = dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^\]]*\])?==([^ ]+)", text, flags=re.MULTILINE))
+    needed = [Requirement(each) for each in PYPROJECT["project"]["dependencies"]]
+
+    assert [str(each) for each in needed if not each.specifier.contains(pins[name_of(each.name)])] == []
+    assert pins["apache-airflow"] == lock.removesuffix(".lock").rpartition("/")[2]
