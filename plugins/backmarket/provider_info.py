@@ -29,6 +29,7 @@ VERSION = "0.1.0"
 SOURCE_DATE_EPOCH = 1580601600
 OPERATORS = (
     "account",
+    "accounts_file",
     "alerts",
     "gate",
     "inventory_prices",
@@ -37,6 +38,7 @@ OPERATORS = (
     "orders",
     "prepare_warehouse",
     "price_approval",
+    "sending",
     "settlements",
     "tracking_imei",
 )

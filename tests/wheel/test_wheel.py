@@ -7,12 +7,15 @@ import subprocess
 import sys
 import zipfile
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from backmarket.provider_info import SOURCE_DATE_EPOCH
 from tests.conftest import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def build(folder: Path) -> list[Path]:
