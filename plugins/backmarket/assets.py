@@ -6,7 +6,7 @@ from airflow.sdk import Asset
 
 from backmarket.seller_account import DEFAULT_ACCOUNT
 
-THINGS = ("orders", "listings", "inventory", "prices", "shipments", "settlements", "price_questions", "price_answers")
+THINGS = ("orders", "listings", "inventory", "shipments", "settlements", "price_questions", "price_answers")
 
 
 def asset(thing: str, account: str = DEFAULT_ACCOUNT) -> Asset:
