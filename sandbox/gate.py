@@ -202,8 +202,10 @@ class _Visit:
         transport = self._scope.get("extensions", {}).get(TRANSPORT)
         if transport is None:
             raise ConnectionResetError("the sandbox closed the connection")
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        transport.abort()
+        # Who asked may have hung up first.
+        if not transport.is_closing():
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            transport.abort()
         while (await self._receive())["type"] != "http.disconnect":
             pass
 

@@ -90,7 +90,7 @@ class Shifting:
         page = None
         if start < total or window.number == 1:
             rows = self.rows[start : start + size]
-            page = RawPage(window, total, start + size >= total, MOMENT, rows)
+            page = RawPage(window, total, start + size >= total, MOMENT, MOMENT, rows)
         self.served += 1
         self._move()
         return window, page

@@ -125,3 +125,12 @@ def test_a_name_that_could_be_mistaken_is_refused(name: str) -> None:
     """It becomes part of the names of DAGs, Variables and tables."""
     with pytest.raises(ValueError, match="An account cannot be called"):
         create_dags(name)
+
+
+def test_a_task_waits_for_no_dag_but_its_own(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Airflow runs a task, the file makes that task's DAG; for any other it makes all, as it always did."""
+    file.write_text("accounts:\n  us:\n  eu:\n")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "backmarket_eu_orders")
+    assert set(create_dags_of_accounts(file)) == {"backmarket_eu_orders"}
+    assert set(create_dags("eu")) == {"backmarket_eu_orders"}
+    assert len(create_dags("jp")) == len(CONCERNS)

@@ -156,6 +156,15 @@ where account = %(account)s and invoice_ref = %(invoice_ref)s
 order by exported_at desc, sha256 desc
 limit 1;
 
+-- name: select_other_account
+-- An account that has loaded rows of this content; no row where there is none.
+-- :account, :sha256
+select account
+from backmarket.settlement_files
+where account <> %(account)s and sha256 = %(sha256)s and line_count > 0
+order by loaded_at
+limit 1;
+
 -- name: select_parcels
 -- The orders of tracking numbers.
 -- :account, :tracking_numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from backmarket.failure_alert import BackMarketFailureAlert
 from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.sdk.definitions.asset import BaseAsset
 
     from backmarket.concerns import Concern
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 START_DATE = datetime(2024, 1, 1, tzinfo=UTC)
 
 
+@contextmanager
 def concern_dag(
     account: SellerAccount,
     concern: Concern,
@@ -30,10 +34,8 @@ def concern_dag(
     assets: BaseAsset | None = None,
     params: dict[str, Any] | None = None,
     max_active_runs: int = 1,
-) -> DAG:
-    """Make the DAG of one concern of an account; ``with`` it to put its tasks in.
-
-    Its operators take the account and its connections from it.
+) -> Iterator[DAG]:
+    """Make the DAG of one concern of an account, to put tasks in: they take the account and its connections from it.
 
     :param doc_md: what a person reads above its runs.
     :param tags: besides those that all have: the package's, and the account's by which the UI can filter.
@@ -43,7 +45,7 @@ def concern_dag(
     if account.warehouse_conn_id != DEFAULT_WAREHOUSE:
         # The page finds here where the account's data is.
         tags = (*tags, f"warehouse:{account.warehouse_conn_id}")
-    return DAG(
+    with DAG(
         dag_id_of(concern.stem, account.name),
         schedule=schedule_of(concern, account.name, assets),
         start_date=START_DATE,
@@ -52,8 +54,11 @@ def concern_dag(
         default_args=default_args(account),
         tags=list(tags),
         doc_md=_documentation(doc_md or "", account.name),
-        params=params,
-    )
+    ) as dag:
+        yield dag
+    # Only now: each task would keep a copy, and noting them all takes Airflow longer than everything else in the DAG.
+    # Airflow turns what is assigned into its own class.
+    dag.params = params or {}  # type: ignore[assignment]
 
 
 def default_args(account: SellerAccount) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class _Unending(Shifting):
         """Serve the same rows for ever."""
         self.served += 1
         window = self.pending.pop()
-        return window, RawPage(window, 60, False, MOMENT, list(range(window.size)))
+        return window, RawPage(window, 60, False, MOMENT, MOMENT, list(range(window.size)))
 
 
 def test_a_list_without_an_end_is_given_up() -> None:
@@ -108,7 +108,7 @@ class _Short(Shifting):
         window, page = super().next()
         if not isinstance(page, RawPage) or self.served > self.spoilt:
             return window, page
-        return window, RawPage(window, page.count, page.is_last, MOMENT, page.documents[:-1])
+        return window, RawPage(window, page.count, page.is_last, MOMENT, MOMENT, page.documents[:-1])
 
 
 @pytest.mark.parametrize("length", [40, 50, 70, 1000])

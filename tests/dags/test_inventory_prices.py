@@ -267,6 +267,26 @@ def test_a_sale_that_nobody_can_see_is_held(
     assert all_of(database, "select held, wanted from backmarket.inventory") == [(2, 3)]
 
 
+@pytest.mark.parametrize("seconds", [-90, 90], ids=["Back Market behind", "Back Market ahead"])
+def test_clocks_apart_hide_no_sale(
+    upload: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], seconds: int
+) -> None:
+    """A quantity whose answer was lost is seen, and sold out at once by orders that nobody can see: it stays sold."""
+    sku = priced(connected)[0]
+    connected.advance_clock(seconds)
+    stock(database, {sku: 0})
+    upload(allow_mass_zero=True)
+    stock(database, {sku: 3})
+    connected.fault("502_html", method="POST", path_prefix="/ws/listings", applied=True)
+    upload()
+    assert shown(connected)[sku] == 3
+    connected.create_order(state=0, sku=sku, quantity=3, market="fr-fr")
+    stock(database, {sku: 3})
+    upload()
+    assert shown(connected)[sku] == 0
+    assert all_of(database, "select held, wanted from backmarket.inventory") == [(3, 0)]
+
+
 def test_a_foreign_raise_is_reported_and_undone(
     upload: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from backmarket.rules.settlements.kinds import KINDS
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
+from tests.dags.conftest import read_dags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,11 +177,18 @@ def test_odd_rows_are_loaded_and_flagged(
 
 
 def test_the_check_follows_the_account(
-    connected: Sandbox, inbox: Path, switch_on: Callable[..., None], dag_bag: DagBag, monkeypatch: pytest.MonkeyPatch
+    connected: Sandbox,
+    inbox: Path,
+    switch_on: Callable[..., None],
+    dag_bag: DagBag,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An ambiguous file fails the check of the account that has it, and the report's link leads to that account."""
-    from airflow.dag_processing.dagbag import DagBag
-
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "second.py").write_text(
+        "# Airflow\nfrom backmarket.dags import create_dag\ndag = create_dag('settlements', 'second')\n"
+    )
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_SECOND", os.environ["AIRFLOW_CONN_BACKMARKET_DEFAULT"])
     switch_on("settlement_download", settlement_inbox=inbox.as_uri())
     (inbox / "export.csv").write_text(
@@ -189,11 +197,7 @@ def test_the_check_follows_the_account(
     (inbox / "20260914-EU-H-1.csv").write_text(
         "invoice_key,value_date,sku,order_id,designation,amount,currency\nccbm_fees,2026-09-08,,,Care,-1.00,EUR\n"
     )
-    dag = DagBag(dag_bag.dags["backmarket_settlements"].fileloc).dags["backmarket_settlements"]
-    for task in dag.tasks:
-        if hasattr(task, "backmarket_conn_id"):
-            task.backmarket_conn_id = "backmarket_second"
-    run = dag.test()
+    run = read_dags(tmp_path / "dags").dags["backmarket_second_settlements"].test()
     instances = run.get_task_instances()
     states = {ti.task_id: str(ti.state) for ti in instances}
     (report,) = (ti for ti in instances if ti.task_id == "settlement_report")

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from airflow.configuration import conf
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from backmarket.hooks.backmarket import BackMarketHook
+from backmarket.seller_account import DEFAULT_WAREHOUSE
 from backmarket.settings import PREFIX, VARIABLES
-from backmarket.warehouse.connection import DEFAULT_CONN_ID
 from backmarket.warehouse.pooler import PoolerModeError, require_session
 from tests.pgbouncer import needs_pgbouncer, pgbouncer_by
 
@@ -31,7 +31,7 @@ FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.suf
 DAG_FILES = sorted(DEPLOY.glob("*/dags/*.py"))
 VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
 SUPPORTED = SpecifierSet(">=3.2,<4")
-CONNECTIONS = {BackMarketHook.default_conn_name, DEFAULT_CONN_ID}
+CONNECTIONS = {BackMarketHook.default_conn_name, DEFAULT_WAREHOUSE}
 
 
 def text(path: Path | str) -> str:
@@ -64,7 +64,6 @@ def requirements(path: str) -> list[str]:
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.parts[-3])
 def test_the_dag_file_makes_all_dags(path: Path) -> None:
     """Airflow looks into it, as both its words stand there, and finds what this repository's own files make."""
-    pytest.importorskip("backmarket.dags")
     from airflow.dag_processing.dagbag import DagBag
 
     found = DagBag(path, safe_mode=True)

@@ -148,3 +148,20 @@ def test_an_order_explains_the_oldest_drop_it_may_belong_to() -> None:
     older, newer = Drop(EARLIER - HOUR, EARLIER, 1), Drop(EARLIER, NOON, 1)
     assert unexplained([newer, older], [line(EARLIER)]) == [1, 0]
     assert unexplained([older, newer], [line(EARLIER)]) == [0, 1]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=-90), timedelta(seconds=90)])
+def test_clocks_apart_do_not_hide_what_explains_a_drop(ahead: timedelta) -> None:
+    """Orders are made by Back Market's clock, readings by ours: what it is ahead, or behind, counts as possible."""
+    sold = line(NOON - timedelta(minutes=5) + ahead)
+    before = Baseline(5, NOON - timedelta(minutes=6))
+    drops = observe(before, 4, NOON - timedelta(minutes=4), [], [sold], ahead=ahead).drops
+    assert unexplained(drops, [sold]) == [0]
+
+
+def test_an_answer_may_take_a_while() -> None:
+    """What was sold while a reading was answered explains what that reading lacks; not what was sold long after."""
+    now = NOON + timedelta(minutes=30)
+    drops = observe(Baseline(5, EARLIER), 4, NOON, [], [], now=now).drops
+    assert unexplained(drops, [line(NOON + timedelta(seconds=40))]) == [0]
+    assert unexplained(drops, [line(NOON + timedelta(minutes=20))]) == [1]

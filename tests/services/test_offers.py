@@ -187,7 +187,7 @@ def test_what_a_listing_was_created_with_is_compared_within_the_hold_only(
         "values ('default', 'listing', 'A-1', %s, 'confirmed', 'r', %s)",
         ['{"columns": {"quantity": "10"}}', now - age],
     )
-    compare_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD)
+    compare_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD, now=now)
     assert _all(warehouse, "select units from backmarket.listing_drops") == drops
 
 
@@ -211,7 +211,7 @@ def test_a_creation_that_may_have_been_applied_counts_as_ours(
         "values ('default', 'listing', 'A-1', %s, %s, %s, 'r', %s)",
         ['{"columns": {"quantity": "10"}}', status, attempts, now - timedelta(hours=1)],
     )
-    compare_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD)
+    compare_readings(warehouse, "default", [Reading(uuid4(), "A-1", 2, now)], {}, since=now - HOLD, now=now)
     assert _all(warehouse, "select units from backmarket.listing_drops") == drops
 
 

@@ -30,14 +30,14 @@ LIMITS = Limits(due_days=14, tolerance=Decimal("0.01"))
 Database = psycopg.Connection[Any]
 
 
-def load(database: Database, *rows: str, name: str = NAME, hour: int = 0) -> int:
+def load(database: Database, *rows: str, name: str = NAME, hour: int = 0, account: str = "default") -> int:
     """Load one export; ``hour`` is when its file was written."""
     content = (HEADER + "\n".join(rows)).encode()
     modified_at = datetime(2026, 9, 14, hour, tzinfo=UTC)
     file = StatementFile(
         f"{hour}/{name}", name, len(content), modified_at, sha256(content).hexdigest(), io.BytesIO(content)
     )
-    return load_file(database, "default", file)
+    return load_file(database, account, file)
 
 
 def sale(
@@ -480,3 +480,11 @@ def test_rows_stored_before_versions_were_known_keep_their_findings(
         reconcile(database, "default", LIMITS)
         assert [row[:2] for row in findings(database)] == [("line_vanished", 2)]
         assert findings(database, "closed") == []
+
+
+def test_what_one_account_has_loaded_is_not_anothers(warehouse: Database) -> None:
+    """Two accounts that share an inbox would each count every payout; a file without rows is nobody's."""
+    load(warehouse, sale(1))
+    with pytest.raises(StatementError, match="account default has loaded this very content"):
+        load(warehouse, sale(1), account="us")
+    assert load(warehouse, sale(2), account="us") == 1

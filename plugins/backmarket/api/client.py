@@ -11,6 +11,8 @@ from backmarket.api.throttle import Throttle
 from backmarket.api.transport import Transport
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from backmarket.api.config import ClientConfig
 
 
@@ -32,6 +34,11 @@ class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls):
     def requests_made(self) -> int:
         """How many HTTP requests this client has tried, repetitions included."""
         return self._transport.requests_made
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far Back Market's clock is ahead of this machine's, by the last answer."""
+        return self._transport.clock_ahead
 
     def close(self) -> None:
         """Close all connections."""

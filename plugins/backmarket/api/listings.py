@@ -85,4 +85,4 @@ def _path_of(listing_id: UUID | str | int) -> str:
 
 def _listing_page(page: RawPage, market: str) -> ListingPage:
     listings, unreadable = read_each(Listing, page.documents, key="id", context={})
-    return ListingPage(market, page.number, page.count, page.server_time, listings, unreadable)
+    return ListingPage(market, page.number, page.count, page.asked_at, listings, unreadable)

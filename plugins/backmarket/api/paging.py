@@ -54,12 +54,15 @@ class RawPage:
     :param window: what was asked for.
     :param count: how long the whole list is, as this page says.
     :param is_last: whether the page says that no other follows.
+    :param server_time: the server's clock when it answered, in UTC.
+    :param asked_at: this machine's when the request left.
     """
 
     window: Window
     count: int
     is_last: bool
     server_time: datetime
+    asked_at: datetime
     documents: list[Any] = field(repr=False)
 
     @property
@@ -96,7 +99,7 @@ def read_page(
     except ValidationError as error:
         reason = reason_of(error)
     else:
-        return RawPage(window, body.count, not body.next, answer.server_time, body.results)
+        return RawPage(window, body.count, not body.next, answer.server_time, answer.asked_at, body.results)
     raise MalformedAnswerError(f"not a page of a list ({reason})", method="GET", path=path)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from threading import Lock
@@ -47,10 +47,12 @@ class Answer:
 
     :param document: its JSON, with Decimal for every number that has a fraction; None without a body.
     :param server_time: the server's clock when it answered, in UTC.
+    :param asked_at: this machine's clock when the request left: what the answer shows is at least as new.
     """
 
     document: Any
     server_time: datetime
+    asked_at: datetime
 
 
 class Transport:
@@ -66,6 +68,7 @@ class Transport:
         self._lock = Lock()
         self._requests_made = 0
         self._was_answered = False
+        self._clock_ahead = timedelta(0)
         # A proxy of the environment would see the token of a request that is not encrypted.
         trust_env = config.base_url.startswith("https")
         self._http = httpx.Client(
@@ -87,6 +90,11 @@ class Transport:
     def requests_made(self) -> int:
         """How many HTTP requests were tried, repetitions included."""
         return self._requests_made
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far the server's clock is ahead of this machine's, by the last answer; it tells whole seconds only."""
+        return self._clock_ahead
 
     def close(self) -> None:
         """Close all connections."""
@@ -148,6 +156,7 @@ class Transport:
         self._throttle.acquire(kind)
         with self._lock:
             self._requests_made += 1
+        asked_at = datetime.now(UTC)
         answer = self._exchange(request)
         try:
             document = read_document(answer)
@@ -161,7 +170,8 @@ class Transport:
         self._was_answered = True
         if document is None and request.method == "GET":
             raise answer.error(MalformedAnswerError, "an empty body")
-        return Answer(document, answer.server_time)
+        self._clock_ahead = _between(asked_at, answer.server_time, datetime.now(UTC))
+        return Answer(document, answer.server_time, asked_at)
 
     def _exchange(self, request: httpx.Request) -> RawAnswer:
         """Send one request and receive its whole answer."""
@@ -199,3 +209,10 @@ def _plain(value: object) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     raise TypeError(f"{type(value).__name__} cannot be sent")
+
+
+def _between(asked_at: datetime, server_time: datetime, answered_at: datetime) -> timedelta:
+    """Return by how much the server's clock must be off; nothing where it may have answered in between."""
+    if server_time > answered_at:
+        return server_time - answered_at
+    return min(timedelta(0), server_time + timedelta(seconds=1) - asked_at)

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from backmarket.concerns import CONCERNS
-from backmarket.seller_account import DEFAULT_ACCOUNT, seller_account
+from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of, seller_account
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +72,19 @@ def create_dags_of_accounts(file: Path) -> dict[str, DAG]:
 
 
 def _create_all(accounts: list[SellerAccount]) -> dict[str, DAG]:
-    dags = [_create(concern.stem, account) for account in accounts for concern in CONCERNS]
-    return {dag.dag_id: dag for dag in dags}
+    """Make the DAGs of accounts; where Airflow is about to run a task, that task's DAG alone.
+
+    Each task reads its DAG file anew: making hundreds of accounts' DAGs for it would take longer than most tasks.
+    """
+    from airflow.sdk import get_parsing_context
+
+    wanted = {
+        dag_id_of(concern.stem, account.name): (concern.stem, account) for account in accounts for concern in CONCERNS
+    }
+    only = get_parsing_context().dag_id
+    if only in wanted:
+        wanted = {only: wanted[only]}
+    return {dag_id: _create(stem, account) for dag_id, (stem, account) in wanted.items()}
 
 
 def _create(stem: str, account: SellerAccount) -> DAG:

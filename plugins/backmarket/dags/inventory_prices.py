@@ -29,6 +29,7 @@ from backmarket.concerns import INVENTORY_PRICES
 from backmarket.dag_defaults import concern_dag
 from backmarket.operators.gate import BackMarketGateOperator
 from backmarket.operators.inventory_prices import (
+    BackMarketInventoryAnnouncementOperator,
     BackMarketInventoryListingRefreshOperator,
     BackMarketInventoryPlanOperator,
     BackMarketInventoryUploadOperator,
@@ -82,6 +83,7 @@ def create_dag(account: SellerAccount) -> DAG:
             )
             counts = [listing_refresh.output, inventory_plan.output, inventory_upload.output]
             BackMarketItemsCheckOperator(task_id="inventory_check", counts=counts, **check)
+            BackMarketInventoryAnnouncementOperator(task_id="announce_inventory", counts=[inventory_upload.output])
         with TaskGroup("send_prices", prefix_group_id=False):
             quantities_are_sent = turn("quantities_are_sent", "prices_upload")
             prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload")

@@ -31,6 +31,7 @@ from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 from backmarket.operators.settlements import (
     BackMarketReconciliationOperator,
+    BackMarketSettlementAnnouncementOperator,
     BackMarketSettlementDownloadOperator,
     BackMarketSettlementOrderReadOperator,
     BackMarketSettlementReportOperator,
@@ -80,6 +81,9 @@ def create_dag(account: SellerAccount) -> DAG:
             trigger_rule="none_failed_min_one_success",
         )
         reconcile = BackMarketReconciliationOperator(task_id="reconciliation")
+        BackMarketSettlementAnnouncementOperator(
+            task_id="announce_settlements", counts=[download.output, reconcile.output], trigger_rule="all_done"
+        )
         report = BackMarketSettlementReportOperator(task_id="settlement_report")
         settlement_check = SQLTableCheckOperator(
             task_id="settlement_check",

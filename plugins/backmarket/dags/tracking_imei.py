@@ -31,6 +31,7 @@ from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOpe
 from backmarket.operators.tracking_imei import (
     BackMarketImeiUpdateOperator,
     BackMarketShipByAlertOperator,
+    BackMarketShipmentAnnouncementOperator,
     BackMarketShipmentOrderRefreshOperator,
     BackMarketTrackingUploadOperator,
 )
@@ -59,6 +60,7 @@ def create_dag(account: SellerAccount) -> DAG:
             )
             tracking = BackMarketTrackingUploadOperator(task_id="tracking_upload")
             BackMarketItemsCheckOperator(task_id="tracking_check", counts=[tracking.output])
+            BackMarketShipmentAnnouncementOperator(task_id="announce_shipments", counts=[tracking.output])
 
         with TaskGroup("identifiers", prefix_group_id=False):
             devices_turn = BackMarketGateOperator(task_id="devices_turn", toggle="imei_update", trigger_rule="all_done")

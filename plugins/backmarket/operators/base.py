@@ -104,6 +104,8 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
 class BackMarketAnnouncementOperator(BaseOperator):
     """Updates an asset, with the run's counts, where something changed; else skips.
 
+    A subclass says of which counts the asset tells, and which of them mean a change.
+
     :param counts: what a task, each of several, or each instance of a mapped one has counted; None for one that was
         skipped.
     :param account: whose asset it is.
@@ -111,7 +113,8 @@ class BackMarketAnnouncementOperator(BaseOperator):
 
     thing: ClassVar[str]
     things: ClassVar[str]
-    summed = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
+    summed: ClassVar[tuple[str, ...]] = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
+    changing: ClassVar[tuple[str, ...]] = ("new", "changed", "gone")
     template_fields = ("counts",)
 
     def __init__(self, *, counts: Any, account: str = DEFAULT_ACCOUNT, **kwargs: Any) -> None:
@@ -123,8 +126,8 @@ class BackMarketAnnouncementOperator(BaseOperator):
         """Return the counts of the run."""
         tasks = [self.counts] if isinstance(self.counts, dict) else self.counts or ()
         totals = {name: sum((task or {}).get(name, 0) for task in tasks) for name in self.summed}
-        if not (changed := totals["new"] + totals["changed"] + totals["gone"]):
-            raise AirflowSkipException(f"No {self.things} are new, changed or gone: nothing to announce.")
+        if not (changed := sum(totals[name] for name in self.changing)):
+            raise AirflowSkipException(f"No {self.things} are {' or '.join(self.changing)}: nothing to announce.")
         context["outlet_events"][self.announced].extra = dict(totals)
         self.log.info("%d %s changed: asset %s updated.", changed, self.things, self.announced.name)
         return totals

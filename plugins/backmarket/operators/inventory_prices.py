@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.assets import asset
 from backmarket.configuration import wait_of
-from backmarket.operators.base import BackMarketOperator
+from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
 
 if TYPE_CHECKING:
@@ -238,6 +238,15 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
         from backmarket.services.price_batches import PriceBatches
 
         return PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
+
+
+class BackMarketInventoryAnnouncementOperator(BackMarketAnnouncementOperator):
+    """Updates the asset ``backmarket/inventory``, with the run's counts, where Back Market shows other quantities."""
+
+    thing = "inventory"
+    things = "quantities"
+    summed = ("confirmed", "refused", "waiting", "requests")
+    changing = ("confirmed",)
 
 
 class BackMarketUploadSummaryOperator(BackMarketOperator):

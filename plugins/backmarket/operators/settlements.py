@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.configuration import ui_url
-from backmarket.operators.base import BackMarketOperator
+from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -96,6 +96,15 @@ class BackMarketReconciliationOperator(BackMarketOperator):
         with connect(self.warehouse_conn_id) as connection:
             counts = compare_with_orders(connection, self.account, settings, period, self.log)
         return {**counts, "seconds": round(monotonic() - began, 1)}
+
+
+class BackMarketSettlementAnnouncementOperator(BackMarketAnnouncementOperator):
+    """Updates the asset ``backmarket/settlements``, with the run's counts, where rows are new or findings changed."""
+
+    thing = "settlements"
+    things = "rows or findings"
+    summed = ("new_lines", "changed", "closed", "open")
+    changing = ("new_lines", "changed", "closed")
 
 
 class BackMarketSettlementReportLink(BaseOperatorLink):

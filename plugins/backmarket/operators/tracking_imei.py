@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.configuration import page_url
-from backmarket.operators.base import BackMarketOperator, BackMarketOrderChangesOperator
+from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator, BackMarketOrderChangesOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -68,6 +68,15 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
         return Registration(
             self.log, ImeiSettings.load(self.account), ships_with_order=is_neighbour_on(self.account, "tracking_upload")
         )
+
+
+class BackMarketShipmentAnnouncementOperator(BackMarketAnnouncementOperator):
+    """Updates the asset ``backmarket/shipments``, with the run's counts, where orders were shipped."""
+
+    thing = "shipments"
+    things = "shipments"
+    summed = ("confirmed", "refused")
+    changing = ("confirmed",)
 
 
 class BackMarketShipByAlertOperator(BackMarketOperator):

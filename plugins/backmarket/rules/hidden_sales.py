@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # Back Market's `Date` header has whole seconds, and its clock is not this machine's.
 CLOCK_TOLERANCE = timedelta(seconds=5)
+LONGEST_ANSWER = timedelta(minutes=1)
+"""How long Back Market may take for an answer: what a reading shows was the case at some moment of it."""
+
 # An answer was lost, and the listing is read back: within this time, showing the old number means "not applied".
 # Later it may as well have been applied and sold since.
 SOON = timedelta(minutes=5)
@@ -71,6 +74,9 @@ def observe(
     at: datetime,
     drops: Sequence[Drop],
     lines: Iterable[OrderLineRow],
+    *,
+    now: datetime | None = None,
+    ahead: timedelta = timedelta(0),
 ) -> Observation:
     """Compare a reading with what was known before it.
 
@@ -79,7 +85,10 @@ def observe(
 
     :param baseline: None at the first reading, which has nothing to be compared with.
     :param quantity: what the listing shows now.
+    :param at: when it was asked for; all moments but those of lines are by one clock, ours.
     :param lines: of this SKU.
+    :param now: when it surely had been answered; None: at once.
+    :param ahead: how far Back Market's clock, by which lines are made, is ahead of ours.
     """
     if baseline is None or quantity == baseline.sent_quantity:
         return Observation(tuple(drops))
@@ -88,7 +97,9 @@ def observe(
     before = max(baseline.quantity, baseline.quantity if baseline.sent_quantity is None else baseline.sent_quantity)
     if quantity <= before:
         gone = before - quantity
-        fresh = (Drop(baseline.at, at, gone),) if gone else ()
+        seen_from = baseline.at + min(ahead, timedelta(0))
+        seen_at = min(now or at, at + LONGEST_ANSWER) + max(ahead, timedelta(0))
+        fresh = (Drop(seen_from, seen_at, gone),) if gone else ()
         return Observation((*drops, *fresh))
     return _take_back(drops, list(lines), quantity - before)
 

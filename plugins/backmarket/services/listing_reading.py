@@ -118,7 +118,7 @@ class ListingReading:
         try:
             with closing(listings.pages()) as pages:
                 for page in pages:
-                    self.began_at = self.began_at or page.server_time
+                    self.began_at = self.began_at or page.asked_at
                     self._stage(page)
         except COSTS_ONE_PAGE as error:
             self.failure = error
@@ -153,7 +153,7 @@ class ListingReading:
 
     def _stage(self, page: ListingPage) -> None:
         new = [listing for listing in page.listings if listing.id not in self.seen]
-        self.staging.add(page.listings, self.market, read_at=page.server_time)
+        self.staging.add(page.listings, self.market, read_at=page.asked_at)
         self.seen.update(listing.id for listing in new)
         self.odd.note_read(page.listings, new=new)
         set_aside = map(self.odd.set_aside, page.unreadable)

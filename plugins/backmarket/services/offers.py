@@ -187,7 +187,15 @@ class OfferSettling:
             )
             reading = Reading(listing.id, listing.sku, listing.quantity, read_at)
             since = read_at - self.hold
-            found = inventory_prices.compare_readings(self.connection, self.account, [reading], lines, since=since)
+            found = inventory_prices.compare_readings(
+                self.connection,
+                self.account,
+                [reading],
+                lines,
+                since=since,
+                now=datetime.now(UTC),
+                ahead=self.client.clock_ahead,
+            )
             inventory_prices.record_findings(self.connection, self.account, found)
         return listing
 

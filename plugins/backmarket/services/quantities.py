@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from backmarket.rules.hidden_sales import held_units
+from backmarket.rules.hidden_sales import CLOCK_TOLERANCE, held_units
 from backmarket.rules.inventory import OPEN, is_explained_by_orders, is_mass_zero, plan_quantity
 from backmarket.rules.skus import sku_key
 from backmarket.services.in_flight import let_arrive
@@ -60,7 +60,9 @@ def refresh_quantities(reading: MarketReading, settings: QuantitySettings, *, in
     quantities = Ledger(connection, account, "quantity")
     let_arrive(quantities.unsettled(), in_flight, reading.log)
     read = reading.read(home)
-    _, stored, raised = _compare_stored_readings(connection, account, settings, now=datetime.now(UTC))
+    _, stored, raised = _compare_stored_readings(
+        connection, account, settings, now=datetime.now(UTC), ahead=_clock_ahead(reading)
+    )
     inventory_prices.record_findings(connection, account, raised)
     for finding in raised:
         reading.log.warning("%s %s. Two integrations on one account sell wrong stock.", finding.sku, finding.detail)
@@ -190,10 +192,29 @@ def _urgency(change: PlannedChange | RecordedChange) -> tuple[bool, int]:
     return quantity > 0, quantity
 
 
+def _clock_ahead(reading: MarketReading) -> timedelta:
+    """Return how far Back Market's clock is ahead of ours, and say so where one of the two must be wrong."""
+    ahead = reading.client.clock_ahead
+    if abs(ahead) > CLOCK_TOLERANCE:
+        reading.log.warning(
+            "Back Market's clock is %+d s from this machine's. Set this machine's right: units that go are matched by "
+            "time with the orders that took them.",
+            ahead.total_seconds(),
+        )
+    return ahead
+
+
 def _compare_stored_readings(
-    connection: Connection, account: str, settings: QuantitySettings, *, now: datetime
+    connection: Connection,
+    account: str,
+    settings: QuantitySettings,
+    *,
+    now: datetime,
+    ahead: timedelta = timedelta(0),
 ) -> tuple[LinesBySku, list[Reading], list[Finding]]:
     """Compare what listings show by their newest readings with what was known before them.
+
+    :param ahead: how far Back Market's clock is ahead of ours.
 
     :return: order lines that may matter, the readings, and findings about quantities that others raised.
     """
@@ -201,7 +222,9 @@ def _compare_stored_readings(
     lag = settings.stock_policy.intake_lag
     lines = inventory_prices.lines_by_sku(connection, account, now=now, hold=hold, intake_lag=lag)
     readings = inventory_prices.stored_readings(connection, account)
-    raised = inventory_prices.compare_readings(connection, account, readings, lines, since=now - hold)
+    raised = inventory_prices.compare_readings(
+        connection, account, readings, lines, since=now - hold, now=now, ahead=ahead
+    )
     return lines, readings, raised
 
 

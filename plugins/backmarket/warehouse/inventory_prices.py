@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
@@ -17,7 +17,6 @@ from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import timedelta
 
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.seller_rows import SellerRows
@@ -143,10 +142,19 @@ def drops_by_listing(connection: Connection, account: str, *, since: datetime) -
 
 
 def compare_readings(
-    connection: Connection, account: str, readings: Iterable[Reading], lines: LinesBySku, *, since: datetime
+    connection: Connection,
+    account: str,
+    readings: Iterable[Reading],
+    lines: LinesBySku,
+    *,
+    since: datetime,
+    now: datetime,
+    ahead: timedelta = timedelta(0),
 ) -> list[Finding]:
     """Compare readings with what was known before them, and store what follows from them, in one transaction.
 
+    :param now: after all of them were answered.
+    :param ahead: how far Back Market's clock is ahead of ours.
     :param since: drops before this are forgotten, and so are creations that were not read since.
     :return: findings about quantities that others raised.
     """
@@ -165,7 +173,8 @@ def compare_readings(
             if baseline is not None and reading.read_at <= baseline.at:
                 continue
             before = drops.get(reading.id, [])
-            seen = observe(baseline, reading.quantity, reading.read_at, before, lines.get(sku_key(reading.sku), []))
+            of_sku = lines.get(sku_key(reading.sku), [])
+            seen = observe(baseline, reading.quantity, reading.read_at, before, of_sku, now=now, ahead=ahead)
             shown.append((reading.id, reading.quantity, reading.read_at))
             if list(seen.drops) != before:
                 _replace_drops(connection, account, reading.id, seen.drops)

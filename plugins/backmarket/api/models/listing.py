@@ -82,12 +82,12 @@ class ListingPage:
     :param market: the market whose prices and states it holds.
     :param number: from 1.
     :param count: how long the whole list was when this page was read.
-    :param server_time: Back Market's clock at that moment, in UTC.
+    :param asked_at: this machine's clock when it was asked for, in UTC.
     """
 
     market: str
     number: int
     count: int
-    server_time: datetime
+    asked_at: datetime
     listings: list[Listing] = field(repr=False)
     unreadable: list[Unreadable] = field(repr=False)

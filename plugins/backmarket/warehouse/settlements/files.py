@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from psycopg.sql import SQL, Identifier
 
+from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.files import Survey, read_lines, survey
 from backmarket.rules.settlements.references import invoice_reference, issue_date
 from backmarket.warehouse import sql
@@ -57,15 +58,14 @@ def load_file(connection: Connection, account: str, file: StatementFile) -> int:
     """Store the rows of a file that are not stored yet, in one transaction; safe beside others that load it too.
 
     :return: how many rows were new; 0 for a content that was loaded before under any name.
-    :raises StatementError: where it cannot be understood; nothing is stored then.
+    :raises StatementError: where it cannot be understood or is another account's; nothing is stored then.
     """
     with connection.transaction():
         # One after the other where two runs meet in a file, or in two exports of one statement.
         invoice_ref = invoice_reference(file.name, file.sha256)
-        for name in sorted({file.sha256, invoice_ref}):
-            connection.execute(
-                "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement/{account}/{name}"]
-            )
+        for name in (f"/{file.sha256}", *sorted({f"{account}/{file.sha256}", f"{account}/{invoice_ref}"})):
+            connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement/{name}"])
+        _refuse_foreign(connection, account, file)
         if any(known.sha256 == file.sha256 for known in known_files(connection, account).values()):
             _remember(connection, account, file, invoice_ref, 0)
             return 0
@@ -76,6 +76,17 @@ def load_file(connection: Connection, account: str, file: StatementFile) -> int:
             text.detach()
         _remember(connection, account, file, invoice_ref, line_count)
     return new
+
+
+def _refuse_foreign(connection: Connection, account: str, file: StatementFile) -> None:
+    """Refuse what another account has loaded: one payout is never counted for two."""
+    parameters = {"account": account, "sha256": file.sha256}
+    found = connection.execute(sql.statement("settlements/select_other_account"), parameters).fetchone()
+    if found:
+        raise StatementError(
+            f"account {found[0]} has loaded this very content. Give each account an inbox of its own, as in Variable "
+            f"backmarket_{account}__settlement_inbox"
+        )
 
 
 def release_files(connection: Connection, account: str, still: list[str]) -> None:
