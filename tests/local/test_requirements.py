@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from local.bootstrap import PROJECT
+from local.bootstrap import _LOCKED_GROUPS, PROJECT
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 LOCKS = ("requirements.lock", "requirements-bench.lock")
@@ -50,7 +50,8 @@ def test_a_lock_names_nobodys_machine(lock: str) -> None:
 def test_the_lock_covers_what_make_needs() -> None:
     """Whoever adds a dependency runs `make lock`; the benchmarks' peer stays out of Airflow's environment."""
     groups = PYPROJECT["dependency-groups"]
-    needed = PYPROJECT["project"]["dependencies"] + groups["build"] + groups["local"] + groups["test"]
+    needed = [*PYPROJECT["project"]["dependencies"]]
+    needed += [requirement for group in _LOCKED_GROUPS for requirement in groups[group]]
 
     assert {name_of(requirement) for requirement in needed} <= locked("requirements.lock")
     assert {name_of(requirement) for requirement in groups["bench"]} <= locked("requirements-bench.lock")

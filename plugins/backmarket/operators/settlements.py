@@ -21,7 +21,8 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
     """Loads every statement file of the inbox that is new or has changed; files are only ever read.
 
     Each file is stored in a transaction of its own. One that cannot be understood without guessing goes to
-    quarantine with the reason, and the others go on. Running again changes nothing.
+    quarantine with the reason, and the others go on. Running again changes nothing. Skips where no inbox is given and
+    the default folder is not on this worker.
 
     :raises InboxError: where the inbox cannot be listed.
     """
@@ -30,13 +31,16 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         """Return the counts: files seen, loaded and unreadable, rows new, seconds taken; and the files that the storage
         did not give, as ``files_left``.
         """
-        from backmarket.hooks.settlement_inbox import list_inbox
+        from backmarket.hooks.settlement_inbox import NoInboxError, list_inbox
         from backmarket.services.settlements import StatementLoading
         from backmarket.settings import read_variable
         from backmarket.warehouse.connection import connect
 
         began = monotonic()
-        files = list_inbox(read_variable(self.account, "settlement_inbox"))
+        try:
+            files = list_inbox(read_variable(self.account, "settlement_inbox"))
+        except NoInboxError as error:
+            raise AirflowSkipException(str(error)) from error
         with connect(self.warehouse_conn_id) as connection:
             loading = StatementLoading(connection, self.account, self.log)
             counts = loading.load(files)
