@@ -80,6 +80,11 @@ class InboxFile:
             yield copy, _sha256(copy)
 
 
+def open_inbox(url: str | None) -> ObjectStoragePath:
+    """Return an inbox, which need not be there; None is the project's own folder ``inbox/settlements``."""
+    return ObjectStoragePath(url or _DEFAULT_INBOX.as_uri())
+
+
 def list_inbox(url: str | None) -> list[InboxFile]:
     """List all ``.csv``, ``.csv.gz`` and ``.zip`` files below an inbox; those that name their invoice first.
 
@@ -87,7 +92,7 @@ def list_inbox(url: str | None) -> list[InboxFile]:
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """
     try:
-        inbox = ObjectStoragePath(url or _DEFAULT_INBOX.as_uri())
+        inbox = open_inbox(url)
         if not inbox.is_dir():
             if url is None:
                 return []
