@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.openlineage.extractors import OperatorLineage
 from openlineage.client.event_v2 import Dataset
@@ -11,8 +11,8 @@ from openlineage.client.event_v2 import Dataset
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-API_PREFIX = "ws/"
-INBOX = "settlement inbox"
+_API = "ws/"
+_INBOX = "inbox/settlements"
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,18 @@ class Lineage:
     warehouse_conn_id: str
     account: str
 
-    def of(self, reads: Iterable[str], writes: Iterable[str]) -> OperatorLineage:
+    def of(self, reads: Iterable[str], writes: Iterable[str]) -> OperatorLineage[Any, Any]:
         """Return what a task has read and written.
 
-        :param reads: tables with their schema, paths of the seller API, or :data:`INBOX`.
+        :param reads: tables with their schema, paths of the seller API, or ``inbox/settlements``.
         :param writes: likewise.
         """
         return OperatorLineage(inputs=[*map(self._dataset, reads)], outputs=[*map(self._dataset, writes)])
 
     def _dataset(self, name: str) -> Dataset:
-        if name == INBOX:
+        if name == _INBOX:
             return self._inbox()
-        if name.startswith(API_PREFIX):
+        if name.startswith(_API):
             from backmarket.hooks.backmarket import BackMarketHook
 
             return Dataset(namespace=BackMarketHook(self.backmarket_conn_id).config.base_url, name=name)

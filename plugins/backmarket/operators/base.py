@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from backmarket.services.order_reading import OrderReading
     from backmarket.warehouse.connection import Connection
 
+ORDER_TABLES = ("backmarket.orders", "backmarket.order_lines", "backmarket.order_addresses")
+LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")
+
 
 class BackMarketOperator(BaseOperator):
     """Works between one seller account and the operational database.
@@ -36,11 +39,7 @@ class BackMarketOperator(BaseOperator):
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
-    """What its tasks read, for lineage: tables, paths of the seller API as ``ws/orders``, and the settlement inbox.
-
-    Where nothing but the project's own notes is read or written (up to when what was read, who was told, what the rate
-    limit counts, what is in quarantine), there is no lineage.
-    """
+    """What its tasks read, for lineage: tables, paths of the seller API as ``ws/orders``, ``inbox/settlements``."""
     writes: ClassVar[tuple[str, ...]] = ()
     """What its tasks write, likewise."""
     template_fields: tuple[str, ...] = ("backmarket_conn_id", "warehouse_conn_id")
@@ -84,7 +83,7 @@ class BackMarketOperator(BaseOperator):
                 for outcome, orders in reading.stored.items():
                     metrics.send("orders", orders, account=self.account, outcome=outcome)
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:  # noqa: ARG002
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Name what the task has read and written; Airflow's OpenLineage provider asks, where it is installed."""
         from backmarket.lineage import Lineage
 
