@@ -52,7 +52,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> None:
     account = {
         "conn_type": "backmarket",
         "host": "www.backmarket.fr",
-        "password": "a token",
+        "password": "token",
         "extra": {"market": "fr-fr", "user_agent": "BM-Example-Tests;tests@example.com"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(account))
@@ -114,15 +114,13 @@ def test_statements_come_from_the_inbox(inbox: str, dataset: tuple[str, str], mo
 
 def test_operators_need_no_openlineage() -> None:
     """Where the provider is not installed, they work as ever."""
-    imports = (
-        "import importlib, sys; from backmarket import operators; [getattr(operators, n) for n in operators.__all__]"
-    )
-    look = "print(any('openlineage' in name for name in sys.modules))"
+    absent = "import sys; sys.modules |= dict.fromkeys(['openlineage', 'airflow.providers.openlineage'])"
+    imports = "from backmarket import operators; print(len([getattr(operators, name) for name in operators.__all__]))"
     done = subprocess.run(
-        [sys.executable, "-c", f"{imports}; {look}"],
+        [sys.executable, "-c", f"{absent}; {imports}"],
         capture_output=True,
         text=True,
         check=True,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
-    assert done.stdout.split() == ["False"]
+    assert done.stdout.split() == [str(len(ALL))]
