@@ -146,7 +146,8 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     from backmarket.warehouse import sql
 
-    statement, undeclared = sql.statement, set()
+    statement = sql.statement
+    undeclared: set[tuple[str, str, str]] = set()
 
     def watched(name: str) -> str:
         text = re.sub(r"--.*", "", statement(name))

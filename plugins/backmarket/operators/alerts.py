@@ -66,6 +66,7 @@ class BackMarketReportMetricsOperator(BackMarketOperator):
         from backmarket import metrics
         from backmarket.services.gauges import read_gauges
         from backmarket.settings import key_of, read_variable
+        from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
         from backmarket.warehouse.snapshot import reader
 
         if not read_variable(self.account, "enabled"):
@@ -73,7 +74,7 @@ class BackMarketReportMetricsOperator(BackMarketOperator):
         if not metrics.are_on():
             raise AirflowSkipException("Airflow sends no metrics: section [metrics] of its configuration is off.")
         with reader(self.account, self.warehouse_conn_id) as database:
-            gauges = list(read_gauges(database, datetime.now(UTC)))
+            gauges = list(read_gauges(database, datetime.now(UTC), SKU_LINE_RATES[0]))
         for gauge in gauges:
             metrics.send(gauge.name, gauge.value, account=self.account, **gauge.tags)
         return len(gauges)

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from backmarket.services.order_reading import OrderReading
     from backmarket.warehouse.connection import Connection
 
-ORDER_TABLES = ("backmarket.orders", "backmarket.order_lines", "backmarket.order_addresses")
-LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")
-
 
 class BackMarketOperator(BaseOperator):
     """Works between one seller account and the operational database.

@@ -9,7 +9,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.assets import asset
 from backmarket.configuration import wait_of
-from backmarket.operators.base import LISTING_TABLES, BackMarketAnnouncementOperator, BackMarketOperator
+from backmarket.lineage import LISTING_TABLES
+from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
 
 if TYPE_CHECKING:

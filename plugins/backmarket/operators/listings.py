@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from backmarket.configuration import wait_of
-from backmarket.operators.base import LISTING_TABLES, BackMarketAnnouncementOperator, BackMarketOperator
+from backmarket.lineage import LISTING_TABLES
+from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class BackMarketListingCreationOperator(BackMarketSendingOperator):
     """
 
     reads = ("backmarket.changes", "ws/listings")
-    writes = ("ws/listings", "backmarket.changes")
+    writes = ("ws/listings", "backmarket.changes", *LISTING_TABLES)
 
     template_fields = (*BackMarketOperator.template_fields, "kind")
 

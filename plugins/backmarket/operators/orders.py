@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.lineage import ORDER_TABLES
 from backmarket.operators.base import (
-    ORDER_TABLES,
     BackMarketAnnouncementOperator,
     BackMarketOperator,
     BackMarketOrderChangesOperator,

@@ -10,7 +10,8 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.configuration import ui_url
-from backmarket.operators.base import ORDER_TABLES, BackMarketAnnouncementOperator, BackMarketOperator
+from backmarket.lineage import ORDER_TABLES
+from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from backmarket.concerns import STEMS
 from backmarket.warehouse.ledger import KINDS
 from backmarket.warehouse.needs import NAMES, read_needs
-from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+    from pyrate_limiter import Rate
 
     from backmarket.warehouse.snapshot import Reader
 
@@ -27,17 +28,19 @@ class Gauge(NamedTuple):
     tags: dict[str, str]
 
 
-def read_gauges(database: Reader, now: datetime) -> Iterator[Gauge]:
-    """Yield every gauge, those that are zero too: one that is not sent keeps its last value where it is shown."""
+def read_gauges(database: Reader, now: datetime, sku_lines: Rate) -> Iterator[Gauge]:
+    """Yield every gauge, those that are zero too: one that is not sent keeps its last value where it is shown.
+
+    :param sku_lines: how many may be written within which time.
+    """
     needs = {need.name: need.total for need in read_needs(database, STEMS, most=1)}
     for name in NAMES:
         yield Gauge("needs", needs.get(name, 0), {"kind": name})
     for row in database.rows("count_findings"):
         yield Gauge("findings", row["findings"], {"kind": row["kind"]})
     yield from _changes(database)
-    (lines,) = SKU_LINE_RATES
-    spent = database.units_since("sku_lines", lines.interval / 1000) or 0
-    yield Gauge("sku_lines_left", max(0, lines.limit - spent), {})
+    spent = database.units_since("sku_lines", sku_lines.interval / 1000) or 0
+    yield Gauge("sku_lines_left", max(0, sku_lines.limit - spent), {})
     for row in database.rows("select_successes"):
         for name, moment in (("success_age", row["succeeded_at"]), ("watermark_age", row["watermark"])):
             if moment is not None:
