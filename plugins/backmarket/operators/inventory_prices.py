@@ -31,7 +31,7 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     :raises BackMarketError: where nothing could be read.
     """
 
-    reads = ("ws/listings", "backmarket.orders", "backmarket.order_lines", "backmarket.changes")
+    reads = ("ws/listings", "seller.stock", "backmarket.orders", "backmarket.order_lines", "backmarket.changes")
     writes = (*LISTING_TABLES, "backmarket.inventory_findings", "backmarket.changes")
 
     def execute(self, context: Context) -> dict[str, Any]:

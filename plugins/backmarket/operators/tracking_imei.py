@@ -57,6 +57,7 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
         "seller.devices",
         "backmarket.orders",
         "backmarket.order_lines",
+        "backmarket.settlement_lines",
         "ws/orders",
     )
     writes = ("ws/orders", "backmarket.changes", *ORDER_TABLES)
@@ -79,7 +80,14 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
     :raises ChangesWaitingError: where some identifiers could not be registered now; the others were.
     """
 
-    reads = ("seller.devices", "backmarket.orders", "backmarket.order_lines", "ws/orders")
+    reads = (
+        "seller.devices",
+        "seller.shipments",
+        "backmarket.orders",
+        "backmarket.order_lines",
+        "backmarket.settlement_lines",
+        "ws/orders",
+    )
     writes = ("ws/orderlines", "backmarket.changes", *ORDER_TABLES)
 
     def load_action(self) -> OrderAction:
