@@ -91,6 +91,11 @@ def default_inbox() -> Path:
     return (_ROOT.parent if _ROOT.name == "plugins" else home) / "inbox" / "settlements"
 
 
+def open_inbox(url: str | None) -> ObjectStoragePath:
+    """Return an inbox, which need not be there; None is :func:`default_inbox`."""
+    return ObjectStoragePath(url or default_inbox().as_uri())
+
+
 def list_inbox(url: str | None) -> list[InboxFile]:
     """List all ``.csv``, ``.csv.gz`` and ``.zip`` files below an inbox; those that name their invoice first.
 
@@ -99,7 +104,7 @@ def list_inbox(url: str | None) -> list[InboxFile]:
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """
     try:
-        inbox = ObjectStoragePath(url or default_inbox().as_uri())
+        inbox = open_inbox(url)
         if not inbox.is_dir():
             if url is None:
                 raise NoInboxError(

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.configuration import ui_url
+from backmarket.lineage import ORDER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
 
     :raises InboxError: where the inbox cannot be listed.
     """
+
+    reads = ("inbox/settlements", "backmarket.orders", "backmarket.order_lines")
+    writes = ("backmarket.settlement_statements", "backmarket.settlement_lines")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: files seen, loaded and unreadable, rows new, seconds taken; and the files that the storage
@@ -60,6 +64,9 @@ class BackMarketSettlementOrderReadOperator(BackMarketOperator):
     and all others are stored. Skips where statements name no unknown order.
     """
 
+    reads = ("backmarket.settlement_lines", "backmarket.orders", "backmarket.order_lines", "ws/orders")
+    writes = ORDER_TABLES
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new and changed, numbers that Back Market does not have, requests made; and the
         numbers that could not be read, as ``unread``."""
@@ -87,6 +94,15 @@ class BackMarketReconciliationOperator(BackMarketOperator):
 
     :raises ValueError: where the period cannot be understood.
     """
+
+    reads = (
+        "backmarket.settlement_statements",
+        "backmarket.settlement_lines",
+        "backmarket.settlement_expectations",
+        "backmarket.orders",
+        "backmarket.order_lines",
+    )
+    writes = ("backmarket.settlement_findings", "backmarket.settlement_finding_history", "backmarket.settlement_lines")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: findings changed and closed, open ones by kind, and what the quality check needs."""
@@ -128,6 +144,14 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
 
     It is about the run's period, or else about the newest ninety days that statements speak of. The task links to it.
     """
+
+    reads = (
+        "backmarket.settlement_lines",
+        "backmarket.settlement_daily_totals",
+        "backmarket.settlement_order_totals",
+        "backmarket.settlement_open_findings",
+    )
+    writes = ("backmarket.settlement_reports",)
 
     operator_extra_links = (BackMarketSettlementReportLink(),)
 
