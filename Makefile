@@ -1,6 +1,6 @@
 # All that this project does on a machine. Needs Python 3.11 to 3.13 and a package index; writes to .state/ only.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench chaos docs lint types imports format lock clean install
+.PHONY: help demo up cluster test bench chaos docs lint types imports format lock clean install
 
 # Empty means: the first Python on the PATH that is new enough; ports that the stack chooses.
 PYTHON ?=
@@ -13,11 +13,12 @@ export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
 BIN := .state/venv/bin
 BOOTSTRAP = python="$$(sh local/find_python.sh "$(PYTHON)")" && "$$python" -m local.bootstrap
-TYPED := plugins/backmarket sandbox local chaos dags tests $(wildcard plugins/*.py) $(if $(wildcard benchmarks/*.py),benchmarks)
+TYPED := plugins/backmarket sandbox local chaos cluster dags tests $(wildcard plugins/*.py) $(if $(wildcard benchmarks/*.py),benchmarks)
 
 help:
 	@echo "make demo     run the whole job in Airflow against a local Back Market, and say what came of it"
 	@echo "make up       the same stack, left running: Airflow, the sandbox, PostgreSQL; Ctrl-C stops it"
+	@echo "make cluster  Airflow on two Celery workers, left running: needs redis-server; Ctrl-C stops it"
 	@echo "make test     lint, types, import rules and the whole test suite"
 	@echo "make bench    the benchmarks, side by side with the peer"
 	@echo "make chaos    faults of every kind against all DAGs: 10,000 of them, half an hour; zero losses or red"
@@ -38,6 +39,9 @@ demo: install
 
 up: install
 	@$(BIN)/python -m local.up
+
+cluster: install
+	@$(BIN)/python -m cluster
 
 ifeq ($(AIRFLOW),)
 test: lint types imports

@@ -36,7 +36,7 @@ DAGS = (
     "backmarket_account",
     "backmarket_alerts",
 )
-LONGEST_RUN_SECONDS = 240.0
+LONGEST_RUN_SECONDS = 600.0
 _LOOK_SECONDS = 0.02
 
 

@@ -88,7 +88,7 @@ class Stage:
 
         A session that is merging is chosen where there is one.
 
-        :return: the beginning of the statement that was running; None where nobody was connected.
+        :return: the beginning of the statement that was running; None where nobody was connected any more.
         """
         query = """
             select pid, query from pg_stat_activity
@@ -102,7 +102,11 @@ class Stage:
             return None
         if found is None:
             return None
-        os.kill(found[0], signal.SIGKILL)
+        try:
+            os.kill(found[0], signal.SIGKILL)
+        except ProcessLookupError:
+            # It had ended by then.
+            return None
         return " ".join(found[1].split())[:60]
 
 

@@ -10,7 +10,7 @@ import httpx
 from local.failure import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
@@ -49,6 +49,42 @@ class AirflowApi:
         self._json(self._http.patch(path, json=body))
         return True
 
+    def add_variables(self, values: Mapping[str, str]) -> None:
+        """Set those of these Variables that are not set."""
+        entities = [{"key": name, "value": value} for name, value in values.items()]
+        action = {"action": "create", "action_on_existence": "skip", "entities": entities}
+        self._json(self._http.patch("/api/v2/variables", json={"actions": [action]}))
+
+    def unpause(self) -> None:
+        """Let all DAGs run that Airflow knows."""
+        self._json(self._http.patch("/api/v2/dags", params={"dag_id_pattern": "~"}, json={"is_paused": False}))
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs of all DAGs, each with its `dag_id`, `dag_run_id` and `state`."""
+        answer = self._http.get("/api/v2/dags/~/dagRuns", params={"limit": 100})
+        runs: list[dict[str, Any]] = self._json(answer)["dag_runs"]
+        return runs
+
+    def knows(self, dag_ids: Iterable[str]) -> bool:
+        """Tell whether Airflow has read the files of all these DAGs."""
+        dags = self._json(self._http.get("/api/v2/dags", params={"limit": 100}))["dags"]
+        return set(dag_ids) <= {dag["dag_id"] for dag in dags}
+
+    def questions(self) -> list[dict[str, Any]]:
+        """What people are asked and have not answered, each with its `options` and `task_instance`."""
+        answer = self._http.get(
+            "/api/v2/dags/~/dagRuns/~/hitlDetails", params={"response_received": False, "state": "awaiting_input"}
+        )
+        questions: list[dict[str, Any]] = self._json(answer)["hitl_details"]
+        return questions
+
+    def answer(self, question: dict[str, Any], options: list[str]) -> None:
+        """Answer a question with some of its options."""
+        task = question["task_instance"]
+        path = f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+        body = {"chosen_options": options, "params_input": {}}
+        self._json(self._http.patch(f"{path}/{task['map_index']}/hitlDetails", json=body))
+
     def is_parsed(self, dag_id: str, since: datetime) -> bool:
         """Tell whether Airflow has read the DAG's file since a point in time."""
         answer = self._http.get(f"/api/v2/dags/{dag_id}")
@@ -82,6 +118,11 @@ class AirflowApi:
         answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         tasks: list[dict[str, Any]] = self._json(answer)["task_instances"]
         return tasks
+
+    def deferred(self, dag_id: str) -> set[str]:
+        """The tasks of a DAG that wait in the triggerer."""
+        answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns/~/taskInstances", params={"state": "deferred"})
+        return {task["task_id"] for task in self._json(answer)["task_instances"]}
 
     def log(self, dag_id: str, run_id: str, task: dict[str, Any]) -> Iterator[str]:
         """The log of a task's last try, a line each, as far as Airflow has it."""

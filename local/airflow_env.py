@@ -85,7 +85,7 @@ def airflow_environment(
         # A person is waiting.
         "AIRFLOW__BACKMARKET__RETRY_DELAY_SECONDS": "2",
         "AIRFLOW__BACKMARKET__BATCH_POLL_SECONDS": "1",
-        "AIRFLOW_CONN_BACKMARKET_DEFAULT": _backmarket_connection(settings.sandbox_url, secrets_["sandbox_token"]),
+        "AIRFLOW_CONN_BACKMARKET_DEFAULT": backmarket_connection(settings.sandbox_url, secrets_["sandbox_token"]),
         "AIRFLOW_CONN_BACKMARKET_WAREHOUSE": _postgres_connection(warehouse_uri),
     }
 
@@ -104,8 +104,12 @@ def _inherited() -> dict[str, str]:
     return kept
 
 
-def _backmarket_connection(url: str, token: str) -> str:
-    extra = {"market": "fr-fr", "user_agent": "BM-Local-Airflow;local@example.com"}
+def backmarket_connection(url: str, token: str, *, sender: str = "local") -> str:
+    """Write the connection ``backmarket_default``.
+
+    :param sender: who Back Market is told is calling.
+    """
+    extra = {"market": "fr-fr", "user_agent": f"BM-Local-Airflow;{sender}@example.com"}
     # The port is not used beside a URL; Airflow's Test button refuses a connection that has none.
     connection = {"conn_type": "backmarket", "host": url, "port": 443, "password": token, "extra": extra}
     return json.dumps(connection)

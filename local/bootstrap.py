@@ -31,9 +31,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 STATE = PROJECT / ".state"
 
 STACK_RUNS = "`make up` or `make demo` is running here already (process {pid}): stop it first."
+CLUSTER_RUNS = "`make cluster` is running here already (process {pid}): stop it first."
 _NEEDED_DISK_GIB = 2
 _LOCK_TOOL = "uv>=0.9,<1"
-_LOCKED_GROUPS = ("build", "local", "test")
+_LOCKED_GROUPS = ("build", "local", "cluster", "pytest", "test")
 
 # Older versions of Airflow that `make test AIRFLOW=…` knows, and their day: the locks hold what was newest then, which
 # is what the constraints of that release pin.
@@ -135,10 +136,10 @@ def lock() -> None:
 
 
 def clean() -> None:
-    """Remove all run-time state, unless a stack is using it."""
+    """Remove all run-time state, unless a stack or a cluster is using it."""
     if not STATE.exists():
         return
-    with held(STATE / "stack.lock", STACK_RUNS):
+    with held(STATE / "stack.lock", STACK_RUNS), held(STATE / "cluster" / "stack.lock", CLUSTER_RUNS):
         shutil.rmtree(STATE)
 
 
@@ -193,8 +194,8 @@ def _fill(environment: Environment) -> None:
     _make_venv(environment)
     count = len(re.findall(r"^[\w.\[\],-]+==", environment.lock.read_text(), flags=re.MULTILINE))
     # Wheels only: a missing compiler or a half-built package would fail late and obscurely.
-    # No dependencies: the lock is complete, and pip misses that it also pins a package asked for with an extra.
-    locked = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", str(environment.lock))
+    # The lock names all there is: pip before 23.3 would look for the newest of what is also asked for with extras.
+    locked = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(environment.lock))
     _run(_pip(environment, "install", *locked), f"Installing {count} packages into {_shown(environment.folder)}")
     if environment.with_project:
         # Editable, so that Airflow finds the provider's entry point, and with nothing that is not in the lock.

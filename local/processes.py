@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-# In the environment of every process of a stack, and inherited by whatever it starts.
+# In the environment of every process of a stack, and inherited by whatever it starts: the stack, and the part of it.
 _MARK = "BACKMARKET_LOCAL_STACK"
+_PART = "BACKMARKET_LOCAL_PART"
 _PATIENCE_SECONDS = 8.0
 # While one round looks, a process that is about to be killed may start another.
 _ROUNDS = 5
@@ -32,14 +33,28 @@ class Processes:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: set[str] = set()
 
-    def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
-        """Start a process that is to live as long as the stack."""
-        with self.log(name).open("wb") as log:
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        *,
+        folder: Path | None = None,
+    ) -> None:
+        """Start a process that is to live as long as the stack.
+
+        :param folder: its working directory; None for ours.
+        """
+        mode = "ab" if name in self._started else "wb"
+        self._started.add(name)
+        with self.log(name).open(mode) as log:
             # A session of its own, so that Ctrl-C reaches the stack alone, which ends them in order.
             self._running[name] = subprocess.Popen(
                 command,
-                env=self._marked(environment),
+                cwd=folder,
+                env=self._marked(name, environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -58,6 +73,13 @@ class Processes:
                 raise LocalError(f"{name} failed: {self._last_line(name)} ({self.log(name)})")
         finally:
             process.kill()
+
+    def kill(self, name: str) -> None:
+        """Kill a process and all that it has started, as a power cut does."""
+        process = self._running.pop(name)
+        process.kill()
+        self.end_leftovers(name)
+        process.wait()
 
     def check(self) -> None:
         """Make sure that all still run.
@@ -93,10 +115,13 @@ class Processes:
                     process.wait()
         self.end_leftovers()
 
-    def end_leftovers(self) -> None:
-        """Kill whatever bears this stack's mark: tasks in groups of their own, the children of what was killed."""
+    def end_leftovers(self, name: str | None = None) -> None:
+        """Kill whatever bears this stack's mark: tasks in groups of their own, the children of what was killed.
+
+        :param name: only what the process of this name has started.
+        """
         for _ in range(_ROUNDS):
-            leftovers = [process for process in psutil.process_iter() if self._is_ours(process)]
+            leftovers = [process for process in psutil.process_iter() if self._is_ours(process, name)]
             if not leftovers:
                 return
             for process in leftovers:
@@ -104,15 +129,16 @@ class Processes:
                     process.kill()
             psutil.wait_procs(leftovers, timeout=_PATIENCE_SECONDS)
 
-    def _marked(self, environment: Mapping[str, str]) -> dict[str, str]:
+    def _marked(self, name: str, environment: Mapping[str, str]) -> dict[str, str]:
         # SPT_NOENV keeps Airflow's process titles from overwriting the environment that we look for.
-        return {**environment, _MARK: str(self._state), "SPT_NOENV": "1"}
+        return {**environment, _MARK: str(self._state), _PART: name, "SPT_NOENV": "1"}
 
-    def _is_ours(self, process: psutil.Process) -> bool:
+    def _is_ours(self, process: psutil.Process, name: str | None) -> bool:
         try:
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            return process.environ().get(_MARK) == str(self._state)
+            environment = process.environ()
+            return environment.get(_MARK) == str(self._state) and name in {None, environment.get(_PART)}
         except psutil.Error:
             return False
 

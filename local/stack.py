@@ -73,7 +73,7 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
     """
     with (
         held(settings.state / "stack.lock", STACK_RUNS),
-        _ending_in_order(),
+        ending_in_order(),
         supervised(settings.state) as processes,
         embedded_postgres(settings.state / "postgres", durable=True) as uri,
     ):
@@ -86,10 +86,10 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
             settings, secrets, metadata_uri=ensure_database(uri, "airflow"), warehouse_uri=warehouse_uri
         )
         processes.start("sandbox", _sandbox(settings, secrets["sandbox_token"]), environment)
-        _prepare_airflow(settings.state, processes, environment)
+        prepare_airflow(settings.state, processes, environment, VARIABLES)
         for name, arguments in _AIRFLOW.items():
             processes.start(name, [program("airflow"), *arguments], environment)
-        _wait_until_healthy(settings.url, processes)
+        wait_until_healthy(settings.url, processes)
         try:
             yield Stack(settings.url, ADMIN, secrets["admin_password"], warehouse_uri, settings.sandbox_url, processes)
         finally:
@@ -107,7 +107,9 @@ def _sandbox(settings: StackSettings, token: str) -> list[str | Path]:
     return [sys.executable, "-m", "sandbox", *(f"--{name}={value}" for name, value in options.items())]
 
 
-def _prepare_airflow(state: Path, processes: Processes, environment: Mapping[str, str]) -> None:
+def prepare_airflow(
+    state: Path, processes: Processes, environment: Mapping[str, str], variables: Mapping[str, str]
+) -> None:
     """Bring Airflow's database to the installed version, and make the Variables that were never made before.
 
     What is done is noted beside the database, so that a second start skips it and a Variable that somebody
@@ -117,20 +119,24 @@ def _prepare_airflow(state: Path, processes: Processes, environment: Mapping[str
     done = json.loads(note.read_text()) if note.exists() else {"airflow": None, "variables": []}
     version = importlib.metadata.version("apache-airflow-core")
     if done["airflow"] != version:
-        with _progress("Preparing Airflow's database"):
+        with progress("Preparing Airflow's database"):
             processes.run("airflow db migrate", [program("airflow"), "db", "migrate"], environment)
-    missing = [name for name in VARIABLES if name not in done["variables"]]
+    missing = [name for name in variables if name not in done["variables"]]
     if missing:
         values = state / "airflow" / "variables.json"
-        values.write_text(json.dumps({name: VARIABLES[name] for name in missing}))
+        values.write_text(json.dumps({name: variables[name] for name in missing}))
         options = ("variables", "import", "--action-on-existing-key", "skip", str(values))
-        with _progress("Setting Airflow's Variables"):
+        with progress("Setting Airflow's Variables"):
             processes.run("airflow variables import", [program("airflow"), *options], environment)
     note.write_text(json.dumps({"airflow": version, "variables": [*done["variables"], *missing]}))
 
 
-def _wait_until_healthy(url: str, processes: Processes) -> None:
-    with _progress("Starting Airflow"):
+def wait_until_healthy(url: str, processes: Processes) -> None:
+    """Wait until all parts of Airflow answer.
+
+    :raises LocalError: if a part ends or does not come up.
+    """
+    with progress("Starting Airflow"):
         deadline = time.monotonic() + _START_SECONDS
         while True:
             processes.check()
@@ -147,7 +153,8 @@ def _wait_until_healthy(url: str, processes: Processes) -> None:
 
 
 @contextmanager
-def _progress(doing: str) -> Iterator[None]:
+def progress(doing: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
     start = time.monotonic()
     print(f"{doing} …", end=" ", flush=True)
     yield
@@ -155,7 +162,7 @@ def _progress(doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def _ending_in_order() -> Iterator[None]:
+def ending_in_order() -> Iterator[None]:
     """Turn the signals that ask for an end into an exception, once: nothing may cut the orderly end short."""
     asked_by = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -45,6 +45,33 @@ select count(*) as changes
 from backmarket.changes
 where account = %(account)s and kind = any(%(kinds)s) and sent_at >= now() - interval '30 days';
 
+-- name: count_changes_ended
+-- Changes sent in the last 24 hours that have ended, by kind and by how.
+-- :account, :statuses
+select kind, status, count(*) as changes
+from backmarket.changes
+where
+    account = %(account)s and sent_at >= now() - interval '24 hours' and status = any(%(statuses)s)
+group by kind, status;
+
+-- name: count_changes_waiting
+-- Changes that have not ended, by kind and status. The list of statuses is that of the index.
+-- :account, :statuses
+select kind, status, count(*) as changes
+from backmarket.changes
+where
+    account = %(account)s and status = any(%(statuses)s)
+    and status in ('planned', 'awaiting_approval', 'sent', 'unknown', 'dry_run')
+group by kind, status;
+
+-- name: count_findings
+-- Open findings by kind; those kinds too that had findings once, and have none open.
+-- :account
+select kind, count(*) filter (where status = 'open') as findings
+from backmarket.settlement_findings
+where account = %(account)s
+group by kind;
+
 -- name: count_orders
 -- Orders created in the last 30 days.
 -- :account

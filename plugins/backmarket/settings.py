@@ -191,7 +191,7 @@ class SettlementSettings(Settings):
     """The Variables of loading statements, in ``backmarket_settlements``.
 
     :param settlement_download: settlements in.
-    :param settlement_inbox: where statement files land; None for the project's folder ``inbox/settlements``.
+    :param settlement_inbox: where statement files land; None for the folder ``inbox/settlements`` of this worker.
     :param settlement_order_reads: at most so many unknown orders are read by id in a run.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pytest
 from airflow import sdk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import psycopg
@@ -135,6 +136,47 @@ def switch_on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def database(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """A look into the operational database, whose tables are there."""
     return warehouse
+
+
+# Notes that tasks keep for themselves and each other: no lineage speaks of them.
+NOTES = {
+    f"backmarket.{table}"
+    for table in (
+        "accounts alerts listing_baselines listing_drops orders_not_found quarantine settlement_files "
+        "settlement_stale_days settlement_unknown_orders sync_state"
+    ).split()
+}
+_WRITTEN = re.compile(r"\b(?:insert into|update|delete from|copy)\s+((?:backmarket|seller)\.[a-z_]+)")
+_NAMED = re.compile(r"\b(?:backmarket|seller)\.[a-z_]+\b(?!\()")
+
+
+@pytest.fixture(autouse=True)
+def declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold tasks to what their operators declare to read and write, in whichever test they run."""
+    from airflow.sdk import get_current_context
+
+    from backmarket.warehouse import sql
+
+    statement = sql.statement
+    undeclared: set[tuple[str, str, str]] = set()
+
+    def watched(name: str) -> str:
+        text = re.sub(r"--.*", "", statement(name))
+        try:
+            task: Any = get_current_context()["task"]
+        except RuntimeError:
+            return statement(name)
+        reads, writes = getattr(task, "reads", ()), getattr(task, "writes", ())
+        if reads or writes:
+            written = set(_WRITTEN.findall(text))
+            undeclared.update((task.task_type, "writes", each) for each in written - {*writes} - NOTES)
+            read = set(_NAMED.findall(text)) - written
+            undeclared.update((task.task_type, "reads", each) for each in read - {*reads, *writes} - NOTES)
+        return statement(name)
+
+    monkeypatch.setattr(sql, "statement", watched)
+    yield
+    assert undeclared == set()
 
 
 @pytest.fixture(autouse=True)

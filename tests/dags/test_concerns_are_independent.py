@@ -10,6 +10,7 @@ from backmarket.operators.gate import BackMarketGateOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from pathlib import Path
 
     import psycopg
     from airflow.dag_processing.dagbag import DagBag
@@ -171,9 +172,10 @@ def test_a_slip_in_anothers_variable_stops_nothing(
     dag_id: str,
     toggle: str,
     slips: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     """Each task reads only its own Variables, and a gate only its two toggles."""
-    switch_on(toggle, **slips, ship_by_alert_hours=-1_000_000)
+    switch_on(toggle, **slips, ship_by_alert_hours=-1_000_000, settlement_inbox=tmp_path.as_uri())
     run = run_dag(dag_id)
     assert run.tasks[f"{toggle}_gate"] == "success"
     assert run.tasks[toggle] == "success", run.tasks

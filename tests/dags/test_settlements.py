@@ -176,6 +176,17 @@ def test_odd_rows_are_loaded_and_flagged(
     assert again.tasks["settlement_check"] == "failed"
 
 
+def test_without_an_inbox_what_is_loaded_is_compared_all_the_same(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The download skips itself where its folder is missing; orders have changed since the last statement."""
+    monkeypatch.setattr("backmarket.hooks.settlement_inbox._ROOT", Path("/nowhere/plugins"))
+    switch_on("settlement_download")
+    run = run_dag("backmarket_settlements")
+    assert run.state == "success"
+    assert (run.tasks["settlement_download"], run.tasks["reconciliation"]) == ("skipped", "success")
+
+
 def test_the_check_follows_the_account(
     connected: Sandbox,
     inbox: Path,

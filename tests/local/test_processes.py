@@ -61,6 +61,18 @@ def test_what_a_killed_stack_left_is_ended_by_the_next(tmp_path: Path, monkeypat
     other.end()
 
 
+def test_a_part_is_killed_with_all_that_it_has_started(tmp_path: Path) -> None:
+    """As in a power cut, sessions of their own included; other parts go on, and it can be started again."""
+    with supervised(tmp_path) as processes:
+        processes.start("stubborn", [sys.executable, "-c", STUBBORN], os.environ)
+        processes.start("other", [sys.executable, "-c", "import time; time.sleep(300)"], os.environ)
+        left = grandchild(processes)
+        processes.kill("stubborn")
+        assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+        processes.check()
+        processes.start("stubborn", [sys.executable, "-c", STUBBORN], os.environ)
+
+
 def test_the_death_of_a_part_is_told_with_its_last_words(tmp_path: Path) -> None:
     """A part that ends by itself is a failure that names it, its exit code, its last line and its log."""
     with supervised(tmp_path) as processes:

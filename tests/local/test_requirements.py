@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
-from local.bootstrap import AIRFLOW_RELEASES, PROJECT
+from local.bootstrap import _LOCKED_GROUPS, AIRFLOW_RELEASES, PROJECT
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 RELEASE_LOCKS = [f"tests/airflow_versions/{version}.lock" for version in AIRFLOW_RELEASES]
@@ -51,14 +51,9 @@ def test_a_lock_names_nobodys_machine(lock: str) -> None:
 
 def test_the_lock_covers_what_make_needs() -> None:
     """Whoever adds a dependency runs `make lock`; the benchmarks' peer stays out of Airflow's environment."""
-    groups = {
-        name: [requirement for requirement in group if isinstance(requirement, str)]
-        for name, group in PYPROJECT["dependency-groups"].items()
-    }
-    needed = [
-        *PYPROJECT["project"]["dependencies"],
-        *(requirement for name in ("build", "local", "pytest", "test") for requirement in groups[name]),
-    ]
+    groups = PYPROJECT["dependency-groups"]
+    needed = [*PYPROJECT["project"]["dependencies"]]
+    needed += [requirement for group in _LOCKED_GROUPS for requirement in groups[group]]
 
     assert {name_of(requirement) for requirement in needed} <= locked("requirements.lock")
     assert {name_of(requirement) for requirement in groups["bench"]} <= locked("requirements-bench.lock")

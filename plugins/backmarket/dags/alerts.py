@@ -9,6 +9,8 @@ told again after `backmarket_alert_repeat_hours`.
 webhook), *Slack Incoming Webhook* or *SMTP*. While it is empty, nobody is told. Failed tasks of all Back Market DAGs
 are told by the same connection, at once, by the tasks themselves.
 
+**Metrics:** `report_metrics` sends how things stand, as gauges, by whatever Airflow's own metrics are sent by.
+
 **Old history** is deleted once a day where `backmarket_history_retention_days` says how old: changes that ended, what
 offers showed, settlement reports, decisions about prices, findings that closed. What a later run decides by stays,
 whatever its age.
@@ -23,7 +25,11 @@ from typing import TYPE_CHECKING
 
 from backmarket.concerns import ALERTS
 from backmarket.dag_defaults import concern_dag
-from backmarket.operators.alerts import BackMarketAttentionAlertOperator, BackMarketPurgeHistoryOperator
+from backmarket.operators.alerts import (
+    BackMarketAttentionAlertOperator,
+    BackMarketPurgeHistoryOperator,
+    BackMarketReportMetricsOperator,
+)
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
 
 if TYPE_CHECKING:
@@ -37,7 +43,8 @@ def create_dag(account: SellerAccount) -> DAG:
     with concern_dag(account, ALERTS, doc_md=__doc__, tags=("alerts",)) as dag:
         prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
         alert = BackMarketAttentionAlertOperator(task_id="attention_alert")
+        metrics = BackMarketReportMetricsOperator(task_id="report_metrics")
         purge = BackMarketPurgeHistoryOperator(task_id="purge_history")
 
-        prepare >> [alert, purge]
+        prepare >> [alert, metrics, purge]
     return dag

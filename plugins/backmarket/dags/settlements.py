@@ -80,7 +80,10 @@ def create_dag(account: SellerAccount) -> DAG:
             counts=[download.output, read_orders.output],
             trigger_rule="none_failed_min_one_success",
         )
-        reconcile = BackMarketReconciliationOperator(task_id="reconciliation")
+        # Also where the download skips itself: orders have changed since the last statement.
+        reconcile = BackMarketReconciliationOperator(
+            task_id="reconciliation", trigger_rule="none_failed_min_one_success"
+        )
         BackMarketSettlementAnnouncementOperator(
             task_id="announce_settlements", counts=[download.output, reconcile.output], trigger_rule="all_done"
         )

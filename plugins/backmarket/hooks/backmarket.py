@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from backmarket import metrics
 from backmarket.seller_account import account_of
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class BackMarketHook(BaseHook):
     def close(self) -> None:
         """Close the client and what it holds open in the database."""
         if self._client is not None:
+            metrics.send("requests", self._client.requests_made, account=self.account)
             self._client.close()
             self._client = None
         if self._pool is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import lzma
+import os
 import shutil
 import zipfile
 import zlib
@@ -22,8 +23,8 @@ from backmarket.rules.settlements.blocks import StatementError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Beside plugins/, as this project is laid out.
-_DEFAULT_INBOX = Path(__file__).resolve().parents[3] / "inbox" / "settlements"
+# plugins/ in this repository and on an Airflow it was copied to; site-packages where it was installed.
+_ROOT = Path(__file__).resolve().parents[2]
 _IN_MEMORY_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _UNPACKING_ERRORS = (
@@ -39,6 +40,10 @@ _UNPACKING_ERRORS = (
 
 class InboxError(Exception):
     """The place where statement files land, or files in it, cannot be read; the message says which."""
+
+
+class NoInboxError(InboxError):
+    """Nobody has said where statement files land, and the default folder is not on this worker."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +85,34 @@ class InboxFile:
             yield copy, _sha256(copy)
 
 
+def default_inbox() -> Path:
+    """Return where statement files land unless a Variable says so: beside ``plugins/``, else in Airflow's home."""
+    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+    return (_ROOT.parent if _ROOT.name == "plugins" else home) / "inbox" / "settlements"
+
+
+def open_inbox(url: str | None) -> ObjectStoragePath:
+    """Return an inbox, which need not be there; None is :func:`default_inbox`."""
+    return ObjectStoragePath(url or default_inbox().as_uri())
+
+
 def list_inbox(url: str | None) -> list[InboxFile]:
     """List all ``.csv``, ``.csv.gz`` and ``.zip`` files below an inbox; those that name their invoice first.
 
-    :param url: the inbox; None for the project's own folder ``inbox/settlements``, which need not exist.
+    :param url: the inbox; None for :func:`default_inbox`.
+    :raises NoInboxError: where none is given, and the default is not there.
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """
     try:
-        inbox = ObjectStoragePath(url or _DEFAULT_INBOX.as_uri())
+        inbox = open_inbox(url)
         if not inbox.is_dir():
             if url is None:
-                return []
+                raise NoInboxError(
+                    f"Variable backmarket_settlement_inbox is empty, and the folder {default_inbox()}, where statements"
+                    " are looked for then, is not on this worker. Another worker's folder of that name is not this one."
+                    " Set backmarket_settlement_inbox under Admin → Variables to object storage (s3://…, gs://…,"
+                    " abfs://…) or to a folder that all workers share."
+                )
             raise InboxError(
                 f"The settlement inbox {url} is not there, or holds nothing, which in object storage is the same. "
                 "Put the first statement into it, or correct Variable backmarket_settlement_inbox under Admin → "

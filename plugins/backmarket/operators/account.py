@@ -21,6 +21,8 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
     :raises AuthenticationError: where the token is no longer valid; the message says how to renew it.
     """
 
+    reads = ("ws/orders", "ws/listings")
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the platform, visible orders, listings by market, markets refused, and milliseconds a call."""
         from airflow import __version__

@@ -55,6 +55,31 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         return {"waiting": waiting, "told": told}
 
 
+class BackMarketReportMetricsOperator(BackMarketOperator):
+    """Sends how things stand as gauges, through Airflow's own metrics; skips while those are off.
+
+    Counters are sent by the tasks that count. The main switch alone stops it, whether or not people are told by alerts.
+    """
+
+    def execute(self, context: Context) -> int:
+        """Return how many gauges were sent."""
+        from backmarket import metrics
+        from backmarket.services.gauges import read_gauges
+        from backmarket.settings import key_of, read_variable
+        from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
+        from backmarket.warehouse.snapshot import reader
+
+        if not read_variable(self.account, "enabled"):
+            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off: nothing is looked at.")
+        if not metrics.are_on():
+            raise AirflowSkipException("Airflow sends no metrics: section [metrics] of its configuration is off.")
+        with reader(self.account, self.warehouse_conn_id) as database:
+            gauges = list(read_gauges(database, datetime.now(UTC), SKU_LINE_RATES[0]))
+        for gauge in gauges:
+            metrics.send(gauge.name, gauge.value, account=self.account, **gauge.tags)
+        return len(gauges)
+
+
 class BackMarketPurgeHistoryOperator(BackMarketOperator):
     """Deletes what ended before ``backmarket_history_retention_days``, once a day; skips while that Variable is empty.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket import metrics
 from backmarket.assets import asset
 from backmarket.configuration import wait_of
 from backmarket.seller_account import DEFAULT_ACCOUNT, account_of
@@ -17,6 +18,7 @@ from backmarket.seller_account import DEFAULT_ACCOUNT, account_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from backmarket.hooks.backmarket import BackMarketHook
@@ -33,6 +35,10 @@ class BackMarketOperator(BaseOperator):
     :param warehouse_conn_id: the operational database.
     """
 
+    reads: ClassVar[tuple[str, ...]] = ()
+    """What its tasks read, for lineage: tables, paths of the seller API as ``ws/orders``, ``inbox/settlements``."""
+    writes: ClassVar[tuple[str, ...]] = ()
+    """What its tasks write, likewise."""
     template_fields: tuple[str, ...] = ("backmarket_conn_id", "warehouse_conn_id")
 
     def __init__(
@@ -62,12 +68,23 @@ class BackMarketOperator(BaseOperator):
 
     @contextmanager
     def order_reading(self, connection: Connection) -> Iterator[OrderReading]:
-        """Open a client, and stage on this connection what is read of orders."""
+        """Open a client, stage on this connection what is read of orders, and count what was stored of it."""
         from backmarket.services.order_reading import OrderReading
         from backmarket.warehouse.orders import OrderStaging
 
         with self.hook as client:
-            yield OrderReading(client, OrderStaging(connection, self.account), self.log)
+            reading = OrderReading(client, OrderStaging(connection, self.account), self.log)
+            try:
+                yield reading
+            finally:
+                for outcome, orders in reading.stored.items():
+                    metrics.send("orders", orders, account=self.account, outcome=outcome)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Name what the task has read and written; Airflow's OpenLineage provider asks, where it is installed."""
+        from backmarket.lineage import Lineage
+
+        return Lineage(self.backmarket_conn_id, self.warehouse_conn_id, self.account).of(self.reads, self.writes)
 
 
 class BackMarketOrderChangesOperator(BackMarketOperator):

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.assets import asset
 from backmarket.configuration import wait_of
+from backmarket.lineage import LISTING_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
 
@@ -29,6 +30,9 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
 
     :raises BackMarketError: where nothing could be read.
     """
+
+    reads = ("ws/listings", "seller.stock", "backmarket.orders", "backmarket.order_lines", "backmarket.changes")
+    writes = (*LISTING_TABLES, "backmarket.inventory_findings", "backmarket.changes")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :func:`~backmarket.services.quantities.refresh_quantities`, and the requests made."""
@@ -51,6 +55,9 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
     A market that refuses or fails is named and keeps its older reading, on which no price is planned; all others are
     read. The home market is not read again where this run has read it for the quantities.
     """
+
+    reads = ("ws/listings", "ws/tasks", "backmarket.changes")
+    writes = (*LISTING_TABLES, "backmarket.changes")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :func:`~backmarket.services.prices.refresh_offers`, and the requests made."""
@@ -76,6 +83,9 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
 
     :raises FeedUnusableError: where none can be read.
     """
+
+    reads = ("seller.stock", "backmarket.listings", "backmarket.orders", "backmarket.order_lines")
+    writes = ("backmarket.inventory", "backmarket.inventory_findings", "backmarket.changes")
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many SKUs were planned and differ, findings by kind, and how many rows were left out."""
@@ -110,6 +120,9 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
     and what is uncertain is read back, again once it must have arrived, before anything else is sent. A listing that
     Back Market fails on, or lists and does not find, is named and stays planned; all others are sent.
     """
+
+    reads = (*BackMarketInventoryPlanOperator.reads, "backmarket.changes", "ws/listings")
+    writes = ("ws/listings", *BackMarketInventoryPlanOperator.writes, *LISTING_TABLES)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the outcomes, how many changes wait, requests made; and the SKUs that could not be sent, as
@@ -151,6 +164,9 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
     :raises FeedUnusableError: where none can be read.
     """
 
+    reads = ("seller.prices", "backmarket.listings", "backmarket.listing_offers", "backmarket.price_approvals")
+    writes = ("backmarket.changes", "backmarket.inventory_findings")
+
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many prices were looked at, what becomes of them, and how many rows were left out."""
         from backmarket.services.prices import log_plan, plan_prices
@@ -178,6 +194,9 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
     listing that Back Market fails on, are named and stay planned; all others are sent.
     """
 
+    reads = ("backmarket.changes", "backmarket.listings", "backmarket.listing_offers", "ws/listings")
+    writes = ("ws/listings", "backmarket.changes", *LISTING_TABLES)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :meth:`~backmarket.services.prices.PriceSending.send`, and the requests made."""
         from backmarket.services.offers import OfferSending
@@ -203,6 +222,9 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
     price_batch_wait_seconds``, the next run settles. What is under way stands in ``backmarket.changes`` alone, so
     this task may be killed, cleared or repeated at any moment.
     """
+
+    reads = ("ws/tasks", "ws/listings", "backmarket.changes")
+    writes = ("backmarket.changes", *LISTING_TABLES)
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many prices were confirmed, refused, planned again, and are not known yet, or skip."""
@@ -255,6 +277,8 @@ class BackMarketUploadSummaryOperator(BackMarketOperator):
     :raises MassZeroError: saying how many, and how to let them go.
     """
 
+    reads = ("backmarket.inventory", "backmarket.inventory_findings")
+
     def execute(self, context: Context) -> int:
         """Return how many SKUs are worth a look."""
         from backmarket.services.quantities import log_summary
@@ -266,6 +290,8 @@ class BackMarketUploadSummaryOperator(BackMarketOperator):
 
 class BackMarketPriceQuestionOperator(BackMarketOperator):
     """Updates the asset ``backmarket/price_questions`` where large moves wait that nobody was asked about."""
+
+    reads = ("backmarket.changes", "backmarket.price_approvals")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from backmarket.configuration import wait_of
+from backmarket.lineage import LISTING_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
 
@@ -46,6 +47,9 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
     :raises BackMarketError: what a page could not be read for; all others are stored.
     """
 
+    reads = ("ws/listings",)
+    writes = LISTING_TABLES
+
     template_fields = (*BackMarketOperator.template_fields, "market")
 
     def __init__(self, *, market: str, **kwargs: Any) -> None:
@@ -75,6 +79,9 @@ class BackMarketCategoryDownloadOperator(BackMarketOperator):
     :raises BackMarketError: where a failure concerns all markets alike.
     """
 
+    reads = ("seller.catalog", "ws/category/tree")
+    writes = ("backmarket.categories",)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :func:`~backmarket.services.listing_creation.download_categories`."""
         from backmarket.services.listing_creation import download_categories
@@ -95,6 +102,9 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
     :raises FeedUnusableError: where no row of the whole table can be read.
     :param kind: ``listing``, or ``product`` for new products with their listing.
     """
+
+    reads = ("seller.catalog", "backmarket.categories", "backmarket.listings", "backmarket.changes")
+    writes = ("backmarket.catalog_checks", "backmarket.changes")
 
     template_fields = (*BackMarketOperator.template_fields, "kind")
 
@@ -136,6 +146,9 @@ class BackMarketListingCreationOperator(BackMarketSendingOperator):
     :param kind: ``listing``, or ``product`` for new products with their listing.
     """
 
+    reads = ("backmarket.changes", "ws/listings")
+    writes = ("ws/listings", "backmarket.changes", *LISTING_TABLES)
+
     template_fields = (*BackMarketOperator.template_fields, "kind")
 
     def __init__(self, *, kind: Kind, **kwargs: Any) -> None:
@@ -166,6 +179,9 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
     :param kind: ``listing``, or ``product`` for new products with their listing.
     :param wait: whether to wait; without it, read the results once and go on.
     """
+
+    reads = ("ws/tasks", "ws/listings", "backmarket.changes")
+    writes = (*LISTING_TABLES, "backmarket.changes")
 
     template_fields = (*BackMarketBatchWaitingOperator.template_fields, "kind")
 

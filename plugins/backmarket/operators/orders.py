@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator, BackMarketOrderChangesOperator
+from backmarket.lineage import ORDER_TABLES
+from backmarket.operators.base import (
+    BackMarketAnnouncementOperator,
+    BackMarketOperator,
+    BackMarketOrderChangesOperator,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,6 +31,9 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
     :raises BackMarketError: where Back Market refused, or failed on a page; :class:`ShortReadError` where the list
         moved too much to be read whole. What was read besides is stored, the watermark has not moved.
     """
+
+    reads = ("ws/orders",)
+    writes = ORDER_TABLES
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged and quarantined, requests made, seconds taken."""
@@ -51,6 +59,9 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
     on is named and left as it is; all others are stored.
     """
 
+    reads = ("ws/orders", "backmarket.orders")
+    writes = ORDER_TABLES
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged, quarantined and gone, requests made, seconds taken; and
         the ids of those that could not be read, as ``unread``."""
@@ -73,6 +84,9 @@ class BackMarketPaidOrderRefreshOperator(BackMarketOperator):
     is not accepted, and none that is known has to wait for it.
     """
 
+    reads = ("ws/orders",)
+    writes = ORDER_TABLES
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged and quarantined, requests made, seconds taken; and the
         list, as ``lists_short``, where it did not come out whole."""
@@ -90,6 +104,9 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator):
 
     :raises ChangesWaitingError: where some lines could not be accepted now; the others were.
     """
+
+    reads = ("seller.stock", "backmarket.orders", "backmarket.order_lines", "ws/orders")
+    writes = ("ws/orders", "backmarket.changes", *ORDER_TABLES)
 
     def load_action(self) -> OrderAction:
         from backmarket.services.acceptance import Acceptance

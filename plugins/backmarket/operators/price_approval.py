@@ -31,6 +31,9 @@ class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
     ``backmarket_inventory_prices`` sends what was approved and still is the plan.
     """
 
+    reads = ("backmarket.changes",)
+    writes = ("backmarket.price_approvals",)
+
     template_fields = ("subject", "body", *BackMarketOperator.template_fields)
 
     def __init__(self, **kwargs: Any) -> None:

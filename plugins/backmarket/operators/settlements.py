@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.configuration import ui_url
+from backmarket.lineage import ORDER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 
 if TYPE_CHECKING:
@@ -21,22 +22,29 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
     """Loads every statement file of the inbox that is new or has changed; files are only ever read.
 
     Each file is stored in a transaction of its own. One that cannot be understood without guessing goes to
-    quarantine with the reason, and the others go on. Running again changes nothing.
+    quarantine with the reason, and the others go on. Running again changes nothing. Skips where no inbox is given and
+    the default folder is not on this worker.
 
     :raises InboxError: where the inbox cannot be listed.
     """
+
+    reads = ("inbox/settlements", "backmarket.orders", "backmarket.order_lines")
+    writes = ("backmarket.settlement_statements", "backmarket.settlement_lines")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: files seen, loaded and unreadable, rows new, seconds taken; and the files that the storage
         did not give, as ``files_left``.
         """
-        from backmarket.hooks.settlement_inbox import list_inbox
+        from backmarket.hooks.settlement_inbox import NoInboxError, list_inbox
         from backmarket.services.settlements import StatementLoading
         from backmarket.settings import read_variable
         from backmarket.warehouse.connection import connect
 
         began = monotonic()
-        files = list_inbox(read_variable(self.account, "settlement_inbox"))
+        try:
+            files = list_inbox(read_variable(self.account, "settlement_inbox"))
+        except NoInboxError as error:
+            raise AirflowSkipException(str(error)) from error
         with connect(self.warehouse_conn_id) as connection:
             loading = StatementLoading(connection, self.account, self.log)
             counts = loading.load(files)
@@ -55,6 +63,9 @@ class BackMarketSettlementOrderReadOperator(BackMarketOperator):
     What it does not have is remembered and not asked for again; what it fails on is named and left to the next run,
     and all others are stored. Skips where statements name no unknown order.
     """
+
+    reads = ("backmarket.settlement_lines", "backmarket.orders", "backmarket.order_lines", "ws/orders")
+    writes = ORDER_TABLES
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new and changed, numbers that Back Market does not have, requests made; and the
@@ -83,6 +94,15 @@ class BackMarketReconciliationOperator(BackMarketOperator):
 
     :raises ValueError: where the period cannot be understood.
     """
+
+    reads = (
+        "backmarket.settlement_statements",
+        "backmarket.settlement_lines",
+        "backmarket.settlement_expectations",
+        "backmarket.orders",
+        "backmarket.order_lines",
+    )
+    writes = ("backmarket.settlement_findings", "backmarket.settlement_finding_history", "backmarket.settlement_lines")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: findings changed and closed, open ones by kind, and what the quality check needs."""
@@ -124,6 +144,14 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
 
     It is about the run's period, or else about the newest ninety days that statements speak of. The task links to it.
     """
+
+    reads = (
+        "backmarket.settlement_lines",
+        "backmarket.settlement_daily_totals",
+        "backmarket.settlement_order_totals",
+        "backmarket.settlement_open_findings",
+    )
+    writes = ("backmarket.settlement_reports",)
 
     operator_extra_links = (BackMarketSettlementReportLink(),)
 

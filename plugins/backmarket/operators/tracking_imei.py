@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.configuration import page_url
-from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator, BackMarketOrderChangesOperator
+from backmarket.lineage import ORDER_TABLES
+from backmarket.operators.base import (
+    BackMarketAnnouncementOperator,
+    BackMarketOperator,
+    BackMarketOrderChangesOperator,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -23,6 +28,9 @@ class BackMarketShipmentOrderRefreshOperator(BackMarketOperator):
     order that Back Market does not have is asked for a few times, ever more seldom, behind all others; one that it
     fails on is named and tried again by the next run. All others are stored.
     """
+
+    reads = ("seller.shipments", "seller.devices", "backmarket.orders", "backmarket.order_lines", "ws/orders")
+    writes = ORDER_TABLES
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged, quarantined and unknown, requests, seconds; and the ids
@@ -43,6 +51,17 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
     :raises ChangesWaitingError: where some orders could not be shipped now; the others were.
     """
 
+    reads = (
+        "seller.shipments",
+        "seller.shipper_aliases",
+        "seller.devices",
+        "backmarket.orders",
+        "backmarket.order_lines",
+        "backmarket.settlement_lines",
+        "ws/orders",
+    )
+    writes = ("ws/orders", "backmarket.changes", *ORDER_TABLES)
+
     def load_action(self) -> OrderAction:
         from backmarket.services.tracking import Shipping
         from backmarket.settings import ImeiSettings, TrackingSettings, neighbour
@@ -60,6 +79,16 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
 
     :raises ChangesWaitingError: where some identifiers could not be registered now; the others were.
     """
+
+    reads = (
+        "seller.devices",
+        "seller.shipments",
+        "backmarket.orders",
+        "backmarket.order_lines",
+        "backmarket.settlement_lines",
+        "ws/orders",
+    )
+    writes = ("ws/orderlines", "backmarket.changes", *ORDER_TABLES)
 
     def load_action(self) -> OrderAction:
         from backmarket.services.imei import Registration
@@ -87,6 +116,8 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
 
     :raises AlertChannelError: where the message could not be sent; the next run sends it.
     """
+
+    reads = ("backmarket.order_desk",)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many open orders wait for what, how many are late, and how many of those were told of now."""

@@ -61,6 +61,7 @@ class OrderReading:
     :param failure: what a page failed with, so that its list is not complete.
     :param unread: why Back Market could not serve an order, by its id.
     :param stopped_by: what all further reading would have failed with.
+    :param stored: how many orders were new, changed, unchanged and quarantined, once they are stored.
     """
 
     client: BackMarketClient
@@ -78,6 +79,7 @@ class OrderReading:
     failure: BackMarketError | None = None
     unread: dict[str, str] = field(default_factory=dict)
     stopped_by: BackMarketError | None = None
+    stored: dict[str, int] = field(default_factory=dict)
 
     def read_list(self, **filters: Any) -> bool:
         """Read one list to its end.
@@ -155,10 +157,11 @@ class OrderReading:
         with connection.transaction():
             merged = self.staging.merge()
             quarantine.keep(connection, account, "order", self.unreadable)
-            counts: dict[str, Any] = {**merged._asdict(), "quarantined": len(self.unreadable)}
+            stored: dict[str, int] = {**merged._asdict(), "quarantined": len(self.unreadable)}
             if concern and self.is_complete and self.stopped_by is None:
-                sync_state.record_success(connection, account, concern, counts, watermark=watermark)
-        counts |= counted
+                sync_state.record_success(connection, account, concern, stored, watermark=watermark)
+        self.stored = stored
+        counts: dict[str, Any] = stored | counted
         counts |= {"requests": self.client.requests_made, "seconds": round(monotonic() - self.began, 1)}
         self._log_what_was_read(counts)
         return counts

@@ -89,6 +89,8 @@ _KINDS = (
     ),
 )
 
+NAMES = tuple(kind.name for kind in _KINDS)
+
 
 def read_needs(database: Reader, stems: Collection[str], *, most: int, only: str = "") -> list[Need]:
     """Return what waits, the most pressing kind first; kinds without anything are left out.

@@ -1,0 +1,1 @@
+"""Airflow on several workers: Redis, CeleryExecutor, and machines that share nothing but databases and the broker."""
