@@ -160,6 +160,25 @@ def test_an_account_in_a_database_of_its_own_is_read_there(
     assert '<a href="/backmarket/">default</a>' in page.text
 
 
+def test_an_account_that_a_person_may_not_see_is_not_named(
+    signed_in: SignIn, warehouse_uri: str, dags_of: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to switch to, nor among all accounts; and its page is refused."""
+    from backmarket.page import access
+
+    dags_of("default", "secret")
+    allowed = access.readable_stems
+    monkeypatch.setattr(
+        access, "readable_stems", lambda user, name: allowed(user, name) if name == "default" else frozenset()
+    )
+    viewer = signed_in("viewer")
+    for path in ("", "accounts"):
+        page = viewer.get(f"/backmarket/{path}")
+        assert page.status_code == 200
+        assert "secret" not in page.text
+    assert viewer.get("/backmarket/?account=secret").status_code == 403
+
+
 def test_without_a_default_account_the_first_one_is_shown(signed_in: SignIn, dags_of: Callable[..., None]) -> None:
     """Nobody is sent to a page about an account that there is not."""
     dags_of("eu", "us")

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 _PREFIX = "/backmarket"
 _MOST_LISTED = 500
+_MOST_ACCOUNTS_IN_A_LINE = 12
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -142,12 +143,22 @@ def show_overview(request: Request, user: User, session: Airflow, where: Where, 
         "overview.html",
         status=503 if overview.problem else 200,
         page=overview,
+        switch_to=_accounts_to_switch_to(
+            user, {*request.state.accounts, *(row["account"] for row in overview.accounts)}
+        ),
         log_path=partial(log_path, where.account),
         may_edit=may_edit,
         csrf=access.form_token(user),
         requests_limit=REQUESTS_LIMIT,
         sku_lines_limit=SKU_LINES_LIMIT,
     )
+
+
+def _accounts_to_switch_to(user: BaseUser, accounts: set[str]) -> list[str]:
+    """Return the accounts that the user may see; none where there are too many for a line."""
+    if len(accounts) > _MOST_ACCOUNTS_IN_A_LINE:
+        return []
+    return [account for account in sorted(accounts) if access.readable_stems(user, account)]
 
 
 def show_accounts(request: Request, user: User, session: Airflow, where: Where) -> HTMLResponse:
