@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from configparser import ConfigParser
 from pathlib import Path
@@ -174,3 +176,23 @@ def test_pgbouncer_ini_keeps_the_sessions_of_the_operational_database(
         require_session("backmarket_warehouse")
         with pytest.raises(PoolerModeError):
             require_session("airflow_metadata")
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.rglob("Dockerfile")), ids=lambda path: path.parent.name)
+def test_an_image_is_built_as_docker_advises(path: Path) -> None:
+    """By hadolint, which knows Dockerfile's traps."""
+    answer = subprocess.run([tool("hadolint"), str(path)], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_yaml_is_written_cleanly() -> None:
+    """By yamllint: doubled keys, and values that look like text and are none."""
+    rules = "{extends: default, rules: {line-length: disable, document-start: disable, comments: disable}}"
+    command = [tool("yamllint"), "--strict", "--config-data", rules, str(DEPLOY)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout
+
+
+def tool(name: str) -> str:
+    """A program that is installed beside the running Python."""
+    return str(Path(sys.executable).parent / name)
