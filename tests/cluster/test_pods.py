@@ -76,7 +76,7 @@ def give_work(sandbox: Sandbox, database: psycopg.Connection[Any]) -> None:
         )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
     sandbox: Sandbox,
     warehouse: psycopg.Connection[Any],
