@@ -76,10 +76,7 @@ def give_work(sandbox: Sandbox, database: psycopg.Connection[Any]) -> None:
         )
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.skipif(
-    "PODS" not in os.environ, reason="its forks hang now and then, for a reason not found yet: PODS=1 runs it"
-)
+@pytest.mark.timeout(600)
 def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
     sandbox: Sandbox,
     warehouse: psycopg.Connection[Any],
