@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from contextlib import closing
 
 from cluster.stack import WORKERS, running_cluster
@@ -34,13 +33,7 @@ def main() -> int:
         for name in WORKERS:
             print(f"{name:12} logs of its tasks: {cluster.machines[name].home / 'logs'}")
         print(f"Logs         {(settings.state / 'logs').relative_to(PROJECT)}/")
-        print("\nCtrl-C stops all of it.", flush=True)
-        try:
-            while True:
-                cluster.processes.check()
-                time.sleep(1)
-        except KeyboardInterrupt:
-            print("\nStopping …", flush=True)
+        cluster.processes.wait_for_ctrl_c()
     print("Stopped.", flush=True)
     return 0
 

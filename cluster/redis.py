@@ -27,7 +27,7 @@ port {port}
 requirepass {password}
 save ""
 appendonly no
-dir {folder}
+dir "{folder}"
 """
 
 

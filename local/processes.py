@@ -93,6 +93,19 @@ class Processes:
                     f"{name} ended ({why}), and the stack with it: {self._last_line(name)} ({self.log(name)})"
                 )
 
+    def wait_for_ctrl_c(self) -> None:
+        """Come back when somebody presses it.
+
+        :raises LocalError: where a process ends by itself.
+        """
+        print("\nCtrl-C stops all of it.", flush=True)
+        try:
+            while True:
+                self.check()
+                time.sleep(1)
+        except KeyboardInterrupt:
+            print("\nStopping …", flush=True)
+
     def log(self, name: str) -> Path:
         """Where a process writes."""
         folder = self._state / "logs"

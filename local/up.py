@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 from local.bootstrap import PROJECT
 from local.failure import run_command
@@ -23,13 +22,7 @@ def up() -> int:
         print(f"Back Market  {settings.sandbox_url}   (a sandbox)")
         print(f"PostgreSQL   {stack.warehouse_uri}")
         print(f"Logs         {(settings.state / 'logs').relative_to(PROJECT)}/")
-        print("\nCtrl-C stops all of it.", flush=True)
-        try:
-            while True:
-                stack.processes.check()
-                time.sleep(1)
-        except KeyboardInterrupt:
-            print("\nStopping …", flush=True)
+        stack.processes.wait_for_ctrl_c()
     print("Stopped.", flush=True)
     return 0
 

@@ -49,6 +49,11 @@ def test_accounts_have_the_connections_their_names_lead_to(file: Path) -> None:
         ("shop: {backmarket_conn_id: 5}", "not the id of a connection"),
         ("shop: {backmarket_conn_id: backmarket_us}", "same backmarket_conn_id as us"),
         (f"{'a' * 33}:", "up to 32"),
+        ("shop: {backmarket_conn_id: ' backmarket_us '}", "same backmarket_conn_id as us"),
+        ("shop: {backmarket_conn_id: one, warehouse_conn_id: one}", "one cannot be both"),
+        ("shop: {backmarket_conn_id: backmarket_warehouse}", "backmarket_warehouse cannot be both"),
+        ("shop: {backmarket_conn_id: one}\n  shop: {backmarket_conn_id: two}", "its name stands there twice"),
+        ("shop: &shop {backmarket_conn_id: one}\n  'shop': *shop", "its name stands there twice"),
     ],
 )
 def test_a_slip_in_one_entry_is_named_and_costs_no_other(file: Path, entry: str, why: str) -> None:
@@ -71,7 +76,11 @@ def test_a_slip_in_one_entry_is_named_and_costs_no_other(file: Path, entry: str,
 def test_a_file_that_lists_nothing_is_told(file: Path, content: str) -> None:
     """An empty or broken file gives no DAGs but the one that says so; no import error hides it in a list."""
     file.write_text(content)
-    assert set(create_dags_of_accounts(file)) == {"backmarket_accounts_file"}
+    dags = create_dags_of_accounts(file)
+    assert set(dags) == {"backmarket_accounts_file"}
+    check: Any = dags["backmarket_accounts_file"].get_task("accounts_file_check")
+    with pytest.raises(AccountsFileError, match="No account is run"):
+        check.execute({})
 
 
 def test_a_file_that_is_missing_is_told(file: Path) -> None:

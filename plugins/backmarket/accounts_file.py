@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from backmarket.seller_account import SellerAccount, seller_account
@@ -14,12 +15,15 @@ _KEYS = frozenset({"backmarket_conn_id", "warehouse_conn_id"})
 
 
 class AccountsFileError(Exception):
-    """Some accounts are not run, because of how they are listed."""
+    """Some accounts are not run, because of how they are listed.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    :param runs_others: whether any account is.
+    """
+
+    def __init__(self, problems: Sequence[str], *, runs_others: bool) -> None:
+        rest = "All other accounts are run." if runs_others else "No account is run."
         super().__init__(
-            " ".join(problems)
-            + " All other accounts are run. Correct the file; this DAG goes once nothing in it is wrong any more."
+            f"{' '.join(problems)} {rest} Correct the file; this DAG goes once nothing in it is wrong any more."
         )
 
 
@@ -37,16 +41,20 @@ def read_accounts(file: Path) -> tuple[list[SellerAccount], list[str]]:
     import yaml
 
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         return [], [f"{file.name} cannot be read: {' '.join(str(error).split())}"]
     entries = content.get("accounts") if isinstance(content, dict) else None
     if not isinstance(entries, dict) or not entries:
         return [], [f"{file.name} lists no accounts. It needs a key accounts: with a name for each account below it."]
+    names = _names(yaml.compose(text, Loader=yaml.SafeLoader))
     accounts: list[SellerAccount] = []
     problems: list[str] = []
     for name, entry in entries.items():
         try:
+            if names[str(name)] > 1:
+                raise ValueError("its name stands there twice: which of the two is meant is not guessed.")  # noqa: TRY301
             account = _account(name, entry)
             _refuse_shared_connection(account, accounts)
             accounts.append(account)
@@ -65,7 +73,22 @@ def _account(name: Any, entry: Any) -> SellerAccount:
         raise ValueError(f"{', '.join(unknown)} means nothing here. Accepted: {', '.join(sorted(_KEYS))}.")
     if bad := [key for key, value in entry.items() if not isinstance(value, str) or not value.strip()]:
         raise ValueError(f"{bad[0]} is not the id of a connection.")
-    return seller_account(name, **entry)
+    account = seller_account(name, **{key: value.strip() for key, value in entry.items()})
+    if account.backmarket_conn_id == account.warehouse_conn_id:
+        raise ValueError(
+            f"{account.backmarket_conn_id} cannot be both: one connection is for Back Market, one for the database."
+        )
+    return account
+
+
+def _names(root: Any) -> Counter[str]:
+    """Count the names below ``accounts:``: reading YAML drops all but the last of equal ones without a word."""
+    return Counter(
+        str(name.value)
+        for key, value in root.value
+        if key.value == "accounts" and isinstance(value.value, list)
+        for name, _ in value.value
+    )
 
 
 def _refuse_shared_connection(account: SellerAccount, others: list[SellerAccount]) -> None:

@@ -41,7 +41,7 @@ class BackMarketFailureAlert(BaseNotifier):
             conn_id = read_variable(self.account, "alert_conn_id")
             if not conn_id:
                 return
-            is_told = self._tell_once(conn_id, failure_message(context))
+            is_told = self._tell_once(conn_id, failure_message(context, self.account))
         except (VariableError, AlertChannelError) as error:
             self.log.warning("%s", error)
             return
@@ -56,6 +56,7 @@ class BackMarketFailureAlert(BaseNotifier):
         Where the database cannot say, people are rather told twice than never.
         """
         import psycopg
+        from airflow.sdk.exceptions import AirflowNotFoundException
 
         from backmarket.alert_channels import send
         from backmarket.warehouse.alerts import note_told
@@ -67,12 +68,12 @@ class BackMarketFailureAlert(BaseNotifier):
                 if not note_told(connection, self.account, [subject], repeat_hours=_REPEAT_HOURS):
                     return False
                 send(conn_id, message)
-        except (psycopg.Error, WarehouseUnavailableError):
+        except (psycopg.Error, WarehouseUnavailableError, AirflowNotFoundException):
             send(conn_id, message)
         return True
 
 
-def failure_message(context: Context) -> Message:
+def failure_message(context: Context, account: str) -> Message:
     """Say what failed, why and where to look."""
     from backmarket.configuration import ui_url
     from backmarket.services.alerts import Message
@@ -86,5 +87,13 @@ def failure_message(context: Context) -> Message:
     return Message(
         title=f"Back Market: {ti.task_id} failed",
         text=f"{why}\nDAG {ti.dag_id}, run {ti.run_id}\nLog: {url}\nTo repeat it, clear the task: that is always safe.",
-        facts={"kind": "failure", "dag": ti.dag_id, "run": ti.run_id, "task": ti.task_id, "error": name, "url": url},
+        facts={
+            "kind": "failure",
+            "account": account,
+            "dag": ti.dag_id,
+            "run": ti.run_id,
+            "task": ti.task_id,
+            "error": name,
+            "url": url,
+        },
     )

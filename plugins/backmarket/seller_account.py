@@ -8,6 +8,8 @@ from dataclasses import dataclass
 DEFAULT_ACCOUNT = "default"
 DEFAULT_WAREHOUSE = "backmarket_warehouse"
 
+DEFAULT_CONNECTION = "backmarket_default"
+
 _PREFIX = "backmarket_"
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 # The rate limiter's tables are named after the account, and PostgreSQL cuts names off after 63 characters.
@@ -50,6 +52,11 @@ def seller_account(
 def account_of(conn_id: str) -> str:
     """Return the account that a connection stands for where nobody has named one: its id without ``backmarket_``."""
     return conn_id.removeprefix(_PREFIX)
+
+
+def account_named(account: str | None, conn_id: str) -> str:
+    """Return the account that was named, else the one that the connection stands for."""
+    return account or account_of(conn_id)
 
 
 def dag_id_of(stem: str, account: str = DEFAULT_ACCOUNT) -> str:

@@ -87,7 +87,9 @@ def test_orders_that_arrive_while_paging_lose_none(seller: BackMarketClient, mar
     """New orders push others over page borders: some come twice, none is missed."""
     before = _listed(market_place)
     market_place.fault("orders_arrive_while_paging", times=3, orders=7)
-    assert before <= _ids(seller)
+    reading = seller.moving_orders()
+    assert before <= {order.order_id for page in reading.pages() for order in page.orders}
+    assert reading.is_complete
 
 
 def test_the_wrong_date_format(seller: BackMarketClient, market_place: Sandbox) -> None:

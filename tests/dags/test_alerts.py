@@ -96,6 +96,18 @@ def test_a_database_that_is_down_is_told(
     assert "s3cr3t" not in json.dumps(webhook.received)
 
 
+def test_a_missing_connection_to_the_database_is_told(
+    run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new account whose database nobody connected is the likeliest failure of all."""
+    switch_on("order_download")
+    monkeypatch.delenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE")
+    assert run_dag("backmarket_orders").tasks["prepare_warehouse"] == "failed"
+    (told,) = webhook.received
+    assert told["account"] == "default"
+    assert told["title"] == "Back Market: prepare_warehouse failed"
+
+
 def test_a_webhook_that_refuses_harms_nothing(
     run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn, webhook: Webhook
 ) -> None:

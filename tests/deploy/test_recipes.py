@@ -158,6 +158,14 @@ def test_helm_names_only_secrets_that_the_page_makes() -> None:
     assert named == made
 
 
+def test_pgbouncer_ini_has_a_session_for_all_that_a_task_may_hold() -> None:
+    """Three for each of the tasks that Airflow runs at once where nobody says otherwise: tasks never wait in a ring."""
+    config = ConfigParser(interpolation=None)
+    config.read_string(text("helm/pgbouncer.ini"))
+    (size,) = re.findall(r"pool_size=(\d+)", config["databases"]["backmarket-warehouse"])
+    assert int(size) > 3 * int(conf.get_default_value("core", "parallelism"))
+
+
 @needs_pgbouncer
 def test_pgbouncer_ini_keeps_the_sessions_of_the_operational_database(
     warehouse_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

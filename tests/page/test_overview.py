@@ -179,6 +179,27 @@ def test_an_account_that_a_person_may_not_see_is_not_named(
     assert viewer.get("/backmarket/?account=secret").status_code == 403
 
 
+def test_tags_of_other_peoples_dags_make_no_account(
+    signed_in: SignIn, warehouse_uri: str, dags_of: Callable[..., None]
+) -> None:
+    """Whoever may write a DAG may give it any tag; none makes this page open another connection."""
+    from airflow.models.dag import DagModel, DagTag
+    from airflow.utils.session import create_session
+
+    dags_of("default")
+    with create_session() as session:
+        others = DagModel(dag_id="others", bundle_name="tests", is_stale=False, is_paused=True, fileloc=__file__)  # type: ignore[no-untyped-call]
+        session.merge(others)
+        for tag in ("account:jp", "account:default", "warehouse:elsewhere"):
+            session.merge(DagTag(dag_id="others", name=tag))
+    viewer = signed_in("viewer")
+    for path in ("", "?account=jp", "accounts"):
+        page = viewer.get(f"/backmarket/{path}")
+        assert page.status_code == 200
+        assert "elsewhere" not in page.text
+    assert "jp" not in viewer.get("/backmarket/accounts").text
+
+
 def test_without_a_default_account_the_first_one_is_shown(signed_in: SignIn, dags_of: Callable[..., None]) -> None:
     """Nobody is sent to a page about an account that there is not."""
     dags_of("eu", "us")

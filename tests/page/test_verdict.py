@@ -8,7 +8,16 @@ import pytest
 
 from backmarket.page.verdict import Standing, verdict
 
-WELL = Standing(problem="", token_valid=True, is_enabled=True, is_dry_run=False, failed=0, stopped=0, waiting=0)
+WELL = Standing(
+    account_dag="backmarket_account",
+    problem="",
+    token_valid=True,
+    is_enabled=True,
+    is_dry_run=False,
+    failed=0,
+    stopped=0,
+    waiting=0,
+)
 
 
 @pytest.mark.parametrize(

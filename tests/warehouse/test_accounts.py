@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from backmarket.seller_account import account_of
@@ -13,8 +14,6 @@ from backmarket.warehouse.accounts import claim as claim_account
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import psycopg
 
 
 def claim(
@@ -67,6 +66,23 @@ def test_a_new_token_that_sees_a_known_order_is_taken_over(warehouse: psycopg.Co
     assert claim(warehouse, "default", EU, "second-token") == []
 
 
+def test_back_market_is_asked_while_others_go_on(warehouse: psycopg.Connection[Any], warehouse_uri: str) -> None:
+    """Its answer may take minutes, for which no other account has to wait; what they claim meanwhile is respected."""
+    claim(warehouse, "default", EU, "first-token")
+    _store_orders(warehouse, 1)
+
+    def claim_another(known: Sequence[KnownThing]) -> bool:
+        with psycopg.connect(warehouse_uri, autocommit=True) as other:
+            other.execute("set statement_timeout to '5s'")
+            claim(other, "second", EU, "second-token")
+        return bool(known)
+
+    with pytest.raises(AccountMixUpError, match="already run as 'second'"):
+        claim_account(
+            warehouse, "default", "backmarket_default", urlsplit(EU).netloc, "second-token", shows_any=claim_another
+        )
+
+
 def test_another_sellers_token_is_refused(warehouse: psycopg.Connection[Any]) -> None:
     """It sees nothing of what is stored: two sellers' orders would mix. The message says how to confirm a doubt."""
     claim(warehouse, "default", EU, "first-token")
@@ -105,6 +121,13 @@ def test_a_sandbox_may_move_to_another_port(warehouse: psycopg.Connection[Any]) 
     claim(warehouse, "default", "http://127.0.0.1:8901", "token")
     claim(warehouse, "default", "http://localhost:8902", "token")
     assert warehouse.execute("select host from backmarket.accounts").fetchone() == ("localhost:8902",)
+
+
+def test_a_host_is_the_same_with_its_port_and_in_capitals(warehouse: psycopg.Connection[Any]) -> None:
+    """Rows of earlier versions have it as the connection did."""
+    claim(warehouse, "default", EU, "token")
+    warehouse.execute("update backmarket.accounts set host = 'WWW.backmarket.fr:443'")
+    claim(warehouse, "default", EU, "token")
 
 
 def test_two_connections_do_not_share_a_name(warehouse: psycopg.Connection[Any]) -> None:

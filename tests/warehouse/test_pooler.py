@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from backmarket.warehouse import pooler
-from backmarket.warehouse.connection import connect
+from backmarket.warehouse.connection import WarehouseUnavailableError, connect
 from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.pooler import PoolerModeError, require_session
 from backmarket.warehouse.rate_limit import open_pool
@@ -90,6 +90,18 @@ def test_tasks_that_wait_for_a_full_pool_in_session_mode_take_turns(
     with through(pool_mode="session", default_pool_size=1), ThreadPoolExecutor(4) as threads:
         for waiting in [threads.submit(require_session, CONN_ID) for _ in range(4)]:
             waiting.result(timeout=30)
+
+
+@needs_pgbouncer
+def test_a_full_pool_is_told_as_a_database_that_is_away(through: Callable[..., AbstractContextManager[str]]) -> None:
+    """PgBouncer lets in whom it has no session for, and refuses the first statement."""
+    with (
+        through(pool_mode="session", default_pool_size=1, query_wait_timeout=1),
+        connect() as taken,
+    ):
+        taken.execute("select 1")
+        with pytest.raises(WarehouseUnavailableError, match="query_wait_timeout"), connect():
+            pass
 
 
 @needs_pgbouncer

@@ -66,7 +66,7 @@ def create_dags_of_accounts(file: Path) -> dict[str, DAG]:
     if problems:
         from backmarket.dags.accounts_file import create_dag_of_problems
 
-        dag = create_dag_of_problems(file.name, problems)
+        dag = create_dag_of_problems(file.name, problems, runs_others=bool(accounts))
         dags[dag.dag_id] = dag
     return dags
 

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def create_dag_of_problems(file_name: str, problems: Sequence[str]) -> DAG:
+def create_dag_of_problems(file_name: str, problems: Sequence[str], *, runs_others: bool) -> DAG:
     """Make a DAG whose one task fails every hour with the problems of an accounts file.
 
     :param problems: a sentence each.
+    :param runs_others: whether any account is run.
     """
+    rest = "All other accounts are." if runs_others else "No account is run."
     listed = "\n".join(f"- {problem}" for problem in problems)
     with DAG(
         "backmarket_accounts_file",
@@ -29,7 +31,9 @@ def create_dag_of_problems(file_name: str, problems: Sequence[str]) -> DAG:
         max_active_runs=1,
         default_args=default_args(seller_account()),
         tags=["backmarket"],
-        doc_md=f"### Some accounts of `{file_name}` are not run\n\n{listed}\n\nAll other accounts are.",
+        doc_md=f"### Some accounts of `{file_name}` are not run\n\n{listed}\n\n{rest}",
     ) as dag:
-        BackMarketAccountsFileCheckOperator(task_id="accounts_file_check", problems=list(problems))
+        BackMarketAccountsFileCheckOperator(
+            task_id="accounts_file_check", problems=list(problems), runs_others=runs_others
+        )
     return dag

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from backmarket import metrics
-from backmarket.seller_account import account_of
+from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -32,14 +32,14 @@ class BackMarketHook(BaseHook):
     """
 
     conn_name_attr = "backmarket_conn_id"
-    default_conn_name = "backmarket_default"
+    default_conn_name = DEFAULT_CONNECTION
     conn_type = "backmarket"
     hook_name = "Back Market"
 
     def __init__(
         self,
         backmarket_conn_id: str = default_conn_name,
-        warehouse_conn_id: str | None = "backmarket_warehouse",
+        warehouse_conn_id: str | None = DEFAULT_WAREHOUSE,
         *,
         account: str | None = None,
         **kwargs: Any,
@@ -47,7 +47,7 @@ class BackMarketHook(BaseHook):
         super().__init__(**kwargs)
         self.backmarket_conn_id = backmarket_conn_id
         self.warehouse_conn_id = warehouse_conn_id
-        self.account = account or account_of(backmarket_conn_id)
+        self.account = account_named(account, backmarket_conn_id)
         self._client: BackMarketClient | None = None
         self._pool: ConnectionPool | None = None
 

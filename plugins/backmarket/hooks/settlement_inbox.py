@@ -96,10 +96,11 @@ def open_inbox(url: str | None) -> ObjectStoragePath:
     return ObjectStoragePath(url or default_inbox().as_uri())
 
 
-def list_inbox(url: str | None) -> list[InboxFile]:
+def list_inbox(url: str | None, *, variable: str = "backmarket_settlement_inbox") -> list[InboxFile]:
     """List all ``.csv``, ``.csv.gz`` and ``.zip`` files below an inbox; those that name their invoice first.
 
     :param url: the inbox; None for :func:`default_inbox`.
+    :param variable: the Variable that says it, for messages.
     :raises NoInboxError: where none is given, and the default is not there.
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """
@@ -108,14 +109,14 @@ def list_inbox(url: str | None) -> list[InboxFile]:
         if not inbox.is_dir():
             if url is None:
                 raise NoInboxError(
-                    f"Variable backmarket_settlement_inbox is empty, and the folder {default_inbox()}, where statements"
+                    f"Variable {variable} is empty, and the folder {default_inbox()}, where statements"
                     " are looked for then, is not on this worker. Another worker's folder of that name is not this one."
-                    " Set backmarket_settlement_inbox under Admin → Variables to object storage (s3://…, gs://…,"
+                    f" Set {variable} under Admin → Variables to object storage (s3://…, gs://…,"
                     " abfs://…) or to a folder that all workers share."
                 )
             raise InboxError(
                 f"The settlement inbox {url} is not there, or holds nothing, which in object storage is the same. "
-                "Put the first statement into it, or correct Variable backmarket_settlement_inbox under Admin → "
+                f"Put the first statement into it, or correct Variable {variable} under Admin → "
                 "Variables; then clear this task."
             )
         stored = sorted((path for path in inbox.rglob("*") if _is_statement(path)), key=str)

@@ -16,15 +16,17 @@ class BackMarketAccountsFileCheckOperator(BaseOperator):
     """Fails, and says which accounts of ``accounts.yml`` are not run and why.
 
     :param problems: a sentence each.
+    :param runs_others: whether any account is run.
     :raises AccountsFileError: always: there is such a task only where something is wrong.
     """
 
-    def __init__(self, *, problems: Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, *, problems: Sequence[str], runs_others: bool, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "retries": 0})
         self.problems = problems
+        self.runs_others = runs_others
 
     def execute(self, context: Context) -> None:
         """Tell of the problems."""
         from backmarket.accounts_file import AccountsFileError
 
-        raise AccountsFileError(self.problems)
+        raise AccountsFileError(self.problems, runs_others=self.runs_others)

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from backmarket import metrics
 from backmarket.assets import asset
 from backmarket.configuration import wait_of
-from backmarket.seller_account import DEFAULT_ACCOUNT, account_of
+from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +45,8 @@ class BackMarketOperator(BaseOperator):
         self,
         *,
         account: str | None = None,
-        backmarket_conn_id: str = "backmarket_default",
-        warehouse_conn_id: str = "backmarket_warehouse",
+        backmarket_conn_id: str = DEFAULT_CONNECTION,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,7 +57,7 @@ class BackMarketOperator(BaseOperator):
     @property
     def account(self) -> str:
         """The account's name, which leads every primary key."""
-        return self.account_name or account_of(self.backmarket_conn_id)
+        return account_named(self.account_name, self.backmarket_conn_id)
 
     @property
     def hook(self) -> BackMarketHook:
@@ -125,7 +125,8 @@ class BackMarketAnnouncementOperator(BaseOperator):
 
     :param counts: what a task, each of several, or each instance of a mapped one has counted; None for one that was
         skipped.
-    :param account: whose asset it is.
+    :param account: whose asset it is; None: the connection's.
+    :param backmarket_conn_id: the connection of the account.
     """
 
     thing: ClassVar[str]
@@ -134,8 +135,15 @@ class BackMarketAnnouncementOperator(BaseOperator):
     changing: ClassVar[tuple[str, ...]] = ("new", "changed", "gone")
     template_fields = ("counts",)
 
-    def __init__(self, *, counts: Any, account: str = DEFAULT_ACCOUNT, **kwargs: Any) -> None:
-        self.announced = asset(self.thing, account)
+    def __init__(
+        self,
+        *,
+        counts: Any,
+        account: str | None = None,
+        backmarket_conn_id: str = DEFAULT_CONNECTION,
+        **kwargs: Any,
+    ) -> None:
+        self.announced = asset(self.thing, account_named(account, backmarket_conn_id))
         super().__init__(outlets=[self.announced], **kwargs)
         self.counts = counts
 
@@ -144,7 +152,7 @@ class BackMarketAnnouncementOperator(BaseOperator):
         tasks = [self.counts] if isinstance(self.counts, dict) else self.counts or ()
         totals = {name: sum((task or {}).get(name, 0) for task in tasks) for name in self.summed}
         if not (changed := sum(totals[name] for name in self.changing)):
-            raise AirflowSkipException(f"No {self.things} are {' or '.join(self.changing)}: nothing to announce.")
+            raise AirflowSkipException(f"Nothing changed about {self.things}: nothing to announce.")
         context["outlet_events"][self.announced].extra = dict(totals)
         self.log.info("%d %s changed: asset %s updated.", changed, self.things, self.announced.name)
         return totals

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.seller_account import DEFAULT_ACCOUNT
+from backmarket.seller_account import DEFAULT_CONNECTION, account_named
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -19,16 +19,24 @@ class BackMarketGateOperator(BaseOperator):
     The reason stands in the task's log and in its XCom ``reason``.
 
     :param toggle: the concern's Variable without ``backmarket_``, such as ``order_download``.
-    :param account: whose Variables these are.
+    :param account: whose Variables these are; None: the connection's.
+    :param backmarket_conn_id: the connection of the account.
     :raises VariableError: where one of these two Variables cannot be understood; no other is read.
     """
 
     template_fields = ("toggle",)
 
-    def __init__(self, *, toggle: str, account: str = DEFAULT_ACCOUNT, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        toggle: str,
+        account: str | None = None,
+        backmarket_conn_id: str = DEFAULT_CONNECTION,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.toggle = toggle
-        self.account = account
+        self.account = account_named(account, backmarket_conn_id)
 
     def execute(self, context: Context) -> str:
         """Return what is switched on, or skip."""

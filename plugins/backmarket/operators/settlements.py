@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from backmarket.configuration import ui_url
 from backmarket.lineage import ORDER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
+from backmarket.seller_account import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -37,12 +38,13 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         """
         from backmarket.hooks.settlement_inbox import NoInboxError, list_inbox
         from backmarket.services.settlements import StatementLoading
-        from backmarket.settings import read_variable
+        from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
 
         began = monotonic()
         try:
-            files = list_inbox(read_variable(self.account, "settlement_inbox"))
+            inbox, variable = read_variable(self.account, "settlement_inbox"), key_of(self.account, "settlement_inbox")
+            files = list_inbox(inbox, variable=variable)
         except NoInboxError as error:
             raise AirflowSkipException(str(error)) from error
         with connect(self.warehouse_conn_id) as connection:
@@ -135,7 +137,7 @@ class BackMarketSettlementReportLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return its address on the page Back Market."""
         assert isinstance(operator, BackMarketSettlementReportOperator)  # noqa: S101 - the only one that has this link
-        query = "" if operator.account == "default" else f"?{urlencode({'account': operator.account})}"
+        query = "" if operator.account == DEFAULT_ACCOUNT else f"?{urlencode({'account': operator.account})}"
         return ui_url(f"/backmarket/reports/runs/{quote(ti_key.run_id, safe='')}{query}")
 
 

@@ -133,7 +133,13 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
             raise AirflowSkipException(f"Neither {tracking} nor {imei} is on.")
         hours = read_variable(self.account, "ship_by_alert_hours")
         with connect(self.warehouse_conn_id) as connection:
-            desk, late = show_desk(connection, self.account, hours=hours, log=self.log)
+            desk, late = show_desk(
+                connection,
+                self.account,
+                hours=hours,
+                variable=key_of(self.account, "ship_by_alert_hours"),
+                log=self.log,
+            )
             conn_id, told = read_variable(self.account, "alert_conn_id"), 0
             if conn_id and late:
                 told = tell_of_late_orders(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from backmarket.seller_account import DEFAULT_WAREHOUSE
+from backmarket.concerns import STEMS
+from backmarket.seller_account import DEFAULT_WAREHOUSE, dag_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,10 +112,11 @@ def known_accounts(session: Session) -> dict[str, str]:
     for dag_id, tag in rows:
         tags.setdefault(dag_id, []).append(tag)
     found: dict[str, str] = {}
-    for names in tags.values():
+    for dag_id, names in tags.items():
         account = next((name.removeprefix(_ACCOUNT_TAG) for name in names if name.startswith(_ACCOUNT_TAG)), "")
         warehouses = (name.removeprefix(_WAREHOUSE_TAG) for name in names if name.startswith(_WAREHOUSE_TAG))
-        if account:
+        # Other people's DAGs may have any tags.
+        if dag_id in {dag_id_of(stem, account) for stem in STEMS}:
             found[account] = next(warehouses, DEFAULT_WAREHOUSE)
     return dict(sorted(found.items()))
 

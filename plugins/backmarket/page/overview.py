@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.api.throttle import GENERAL_RATES
-from backmarket.concerns import ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
+from backmarket.concerns import ACCOUNT, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
 from backmarket.page import charts
 from backmarket.page.airflow_state import dag_states, open_approvals, task_path
 from backmarket.page.variables import read_all
@@ -112,6 +112,7 @@ class Overview:
         """How things stand, in a sentence."""
         return verdict(
             Standing(
+                account_dag=dag_id_of(ACCOUNT.stem, self.account),
                 problem=self.problem,
                 token_valid=self.chosen["token_valid"] if self.chosen else None,
                 is_enabled=self.variables["enabled"].value is True,

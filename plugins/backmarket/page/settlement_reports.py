@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from fastapi import HTTPException
 
+from backmarket.concerns import SETTLEMENTS
+from backmarket.seller_account import dag_id_of
+
 if TYPE_CHECKING:
     from backmarket.page.place import Place
     from backmarket.warehouse.snapshot import Row
@@ -28,7 +31,6 @@ class ReportList:
     :param first_day: of the newest ninety that statements speak of; None where nothing is loaded.
     """
 
-    account: str
     reports: list[Row]
     first_day: date | None
     last_day: date | None
@@ -38,9 +40,7 @@ def list_reports(place: Place) -> ReportList:
     """Return what settlement reports there are."""
     with place.read() as database:
         span = next(iter(database.rows("select_settlement_span")), {"first_day": None, "last_day": None})
-        return ReportList(
-            place.account, database.rows("select_settlement_reports"), span["first_day"], span["last_day"]
-        )
+        return ReportList(database.rows("select_settlement_reports"), span["first_day"], span["last_day"])
 
 
 def stored_report(place: Place, run_id: str) -> str:
@@ -68,6 +68,8 @@ def report_of(place: Place, first_day: date, last_day: date) -> str:
         raise HTTPException(400, "The last day must not lie before the first, nor more than three years after it.")
     with place.read() as database:
         if not database.rows("select_settlement_span"):
-            raise HTTPException(404, "No statement has been loaded yet: run backmarket_settlements.")
+            raise HTTPException(
+                404, f"No statement has been loaded yet: run {dag_id_of(SETTLEMENTS.stem, place.account)}."
+            )
         figures = read_figures(database.connection, place.account, first_day, last_day)
     return render(figures, account=place.account)

@@ -10,6 +10,7 @@ from typing import Literal
 class Standing:
     """What a verdict is reached by.
 
+    :param account_dag: the DAG that checks the token.
     :param problem: why the database cannot be read; empty where it can.
     :param token_valid: what the last check of the token found; None before the first.
     :param is_enabled: whether the main switch is on.
@@ -19,6 +20,7 @@ class Standing:
     :param waiting: how many things wait for a person, failed tasks and stopped DAGs included.
     """
 
+    account_dag: str
     problem: str
     token_valid: bool | None
     is_enabled: bool
@@ -45,7 +47,7 @@ def verdict(standing: Standing) -> Verdict:
     if standing.problem:
         return Verdict("bad", "The database cannot be read", standing.problem)
     if standing.token_valid is False:
-        text = "Put a new one into the connection under Admin → Connections, then run backmarket_account."
+        text = f"Put a new one into the connection under Admin → Connections, then run {standing.account_dag}."
         return Verdict("bad", "Back Market refuses the token", text)
     if not standing.is_enabled:
         return Verdict("off", "Switched off", "Nothing is read from Back Market and nothing is sent.")
@@ -59,7 +61,7 @@ def verdict(standing: Standing) -> Verdict:
         text = "Everything that is switched on works. What waits for you is listed below."
         return Verdict("warn", f"{_count(standing.waiting, 'thing')} to look at", text)
     if standing.token_valid is None:
-        text = "Nothing has run yet. Start backmarket_account to check the token."
+        text = f"Nothing has run yet. Start {standing.account_dag} to check the token."
         return Verdict("off", "Ready to start", text)
     return Verdict("good", "All is well", "Everything that is switched on works, and nothing waits for you.")
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Back Market's `Date` header has whole seconds, and its clock is not this machine's.
 CLOCK_TOLERANCE = timedelta(seconds=5)
-LONGEST_ANSWER = timedelta(minutes=1)
-"""How long Back Market may take for an answer: what a reading shows was the case at some moment of it."""
+LONGEST_ANSWER = timedelta(minutes=5)
+"""How long a reading may take, with what holds it back and repeats it: what it shows was so at some moment of it."""
 
 # An answer was lost, and the listing is read back: within this time, showing the old number means "not applied".
 # Later it may as well have been applied and sold since.

@@ -57,10 +57,13 @@ def tell_what_is_new(
     return len(new)
 
 
-def show_desk(connection: Connection, account: str, *, hours: int, log: Log) -> tuple[dict[str, int], list[LateOrder]]:
+def show_desk(
+    connection: Connection, account: str, *, hours: int, variable: str, log: Log
+) -> tuple[dict[str, int], list[LateOrder]]:
     """Log how many open orders wait for what, and each late order.
 
     :param hours: an order that has less time left to its ship-by time is late.
+    :param variable: the Variable that says so.
     :return: how many orders wait for what, and the late orders, the latest first.
     """
     desk, late = desk_counts(connection, account), late_orders(connection, account, hours=hours)
@@ -72,9 +75,10 @@ def show_desk(connection: Connection, account: str, *, hours: int, log: Log) -> 
         log.warning(
             "%d orders have less than %d hours to their ship-by time, or are past it. Ship them, or cancel what "
             "cannot be shipped in the Back Office; backmarket.order_desk lists all. "
-            "backmarket_ship_by_alert_hours sets the limit.",
+            "Variable %s sets the limit.",
             len(late),
             hours,
+            variable,
         )
     return desk, late
 

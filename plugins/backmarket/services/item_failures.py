@@ -126,7 +126,8 @@ _SENTENCES = {
     ),
     "markets_left": (
         "Back Market refused or failed on the markets {items}; their last lines in the log say why. Where the account "
-        "may not sell in a market, take it out of backmarket_markets and out of your tables."
+        "may not sell in a market, take it out of Variable backmarket_markets, or the account's own, and out of your "
+        "tables."
     ),
 }
 """What to say of what tasks left, by the name under which they return it: how many, or which."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from backmarket.api.markets import is_loopback, own_host
 from backmarket.warehouse import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from backmarket.warehouse.connection import Connection
 
@@ -46,7 +46,7 @@ def claim(
     """Write down that this account name stands for this connection, platform and token; refuse what would mix data.
 
     A renewed token is taken over once it shows something that is stored here: another seller's token shows none of it.
-    A sandbox on this machine may change its port.
+    A sandbox on this machine, with a token of its own, may change its port.
 
     :param shows_any: tells whether the token sees one of some orders and listings; asked only where the token is new.
     :raises AccountMixUpError: where the name already stands for another platform or seller, or another name for the
@@ -58,33 +58,47 @@ def claim(
         "host": host,
         "token_fingerprint": hashlib.sha256(token.encode()).hexdigest()[:16],
     }
-    with connection.transaction():
-        connection.execute("lock table backmarket.accounts in share row exclusive mode")
-        for name, known_by, known_host, fingerprint in connection.execute(
-            sql.statement("account/select_claims"), claim
-        ).fetchall():
-            if name != account:
-                raise AccountMixUpError(
-                    f"Back Market account {host} with this token is already run as '{name}' in this "
-                    f"database. Running it as '{account}' too would download and sell everything twice. Remove "
-                    "one of the two connections."
-                )
-            if not _same_platform(known_host, host):
-                raise AccountMixUpError(
-                    f"In this database '{account}' stands for {known_host}, but connection {conn_id} now "
-                    f"points at {host}. Their orders must not be mixed: give the other platform a "
-                    "database of its own, or a connection of another name."
-                )
-            if fingerprint != claim["token_fingerprint"]:
-                if known_by and known_by != conn_id:
-                    raise AccountMixUpError(
-                        f"In this database '{account}' stands for the account of connection {known_by}; connection "
-                        f"{conn_id} has another token. Give one of the two accounts another name. If {conn_id} has "
-                        f"taken the place of {known_by} for the same seller, confirm it by deleting the row of "
-                        f"'{account}' from backmarket.accounts; then clear this task."
-                    )
-                _require_same_seller(connection, account, conn_id, host, shows_any)
-        connection.execute(sql.statement("account/claim_account"), claim)
+    shown: list[Any] | None = None
+    while True:
+        with connection.transaction():
+            connection.execute("lock table backmarket.accounts in share row exclusive mode")
+            claims = connection.execute(sql.statement("account/select_claims"), claim).fetchall()
+            if not _is_new_token(claims, claim) or claims == shown:
+                connection.execute(sql.statement("account/claim_account"), claim)
+                return
+        # Back Market is asked without the lock, for which all other accounts would have to wait.
+        _require_same_seller(connection, account, conn_id, host, shows_any)
+        shown = claims
+
+
+def _is_new_token(claims: Iterable[tuple[str, str | None, str, str]], claim: Mapping[str, str]) -> bool:
+    """Tell whether the name is known by another token, which has to show whose it is.
+
+    :raises AccountMixUpError: where no token could make it right.
+    """
+    account, conn_id, host = claim["account"], claim["conn_id"], claim["host"]
+    is_new = False
+    for name, known_by, known_host, fingerprint in claims:
+        if name != account:
+            raise AccountMixUpError(
+                f"Back Market account {host} with this token is already run as '{name}' in this database. Running it "
+                f"as '{account}' too would download and sell everything twice. Remove one of the two connections."
+            )
+        if not _same_platform(known_host, host):
+            raise AccountMixUpError(
+                f"In this database '{account}' stands for {known_host}, but connection {conn_id} now points at {host}. "
+                "Their orders must not be mixed: give the other platform a database of its own, or a connection of "
+                "another name."
+            )
+        is_new = fingerprint != claim["token_fingerprint"]
+        if is_new and known_by and known_by != conn_id:
+            raise AccountMixUpError(
+                f"In this database '{account}' stands for the account of connection {known_by}; connection {conn_id} "
+                f"has another token. Give one of the two accounts another name. If {conn_id} has taken the place of "
+                f"{known_by} for the same seller, confirm it by deleting the row of '{account}' from "
+                "backmarket.accounts; then clear this task."
+            )
+    return is_new
 
 
 def _require_same_seller(
@@ -118,14 +132,5 @@ def record_check(
 
 
 def _same_platform(one: str, other: str) -> bool:
-    return one == other or (_is_loopback(one) and _is_loopback(other))
-
-
-def _is_loopback(netloc: str) -> bool:
-    host = urlsplit(f"//{netloc}").hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    hosts = [urlsplit(f"//{netloc}").hostname or "" for netloc in (one, other)]
+    return len({own_host(host) for host in hosts}) == 1 or all(is_loopback(host) for host in hosts)

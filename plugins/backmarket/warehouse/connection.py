@@ -45,15 +45,18 @@ def open_connection(conn_id: str = DEFAULT_WAREHOUSE, *, connect_seconds: int | 
     hook = PostgresHook(postgres_conn_id=conn_id)
     if connect_seconds is not None:
         hook.connection.extra = json.dumps({"connect_timeout": connect_seconds, **hook.connection.extra_dejson})
+    connection = None
     try:
         # psycopg 3 as soon as it is installed, which our requirements see to.
         connection = cast("Connection", hook.get_conn())
+        connection.autocommit = True
+        # Not by start-up option: connection poolers refuse those. One that is full fails here, not at the login.
+        connection.execute("set timezone to 'UTC'")
+        connection.execute("set datestyle to 'ISO'")
     except psycopg.OperationalError as error:
+        if connection is not None:
+            connection.close()
         raise WarehouseUnavailableError(conn_id, _first_line(error)) from None
-    connection.autocommit = True
-    # Not by start-up option: connection poolers refuse those.
-    connection.execute("set timezone to 'UTC'")
-    connection.execute("set datestyle to 'ISO'")
     return connection
 
 

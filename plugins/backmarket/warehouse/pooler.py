@@ -35,7 +35,7 @@ def require_session(conn_id: str) -> None:
 
     That is what every lock of this package relies on. A pooler that hands each transaction to any of its connections
     gives the lock away with the first, where it outlives its owner. Nothing is guessed from which connection comes
-    next, so that neither the load nor the number of poolers matters. A direct connection costs one statement.
+    next, so that neither the load nor the number of poolers matters. A direct connection is known at once.
 
     :raises PoolerModeError: where the lock is lost too early, or outlives its connection.
     """

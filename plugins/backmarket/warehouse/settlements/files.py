@@ -79,13 +79,14 @@ def load_file(connection: Connection, account: str, file: StatementFile) -> int:
 
 
 def _refuse_foreign(connection: Connection, account: str, file: StatementFile) -> None:
-    """Refuse what another account has loaded: one payout is never counted for two."""
+    """Refuse a file that another account has loaded, byte for byte: both read one inbox."""
     parameters = {"account": account, "sha256": file.sha256}
     found = connection.execute(sql.statement("settlements/select_other_account"), parameters).fetchone()
     if found:
         raise StatementError(
-            f"account {found[0]} has loaded this very content. Give each account an inbox of its own, as in Variable "
-            f"backmarket_{account}__settlement_inbox"
+            f"account {found[0]} has loaded this very content. Give each account an inbox of its own (Variable "
+            f"backmarket_{account}__settlement_inbox). If the file is not {found[0]}'s, take its rows from there: "
+            "docs/operations/accounts.md says how"
         )
 
 
