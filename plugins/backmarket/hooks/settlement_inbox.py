@@ -125,7 +125,7 @@ def list_inbox(url: str | None, *, variable: str = "backmarket_settlement_inbox"
             f"The settlement inbox {url} cannot be listed: {error}. For s3://, gs:// or abfs:// install the provider "
             "of that storage and name its connection, as in s3://connection_id@bucket/folder."
         ) from error
-    return [file for path in stored for file in _files_of(path)]
+    return [file for path in stored for file in files_of(path)]
 
 
 def _is_statement(path: ObjectStoragePath) -> bool:
@@ -133,7 +133,11 @@ def _is_statement(path: ObjectStoragePath) -> bool:
     return name.endswith((".csv", ".gz", ".zip")) and not name.startswith(".") and path.is_file()
 
 
-def _files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
+def files_of(path: ObjectStoragePath, endings: tuple[str, ...] = (".csv",)) -> Iterator[InboxFile]:
+    """Yield a file, or those in it where it is an archive.
+
+    :param endings: what names of files in an archive end with, besides ``.gz``.
+    """
     try:
         # fsspec knows each storage's own name for the time; ObjectStoragePath.stat() does so for some only.
         modified_at = path.fs.modified(path.path).astimezone(UTC)
@@ -147,7 +151,7 @@ def _files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
         return
     try:
         with path.open("rb") as stored, _open_archive(stored) as archive:  # type: ignore[no-untyped-call]
-            members = [name for name in sorted(archive.namelist()) if _is_member(name)]
+            members = [name for name in sorted(archive.namelist()) if _is_member(name, endings)]
     except (OSError, *_UNPACKING_ERRORS):
         # Reading it will say what is wrong with it.
         yield whole
@@ -164,8 +168,8 @@ def _open_archive(stored: IO[bytes]) -> zipfile.ZipFile:
         raise zipfile.BadZipFile(str(error)) from error
 
 
-def _is_member(name: str) -> bool:
-    return name.lower().endswith((".csv", ".gz")) and not name.startswith(("__MACOSX/", ".")) and "/." not in name
+def _is_member(name: str, endings: tuple[str, ...]) -> bool:
+    return name.lower().endswith((*endings, ".gz")) and not name.startswith(("__MACOSX/", ".")) and "/." not in name
 
 
 def _copy(source: Any, target: Any, name: str) -> None:
