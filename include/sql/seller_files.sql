@@ -69,20 +69,14 @@ where namespace.nspname = %(schema)s and relation.relname = %(name)s;
 
 -- name: select_differences
 -- How many keys are new, said otherwise and unchanged.
--- :account; {table}, {key}
+-- {key}
 select
-    count(*) filter (where differing.key is not null and not is_known) as new,
-    count(*) filter (where differing.key is not null and is_known) as changed,
+    count(*) filter (where differing.key is not null and known.key is null) as new,
+    count(*) filter (where differing.key is not null and known.key is not null) as changed,
     count(*) filter (where differing.key is null) as unchanged
-from (
-    select
-        given.key,
-        exists (
-            select 1 from known_seller_keys as known where known.key = given.key
-        ) as is_known
-    from (select distinct {key} as key from staged_seller_rows) as given
-) as given
-left join differing_seller_rows as differing on given.key = differing.key;
+from (select distinct {key} as key from staged_seller_rows) as given
+left join differing_seller_rows as differing on given.key = differing.key
+left join known_seller_keys as known on given.key = known.key;
 
 -- name: select_files
 -- The files read so far.
@@ -117,22 +111,17 @@ from (
 create temporary table gone_seller_rows on commit drop as
 select known.key
 from backmarket.seller_file_rows as known
-where
-    known.account = %(account)s and known.target = %(target)s and known.path = %(path)s
-    and known.key <> all(%(rejected_keys)s::text [])
-    and not exists (select 1 from staged_seller_rows where {key} = known.key);
+where known.account = %(account)s and known.target = %(target)s and known.path = %(path)s
+except select {key} from staged_seller_rows
+except select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
 
 -- name: stage_gone_of_snapshot
 -- The keys that are stored and that a file which says everything does not say.
 -- :account, :rejected_keys; {table}, {key}, {is_full}
 create temporary table gone_seller_rows on commit drop as
-select distinct stored.key
-from (
-    select {key} as key from {table} where account::text = %(account)s and {is_full}
-) as stored
-where
-    stored.key <> all(%(rejected_keys)s::text [])
-    and not exists (select 1 from (select {key} as key from staged_seller_rows) as given where given.key = stored.key);
+select {key} as key from {table} where account::text = %(account)s and {is_full}
+except select {key} from staged_seller_rows
+except select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
 
 -- name: stage_known_keys
 -- The keys that are stored.

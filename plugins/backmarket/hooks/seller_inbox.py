@@ -69,13 +69,13 @@ def list_seller_inbox(url: str | None, wanted: Callable[[str], bool], *, variabl
             "that storage and name its connection, as in s3://connection_id@bucket/folder."
         ) from error
     found = (file for path in stored for file in files_of(path, _ENDINGS))
-    return [SellerFile(*_parts(file)) for file in found if wanted(file.name)]
+    return [
+        SellerFile(file.path, file.size, file.modified_at, file.storage, file.member)
+        for file in found
+        if wanted(file.name)
+    ]
 
 
 def _is_file(path: ObjectStoragePath) -> bool:
     name = path.name.lower()
     return name.endswith((*_ENDINGS, ".gz", ".zip")) and not name.startswith((".", "~$")) and path.is_file()
-
-
-def _parts(file: InboxFile) -> tuple[object, ...]:
-    return file.path, file.size, file.modified_at, file.storage, file.member
