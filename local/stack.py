@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.airflow_api import health
-from local.airflow_env import ADMIN, airflow_environment, load_secrets, program
-from local.bootstrap import STACK_RUNS
+from local.airflow_env import ADMIN, airflow_environment, load_secrets, program, save_environment
+from local.bootstrap import STACK_LOCK, STACK_RUNS
 from local.failure import LocalError
 from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
@@ -50,6 +50,7 @@ class Stack:
     :param user: Airflow's administrator.
     :param password: of that user.
     :param warehouse_uri: the operational database.
+    :param own_uri: an empty database, for who wants to try an account of their own.
     :param sandbox_url: the local Back Market.
     :param processes: what runs.
     """
@@ -58,6 +59,7 @@ class Stack:
     user: str
     password: str
     warehouse_uri: str
+    own_uri: str
     sandbox_url: str
     processes: Processes
 
@@ -72,7 +74,7 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
     :raises LocalError: if it cannot start: it runs already, a port is taken, a part does not come up.
     """
     with (
-        held(settings.state / "stack.lock", STACK_RUNS),
+        held(settings.state / STACK_LOCK, STACK_RUNS),
         ending_in_order(),
         supervised(settings.state) as processes,
         embedded_postgres(settings.state / "postgres", durable=True) as uri,
@@ -90,8 +92,17 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
         for name, arguments in _AIRFLOW.items():
             processes.start(name, [program("airflow"), *arguments], environment)
         wait_until_healthy(settings.url, processes)
+        save_environment(settings.state, environment)
         try:
-            yield Stack(settings.url, ADMIN, secrets["admin_password"], warehouse_uri, settings.sandbox_url, processes)
+            yield Stack(
+                settings.url,
+                ADMIN,
+                secrets["admin_password"],
+                warehouse_uri,
+                ensure_database(uri, "own_account"),
+                settings.sandbox_url,
+                processes,
+            )
         finally:
             # Before the database, which they use to the last.
             processes.end()
@@ -154,10 +165,14 @@ def wait_until_healthy(url: str, processes: Processes) -> None:
 
 @contextmanager
 def progress(doing: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
+    """Say what is being done, and how long it took; or that it was broken off."""
     start = time.monotonic()
     print(f"{doing} …", end=" ", flush=True)
-    yield
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nStopping …", flush=True)
+        raise
     print(f"{time.monotonic() - start:.0f} s", flush=True)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from local.bootstrap import PROJECT
 from local.demo import run_step
 from local.failure import LocalError
 from local.settings import StackSettings, free_port
-from local.stack import running_stack
+from local.stack import ending_in_order, running_stack
+from tests.stack_by_make import AS_A_PERSON, make_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,28 +95,42 @@ def test_a_stack_runs_dags_and_leaves_nothing(tmp_path: Path, capsys: pytest.Cap
     assert processes_of(state) == []
 
 
-def test_a_stack_ends_when_asked_to_while_it_starts(tmp_path: Path) -> None:
-    """A request to terminate in the middle of the start ends what has started so far."""
-    script = (
-        "import pathlib, sys\n"
-        "from local.failure import run_command\n"
-        "from local.settings import StackSettings, free_port\n"
-        "from local.stack import running_stack\n"
-        "def start():\n"
-        "    state = pathlib.Path(sys.argv[1])\n"
-        "    with running_stack(StackSettings(port=free_port(), sandbox_port=free_port(), state=state)):\n"
-        "        return 0\n"
-        "sys.exit(run_command(start))\n"
-    )
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_asks_for_an_end_gets_an_orderly_one(number: signal.Signals) -> None:
+    """Ctrl-C, a supervisor and a closed terminal are answered alike, and once: nothing cuts the end short."""
+    with pytest.raises(KeyboardInterrupt), ending_in_order():
+        signal.raise_signal(number)
+    with ending_in_order():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        signal.raise_signal(number)
+
+
+def test_ctrl_c_ends_make_up_while_it_starts(tmp_path: Path) -> None:
+    """What has started is ended, and make has no error to tell of."""
+    ports = f"PORT={free_port()}", f"SANDBOX_PORT={free_port()}"
     starting = subprocess.Popen(
-        [sys.executable, "-c", script, tmp_path / "state"], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+        make_in(tmp_path, "up", *ports), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **AS_A_PERSON
     )
     assert starting.stdout is not None
     # The first words come once PostgreSQL and the sandbox run.
     assert "Preparing" in starting.stdout.read(len("Preparing"))
+    assert processes_of(tmp_path / "state")
 
-    starting.send_signal(signal.SIGTERM)
-    starting.communicate(timeout=60)
+    # As a terminal does: to make and all that it has started.
+    os.killpg(starting.pid, signal.SIGINT)
+    told, _ = starting.communicate(timeout=60)
 
-    assert starting.returncode == 130
+    assert told.splitlines()[-2:] == ["Stopping …", "Stopped."]
+    assert starting.returncode == -signal.SIGINT
     assert processes_of(tmp_path / "state") == []
+
+
+def test_without_a_stack_make_airflow_says_how_to_start_it(tmp_path: Path) -> None:
+    """And not what SQLAlchemy says of a database that does not answer."""
+    for arguments, told in (("ARGS=dags list", "The stack does not run"), ("ARGS=", "Say what Airflow is to do")):
+        answer = subprocess.run(
+            make_in(tmp_path, "airflow", arguments), cwd=PROJECT, capture_output=True, check=False, **AS_A_PERSON
+        )
+        assert answer.stderr.startswith(told)
+        assert answer.stderr.count("\n") == 2  # the second is make's

@@ -53,7 +53,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> None:
         "conn_type": "backmarket",
         "host": "www.backmarket.fr",
         "password": "token",
-        "extra": {"market": "fr-fr", "user_agent": "BM-Example-Tests;tests@example.com"},
+        "extra": {"market": "fr-fr", "user_agent": "BM-Acme-Tests;tests@acme.fr"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(account))
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://someone:s3cr3t@db.example.com/shop")

@@ -27,7 +27,7 @@ from sandbox.remote import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Frame, Page
+    from playwright.sync_api import Frame, Locator, Page
 
     from local.stack import Stack
 
@@ -206,35 +206,57 @@ def test_the_page_fits_a_phone(stack: Stack, airflow: Page) -> None:
     phone.close()
 
 
+AGENT = "BM-Acme-Airflow;ops@acme.fr"
+
+
 @pytest.mark.parametrize(
-    ("name", "host", "token", "told"),
+    ("name", "host", "token", "agent", "told"),
     [
-        ("wrong_token", "", "wrong", "Create a new token in the Back Office"),
-        ("wrong_platform", "https://www.backmarket.example", "any", "Platform is not an address of Back Market's"),
-        ("good", "", "", "The token is valid"),
+        ("wrong_token", "", "wrong", AGENT, "Create a new token in the Back Office"),
+        (
+            "wrong_platform",
+            "https://www.backmarket.example",
+            "any",
+            AGENT,
+            "Platform is not an address of Back Market's",
+        ),
+        ("copied", "", "", "BM-YourCompany-Airflow;you@yourcompany.com", "User agent names the company of an example"),
+        ("good", "", "", AGENT, "The token is valid"),
     ],
     ids=lambda value: value if value.isidentifier() else "",
 )
 def test_the_test_button_tells_a_seller_where_they_stand(
-    stack: Stack, settings: StackSettings, airflow: Page, name: str, host: str, token: str, told: str
+    stack: Stack, settings: StackSettings, airflow: Page, name: str, host: str, token: str, agent: str, told: str
 ) -> None:
     """The connection form, as Airflow draws it, and its Test button: in words that a seller understands."""
-    airflow.goto(f"{stack.url}/connections")
-    airflow.get_by_role("button", name="Add Connection").click()
-    form = airflow.get_by_role("dialog")
-    form.locator("input[name=connection_id]").fill(f"backmarket_{name}")
-    form.get_by_role("combobox").first.click()
-    airflow.keyboard.type("Back Market")
-    airflow.get_by_role("option", name="Back Market").click()
-    form.get_by_text("Platform").wait_for()
+    form = _connection_form(stack, airflow, f"backmarket_{name}")
     form.locator("input[name=host]").fill(host or settings.sandbox_url)
     form.locator("input[name=password]").fill(token or load_secrets(settings.state)["sandbox_token"])
-    form.locator("input[name=port]").fill("443")
+    assert form.locator("input[name=port]").count() == 0
+    # The section that is folded at first says by its colour that something is missing there, and nothing can be saved.
+    assert form.get_by_role("button", name="Save").is_disabled()
+    form.get_by_role("button", name="Market and user agent").click()
+    form.get_by_role("combobox").last.click()
+    airflow.get_by_role("option", name="fr-fr").click()
+    form.locator("input[name=element_user_agent]").fill(agent)
     form.get_by_role("button", name="Save").click()
     form.wait_for(state="hidden")
     row = airflow.get_by_role("row").filter(has_text=f"backmarket_{name}")
     row.get_by_role("button", name="Test Connection").click()
     airflow.get_by_text(told).first.wait_for()
+
+
+def _connection_form(stack: Stack, airflow: Page, conn_id: str) -> Locator:
+    """Open the form of a new connection of our type."""
+    airflow.goto(f"{stack.url}/connections")
+    airflow.get_by_role("button", name="Add Connection").click()
+    form = airflow.get_by_role("dialog")
+    form.locator("input[name=connection_id]").fill(conn_id)
+    form.get_by_role("combobox").first.click()
+    airflow.keyboard.type("Back Market")
+    airflow.get_by_role("option", name="Back Market").click()
+    form.get_by_text("Platform").wait_for()
+    return form
 
 
 def _open(stack: Stack, airflow: Page) -> Frame:
