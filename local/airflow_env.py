@@ -126,8 +126,7 @@ def backmarket_connection(url: str, token: str, *, sender: str = "local") -> str
     :param sender: who Back Market is told is calling.
     """
     extra = {"market": "fr-fr", "user_agent": f"BM-Local-Airflow;{sender}@example.com"}
-    # The port is not used beside a URL; Airflow's Test button refuses a connection that has none.
-    connection = {"conn_type": "backmarket", "host": url, "port": 443, "password": token, "extra": extra}
+    connection = {"conn_type": "backmarket", "host": url, "password": token, "extra": extra}
     return json.dumps(connection)
 
 

@@ -30,8 +30,8 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-def make_in(folder: Path, target: str, *arguments: str) -> list[str]:
-    """Build a call of make for a stack whose state lies in `folder`/state, in the environment that runs the tests."""
+def in_folder(folder: Path) -> tuple[str, ...]:
+    """Arguments of make for a stack whose state lies in `folder`/state, in the environment that runs the tests."""
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
     program = folder / "with_state.py"
@@ -39,4 +39,4 @@ def make_in(folder: Path, target: str, *arguments: str) -> list[str]:
     python = programs / "python"
     python.write_text(_PYTHON.format(python=sys.executable, program=program))
     python.chmod(0o755)
-    return ["make", target, f"BIN={programs}", "BOOTSTRAP=true", *arguments]
+    return f"BIN={programs}", "BOOTSTRAP=true"

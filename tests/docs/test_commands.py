@@ -12,8 +12,6 @@ from tests.commands import CLONE, DOCUMENTS, OWN, PROJECT, STACK, blocks, clone,
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import psycopg
-
     from sandbox.remote import Sandbox
 
 README = DOCUMENTS[:1]
@@ -35,9 +33,7 @@ def test_what_a_clone_is_asked_for_is_there() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_ten_minutes_lead_to_a_dry_run_on_another_server(
-    tmp_path: Path, sandbox: Sandbox, warehouse_uri: str
-) -> None:
+def test_ten_minutes_lead_to_a_dry_run_on_another_server(tmp_path: Path, sandbox: Sandbox, warehouse_uri: str) -> None:
     """A newcomer's path: a fresh home, connections and Variables by environment alone; the server is sent nothing.
 
     The commands further down are those of the same reader, once Airflow has read the DAGs.

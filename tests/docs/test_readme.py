@@ -46,7 +46,8 @@ def test_the_example_connection_is_accepted(monkeypatch: pytest.MonkeyPatch) -> 
     """What a reader copies into the environment makes a client once token and company are theirs."""
     example = re.search(r"AIRFLOW_CONN_BACKMARKET_DEFAULT='(.+?)'", README, flags=re.DOTALL)
     assert example is not None
-    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", re.sub("YourCompany", "Acme", example.group(1), flags=re.I))
+    filled_in = re.sub("(?i)yourcompany", "Acme", example.group(1))
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", filled_in)
     assert json.loads(example.group(1))["conn_type"] == "backmarket"
     assert BackMarketHook(warehouse_conn_id=None).config.platform == "EU"
 

@@ -17,7 +17,8 @@ from local.demo import run_step
 from local.failure import LocalError
 from local.settings import StackSettings, free_port
 from local.stack import ending_in_order, running_stack
-from tests.stack_by_make import AS_A_PERSON, make_in
+from tests.commands import STACK, blocks, run_as_typed
+from tests.stack_by_make import AS_A_PERSON, in_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,8 @@ DAGS = """
 from datetime import datetime
 
 from airflow.sdk import Variable, dag, task
+
+from backmarket.dags import create_dags
 
 
 @dag(schedule=None, start_date=datetime(2024, 1, 1))
@@ -50,6 +53,10 @@ def fails():
 
 toggles_are_on()
 fails()
+
+# For the commands of the documentation; a run of it is only noted.
+backmarket_orders = create_dags()["backmarket_orders"]
+backmarket_orders.is_paused_upon_creation = True
 """
 
 
@@ -78,8 +85,22 @@ def check_a_good_run(stack: Stack, started: datetime, capsys: pytest.CaptureFixt
     api.close()
 
 
+def check_the_documented_commands(stack: Stack, folder: Path) -> None:
+    """What the documentation tells people to type beside the stack of ``make up``."""
+    of_stack = [block.text for block in blocks() if block.surroundings == STACK]
+    assert of_stack
+    make = f'make() {{ command make {" ".join(in_folder(folder))} "$@"; }}'
+    answer = run_as_typed("\n".join([make, *of_stack]), PROJECT)
+    assert answer.returncode == 0, answer.stderr
+    assert "backmarket_orders" in answer.stdout
+    api = AirflowApi(stack.url, stack.user, stack.password)
+    assert {"backmarket_orders"} == {run["dag_id"] for run in api.runs() if run["state"] == "queued"}
+    api.close()
+
+
+@pytest.mark.timeout(400)
 def test_a_stack_runs_dags_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Airflow runs DAGs, a failed task shows the end of its log, a second stack is refused, all ends together."""
+    """Airflow runs DAGs and commands, a failed task shows its log's end, a second stack is refused, all ends together."""
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "throw_away.py").write_text(DAGS)
@@ -89,6 +110,7 @@ def test_a_stack_runs_dags_and_leaves_nothing(tmp_path: Path, capsys: pytest.Cap
 
     with running_stack(settings) as stack:
         check_a_good_run(stack, started, capsys)
+        check_the_documented_commands(stack, tmp_path)
         with pytest.raises(LocalError, match="is running here already"), running_stack(settings):
             pass
         assert processes_of(state)
@@ -110,7 +132,11 @@ def test_ctrl_c_ends_make_up_while_it_starts(tmp_path: Path) -> None:
     """What has started is ended, and make has no error to tell of."""
     ports = f"PORT={free_port()}", f"SANDBOX_PORT={free_port()}"
     starting = subprocess.Popen(
-        make_in(tmp_path, "up", *ports), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **AS_A_PERSON
+        ["make", "up", *in_folder(tmp_path), *ports],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **AS_A_PERSON,
     )
     assert starting.stdout is not None
     # The first words come once PostgreSQL and the sandbox run.
@@ -130,7 +156,11 @@ def test_without_a_stack_make_airflow_says_how_to_start_it(tmp_path: Path) -> No
     """And not what SQLAlchemy says of a database that does not answer."""
     for arguments, told in (("ARGS=dags list", "The stack does not run"), ("ARGS=", "Say what Airflow is to do")):
         answer = subprocess.run(
-            make_in(tmp_path, "airflow", arguments), cwd=PROJECT, capture_output=True, check=False, **AS_A_PERSON
+            ["make", "airflow", *in_folder(tmp_path), arguments],
+            cwd=PROJECT,
+            capture_output=True,
+            check=False,
+            **AS_A_PERSON,
         )
         assert answer.stderr.startswith(told)
         assert answer.stderr.count("\n") == 2  # the second is make's

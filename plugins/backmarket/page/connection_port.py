@@ -1,6 +1,6 @@
 """Lets Airflow test a connection to Back Market that was saved without a port.
 
-Airflow's UI sends port 0 where a connection has none, and its API answers 400: "The host or port to test differs". A form
+Airflow's UI sends port 0 where a connection has none, and its API answers 400, as if the port had been changed. A form
 cannot give a port of its own. So in the API server every connection of our type without a port has the one that its
 platform is reached by; nothing is written to Airflow's database.
 """
