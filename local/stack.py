@@ -63,6 +63,11 @@ class Stack:
     sandbox_url: str
     processes: Processes
 
+    @property
+    def page_url(self) -> str:
+        """Where the page "Back Market" is, inside Airflow."""
+        return f"{self.url}/plugin/backmarket"
+
 
 @contextmanager
 def running_stack(settings: StackSettings) -> Iterator[Stack]:

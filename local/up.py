@@ -22,16 +22,17 @@ def up() -> int:
         sandbox_port=asked_port("SANDBOX_PORT") or default_port("SANDBOX_PORT"),
     )
     with suppress(KeyboardInterrupt), running_stack(settings) as stack:
-        _say_where_all_is(stack)
+        say_where_all_is(stack)
         stack.processes.wait_for_ctrl_c()
     print("Stopped.", flush=True)
     return 0
 
 
-def _say_where_all_is(stack: Stack) -> None:
+def say_where_all_is(stack: Stack) -> None:
+    """Print each address of a stack that runs, and how to log in."""
     print()
     print(f"Airflow      {stack.url}   (user {stack.user}, password {stack.password})")
-    print(f"The page     {stack.url}/plugin/backmarket   (what runs, what needs you; in Airflow: Browse → Back Market)")
+    print(f"The page     {stack.page_url}   (what runs, what needs you; in Airflow: Browse → Back Market)")
     print(f"Back Market  {stack.sandbox_url}   (a sandbox)")
     print(f"PostgreSQL   {stack.warehouse_uri}")
     print(f"             {stack.own_uri}   (empty: for an account of your own)")

@@ -15,15 +15,15 @@ from local.airflow_api import AirflowApi
 from local.bootstrap import PROJECT
 from local.demo import run_step
 from local.failure import LocalError
+from local.processes import Processes
 from local.settings import StackSettings, free_port
-from local.stack import ending_in_order, running_stack
+from local.stack import Stack, ending_in_order, running_stack
+from local.up import say_where_all_is
 from tests.commands import STACK, blocks, run_as_typed
 from tests.stack_by_make import AS_A_PERSON, in_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from local.stack import Stack
 
 DAGS = """
 from datetime import datetime
@@ -100,7 +100,7 @@ def check_the_documented_commands(stack: Stack, folder: Path) -> None:
 
 @pytest.mark.timeout(400)
 def test_a_stack_runs_dags_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Airflow runs DAGs and commands, a failed task shows its log's end, a second stack is refused, all ends together."""
+    """Airflow runs DAGs and commands, a failed task shows its log, a second stack is refused, all ends together."""
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "throw_away.py").write_text(DAGS)
@@ -115,6 +115,18 @@ def test_a_stack_runs_dags_and_leaves_nothing(tmp_path: Path, capsys: pytest.Cap
             pass
         assert processes_of(state)
     assert processes_of(state) == []
+
+
+def test_make_up_says_where_all_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page too, which nobody would look for in Airflow's menu, and how to call Airflow beside it."""
+    stack = Stack(
+        "http://here", "admin", "secret", "postgresql://w", "postgresql://own", "http://bm", Processes(tmp_path)
+    )
+    say_where_all_is(stack)
+    told = capsys.readouterr().out
+    for each in (stack.url, stack.password, stack.page_url, stack.warehouse_uri, stack.own_uri, stack.sandbox_url):
+        assert each in told
+    assert "make airflow" in told
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -260,7 +260,7 @@ def _connection_form(stack: Stack, airflow: Page, conn_id: str) -> Locator:
 
 
 def _open(stack: Stack, airflow: Page) -> Frame:
-    airflow.goto(f"{stack.url}/plugin/backmarket")
+    airflow.goto(stack.page_url)
     return _frame(airflow)
 
 
