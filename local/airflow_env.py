@@ -92,17 +92,24 @@ def airflow_environment(
     }
 
 
+def environment_file(state: Path) -> Path:
+    """Where the environment of a stack is kept once it has come up."""
+    return state / "airflow" / "environment.json"
+
+
 def save_environment(state: Path, environment: Mapping[str, str]) -> None:
     """Keep what tells Airflow of a stack, for who calls Airflow beside it: in a file that only its owner can read."""
-    _write_private(_saved(state), json.dumps({name: environment[name] for name in environment if _is_airflows(name)}))
+    _write_private(
+        environment_file(state), json.dumps({name: environment[name] for name in environment if _is_airflows(name)})
+    )
 
 
 def saved_environment(state: Path) -> dict[str, str]:
     """Build the environment of a call of Airflow beside the stack that runs.
 
-    :raises OSError: where no stack has run.
+    :raises OSError: where none has come up.
     """
-    saved: dict[str, str] = json.loads(_saved(state).read_text())
+    saved: dict[str, str] = json.loads(environment_file(state).read_text())
     return {**_inherited(), **saved}
 
 
@@ -145,10 +152,6 @@ def _postgres_connection(uri: str) -> str:
 
 def _is_airflows(name: str) -> bool:
     return name.startswith("AIRFLOW")
-
-
-def _saved(state: Path) -> Path:
-    return state / "airflow" / "environment.json"
 
 
 def _write_private(file: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.airflow_api import health
-from local.airflow_env import ADMIN, airflow_environment, load_secrets, program, save_environment
+from local.airflow_env import ADMIN, airflow_environment, environment_file, load_secrets, program, save_environment
 from local.bootstrap import STACK_LOCK, STACK_RUNS
 from local.failure import LocalError
 from local.lock import held
@@ -86,6 +86,7 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
     ):
         check_port("PORT", settings.port)
         check_port("SANDBOX_PORT", settings.sandbox_port)
+        environment_file(settings.state).unlink(missing_ok=True)
         SETTLEMENT_INBOX.mkdir(parents=True, exist_ok=True)
         secrets = load_secrets(settings.state)
         warehouse_uri = ensure_database(uri, "backmarket")

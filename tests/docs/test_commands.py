@@ -52,7 +52,8 @@ def test_ten_minutes_lead_to_a_dry_run_on_another_server(tmp_path: Path, sandbox
             "YOUR_TOKEN": sandbox.token,
             "YourCompany": "Acme",
             "you@yourcompany.com": "ops@acme.fr",
-            "postgres://user:password@host:5432/database": warehouse_uri.replace("postgresql://", "postgres://"),
+            # As `make up` prints it.
+            "postgres://user:password@host:5432/database": warehouse_uri,
         },
     )
 
