@@ -173,6 +173,36 @@ from backmarket.orders
 where account = %(account)s and tracking_number = any(%(tracking_numbers)s)
 group by tracking_number;
 
+-- name: select_quality
+-- How many rows there are, and how many of them are sales, fees and refunds of no order; no row before the first load.
+-- :account
+select lines, orphan_lines, orphan_pct
+from backmarket.settlement_quality
+where account = %(account)s;
+
+-- name: select_statements_off
+-- Statements whose stored rows do not add up to what their newest export says, by invoice and currency.
+-- :account
+select
+    statement.invoice_ref,
+    statement.currency,
+    statement.file_name,
+    statement.total as said_total,
+    statement.line_count as said_lines,
+    coalesce(sum(line.amount), 0) as total,
+    count(line.line_id) as lines
+from backmarket.settlement_statements as statement
+left join backmarket.settlement_lines as line
+    on
+        statement.account = line.account
+        and statement.invoice_ref = line.invoice_ref
+        and statement.currency = line.currency
+        and not line.vanished
+where statement.account = %(account)s
+group by statement.account, statement.invoice_ref, statement.currency
+having (statement.total, statement.line_count) is distinct from (coalesce(sum(line.amount), 0), count(line.line_id))
+order by statement.invoice_ref, statement.currency;
+
 -- name: select_unknown_numbers
 -- Numbers that statement rows name, that no stored order has, and that Back Market was not asked for; newest first.
 -- :account, :budget
@@ -197,6 +227,14 @@ where
 group by line.number
 order by max(line.value_date) desc, line.number desc
 limit %(budget)s;
+
+-- name: select_unreadable_files
+-- The files of the inbox that cannot be read, and why.
+-- :account
+select key as path, reason
+from backmarket.quarantine
+where account = %(account)s and entity = 'settlement_file'
+order by key;
 
 -- name: select_untied_names
 -- What rows that belong to no order yet name: a number, or else a tracking number.
