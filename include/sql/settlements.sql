@@ -69,10 +69,12 @@ on conflict (account, number) do nothing;
 -- :account
 with changed as (
     insert into backmarket.settlement_findings as stored (
-        account, kind, subject, order_id, invoice_ref, day, expected, actual, currency, detail, documents, status
+        account, kind, subject, order_id, invoice_ref, day, expected, actual, currency, expected_currency, detail,
+        documents, status
     )
     select
-        %(account)s, kind, subject, order_id, invoice_ref, day, expected, actual, currency, detail, documents, 'open'
+        %(account)s, kind, subject, order_id, invoice_ref, day, expected, actual, currency, expected_currency, detail,
+        documents, 'open'
     from found_differences
     on conflict (account, kind, subject) do update set
         order_id = excluded.order_id,
@@ -81,6 +83,7 @@ with changed as (
         expected = excluded.expected,
         actual = excluded.actual,
         currency = excluded.currency,
+        expected_currency = excluded.expected_currency,
         detail = excluded.detail,
         documents = excluded.documents,
         status = 'open',
@@ -88,10 +91,11 @@ with changed as (
         closed_at = null
     where
         (
-            stored.status, stored.day, stored.expected, stored.actual, stored.currency, stored.detail, stored.documents
+            stored.status, stored.day, stored.expected, stored.actual, stored.currency, stored.expected_currency,
+            stored.detail, stored.documents
         ) is distinct from (
-            'open', excluded.day, excluded.expected, excluded.actual, excluded.currency, excluded.detail,
-            excluded.documents
+            'open', excluded.day, excluded.expected, excluded.actual, excluded.currency, excluded.expected_currency,
+            excluded.detail, excluded.documents
         )
     returning stored.kind, stored.subject, stored.status, stored.expected, stored.actual
 ),
@@ -286,6 +290,7 @@ create temporary table found_differences (
     expected numeric,
     actual numeric,
     currency text not null,
+    expected_currency text,
     detail text not null,
     documents jsonb not null,
     primary key (kind, subject)

@@ -137,7 +137,12 @@ class BackMarketSettlementCheckOperator(BackMarketOperator):
     :raises SettlementsOffError: saying which file or statement, why, and what to do.
     """
 
-    reads = ("backmarket.settlement_statements", "backmarket.settlement_lines", "backmarket.quarantine")
+    reads = (
+        "backmarket.settlement_statements",
+        "backmarket.settlement_lines",
+        "backmarket.settlement_quality",
+        "backmarket.quarantine",
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(retries=0, **kwargs)

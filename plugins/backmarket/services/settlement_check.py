@@ -55,8 +55,8 @@ def _orphans(quality: Quality, limit_pct: Decimal, variable: str) -> Iterator[st
     if orphans.orphan_pct > limit_pct:
         yield (
             f"{orphans.orphan_lines:,} of {orphans.lines:,} rows ({orphans.orphan_pct} %) are sales, fees or refunds "
-            f"of orders that Back Market does not have, or name none; Variable {variable} allows {limit_pct} %. Are the "
-            "statements of another account in this inbox? If not, send the rows to Back Market (findings of kind "
+            f"of orders that Back Market does not have, or name none; Variable {variable} allows {limit_pct} %. Are "
+            "the statements of another account in this inbox? If not, send the rows to Back Market (findings of kind "
             "sale_without_order, and settlement_lines without tied_by), or raise the Variable."
         )
 
