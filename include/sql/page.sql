@@ -334,7 +334,7 @@ left join lateral (
 -- name: select_settlement_report
 -- The report that a run has stored.
 -- :account, :run_id
-select html
+select first_day, last_day, html
 from backmarket.settlement_reports
 where account = %(account)s and run_id = %(run_id)s;
 
@@ -345,7 +345,7 @@ select run_id, first_day, last_day, created_at
 from backmarket.settlement_reports
 where account = %(account)s
 order by created_at desc
-limit 100;
+limit 2000;
 
 -- name: select_settlement_span
 -- The newest ninety days that statements speak of; no row where none is loaded.

@@ -262,7 +262,7 @@ where known.order_id is null;
 select
     finding.order_id,
     finding.currency,
-    string_agg(distinct finding.kind, ', ' order by finding.kind) as kinds,
+    array_agg(distinct finding.kind order by finding.kind) as kinds,
     sum(finding.at_stake) as amount,
     max(totals.net) as net
 from backmarket.settlement_open_findings as finding

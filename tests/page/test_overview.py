@@ -369,10 +369,11 @@ def test_settlements_and_stock_are_told(signed_in: SignIn, warehouse: psycopg.Co
     warehouse.execute(
         """
         insert into backmarket.settlement_findings (
-            account, kind, subject, order_id, day, expected, actual, currency, expected_currency, detail, documents, status
+            account, kind, subject, order_id, day, expected, actual, currency, expected_currency, detail, documents,
+            status
         ) values (
-            'default', 'currency_mismatch', 'order 7', 7, current_date, 175.99, 152.30, 'GBP', 'EUR', 'two of them', '[]',
-            'open'
+            'default', 'currency_mismatch', 'order 7', 7, current_date, 175.99, 152.30, 'GBP', 'EUR', 'two of them',
+            '[]', 'open'
         )
         """
     )

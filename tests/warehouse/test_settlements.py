@@ -403,7 +403,7 @@ def test_a_payout_released_but_for_the_tolerance_is_released(warehouse: Database
 
 
 def test_an_amount_is_told_in_its_own_currency(warehouse: Database) -> None:
-    """An order in euros, paid in pounds and zlotys: what was expected is in euros, and of two others none is added up."""
+    """An order in euros, paid in pounds and zlotys: what was expected is in euros, and no two others are added up."""
     order(warehouse, 1)
     rows = [sale(1, "86.50", cur="GBP"), sale(1, "430.00", cur="PLN"), sale(1, "-3.00", key="sales_fees", cur="CZK")]
     load(warehouse, *rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -192,13 +193,14 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return where the settlement report is: its run_id, and the days it is about."""
+        from backmarket.configuration import order_url
         from backmarket.services.settlements import period_of, report_settlements
         from backmarket.warehouse.connection import connect
 
         run_id = context["dag_run"].run_id
         period = period_of(context["params"], context["dag_run"])
         with connect(self.warehouse_conn_id) as connection:
-            reported = report_settlements(connection, self.account, run_id, period)
+            reported = report_settlements(connection, self.account, run_id, period, partial(order_url, self.account))
         if reported is None:
             raise AirflowSkipException("No statement has been loaded yet: nothing to report.")
         self.log.info(

@@ -15,7 +15,7 @@ from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 from backmarket.warehouse.settlements.reports import newest_days, read_figures, store_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from backmarket.hooks.settlement_inbox import InboxFile
     from backmarket.services.log import Log
@@ -144,10 +144,13 @@ def compare_with_orders(
     }
 
 
-def report_settlements(connection: Connection, account: str, run_id: str, period: Period | None) -> Period | None:
+def report_settlements(
+    connection: Connection, account: str, run_id: str, period: Period | None, order_url: Callable[[int], str]
+) -> Period | None:
     """Store a run's settlement report and return its days; None where no statement has been loaded yet.
 
     :param period: None for the newest ninety days that statements speak of.
+    :param order_url: where an order's story is.
     """
     from backmarket.reports.settlement_report import render
 
@@ -155,5 +158,5 @@ def report_settlements(connection: Connection, account: str, run_id: str, period
     if days is None:
         return None
     figures = read_figures(connection, account, *days)
-    store_report(connection, account, run_id, figures, render(figures, account=account))
+    store_report(connection, account, run_id, figures, render(figures, account=account, order_url=order_url))
     return Period(*days)
