@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.operators.price_approval import BackMarketPriceApprovalOperator, PriceAnswerError
-from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM
+from backmarket.operators.price_approval import BackMarketPriceApprovalOperator
+from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM, PriceAnswerError
 from backmarket.warehouse import price_approval
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from tests.dags.test_inventory_prices import all_of, offered, price, priced, upload

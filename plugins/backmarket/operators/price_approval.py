@@ -13,6 +13,7 @@ from backmarket.operators.base import BackMarketOperator
 from backmarket.services.price_approval import (
     ALL_OF_THEM,
     NONE_OF_THEM,
+    PriceAnswerError,
     options_of,
     record_answer,
     subject_of,
@@ -21,10 +22,6 @@ from backmarket.services.price_approval import (
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-
-class PriceAnswerError(Exception):
-    """An answer to the question about prices cannot be used: nothing was decided."""
 
 
 class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
