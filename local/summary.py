@@ -105,10 +105,14 @@ _STATEMENTS = """
     order by invoice_ref, currency
 """
 _FINDINGS = """
-    select kind, currency, count(*), coalesce(sum(expected)::text, '-'), coalesce(sum(actual)::text, '-')
+    select
+        kind,
+        count(*),
+        coalesce(sum(expected) || ' ' || coalesce(expected_currency, currency), '-'),
+        coalesce(sum(actual) || ' ' || currency, '-')
     from backmarket.settlement_findings
     where status = 'open'
-    group by kind, currency
+    group by kind, currency, expected_currency
     order by kind, currency
 """
 _WATERMARKS = """
@@ -154,7 +158,7 @@ def print_summary(warehouse_uri: str) -> None:
     console.print(
         _table(
             "What the statements do not explain (planted by the sandbox)",
-            ("finding", "currency", "how many", "expected", "actual"),
+            ("finding", "how many", "expected", "actual"),
             findings,
         )
     )

@@ -108,7 +108,7 @@ select
     coalesce(order_id::text, invoice_ref, subject) as subject,
     concat(
         replace(kind, '_', ' '),
-        case when expected is not null then ' · expected ' || expected || ' ' || currency end,
+        case when expected is not null then ' · expected ' || expected || ' ' || coalesce(expected_currency, currency) end,
         case when actual is not null then ' · found ' || actual || ' ' || currency end
     ) as detail,
     opened_at as since,
@@ -221,7 +221,12 @@ select
     coalesce(closed_at, opened_at) as at,
     'finding' as source,
     concat(replace(kind, '_', ' '), ' ', status) as what,
-    detail
+    concat_ws(
+        ' · ',
+        detail,
+        'expected ' || expected || ' ' || coalesce(expected_currency, currency),
+        'found ' || actual || ' ' || currency
+    ) as detail
 from backmarket.settlement_findings
 where account = %(account)s and order_id = %(order_id)s;
 
@@ -329,7 +334,7 @@ left join lateral (
 -- name: select_settlement_report
 -- The report that a run has stored.
 -- :account, :run_id
-select html
+select first_day, last_day, html
 from backmarket.settlement_reports
 where account = %(account)s and run_id = %(run_id)s;
 
@@ -340,7 +345,7 @@ select run_id, first_day, last_day, created_at
 from backmarket.settlement_reports
 where account = %(account)s
 order by created_at desc
-limit 100;
+limit 2000;
 
 -- name: select_settlement_span
 -- The newest ninety days that statements speak of; no row where none is loaded.
@@ -400,7 +405,7 @@ select
         ' · ',
         nullif(change.market, ''),
         change.payload ->> 'quantity' || ' units',
-        change.payload ->> 'price',
+        (change.payload ->> 'price') || coalesce(' ' || (change.payload ->> 'currency'), ''),
         change.reason,
         case when change.attempts > 1 then change.attempts || ' attempts' end
     ) as detail

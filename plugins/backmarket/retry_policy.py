@@ -26,6 +26,7 @@ class BackMarketRetryPolicy(RetryPolicy):
         from backmarket.hooks.backmarket import ConnectionFormError
         from backmarket.services.creation_batches import ListingsNotCreatedError
         from backmarket.services.quantities import MassZeroError
+        from backmarket.services.settlements import PeriodError
         from backmarket.settings import VariableError
         from backmarket.warehouse.accounts import AccountMixUpError
         from backmarket.warehouse.pooler import PoolerModeError
@@ -43,6 +44,7 @@ class BackMarketRetryPolicy(RetryPolicy):
             FeedUnusableError,
             ListingsNotCreatedError,
             MassZeroError,
+            PeriodError,
             PoolerModeError,
         )
         if isinstance(exception, needs_a_person):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.operators.price_approval import BackMarketPriceApprovalOperator
-from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM
+from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM, PriceAnswerError
 from backmarket.warehouse import price_approval
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from tests.dags.test_inventory_prices import all_of, offered, price, priced, upload
@@ -155,6 +155,21 @@ def test_the_form_shows_what_is_asked_and_takes_no_sign_of_a_sku_for_markup(
     *_, row = operator.body.splitlines()
     assert row == r"| A\|B \*c\* \[d\](http://e) | fr-fr | 100.00 EUR | 60.00 EUR | -40.0 % | a large move |"
     assert operator.options[-2:] == [ALL_OF_THEM, NONE_OF_THEM]
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        ({"chosen_options": ["NEVER-ASKED fr-fr: 1 → 2 EUR"]}, "names what was not asked: NEVER-ASKED"),
+        ({"error": "the trigger stopped", "error_type": "unexpected"}, "could not hand the answer over: the trigger"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_told_in_our_words(
+    database: psycopg.Connection[Any], warehouse: psycopg.Connection[Any], event: dict[str, Any], why: str
+) -> None:
+    """Nothing is decided by it, and the message says where to answer."""
+    with pytest.raises(PriceAnswerError, match=rf"{why}.*Nothing was decided.*Required Actions"):
+        answer(**event)
 
 
 def test_a_question_whose_run_was_deleted_is_put_again(

@@ -367,6 +367,17 @@ def test_settlements_and_stock_are_told(signed_in: SignIn, warehouse: psycopg.Co
         """
     )
     warehouse.execute(
+        """
+        insert into backmarket.settlement_findings (
+            account, kind, subject, order_id, day, expected, actual, currency, expected_currency, detail, documents,
+            status
+        ) values (
+            'default', 'currency_mismatch', 'order 7', 7, current_date, 175.99, 152.30, 'GBP', 'EUR', 'two of them',
+            '[]', 'open'
+        )
+        """
+    )
+    warehouse.execute(
         "insert into backmarket.inventory_findings (account, kind, sku, detail) "
         "values ('default', 'stock_stale', 'SKU-9', 'counted three days ago')"
     )
@@ -377,12 +388,14 @@ def test_settlements_and_stock_are_told(signed_in: SignIn, warehouse: psycopg.Co
     viewer = signed_in("viewer")
     page = viewer.get("/backmarket/").text
     assert "sale amount difference · expected 199.90 EUR · found 189.90 EUR" in page
+    assert "currency mismatch · expected 175.99 EUR · found 152.30 GBP" in page
     assert "counted three days ago" in page
     assert '<a href="/backmarket/reports">Settlement reports</a>' in page
     assert "EUR <b>1,700.00</b>" in page
     story = viewer.get("/backmarket/orders/7").text
     assert "sale of an iPhone" in story
-    assert "ten less" in story
+    assert "ten less · expected 199.90 EUR · found 189.90 EUR" in story
+    assert "two of them · expected 175.99 EUR · found 152.30 GBP" in story
 
 
 def test_no_address_leads_outside(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:

@@ -119,7 +119,7 @@ def test_a_sku_tells_its_story(signed_in: SignIn, warehouse: psycopg.Connection[
     assert "waits for a fresh count" in plain
     assert "Last sent 39" in plain
     assert "Sold in 30 days 1" in plain
-    assert "fr-fr an iPhone online 30 199 EUR 180 EUR 150" in plain
+    assert "fr-fr an iPhone online 30 199 EUR 180 EUR 150 EUR" in plain
     assert "1 sold" in plain
     assert 'href="/backmarket/orders/7"' in story
     assert "39 units" in plain

@@ -13,6 +13,7 @@ from backmarket.operators.base import BackMarketOperator
 from backmarket.services.price_approval import (
     ALL_OF_THEM,
     NONE_OF_THEM,
+    PriceAnswerError,
     options_of,
     record_answer,
     subject_of,
@@ -81,3 +82,24 @@ class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
             counts = record_answer(connection, self.account, moves, chosen, run_id=context["run_id"], decided_by=user)
         self.log.info("Moves approved: %(approved)d, refused: %(refused)d, expired: %(expired)d.", counts)
         return counts
+
+    def validate_chosen_options(self, chosen_options: list[str]) -> None:
+        """Refuse an answer that names a move which was not in the question.
+
+        :raises PriceAnswerError: then.
+        """
+        if others := sorted(set(chosen_options) - set(self.options)):
+            raise PriceAnswerError(
+                f"The answer names what was not asked: {', '.join(others)}. Nothing was decided. The question is put "
+                "again: answer it under Browse → Required Actions."
+            )
+
+    def process_trigger_event_error(self, event: dict[str, Any]) -> None:
+        """Say in words that Airflow could not hand an answer over.
+
+        :raises PriceAnswerError: always.
+        """
+        raise PriceAnswerError(
+            f"Airflow could not hand the answer over: {event['error']}. Nothing was decided. The question is put "
+            "again: answer it under Browse → Required Actions."
+        )

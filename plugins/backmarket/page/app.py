@@ -55,6 +55,7 @@ _TEMPLATES = Environment(
 # What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it.
 _NAVIGATION = (("Overview", "/", ""), ("Settlement reports", "/reports", SETTLEMENTS.stem))
 
+_TEMPLATES.filters["breakable"] = formats.breakable
 _TEMPLATES.globals.update(
     time_ago=formats.time_ago,
     exact_time=formats.exact_time,
@@ -222,22 +223,33 @@ def show_sku(request: Request, sku: str, where: Where, readable: Readable) -> HT
     return _render(request, "sku.html", status=200 if story.known else 404, story=story)
 
 
-def show_reports(request: Request, where: Where, readable: Readable) -> HTMLResponse:
+def show_reports(request: Request, session: Airflow, where: Where, readable: Readable) -> HTMLResponse:
     """The settlement reports there are, and a form for one of any period."""
     _require(readable, SETTLEMENTS.stem, where)
-    return _render(request, "settlement_reports.html", page=settlement_reports.list_reports(where))
+    return _render(request, "settlement_reports.html", page=settlement_reports.list_reports(session, where))
 
 
-def show_report_of_run(run_id: str, where: Where, readable: Readable) -> HTMLResponse:
+def show_report_of_run(
+    request: Request, run_id: str, where: Where, readable: Readable, *, download: bool = False
+) -> Response:
     """The settlement report that a run has stored; its task links here."""
     _require(readable, SETTLEMENTS.stem, where)
-    return HTMLResponse(settlement_reports.stored_report(where, run_id), headers=settlement_reports.HEADERS)
+    return _show_report(request, settlement_reports.stored_report(where, run_id), download=download)
 
 
-def show_report_of_period(first_day: date, last_day: date, where: Where, readable: Readable) -> HTMLResponse:
+def show_report_of_period(
+    request: Request, first_day: date, last_day: date, where: Where, readable: Readable, *, download: bool = False
+) -> Response:
     """A settlement report of any period, both days included."""
     _require(readable, SETTLEMENTS.stem, where)
-    return HTMLResponse(settlement_reports.report_of(where, first_day, last_day), headers=settlement_reports.HEADERS)
+    return _show_report(request, settlement_reports.report_of(where, first_day, last_day), download=download)
+
+
+def _show_report(request: Request, report: settlement_reports.Report, *, download: bool) -> Response:
+    if download:
+        return report.as_file()
+    address = request.url.include_query_params(download="true")
+    return _render(request, "settlement_report.html", report=report, file=f"?{address.query}")
 
 
 def change_variable(

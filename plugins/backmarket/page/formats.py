@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pendulum
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 ORDER_STATES = {
     0: "new",
@@ -35,6 +36,8 @@ PUBLICATION_STATES = {
     3: "offline",
     4: "deactivated",
 }
+_PATH = re.compile(r"\S*/\S*/\S*")
+_WORD_END = re.compile(r"[/_](?=\w)")
 _TIMINGS = ("seconds", "pages", "calls")
 
 
@@ -60,6 +63,11 @@ def exact_time(moment: datetime) -> Markup:
 def day_only(moment: datetime) -> Markup:
     """Write a day alone, where the time of day is not known."""
     return Markup('<time datetime="{0}">{0}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%d}")
+
+
+def breakable(text: str) -> Markup:
+    """Let the paths in a text break between their words, after ``/`` and ``_``, and not within."""
+    return Markup(_PATH.sub(lambda path: _WORD_END.sub(r"\g<0><wbr>", path[0]), str(escape(text))))  # noqa: S704 - escaped
 
 
 def counts_in_words(values: dict[str, Any] | None) -> str:

@@ -224,7 +224,7 @@ def _charts(database: Reader, kinds: list[str], stems: frozenset[str], now: date
     drawn.append(charts.per_day("Changes sent per day", "by kind, last 30 days", rows, today))
     if SETTLEMENTS.stem in stems:
         rows = _settlement_weeks(database, today)
-        drawn.append(charts.per_week("Settlement net per week", "by currency, last 16 weeks", rows, today))
+        drawn += charts.per_week("Settlement net per week", "last 16 weeks", rows, today)
     return drawn
 
 

@@ -19,6 +19,10 @@ NONE_OF_THEM = "None of them"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
+class PriceAnswerError(Exception):
+    """An answer to the question about prices cannot be used: nothing was decided."""
+
+
 def options_of(moves: list[Move]) -> list[str]:
     """Return the choices of the form."""
     return [*(move.option for move in moves), ALL_OF_THEM, NONE_OF_THEM]

@@ -15,12 +15,16 @@ from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 from backmarket.warehouse.settlements.reports import newest_days, read_figures, store_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from backmarket.hooks.settlement_inbox import InboxFile
     from backmarket.services.log import Log
     from backmarket.settings import ReconciliationSettings
     from backmarket.warehouse.connection import Connection
+
+
+class PeriodError(ValueError):
+    """The params of a run, or its interval, say no period: only a person can change that."""
 
 
 class Period(NamedTuple):
@@ -46,19 +50,19 @@ def period_of(params: Mapping[str, Any], run: Run) -> Period | None:
     """Return the days a run is about; None for a run about everything.
 
     :param params: of the run: ``from`` and ``to``, the latter not included.
-    :raises ValueError: where the period has no beginning or no end, or ends before it begins.
+    :raises PeriodError: where the period has no beginning or no end, or ends before it begins.
     """
     first, end = params.get("from"), params.get("to")
     if first or end:
         if not (first and end):
-            raise ValueError("a period needs both its params, 'from' and 'to' (not included)")
+            raise PeriodError("A period needs both its params, 'from' and 'to' (not included): trigger the DAG again.")
         period = Period(date.fromisoformat(first[:10]), date.fromisoformat(end[:10]) - timedelta(days=1))
         if period.first_day > period.last_day:
-            raise ValueError(f"'to' ({end[:10]}) must lie after 'from' ({first[:10]})")
+            raise PeriodError(f"'to' ({end[:10]}) must lie after 'from' ({first[:10]}): trigger the DAG again.")
         return period
     if run.run_type == "backfill":
         if run.data_interval_start is None:
-            raise ValueError("this backfill's run has no interval: set its params 'from' and 'to'")
+            raise PeriodError("This backfill's run has no interval: set its params 'from' and 'to'.")
         day = run.data_interval_start.astimezone(UTC).date()
         return Period(day, day)
     return None
@@ -119,7 +123,7 @@ class StatementLoading:
 def compare_with_orders(
     connection: Connection, account: str, settings: ReconciliationSettings, period: Period | None, log: Log
 ) -> dict[str, Any]:
-    """Recompute findings, of everything or of a period; return the counts and what the quality check needs."""
+    """Recompute findings, of everything or of a period; return the counts."""
     limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)
     done = reconcile(connection, account, limits, period.days if period else None)
     log.info(
@@ -137,14 +141,16 @@ def compare_with_orders(
         "closed": done.closed,
         "open": sum(done.open_by_kind.values()),
         "open_by_kind": done.open_by_kind,
-        "orphan_limit_pct": str(settings.settlement_orphan_limit_pct),
     }
 
 
-def report_settlements(connection: Connection, account: str, run_id: str, period: Period | None) -> Period | None:
+def report_settlements(
+    connection: Connection, account: str, run_id: str, period: Period | None, order_url: Callable[[int], str]
+) -> Period | None:
     """Store a run's settlement report and return its days; None where no statement has been loaded yet.
 
     :param period: None for the newest ninety days that statements speak of.
+    :param order_url: where an order's story is.
     """
     from backmarket.reports.settlement_report import render
 
@@ -152,5 +158,5 @@ def report_settlements(connection: Connection, account: str, run_id: str, period
     if days is None:
         return None
     figures = read_figures(connection, account, *days)
-    store_report(connection, account, run_id, figures, render(figures, account=account))
+    store_report(connection, account, run_id, figures, render(figures, account=account, order_url=order_url))
     return Period(*days)

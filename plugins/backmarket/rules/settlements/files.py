@@ -107,7 +107,7 @@ def survey(text: TextIO, issued_on: date | None = None) -> Survey:
                     numbers.add(number)
                     parcels.add(parcel)
     if not dates:
-        raise StatementError("there is a header and not one row")
+        raise StatementError("it has a header and not one row: download the statement again")
     try:
         read_amount = choose_amount_style(shapes).reader(shapes)
         read_dates, undated = _read_dates(dates, issued_on)

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from psycopg.sql import SQL, Identifier
 
 from backmarket.rules.settlements.blocks import StatementError
+from backmarket.rules.settlements.contents import refuse_other_content
 from backmarket.rules.settlements.files import Survey, read_lines, survey
 from backmarket.rules.settlements.references import invoice_reference, issue_date
 from backmarket.warehouse import sql
@@ -69,6 +70,7 @@ def load_file(connection: Connection, account: str, file: StatementFile) -> int:
         if any(known.sha256 == file.sha256 for known in known_files(connection, account).values()):
             _remember(connection, account, file, invoice_ref, 0)
             return 0
+        refuse_other_content(file.content)
         text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
         try:
             new, line_count = _store(connection, account, file, invoice_ref, text)
