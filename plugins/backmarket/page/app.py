@@ -15,14 +15,14 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import get_user, requires_access_view
 from fastapi import Depends, FastAPI, Form, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS
-from backmarket.page import access, formats, settlement_reports
+from backmarket.page import access, formats, lists, settlement_reports
 from backmarket.page.place import Place
 from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
 from backmarket.warehouse.snapshot import DatabaseDownError
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
 _PREFIX = "/backmarket"
-_MOST_LISTED = 500
 _MOST_ACCOUNTS_IN_A_LINE = 12
 _HEADERS = {
     "Content-Security-Policy": (
@@ -171,19 +170,44 @@ def show_accounts(request: Request, user: User, session: Airflow, where: Where) 
     return _render(request, "accounts.html", rows=rows, now=datetime.now(UTC))
 
 
-def show_need(request: Request, name: str, where: Where, readable: Readable) -> HTMLResponse:
+def show_need(request: Request, name: str, where: Where, readable: Readable) -> Response:
     """All that waits of one kind."""
-    from backmarket.page.overview import log_path
-    from backmarket.warehouse.needs import read_needs, title_of
+    from backmarket.warehouse.needs import need_of
 
-    title = title_of(name)
-    if not title:
+    need = need_of(name)
+    if need is None:
         raise HTTPException(404, "There is no such page.")
-    with where.read() as database:
-        needs = read_needs(database, readable, most=_MOST_LISTED, only=name)
-    need = next(iter(needs), None)
+    if need.stem:
+        _require(readable, need.stem, where)
+    return _show_list(request, "need.html", lists.list_of_need(need, readable), where, readable, need=need)
+
+
+def _show_list(
+    request: Request, template: str, list_of: lists.ListOf, where: Place, readable: frozenset[str], **values: Any
+) -> Response:
+    """A page of a list as its address asks for, or all of it as a CSV file."""
+    from backmarket.page.overview import log_path
+
+    list_of = lists.readable_part(list_of, readable)
+    if request.query_params.get("format") == "csv":
+        wanted = lists.wanted_of(list_of, request.query_params)
+        if wanted.problems:
+            raise HTTPException(400, " ".join(f"{name}: {why}" for name, why in wanted.problems.items()))
+        name = lists.csv_name(list_of, where.account)
+        return StreamingResponse(
+            lists.csv_file(list_of, wanted, where),
+            media_type="text/csv",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+    shown = lists.show(list_of, request.query_params, where, home=request.state.home)
     return _render(
-        request, "need.html", title=title, need=need, log_path=partial(log_path, where.account), now=datetime.now(UTC)
+        request,
+        template,
+        status=400 if shown.wanted.problems else 200,
+        shown=shown,
+        log_path=partial(log_path, where.account),
+        now=datetime.now(UTC),
+        **values,
     )
 
 
