@@ -79,6 +79,27 @@ select count(*) as orders
 from backmarket.orders
 where account = %(account)s and date_creation >= now() - interval '30 days';
 
+-- name: list_orders
+-- Open orders, and what each waits for.
+-- :account
+select
+    'order' as story,
+    desk.order_id::text as subject,
+    coalesce(desk.waits_for, 'nothing') as kind,
+    coalesce(desk.country_code, '') as market,
+    desk.reason as why,
+    concat_ws(' · ', desk.skus, desk.reason) as detail,
+    desk.skus,
+    desk.units,
+    desk.ship_by,
+    orders.price as amount,
+    orders.currency,
+    coalesce(desk.date_payment, orders.date_creation) as since,
+    desk.order_id::text as topic
+from backmarket.order_desk as desk
+inner join backmarket.orders as orders on desk.account = orders.account and desk.order_id = orders.order_id
+where desk.account = %(account)s;
+
 -- name: list_rows
 -- The rows of a list that were asked for, beside what there is to choose from; one row without a topic where none is.
 -- :market, :kind, :amount, :days, :text, :most, :skip; rows is the list's own statement, order a column of it

@@ -12,7 +12,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from backmarket.concerns import kinds_of
+from backmarket.concerns import INVENTORY_PRICES, ORDERS, kinds_of
+from backmarket.page.back_office import BackOffice, back_office
 from backmarket.warehouse.lists import Choice, ListRows, Order, read_list, stream_list
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from backmarket.page.place import Place
     from backmarket.warehouse.needs import Need
-    from backmarket.warehouse.snapshot import Row
+    from backmarket.warehouse.snapshot import Reader
 
 ROWS_A_PAGE = 100
 _LONGEST_TEXT = 100
@@ -88,13 +89,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Shown:
-    """One page of a list, for its template."""
+    """One page of a list, for its template.
+
+    :param kept: what every address of it carries besides the filter.
+    """
 
     list_of: ListOf
     columns: list[Column]
     wanted: Wanted
     rows: ListRows
-    account: Mapping[str, str]
+    kept: Mapping[str, str]
+    back_office: BackOffice
 
     @property
     def pages(self) -> int:
@@ -118,9 +123,13 @@ class Shown:
 
     def link(self, **changes: object) -> str:
         """Return the address of this list with its filter and order, changed so; ``page`` is the first if not given."""
-        asked = {**self.account, **self.wanted.given, "sort": self._sort(self.wanted.order), **changes}
+        asked = {**self.kept, **self.wanted.given, "sort": self._sort(self.wanted.order), **changes}
         query = urlencode({name: value for name, value in asked.items() if value})
         return f"{self.list_of.path}?{query}" if query else self.list_of.path
+
+    def title_of(self, name: str) -> str:
+        """Return what a column is called."""
+        return next(column.title for column in self.list_of.columns if column.name == name)
 
     def link_without_filter(self) -> str:
         """Return the address of the whole list."""
@@ -169,6 +178,75 @@ def list_of_need(need: Need, stems: Iterable[str]) -> ListOf:
     )
 
 
+LIST_OF_ORDERS = ListOf(
+    "orders",
+    "Open orders",
+    "/orders",
+    "list_orders",
+    (
+        Column("subject", "Order", "story"),
+        _MARKET,
+        Column("ship_by", "Ship by", "deadline"),
+        Column("kind", "Waits for", "words"),
+        Column("why", "Why", "why"),
+        Column("skus", "SKUs"),
+        Column("units", "Units", "number"),
+        Column("amount", "Price", "money"),
+        Column("since", "Paid", "age"),
+    ),
+    Order("ship_by"),
+)
+LIST_OF_LISTINGS = ListOf(
+    "listings",
+    "Listings",
+    "/listings",
+    "list_listings",
+    (
+        Column("subject", "SKU", "story"),
+        Column("detail", "Listing"),
+        Column("kind", "State"),
+        Column("market", "Markets"),
+        Column("stock", "Stock", "number", frozenset({INVENTORY_PRICES.stem})),
+        Column("shown", "Shown", "number"),
+        Column("sold", "Sold in 30 days", "number", frozenset({ORDERS.stem})),
+        Column("cover", "Days of cover", "number", frozenset({INVENTORY_PRICES.stem, ORDERS.stem})),
+        Column("amount", "Lowest price", "money"),
+        Column("prices", "Price by market"),
+        Column("since", "First seen", "age"),
+    ),
+    Order("subject"),
+)
+MOST_HITS = 200
+
+
+def list_of_hits(wanted: str, readable: frozenset[str]) -> ListOf:
+    """Return the list of orders and SKUs that a text is a part of, those first that it is the whole of.
+
+    :param readable: the concerns that the person may see: of orders and of SKUs each only what their stories show.
+    """
+    return ListOf(
+        "search",
+        "Search",
+        "/search",
+        "list_hits",
+        (
+            Column("subject", "What", "story"),
+            Column("kind", "Found in"),
+            Column("detail", "As"),
+            _MARKET,
+            Column("amount", "Price", "money"),
+            Column("since", "Ordered", "age"),
+        ),
+        Order("distance"),
+        {
+            "wanted": wanted,
+            "orders": ORDERS.stem in readable,
+            "skus": not readable.isdisjoint({ORDERS.stem, INVENTORY_PRICES.stem}),
+            "each": MOST_HITS,
+        },
+    )
+
+
 def wanted_of(list_of: ListOf, query: Mapping[str, str]) -> Wanted:
     """Read what an address asks of a list; what it asks that there is not is left out."""
     given = {
@@ -201,10 +279,10 @@ def readable_part(list_of: ListOf, readable: frozenset[str]) -> ListOf:
     return replace(list_of, columns=tuple(column for column in list_of.columns if column.stems <= readable))
 
 
-def show(list_of: ListOf, query: Mapping[str, str], place: Place, *, home: str) -> Shown:
+def show(list_of: ListOf, query: Mapping[str, str], place: Place, kept: Mapping[str, str]) -> Shown:
     """Read one page of a list; the first where there are not so many.
 
-    :param home: the account that is shown where an address names none.
+    :param kept: what every address of it has to carry.
     """
     wanted = wanted_of(list_of, query)
     with place.read() as database:
@@ -212,11 +290,12 @@ def show(list_of: ListOf, query: Mapping[str, str], place: Place, *, home: str) 
         if not rows.items and wanted.page > 1:
             wanted = replace(wanted, page=1)
             rows = _read(database, list_of, wanted)
+        office = back_office(database)
     columns = [column for column in list_of.columns if _has_something_in(column, rows)]
-    return Shown(list_of, columns, wanted, rows, {} if place.account == home else {"account": place.account})
+    return Shown(list_of, columns, wanted, rows, kept, office)
 
 
-def _read(database: Any, list_of: ListOf, wanted: Wanted) -> ListRows:
+def _read(database: Reader, list_of: ListOf, wanted: Wanted) -> ListRows:
     return read_list(
         database,
         list_of.statement,
