@@ -308,11 +308,8 @@ def _read(database: Reader, list_of: ListOf, wanted: Wanted) -> ListRows:
 
 
 def _has_something_in(column: Column, rows: ListRows) -> bool:
-    if column.name == "market":
-        return bool(rows.markets)
-    if column.name == "kind":
-        return len(rows.kinds) > 1
-    return column.name != "amount" or rows.has_amounts
+    found = {"market": bool(rows.markets), "kind": bool(rows.kinds), "amount": rows.has_amounts}
+    return found.get(column.name, True)
 
 
 def csv_file(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
@@ -330,6 +327,15 @@ def csv_name(list_of: ListOf, account: str) -> str:
     return f"backmarket-{whose}-{list_of.name}-{datetime.now(UTC):%Y-%m-%d}.csv"
 
 
+def csv_cell(value: Any) -> Any:
+    """Write a value for a file that a spreadsheet may open; a text that it would take for a formula gets a quote."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
 def _csv_lines(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
     columns = [(column.name, column.title) for column in list_of.columns]
     if any(column.shown_as == "money" for column in list_of.columns):
@@ -340,19 +346,10 @@ def _csv_lines(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
         # The mark at the beginning tells spreadsheets that this is UTF-8.
         yield "\N{ZERO WIDTH NO-BREAK SPACE}" + _csv_line(title for _, title in columns)
         for row in chain([first] if first else [], rows):
-            yield _csv_line(_cell(row[name]) for name, _ in columns)
+            yield _csv_line(csv_cell(row[name]) for name, _ in columns)
 
 
 def _csv_line(cells: Iterable[Any]) -> str:
     line = io.StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Write a value for a file that a spreadsheet may open; a text that it would take for a formula gets a quote."""
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value

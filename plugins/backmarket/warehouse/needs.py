@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS, kinds_of
-from backmarket.warehouse.lists import Order, read_list
+from backmarket.warehouse.lists import Order, read_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -119,9 +119,9 @@ def read_needs(database: Reader, stems: Collection[str], *, most: int) -> list[N
         if kind.stem and kind.stem not in stems:
             continue
         parameters = {"kinds": kinds_of(stems), **kind.parameters}
-        rows = read_list(database, kind.statement, kind.order, most=most, parameters=parameters)
-        if rows.items:
-            found.append(replace(kind, total=rows.total, items=rows.items))
+        total, items = read_first(database, kind.statement, kind.order, most=most, parameters=parameters)
+        if items:
+            found.append(replace(kind, total=total, items=items))
     return found
 
 
