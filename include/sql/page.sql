@@ -82,7 +82,7 @@ where account = %(account)s and date_creation >= now() - interval '30 days';
 -- name: list_first
 -- The first rows of a list, each with how many there are.
 -- :most; rows and order as for list_rows
-select listed.*, count(*) over () as total
+select listed.*, count(*) over () as total -- noqa: AM04
 from ({rows}) as listed
 order by {order} nulls last, topic
 limit %(most)s;

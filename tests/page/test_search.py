@@ -63,6 +63,22 @@ def test_several_hits_are_a_list(signed_in: SignIn, warehouse: psycopg.Connectio
     assert {row["What"] for row in rows} == {f"SKU-{n}" for n in range(500) if "77" in str(n)}
 
 
+def test_the_whole_of_a_name_comes_first_whatever_it_is_a_part_of(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any]
+) -> None:
+    """An order and a SKU that hundreds of others have in their names."""
+    add_orders(warehouse, 9000)
+    warehouse.execute(
+        "insert into seller.stock (sku, quantity, counted_at) "
+        "select sku, 1, now() from (select 'Z' || n as sku from generate_series(1, 300) as n union select 'z') as skus"
+    )
+    viewer = signed_in("viewer")
+    for wanted, story in (("77", "orders/77"), ("Z", "skus/z")):
+        page = viewer.get(f"/backmarket/search?q={wanted}").text
+        assert re.search(r'<th scope="row">\s*<a href="([^"]*)"', page).group(1) == f"/backmarket/{story}"  # type: ignore[union-attr]
+        assert "Of each kind the first 200 are listed" in page
+
+
 def test_nothing_found_says_what_was_searched(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
     """With the words that were typed, and where they were looked for; no name, no address, no wildcard."""
     add_orders(warehouse, 10)

@@ -33,13 +33,22 @@ skus as (
 ),
 
 order_numbers as (
+    (
+        select order_id
+        from backmarket.orders
+        where
+            account = %(account)s and %(orders)s and %(wanted)s ~ '^\d+$'
+            and position(%(wanted)s in order_id::text) > 0
+        order by order_id desc
+        limit %(each)s
+    )
+    union
+    -- However many others it is a part of.
     select order_id
     from backmarket.orders
     where
-        account = %(account)s and %(orders)s and %(wanted)s ~ '^\d+$'
-        and position(%(wanted)s in order_id::text) > 0
-    order by order_id desc
-    limit %(each)s
+        account = %(account)s and %(orders)s
+        and order_id = case when %(wanted)s ~ '^\d{1,18}$' then %(wanted)s::bigint end
 ),
 
 tracking_numbers as (
@@ -75,7 +84,7 @@ hits as (
         from skus
         where position(backmarket.sku_key(%(wanted)s) in backmarket.sku_key(sku)) > 0
         group by backmarket.sku_key(sku)
-        order by 3
+        order by backmarket.sku_key(sku) = backmarket.sku_key(%(wanted)s) desc, 3
         limit %(each)s
     )
     union all
