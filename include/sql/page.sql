@@ -79,66 +79,162 @@ select count(*) as orders
 from backmarket.orders
 where account = %(account)s and date_creation >= now() - interval '30 days';
 
+-- name: list_first
+-- The first rows of a list, each with how many there are.
+-- :most; rows and order as for list_rows
+select listed.*, count(*) over () as total -- noqa: AM04
+from ({rows}) as listed
+order by {order} nulls last, topic
+limit %(most)s;
+
+-- name: list_orders
+-- Open orders, and what each waits for.
+-- :account
+select
+    'order' as story,
+    desk.order_id::text as subject,
+    coalesce(desk.waits_for, 'nothing') as kind,
+    coalesce(desk.country_code, '') as market,
+    desk.reason as why,
+    concat_ws(' · ', desk.skus, desk.reason) as detail,
+    desk.skus,
+    desk.units,
+    desk.ship_by,
+    orders.price as amount,
+    orders.currency,
+    coalesce(desk.date_payment, orders.date_creation) as since,
+    desk.order_id::text as topic
+from backmarket.order_desk as desk
+inner join backmarket.orders as orders on desk.account = orders.account and desk.order_id = orders.order_id
+where
+    desk.account = %(account)s
+    -- As the desk does, so that an index finds them.
+    and orders.state in (0, 1, 3, 10) and orders.gone_at is null;
+
+-- name: list_rows
+-- The rows of a list that were asked for, beside what there is to choose from; one row without a topic where none is.
+-- :market, :kind, :amount, :days, :text, :most, :skip; rows is the list's own statement, order a column of it
+--
+-- Every list has: subject, kind, market (several with a blank between), detail, amount, currency, since, topic (whose
+-- order is that of rows that are alike), and what else its own columns show.
+with listed as ({rows}),
+
+matched as (
+    select *
+    from listed
+    where
+        (%(market)s::text = '' or %(market)s::text = any(string_to_array(market, ' ')))
+        and (%(kind)s::text = '' or kind = %(kind)s::text)
+        and (%(amount)s::numeric is null or abs(amount) >= %(amount)s::numeric)
+        and (%(days)s::integer is null or since <= now() - make_interval(days => %(days)s::integer))
+        and (%(text)s::text = '' or position(lower(%(text)s::text) in lower(concat_ws(' ', subject, detail))) > 0)
+),
+
+choices as (
+    select
+        (select count(*) from matched) as total,
+        array(
+            select distinct each_market
+            from (select distinct market from listed) as combinations, string_to_table(market, ' ') as each_market
+            where each_market <> '' order by 1
+        ) as markets,
+        array(select distinct kind from listed where kind <> '' order by 1) as kinds,
+        exists (select 1 from listed where amount is not null) as has_amounts
+),
+
+shown as (
+    select *
+    from matched
+    order by {order} nulls last, topic
+    limit %(most)s::bigint offset %(skip)s::bigint
+)
+
+select choices.*, shown.* -- noqa: AM04
+from choices
+left join shown on true
+order by {order} nulls last, topic;
+
 -- name: needs_approvals
--- Moves of prices that a person has to approve before they are sent, the longest waiting first.
--- :account, :kinds, :most
+-- Moves of prices that a person has to approve before they are sent.
+-- :account, :kinds
 select
     'sku' as story,
     subject,
-    concat(
-        market, ' · ', payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
-        to_char(
-            ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
-        ),
-        ' %%)'
-    ) as detail,
+    kind,
+    market,
+    moved.words as why,
+    concat_ws(' · ', nullif(market, ''), moved.words) as detail,
+    (payload ->> 'price')::numeric as amount,
+    payload ->> 'currency' as currency,
     planned_at as since,
-    concat_ws('/', market, subject) as topic,
-    count(*) over () as total
+    concat_ws('/', market, subject) as topic
 from backmarket.changes
-where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s)
-order by planned_at
-limit %(most)s;
+cross join lateral (
+    select
+        concat(
+            payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
+            to_char(
+                ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
+            ),
+            ' %%)'
+        ) as words
+) as moved
+where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s);
 
 -- name: needs_findings
 -- Differences between statements and orders that are still open.
--- :account, :most
+-- :account
 select
-    case when order_id is null then '' else 'order' end as story,
-    coalesce(order_id::text, invoice_ref, subject) as subject,
-    concat(
-        replace(kind, '_', ' '),
-        case when expected is not null then ' · expected ' || expected || ' ' || coalesce(expected_currency, currency) end,
-        case when actual is not null then ' · found ' || actual || ' ' || currency end
-    ) as detail,
-    opened_at as since,
-    concat_ws('/', kind, subject) as topic,
-    count(*) over () as total
-from backmarket.settlement_findings
-where account = %(account)s and status = 'open'
-order by opened_at desc
-limit %(most)s;
+    case when finding.order_id is null then '' else 'order' end as story,
+    coalesce(finding.order_id::text, finding.invoice_ref, finding.subject) as subject,
+    finding.kind,
+    coalesce(
+        (
+            select orders.country_code
+            from backmarket.orders as orders
+            where orders.account = finding.account and orders.order_id = finding.order_id
+        ),
+        ''
+    ) as market,
+    told.words as why,
+    concat_ws(' · ', replace(finding.kind, '_', ' '), nullif(told.words, '')) as detail,
+    abs(coalesce(finding.actual, 0) - coalesce(finding.expected, 0)) as amount,
+    finding.currency,
+    finding.opened_at as since,
+    concat_ws('/', finding.kind, finding.subject) as topic
+from backmarket.settlement_findings as finding
+cross join lateral (
+    select
+        concat_ws(
+            ' · ',
+            'expected ' || finding.expected || ' ' || coalesce(finding.expected_currency, finding.currency),
+            'found ' || finding.actual || ' ' || finding.currency
+        ) as words
+) as told
+where finding.account = %(account)s and finding.status = 'open';
 
 -- name: needs_late_orders
--- Paid orders whose day of dispatch has passed, the longest overdue first.
--- :account, :most
+-- Paid orders whose day of dispatch has passed.
+-- :account
 select
     'order' as story,
     order_id::text as subject,
+    case state when 1 then 'to accept' else 'to ship' end as kind,
+    coalesce(country_code, '') as market,
+    case state when 1 then 'not accepted' else 'accepted, not shipped' end as why,
     concat_ws(' · ', country_code, case state when 1 then 'not accepted' else 'accepted, not shipped' end) as detail,
+    price as amount,
+    currency,
     expected_dispatch_date as since,
-    order_id::text as topic,
-    count(*) over () as total
+    order_id::text as topic
 from backmarket.orders
 where
     account = %(account)s and state in (1, 3) and gone_at is null
-    and expected_dispatch_date < now()
-order by expected_dispatch_date
-limit %(most)s;
+    and expected_dispatch_date < now();
 
 -- name: needs_quarantine
 -- Documents that came in, and rows of the seller, that could not be understood.
--- :account, :most
+-- :account
 select
     case
         when entity in ('order', 'seller.shipments', 'seller.devices') and key ~ '^\d+$' then 'order'
@@ -146,29 +242,33 @@ select
         else ''
     end as story,
     key as subject,
+    entity as kind,
+    '' as market,
+    reason as why,
     concat(entity, ' · ', reason) as detail,
+    null::numeric as amount,
+    null as currency,
     first_seen_at as since,
-    concat_ws('/', entity, key) as topic,
-    count(*) over () as total
+    concat_ws('/', entity, key) as topic
 from backmarket.quarantine
-where account = %(account)s
-order by first_seen_at desc
-limit %(most)s;
+where account = %(account)s;
 
 -- name: needs_stock_and_prices
 -- What was found of stock and prices: counts that are missing or old, changes made outside.
--- :account, :most
+-- :account
 select
     'sku' as story,
     sku as subject,
+    kind,
+    market,
+    detail as why,
     concat_ws(' · ', concat_ws(' ', replace(kind, '_', ' '), nullif(market, '')), detail) as detail,
+    null::numeric as amount,
+    null as currency,
     first_seen_at as since,
-    concat_ws('/', kind, market, sku) as topic,
-    count(*) over () as total
+    concat_ws('/', kind, market, sku) as topic
 from backmarket.inventory_findings
-where account = %(account)s
-order by last_seen_at desc
-limit %(most)s;
+where account = %(account)s;
 
 -- name: order_changes
 -- Every change sent, or meant to be sent, for an order and its lines.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -15,26 +14,25 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import get_user, requires_access_view
 from fastapi import Depends, FastAPI, Form, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS
-from backmarket.page import access, formats, settlement_reports
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS
+from backmarket.page import access, formats, lists, settlement_reports
 from backmarket.page.place import Place
 from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
 from backmarket.warehouse.snapshot import DatabaseDownError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
 _PREFIX = "/backmarket"
-_MOST_LISTED = 500
 _MOST_ACCOUNTS_IN_A_LINE = 12
 _HEADERS = {
     "Content-Security-Policy": (
@@ -53,7 +51,12 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 # What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it.
-_NAVIGATION = (("Overview", "/", ""), ("Settlement reports", "/reports", SETTLEMENTS.stem))
+_NAVIGATION = (
+    ("Overview", "/", ""),
+    ("Orders", "/orders", ORDERS.stem),
+    ("Listings", "/listings", LISTINGS.stem),
+    ("Settlement reports", "/reports", SETTLEMENTS.stem),
+)
 
 _TEMPLATES.filters["breakable"] = formats.breakable
 _TEMPLATES.globals.update(
@@ -112,7 +115,9 @@ def create_page() -> FastAPI:
     app.add_api_route("/", show_overview, response_class=HTMLResponse)
     app.add_api_route("/accounts", show_accounts, response_class=HTMLResponse)
     app.add_api_route("/needs/{name}", show_need, response_class=HTMLResponse)
-    app.add_api_route("/orders", find_order, response_class=RedirectResponse)
+    app.add_api_route("/orders", show_orders, response_class=HTMLResponse)
+    app.add_api_route("/listings", show_listings, response_class=HTMLResponse)
+    app.add_api_route("/search", search, response_class=HTMLResponse)
     app.add_api_route("/orders/{order_id}", show_order, response_class=HTMLResponse)
     app.add_api_route("/skus/{sku:path}", show_sku, response_class=HTMLResponse)
     app.add_api_route("/reports", show_reports, response_class=HTMLResponse)
@@ -172,32 +177,89 @@ def show_accounts(request: Request, user: User, session: Airflow, where: Where) 
     return _render(request, "accounts.html", rows=rows, now=datetime.now(UTC))
 
 
-def show_need(request: Request, name: str, where: Where, readable: Readable) -> HTMLResponse:
+def show_need(request: Request, name: str, where: Where, readable: Readable) -> Response:
     """All that waits of one kind."""
-    from backmarket.page.overview import log_path
-    from backmarket.warehouse.needs import read_needs, title_of
+    from backmarket.warehouse.needs import need_of
 
-    title = title_of(name)
-    if not title:
+    need = need_of(name)
+    if need is None:
         raise HTTPException(404, "There is no such page.")
-    with where.read() as database:
-        needs = read_needs(database, readable, most=_MOST_LISTED, only=name)
-    need = next(iter(needs), None)
+    if need.stem:
+        _require(readable, need.stem, where)
+    return _show_list(request, "need.html", lists.list_of_need(need, readable), where, readable, need=need)
+
+
+def _show_list(
+    request: Request, template: str, list_of: lists.ListOf, where: Place, readable: frozenset[str], **values: Any
+) -> Response:
+    """A page of a list as its address asks for, or all of it as a CSV file."""
+    list_of = lists.readable_part(list_of, readable)
+    if request.query_params.get("format") == "csv":
+        return _csv_of(request, list_of, where)
+    return _render_list(request, template, _read_list(request, list_of, where), where, **values)
+
+
+def _read_list(
+    request: Request, list_of: lists.ListOf, where: Place, kept: Mapping[str, str] | None = None
+) -> lists.Shown:
+    account = {} if where.account == request.state.home else {"account": where.account}
+    return lists.show(list_of, request.query_params, where, {**account, **(kept or {})})
+
+
+def _render_list(request: Request, template: str, shown: lists.Shown, where: Place, **values: Any) -> HTMLResponse:
+    from backmarket.page.overview import log_path
+
     return _render(
-        request, "need.html", title=title, need=need, log_path=partial(log_path, where.account), now=datetime.now(UTC)
+        request,
+        template,
+        status=400 if shown.wanted.problems else 200,
+        shown=shown,
+        log_path=partial(log_path, where.account),
+        now=datetime.now(UTC),
+        **values,
     )
 
 
-def find_order(request: Request, where: Where, q: str = "") -> RedirectResponse:
-    """Lead from the search field to a story: a number is an order, anything else a SKU."""
-    root, wanted = request.scope["root_path"], q.strip()
-    query = _query(request, where)
+def _csv_of(request: Request, list_of: lists.ListOf, where: Place) -> StreamingResponse:
+    wanted = lists.wanted_of(list_of, request.query_params)
+    if wanted.problems:
+        raise HTTPException(400, " ".join(f"{name}: {why}" for name, why in wanted.problems.items()))
+    name = lists.csv_name(list_of, where.account)
+    return StreamingResponse(
+        lists.csv_file(list_of, wanted, where),
+        media_type="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def show_orders(request: Request, where: Where, readable: Readable) -> Response:
+    """Open orders, by the time they have to be shipped; a search of old, which had this address, goes on."""
+    if "q" in request.query_params:
+        return RedirectResponse(f"{request.scope['root_path']}/search?{request.url.query}", status_code=303)
+    _require(readable, ORDERS.stem, where)
+    return _show_list(request, "list.html", lists.LIST_OF_ORDERS, where, readable)
+
+
+def show_listings(request: Request, where: Where, readable: Readable) -> Response:
+    """Listings, with what is on the shelf, shown and sold."""
+    _require(readable, LISTINGS.stem, where)
+    return _show_list(request, "list.html", lists.LIST_OF_LISTINGS, where, readable)
+
+
+def search(request: Request, where: Where, readable: Readable, q: str = "") -> Response:
+    """Lead to the story of what was found, or list it where it is more than one."""
+    wanted = q.replace("\0", "").strip()[:100]
     if not wanted:
-        return RedirectResponse(f"{root}/{query}", status_code=303)
-    is_order = re.fullmatch(r"[0-9]{1,18}", wanted) is not None
-    return RedirectResponse(
-        f"{root}/{'orders' if is_order else 'skus'}/{quote(wanted, safe='')}{query}", status_code=303
-    )
+        return RedirectResponse(f"{request.scope['root_path']}/{_query(request, where)}", status_code=303)
+    list_of = lists.list_of_hits(wanted, readable)
+    if request.query_params.get("format") == "csv":
+        return _csv_of(request, list_of, where)
+    shown = _read_list(request, list_of, where, kept={"q": wanted})
+    if shown.rows.total == 1 and not shown.is_filtered:
+        (hit,) = shown.rows.items
+        path = f"{'orders' if hit['story'] == 'order' else 'skus'}/{quote(hit['subject'], safe='')}"
+        return RedirectResponse(f"{request.scope['root_path']}/{path}{_query(request, where)}", status_code=303)
+    return _render_list(request, "search.html", shown, where, searched=wanted, most_hits=lists.MOST_HITS)
 
 
 def show_order(request: Request, order_id: int, where: Where, readable: Readable) -> HTMLResponse:

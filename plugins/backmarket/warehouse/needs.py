@@ -6,11 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS, kinds_of
+from backmarket.warehouse.lists import Order, read_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from backmarket.warehouse.snapshot import Reader, Row
+
+
+_NEWEST = Order("since", descending=True)
+_OLDEST = Order("since")
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,11 @@ class Need:
     :param advice: what to do about it.
     :param stem: the concern whose readers may see it; empty where each change's own kind says so.
     :param task_id: the task of its DAG whose log tells more; empty where there is none, or each item has its own.
-    :param parameters: of the statement, besides account, kinds and most.
+    :param order: the first of them come first.
+    :param parameters: of the statement, besides account and kinds.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
-        ``subject``, ``detail``, ``since``, and ``topic``: what it is about, without the numbers that change; changes
-        have ``kind`` and ``run_id`` too.
+        ``subject``, ``kind``, ``market``, ``why``, ``detail`` (kind, market and why in one), ``amount``, ``currency``,
+        ``since``, and ``topic``: what it is about, without the numbers that change; changes have ``run_id`` too.
     """
 
     name: str
@@ -34,6 +40,7 @@ class Need:
     advice: str
     stem: str = ""
     task_id: str = ""
+    order: Order = _NEWEST
     parameters: Mapping[str, bool] = field(default_factory=dict)
     total: int = 0
     items: list[Row] = field(default_factory=list)
@@ -47,8 +54,16 @@ _KINDS = (
         "needs_approvals",
         "Answer under Browse → Required Actions.",
         INVENTORY_PRICES.stem,
+        order=_OLDEST,
     ),
-    Need("late", "Orders overdue", "needs_late_orders", "Accept or ship them, or tell the customer.", ORDERS.stem),
+    Need(
+        "late",
+        "Orders overdue",
+        "needs_late_orders",
+        "Accept or ship them, or tell the customer.",
+        ORDERS.stem,
+        order=_OLDEST,
+    ),
     Need(
         "refused",
         "Changes refused",
@@ -61,6 +76,7 @@ _KINDS = (
         "Waiting for more than a day",
         "needs_changes",
         "They go by themselves once what the reason names is there. See that it comes.",
+        order=_OLDEST,
         parameters={"waiting": True},
     ),
     Need(
@@ -92,23 +108,23 @@ _KINDS = (
 NAMES = tuple(kind.name for kind in _KINDS)
 
 
-def read_needs(database: Reader, stems: Collection[str], *, most: int, only: str = "") -> list[Need]:
+def read_needs(database: Reader, stems: Collection[str], *, most: int) -> list[Need]:
     """Return what waits, the most pressing kind first; kinds without anything are left out.
 
     :param stems: of the concerns to look at.
     :param most: items to return of each kind.
-    :param only: the name of one kind; empty: all.
     """
     found = []
     for kind in _KINDS:
-        if (kind.stem and kind.stem not in stems) or (only and only != kind.name):
+        if kind.stem and kind.stem not in stems:
             continue
-        items = database.rows(kind.statement, kinds=kinds_of(stems), most=most, **kind.parameters)
+        parameters = {"kinds": kinds_of(stems), **kind.parameters}
+        total, items = read_first(database, kind.statement, kind.order, most=most, parameters=parameters)
         if items:
-            found.append(replace(kind, total=items[0]["total"], items=items))
+            found.append(replace(kind, total=total, items=items))
     return found
 
 
-def title_of(name: str) -> str:
-    """Return what a kind of thing is called; empty where there is no such kind."""
-    return next((kind.title for kind in _KINDS if kind.name == name), "")
+def need_of(name: str) -> Need | None:
+    """Return a kind of thing without its items; None where there is no such kind."""
+    return next((kind for kind in _KINDS if kind.name == name), None)

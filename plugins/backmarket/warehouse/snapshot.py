@@ -41,10 +41,14 @@ class Reader:
 
     def rows(self, name: str, **parameters: Any) -> list[Row]:
         """Return the rows of a statement; none where a table that it reads does not exist yet."""
-        if not relations_of(name) <= self.present:
+        if not self.can_read(name):
             return []
         statement = sql.statement(f"page/{name}")
         return list(self.connection.execute(statement, {"account": self.account, **parameters}).fetchall())
+
+    def can_read(self, name: str) -> bool:
+        """Tell whether every table that a statement reads is there."""
+        return relations_of(name) <= self.present
 
     def units_since(self, bucket: str, seconds: float) -> int | None:
         """Return what the rate limiter counted in the last seconds; None where it never did.
