@@ -158,7 +158,7 @@ def test_a_price_move_is_approved_where_the_page_leads(stack: Stack, settings: S
     _until(lambda: _price(sandbox, approved[0]) == approved[2])
     assert _price(sandbox, refused[0]) == refused[1]
     reason = _until(lambda: _refusal(stack, refused[0]))
-    assert "a person refused it" in reason
+    assert "declined by" in reason
     frame = _open(stack, airflow)
     assert frame.get_by_role("link", name="Answer in Airflow").count() == 0
 

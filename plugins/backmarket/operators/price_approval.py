@@ -75,9 +75,10 @@ class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
         chosen = None if is_expired else set(event["chosen_options"])
         user = None if is_expired else (event.get("responded_by_user") or {}).get("name")
         with connect(self.warehouse_conn_id) as connection:
-            moves = price_approval.asked(connection, self.account, run_id=context["run_id"])
-            self.options = options_of(moves)
+            # Some may have been decided on the page while the form was open: they stay as they were decided.
+            self.options = options_of(price_approval.all_asked(connection, self.account, run_id=context["run_id"]))
             self.validate_chosen_options(list(chosen or ()))
+            moves = price_approval.asked(connection, self.account, run_id=context["run_id"])
             counts = record_answer(connection, self.account, moves, chosen, run_id=context["run_id"], decided_by=user)
         self.log.info("Moves approved: %(approved)d, refused: %(refused)d, expired: %(expired)d.", counts)
         return counts

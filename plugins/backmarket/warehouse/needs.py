@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS, kinds_of
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS, TRACKING_IMEI, kinds_of, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,9 +23,11 @@ class Need:
     :param stem: the concern whose readers may see it; empty where each change's own kind says so.
     :param task_id: the task of its DAG whose log tells more; empty where there is none, or each item has its own.
     :param parameters: of the statement, besides account, kinds and most.
+    :param can_be_marked: whether a person may resolve or ignore it; what ends by itself or by an answer may not.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
         ``subject``, ``detail``, ``since``, and ``topic``: what it is about, without the numbers that change; changes
-        have ``kind`` and ``run_id`` too.
+        have ``kind`` and ``run_id`` too. ``state`` stands for the detail. What was done about it last, where that did
+        not take it away: ``mark``, ``comment``, ``marked_by``, ``marked_at``.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Need:
     stem: str = ""
     task_id: str = ""
     parameters: Mapping[str, bool] = field(default_factory=dict)
+    can_be_marked: bool = True
     total: int = 0
     items: list[Row] = field(default_factory=list)
 
@@ -47,8 +50,16 @@ _KINDS = (
         "needs_approvals",
         "Answer under Browse → Required Actions.",
         INVENTORY_PRICES.stem,
+        can_be_marked=False,
     ),
-    Need("late", "Orders overdue", "needs_late_orders", "Accept or ship them, or tell the customer.", ORDERS.stem),
+    Need(
+        "late",
+        "Orders overdue",
+        "needs_late_orders",
+        "Each line says what can be done. Tell the customer where it takes longer.",
+        ORDERS.stem,
+        can_be_marked=False,
+    ),
     Need(
         "refused",
         "Changes refused",
@@ -92,23 +103,59 @@ _KINDS = (
 NAMES = tuple(kind.name for kind in _KINDS)
 
 
-def read_needs(database: Reader, stems: Collection[str], *, most: int, only: str = "") -> list[Need]:
-    """Return what waits, the most pressing kind first; kinds without anything are left out.
+def read_needs(database: Reader, stems: Collection[str], *, most: int | None, only: str = "") -> list[Need]:
+    """Return what waits, the most pressing kind first; kinds without anything are left out, and what is worked off.
 
     :param stems: of the concerns to look at.
-    :param most: items to return of each kind.
+    :param most: items to return of each kind; None: all.
     :param only: the name of one kind; empty: all.
     """
     found = []
     for kind in _KINDS:
         if (kind.stem and kind.stem not in stems) or (only and only != kind.name):
             continue
-        items = database.rows(kind.statement, kinds=kinds_of(stems), most=most, **kind.parameters)
+        items = database.rows_within(
+            "needs_left",
+            kind.statement,
+            need=kind.name,
+            kinds=kinds_of(stems),
+            most=None,
+            most_left=most,
+            **kind.parameters,
+        )
         if items:
-            found.append(replace(kind, total=items[0]["total"], items=items))
+            found.append(replace(kind, total=items[0]["total_left"], items=items))
     return found
+
+
+def kind_of(name: str) -> Need | None:
+    """Return a kind of thing, without things; None where there is no such kind."""
+    return next((kind for kind in _KINDS if kind.name == name), None)
 
 
 def title_of(name: str) -> str:
     """Return what a kind of thing is called; empty where there is no such kind."""
-    return next((kind.title for kind in _KINDS if kind.name == name), "")
+    kind = kind_of(name)
+    return kind.title if kind else ""
+
+
+def stem_of_item(need: Need, item: Row) -> str:
+    """Return the concern that a thing belongs to, and that looks at it again."""
+    if need.statement == "needs_changes":
+        return task_of(item["kind"])[0]
+    if need.statement == "needs_quarantine":
+        return _STEMS_OF_ENTITIES.get(item["topic"].partition("/")[0], ORDERS.stem)
+    return need.stem
+
+
+_STEMS_OF_ENTITIES = {
+    "listing": LISTINGS.stem,
+    "seller.catalog": LISTINGS.stem,
+    "seller.stock": INVENTORY_PRICES.stem,
+    "seller.prices": INVENTORY_PRICES.stem,
+    "seller.shipments": TRACKING_IMEI.stem,
+    "seller.devices": TRACKING_IMEI.stem,
+    "seller.shipper_aliases": TRACKING_IMEI.stem,
+    "settlement_file": SETTLEMENTS.stem,
+}
+"""The concern that reads what is in quarantine, by entity; orders read all others."""
