@@ -1,16 +1,20 @@
--- name: approval_floors
--- The floors that the seller keeps for these SKUs, as texts.
--- :account, :keys (as backmarket.sku_key gives them)
-select backmarket.sku_key(sku::text) as sku_key, market::text as market, min_price::text as floor
-from seller.prices
-where account::text = %(account)s and min_price is not null and backmarket.sku_key(sku::text) = any(%(keys)s);
-
--- name: approval_stock
--- What the seller counted of these SKUs, as texts.
--- :account, :keys (as backmarket.sku_key gives them)
-select backmarket.sku_key(sku::text) as sku_key, quantity::text as quantity
-from seller.stock
-where account::text = %(account)s and backmarket.sku_key(sku::text) = any(%(keys)s);
+-- name: approvals
+-- Moves of prices that wait for a person, beside the seller's floor and count, as texts.
+-- :account; rows is the statement within
+select waiting.*, floors.floor, counted.stock
+from ({rows}) as waiting
+left join (
+    select backmarket.sku_key(sku::text) as sku_key, market::text as market, min(min_price::text) as floor
+    from seller.prices
+    where account::text = %(account)s
+    group by 1, 2
+) as floors on backmarket.sku_key(waiting.subject) = floors.sku_key and waiting.market = floors.market
+left join (
+    select backmarket.sku_key(sku::text) as sku_key, string_agg(quantity::text, ', ') as stock
+    from seller.stock
+    where account::text = %(account)s
+    group by 1
+) as counted on backmarket.sku_key(waiting.subject) = counted.sku_key
 
 -- name: chart_changes
 -- Changes sent in the last 30 days by UTC day and kind; counted a day and a kind at a time, which an index answers alone.
@@ -93,90 +97,146 @@ select count(*) as orders
 from backmarket.orders
 where account = %(account)s and date_creation >= now() - interval '30 days';
 
+-- name: list_rows
+-- The rows of a list that were asked for, beside what there is to choose from; one row without a topic where none is.
+-- :market, :kind, :amount, :days, :text, :most, :skip; rows is the list's own statement, order a column of it
+--
+-- Every list has: subject, kind, market (several with a blank between), detail, amount, currency, since, topic (whose
+-- order is that of rows that are alike), and what else its own columns show.
+with listed as ({rows}),
+
+matched as (
+    select *
+    from listed
+    where
+        (%(market)s::text = '' or %(market)s::text = any(string_to_array(market, ' ')))
+        and (%(kind)s::text = '' or kind = %(kind)s::text)
+        and (%(amount)s::numeric is null or abs(amount) >= %(amount)s::numeric)
+        and (%(days)s::integer is null or since <= now() - make_interval(days => %(days)s::integer))
+        and (%(text)s::text = '' or position(lower(%(text)s::text) in lower(concat_ws(' ', subject, detail))) > 0)
+),
+
+choices as (
+    select
+        (select count(*) from matched) as total,
+        array(
+            select distinct each_market from listed, string_to_table(market, ' ') as each_market
+            where each_market <> '' order by 1
+        ) as markets,
+        array(select distinct kind from listed where kind <> '' order by 1) as kinds,
+        exists (select 1 from listed where amount is not null) as has_amounts
+),
+
+shown as (
+    select *
+    from matched
+    order by {order} nulls last, topic
+    limit %(most)s::bigint offset %(skip)s::bigint
+)
+
+select choices.*, shown.* -- noqa: AM04
+from choices
+left join shown on true
+order by {order} nulls last, topic;
+
 -- name: needs_approvals
--- Moves of prices that a person has to approve before they are sent, the longest waiting first.
--- :account, :kinds, :most
+-- Moves of prices that a person has to approve before they are sent.
+-- :account, :kinds
 select
     'sku' as story,
     subject,
-    concat(
-        market, ' · ', payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
-        to_char(
-            ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
-        ),
-        ' %%)'
-    ) as detail,
+    kind,
+    market,
+    moved.words as why,
+    concat_ws(' · ', nullif(market, ''), moved.words) as detail,
+    (payload ->> 'price')::numeric as amount,
+    payload ->> 'currency' as currency,
     planned_at as since,
     concat_ws('/', market, subject) as topic,
     change_id,
-    market,
-    payload ->> 'old_price' as old_price,
-    payload ->> 'price' as new_price,
-    payload ->> 'currency' as currency,
-    count(*) over () as total
+    (payload ->> 'old_price')::numeric as old_price,
+    round(
+        ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 1
+    ) as change_pct
 from backmarket.changes
-where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s)
-order by planned_at
-limit %(most)s;
+cross join lateral (
+    select
+        concat(
+            payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
+            to_char(
+                ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
+            ),
+            ' %%)'
+        ) as words
+) as moved
+where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s);
 
 -- name: needs_findings
 -- Differences between statements and orders that are still open.
--- :account, :most
+-- :account
 select
-    case when order_id is null then '' else 'order' end as story,
-    coalesce(order_id::text, invoice_ref, subject) as subject,
-    concat(
-        replace(kind, '_', ' '),
-        case when expected is not null then ' · expected ' || expected || ' ' || currency end,
-        case when actual is not null then ' · found ' || actual || ' ' || currency end
-    ) as detail,
-    opened_at as since,
-    concat_ws('/', kind, subject) as topic,
-    count(*) over () as total
-from backmarket.settlement_findings
-where account = %(account)s and status = 'open'
-order by opened_at desc
-limit %(most)s;
+    case when finding.order_id is null then '' else 'order' end as story,
+    coalesce(finding.order_id::text, finding.invoice_ref, finding.subject) as subject,
+    finding.kind,
+    coalesce(orders.country_code, '') as market,
+    told.words as why,
+    concat_ws(' · ', replace(finding.kind, '_', ' '), nullif(told.words, '')) as detail,
+    abs(coalesce(finding.actual, 0) - coalesce(finding.expected, 0)) as amount,
+    finding.currency,
+    finding.opened_at as since,
+    concat_ws('/', finding.kind, finding.subject) as topic
+from backmarket.settlement_findings as finding
+left join backmarket.orders as orders on finding.account = orders.account and finding.order_id = orders.order_id
+cross join lateral (
+    select
+        concat_ws(
+            ' · ',
+            'expected ' || finding.expected || ' ' || finding.currency,
+            'found ' || finding.actual || ' ' || finding.currency
+        ) as words
+) as told
+where finding.account = %(account)s and finding.status = 'open';
 
 -- name: needs_late_orders
--- Paid orders whose day of dispatch has passed, the longest overdue first.
--- :account, :most
+-- Paid orders whose day of dispatch has passed.
+-- :account
 select
     'order' as story,
     order_id::text as subject,
-    concat_ws(
-        ' · ',
-        country_code,
+    case state when 1 then 'to accept' else 'to ship' end as kind,
+    coalesce(country_code, '') as market,
+    advice.words as why,
+    concat_ws(' · ', country_code, advice.words) as detail,
+    price as amount,
+    currency,
+    expected_dispatch_date as since,
+    order_id::text as topic
+from backmarket.orders
+cross join lateral (
+    select
         case
             when state = 1 then 'not accepted: accept it, or cancel it in the Back Office'
             when is_backship
                 then 'accepted, Backship: hand the parcel over under Back Market''s label; no tracking comes from you'
             else 'accepted, not shipped: ship it, or cancel it in the Back Office'
-        end
-    ) as detail,
-    expected_dispatch_date as since,
-    order_id::text as topic,
-    count(*) over () as total
-from backmarket.orders
+        end as words
+) as advice
 where
     account = %(account)s and state in (1, 3) and gone_at is null
-    and expected_dispatch_date < now()
-order by expected_dispatch_date
-limit %(most)s;
+    and expected_dispatch_date < now();
 
 -- name: needs_left
 -- Of the things that wait, those that nobody has worked off: what is resolved comes back where it is found again or
--- changes, what is ignored where it changes. With what was done about each last.
--- {inner}, :account, :need, :most_left
+-- changes, what is ignored where it changes. With what was done about each last, and what stands for it in a form.
+-- :account, :need; rows is the statement within
 select
     found.*,
-    md5(found.detail) as state,
-    count(*) over () as total_left,
+    concat(md5(found.detail), ':', found.topic) as value,
     done.mark,
     done.comment,
     done.marked_by,
     done.marked_at
-from (select waiting.*, row_number() over () as place from ({inner}) as waiting) as found
+from ({rows}) as found
 left join (
     select distinct on (topic) topic, mark, detail, comment, marked_by, marked_at
     from backmarket.need_marks
@@ -185,16 +245,14 @@ left join (
 ) as done on found.topic = done.topic
 where
     not coalesce(
-        done.detail = found.detail
-        and (done.mark = 'ignored' or (done.mark in ('resolved', 'approved', 'declined') and done.marked_at >= found.since)),
+        found.detail = done.detail
+        and (done.mark = 'ignored' or (done.mark in ('resolved', 'approved', 'declined') and found.since <= done.marked_at)),
         false
     )
-order by found.place
-limit %(most_left)s;
 
 -- name: needs_quarantine
 -- Documents that came in, and rows of the seller, that could not be understood.
--- :account, :most
+-- :account
 select
     case
         when entity in ('order', 'seller.shipments', 'seller.devices') and key ~ '^\d+$' then 'order'
@@ -202,29 +260,33 @@ select
         else ''
     end as story,
     key as subject,
+    entity as kind,
+    '' as market,
+    reason as why,
     concat(entity, ' · ', reason) as detail,
+    null::numeric as amount,
+    null as currency,
     first_seen_at as since,
-    concat_ws('/', entity, key) as topic,
-    count(*) over () as total
+    concat_ws('/', entity, key) as topic
 from backmarket.quarantine
-where account = %(account)s
-order by first_seen_at desc
-limit %(most)s;
+where account = %(account)s;
 
 -- name: needs_stock_and_prices
 -- What was found of stock and prices: counts that are missing or old, changes made outside.
--- :account, :most
+-- :account
 select
     'sku' as story,
     sku as subject,
+    kind,
+    market,
+    detail as why,
     concat_ws(' · ', concat_ws(' ', replace(kind, '_', ' '), nullif(market, '')), detail) as detail,
+    null::numeric as amount,
+    null as currency,
     first_seen_at as since,
-    concat_ws('/', kind, market, sku) as topic,
-    count(*) over () as total
+    concat_ws('/', kind, market, sku) as topic
 from backmarket.inventory_findings
-where account = %(account)s
-order by last_seen_at desc
-limit %(most)s;
+where account = %(account)s;
 
 -- name: order_changes
 -- Every change sent, or meant to be sent, for an order and its lines.

@@ -115,7 +115,7 @@ def test_several_accounts_have_a_page_each(signed_in: SignIn, warehouse: psycopg
     assert "Changes refused" not in viewer.get("/backmarket/").text
     page = viewer.get("/backmarket/?account=us").text
     assert '<a href="/backmarket/">default</a>' in page
-    assert '<a href="/backmarket/skus/U-8?account=us">U-8</a>' in page
+    assert '<a href="/backmarket/skus/U-0?account=us">U-0</a>' in page
     assert '<a href="/backmarket/needs/refused?account=us">Show all 9' in page
 
 

@@ -1,19 +1,22 @@
 -- Refused changes that nothing newer took the place of; no acceptances of lines that can no longer be accepted. Either
--- those that wait for something that should come by itself: for more than a day and at most 30, the longest first. Or
--- all others, refused by us or by Back Market in the last 14 days, the newest first. A price that a person declined is
--- decided, and needs nobody; "a person refused it" is how older versions wrote that.
--- :account, :kinds, :waiting, :most
+-- those that wait for something that should come by itself: for more than a day and at most 30. Or all others, refused by
+-- us or by Back Market in the last 14 days. A price that a person declined is decided, and needs nobody; "a person
+-- refused it" is how older versions wrote that.
+-- :account, :kinds, :waiting
 select
     case
         when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
     end as story,
     coalesce(line.order_id::text, change.subject) as subject,
-    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
-    change.planned_at as since,
     change.kind,
+    change.market,
+    change.reason as why,
+    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
+    case change.kind when 'price' then (change.payload ->> 'price')::numeric end as amount,
+    case change.kind when 'price' then change.payload ->> 'currency' end as currency,
+    change.planned_at as since,
     change.run_id,
-    concat_ws('/', change.kind, change.market, change.subject) as topic,
-    count(*) over () as total
+    concat_ws('/', change.kind, change.market, change.subject) as topic
 from backmarket.changes as change
 left join lateral (
     select order_line.order_id, order_line.state
@@ -41,6 +44,4 @@ where
             newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
             and newer.market = change.market and newer.change_id > change.change_id
             and newer.status <> 'superseded'
-    )
-order by case when %(waiting)s then change.planned_at end, change.planned_at desc
-limit %(most)s;
+    );

@@ -15,14 +15,14 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import get_user, requires_access_view
 from fastapi import Depends, FastAPI, Form, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from backmarket.concerns import INVENTORY_PRICES, ORDERS, PRICE_APPROVAL, SETTLEMENTS
-from backmarket.page import access, formats, settlement_reports
+from backmarket.page import access, formats, lists, settlement_reports
 from backmarket.page.place import Place
 from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
 from backmarket.warehouse.snapshot import DatabaseDownError
@@ -34,9 +34,7 @@ log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
 _PREFIX = "/backmarket"
-_MOST_LISTED = 500
 _MOST_ACCOUNTS_IN_A_LINE = 12
-_MOST_DECIDED = 200
 _MOST_WORKED_OFF = 500
 _HEADERS = {
     "Content-Security-Policy": (
@@ -205,19 +203,53 @@ def show_accounts(request: Request, user: User, session: Airflow, where: Where) 
     return _render(request, "accounts.html", rows=rows, now=datetime.now(UTC))
 
 
-def show_need(request: Request, name: str, where: Where, readable: Readable) -> HTMLResponse:
+def show_need(request: Request, user: User, name: str, where: Where, readable: Readable) -> Response:
     """All that waits of one kind."""
-    from backmarket.page.overview import log_path
-    from backmarket.warehouse.needs import read_needs, title_of
+    from backmarket.warehouse.needs import need_of
 
-    title = title_of(name)
-    if not title:
+    need = need_of(name)
+    if need is None:
         raise HTTPException(404, "There is no such page.")
-    with where.read() as database:
-        needs = read_needs(database, readable, most=_MOST_LISTED, only=name)
-    need = next(iter(needs), None)
+    if need.stem:
+        _require(readable, need.stem, where)
+    can_act = need.can_be_marked and any(access.may_work_off(user, stem, where.account) for stem in readable)
+    return _show_list(
+        request,
+        "work_off.html" if can_act else "need.html",
+        lists.list_of_need(need, readable),
+        where,
+        readable,
+        need=need,
+        csrf=access.form_token(user),
+    )
+
+
+def _show_list(
+    request: Request, template: str, list_of: lists.ListOf, where: Place, readable: frozenset[str], **values: Any
+) -> Response:
+    """A page of a list as its address asks for, or all of it as a CSV file."""
+    from backmarket.page.overview import log_path
+
+    list_of = lists.readable_part(list_of, readable)
+    if request.query_params.get("format") == "csv":
+        wanted = lists.wanted_of(list_of, request.query_params)
+        if wanted.problems:
+            raise HTTPException(400, " ".join(f"{name}: {why}" for name, why in wanted.problems.items()))
+        name = lists.csv_name(list_of, where.account)
+        return StreamingResponse(
+            lists.csv_file(list_of, wanted, where),
+            media_type="text/csv",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+    shown = lists.show(list_of, request.query_params, where, home=request.state.home)
     return _render(
-        request, "need.html", title=title, need=need, log_path=partial(log_path, where.account), now=datetime.now(UTC)
+        request,
+        template,
+        status=400 if shown.wanted.problems else 200,
+        shown=shown,
+        log_path=partial(log_path, where.account),
+        now=datetime.now(UTC),
+        **values,
     )
 
 
@@ -285,7 +317,7 @@ def change_variable(
     confirmed: Annotated[str, Form()] = "",
     csrf: Annotated[str, Form()] = "",
 ) -> Response:
-    """Set a Variable from a switch or a field of the page, then show the page again; ask first where much hangs on it."""
+    """Set a Variable from a switch or a field, then show the page again; ask first where much hangs on it."""
     from backmarket.page import variables
 
     access.check_form_token(user, csrf)
@@ -302,22 +334,22 @@ def change_variable(
     return RedirectResponse(f"{request.scope['root_path']}/{_query(request, where)}#{key}", status_code=303)
 
 
-def show_approvals(request: Request, user: User, session: Airflow, where: Where, readable: Readable) -> HTMLResponse:
+def show_approvals(request: Request, user: User, session: Airflow, where: Where, readable: Readable) -> Response:
     """The moves of prices that wait for a person, and buttons to decide about them."""
-    from backmarket.page import work_off
     from backmarket.page.airflow_state import open_approvals
+    from backmarket.warehouse.needs import APPROVALS
 
     _require(readable, INVENTORY_PRICES.stem, where)
-    with where.read() as database:
-        need = work_off.read_approvals(database, readable, most=_MOST_DECIDED)
-    return _render(
+    return _show_list(
         request,
         "approvals.html",
-        need=need,
+        lists.list_of_approvals(APPROVALS, readable),
+        where,
+        readable,
+        need=APPROVALS,
         questions=open_approvals(session, [dag_id_of(PRICE_APPROVAL.stem, where.account)]),
         may_decide=access.may_approve(user, where.account),
         csrf=access.form_token(user),
-        now=datetime.now(UTC),
     )
 
 
@@ -344,7 +376,7 @@ def decide_prices(
         comment,
         variables.value_of(session, where.account, "price_decision_days"),
     )
-    return _told(request, session, where, "/needs/approvals", notice)
+    return _told(request, session, notice)
 
 
 def work_off_need(
@@ -365,13 +397,13 @@ def work_off_need(
     access.check_form_token(user, csrf)
     acting = work_off.Acting(session, user, where, readable)
     notice = work_off.work_off(acting, name, item or [], action, comment)
-    return _told(request, session, where, f"/needs/{name}", notice)
+    return _told(request, session, notice)
 
 
 def show_worked_off(request: Request, user: User, where: Where, readable: Readable) -> HTMLResponse:
     """What people did about things, who and when, and what became of it."""
     from backmarket.page import work_off
-    from backmarket.warehouse.needs import title_of
+    from backmarket.warehouse.needs import need_of
 
     with where.read() as database:
         rows = work_off.read_worked_off(database, readable, most=_MOST_WORKED_OFF)
@@ -380,7 +412,7 @@ def show_worked_off(request: Request, user: User, where: Where, readable: Readab
         "worked_off.html",
         rows=rows,
         most=_MOST_WORKED_OFF,
-        title_of=title_of,
+        need_of=need_of,
         csrf=access.form_token(user),
         now=datetime.now(UTC),
     )
@@ -400,16 +432,15 @@ def take_back(
 
     access.check_form_token(user, csrf)
     notice = work_off.take_back(work_off.Acting(session, user, where, readable), mark or [])
-    return _told(request, session, where, "/worked-off", notice)
+    return _told(request, session, notice)
 
 
-def _told(request: Request, session: Session, where: Place, path: str, notice: access.Notice) -> RedirectResponse:
-    """Lead to a page that says what was done."""
+def _told(request: Request, session: Session, notice: access.Notice) -> RedirectResponse:
+    """Lead back to where the form stood, and say there what was done."""
     # Before the answer, after which the page is read again.
     session.commit()
-    account = {} if where.account == request.state.home else {"account": where.account}
-    query = urlencode({**account, "notice": access.sign_notice(notice)})
-    return RedirectResponse(f"{request.scope['root_path']}{path}?{query}", status_code=303)
+    query = urlencode({**request.query_params, "notice": access.sign_notice(notice)})
+    return RedirectResponse(f"{request.url.path}?{query}", status_code=303)
 
 
 def _query(request: Request, where: Place) -> str:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
-from backmarket.concerns import INVENTORY_PRICES, STEMS, kinds_of
+from backmarket.concerns import INVENTORY_PRICES, kinds_of
 from backmarket.page import access
 from backmarket.page.access import Notice
 from backmarket.page.runs import start_run
-from backmarket.rules.prices import change_pct
-from backmarket.rules.skus import sku_key
 from backmarket.seller_account import dag_id_of
 from backmarket.services import work_off as service
 from backmarket.warehouse import need_marks
-from backmarket.warehouse.needs import NAMES, kind_of, read_needs, stem_of_item
+from backmarket.warehouse.needs import APPROVALS, NAMES, need_of, read_need, stem_of_item
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -61,14 +58,14 @@ def work_off(acting: Acting, name: str, chosen: list[str], action: str, comment:
 
     :raises HTTPException: 404 for a kind or an action that there is not, 403 where the person may not.
     """
-    mark, kind = _MARKS.get(action), kind_of(name)
+    mark, kind = _MARKS.get(action), need_of(name)
     if mark is None or kind is None or not kind.can_be_marked:
         raise HTTPException(404, "There is no such page.")
     comment = comment.strip()[:_LONGEST_COMMENT]
     if not chosen:
         return Notice("Nothing was selected, so nothing was done.")
     if mark == "commented" and not comment:
-        return Notice("There was no comment to keep. Write it, then press Comment.")
+        return Notice("There was no comment to keep: write it, then press Comment.")
     with acting.place.write() as database:
         need = _as_it_is(database, acting, kind)
         items = service.choose(need, chosen)
@@ -94,12 +91,10 @@ def decide_prices(acting: Acting, chosen: list[str], action: str, comment: str, 
     require_approver(acting)
     if not chosen:
         return Notice("Nothing was selected, so nothing was done.")
-    kind = kind_of("approvals")
-    assert kind is not None  # noqa: S101 - it is in the table of kinds
     with acting.place.write() as database:
         done = service.decide_prices(
             database,
-            service.choose(_as_it_is(database, acting, kind), chosen),
+            service.choose(_as_it_is(database, acting, APPROVALS), chosen),
             is_approved=action == "approve",
             comment=comment.strip()[:_LONGEST_COMMENT],
             by=acting.user.get_name(),
@@ -111,7 +106,7 @@ def decide_prices(acting: Acting, chosen: list[str], action: str, comment: str, 
     if not done.items:
         return Notice(told)
     _answer_empty_questions(acting, done.run_ids)
-    return _start(acting, {INVENTORY_PRICES.stem}, kind, done, told)
+    return _start(acting, {INVENTORY_PRICES.stem}, APPROVALS, done, told)
 
 
 def take_back(acting: Acting, mark_ids: list[int]) -> Notice:
@@ -123,7 +118,7 @@ def take_back(acting: Acting, mark_ids: list[int]) -> Notice:
         rows = {row["mark_id"]: row for row in read_worked_off(database, acting.readable)}
         found = [rows[mark_id] for mark_id in mark_ids if mark_id in rows]
         for row in found:
-            kind = kind_of(row["need"])
+            kind = need_of(row["need"])
             stem = stem_of_item(kind, row) if kind else ""
             if not access.may_work_off(acting.user, stem, acting.place.account):
                 raise HTTPException(403, "You may not do this: it needs the right to edit the DAG that it belongs to.")
@@ -144,40 +139,12 @@ def require_approver(acting: Acting) -> None:
 
 def read_worked_off(database: Reader, readable: frozenset[str], *, most: int | None = None) -> list[Row]:
     """Return what people did about things, the newest first, of the concerns that a reader may see."""
-    needs = [name for name in NAMES if (kind := kind_of(name)) and kind.stem in readable]
+    needs = [name for name in NAMES if (kind := need_of(name)) and kind.stem in readable]
     return database.rows("worked_off", needs=needs, kinds=kinds_of(readable), most=most)
 
 
-def read_approvals(database: Reader, readable: frozenset[str], *, most: int) -> Need | None:
-    """Return the moves of prices that wait for a person, None where none does.
-
-    Each has, beside its prices, the ``change``, the seller's ``floor`` and the ``stock`` that was counted.
-    """
-    need = next(iter(read_needs(database, readable, most=most, only="approvals")), None)
-    if need is None:
-        return None
-    keys = list({sku_key(item["subject"]) for item in need.items})
-    floors = {(row["sku_key"], row["market"]): row["floor"] for row in database.rows("approval_floors", keys=keys)}
-    stock = {row["sku_key"]: row["quantity"] for row in database.rows("approval_stock", keys=keys)}
-    for item in need.items:
-        key = sku_key(item["subject"])
-        change = change_pct(Decimal(item["old_price"]), Decimal(item["new_price"]))
-        item["change"] = "—" if change is None else f"{change:+.1f} %"
-        item["floor"], item["stock"] = floors.get((key, item["market"])), stock.get(key)
-    return need
-
-
-def may_mark(acting: Acting, need: Need) -> bool:
-    """Tell whether a person may work off anything of a kind."""
-    stems = {stem_of_item(need, item) for item in need.items}
-    return need.can_be_marked and any(
-        access.may_work_off(acting.user, stem, acting.place.account) for stem in stems & STEMS
-    )
-
-
 def _as_it_is(database: Reader, acting: Acting, kind: Need) -> Need:
-    found = read_needs(database, acting.readable, most=None, only=kind.name)
-    return found[0] if found else kind
+    return read_need(database, kind, acting.readable, most=None)
 
 
 def _told(done: Done, chosen: int, mark: str) -> str:

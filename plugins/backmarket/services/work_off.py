@@ -28,18 +28,13 @@ class Done(NamedTuple):
     run_ids: frozenset[str] = frozenset()
 
 
-def value_of(item: Row) -> str:
-    """Return what stands for a thing in a form: its topic, and its detail as it was shown."""
-    return f"{item['state']}:{item['topic']}"
-
-
 def choose(need: Need, chosen: Collection[str]) -> list[Row]:
     """Return the chosen things that still wait, and are what the person saw.
 
     :param need: with all its things, as they are now.
-    :param chosen: see :func:`value_of`.
+    :param chosen: their ``value``, which another detail changes.
     """
-    return [item for item in need.items if value_of(item) in chosen]
+    return [item for item in need.items if item["value"] in chosen]
 
 
 def work_off(database: Reader, need: Need, items: list[Row], mark: Mark, *, comment: str, by: str) -> Done:
@@ -68,7 +63,7 @@ def decide_prices(
             database.connection,
             database.account,
             item["change_id"],
-            (item["old_price"], item["new_price"]),
+            (str(item["old_price"]), str(item["amount"])),
             "approved" if is_approved else "refused",
             decided_by=by,
             decided_since=decided_since,

@@ -44,21 +44,14 @@ class Reader:
 
     def rows(self, name: str, **parameters: Any) -> list[Row]:
         """Return the rows of a statement; none where a table that it reads does not exist yet."""
-        if not relations_of(name) <= self.present:
+        if not self.can_read(name):
             return []
         statement = sql.statement(f"page/{name}")
         return list(self.connection.execute(statement, {"account": self.account, **parameters}).fetchall())
 
-    def rows_within(self, outer: str, name: str, **parameters: Any) -> list[Row]:
-        """Return the rows of a statement as another one lets them through, which has its text at ``{inner}``."""
-        from psycopg.sql import SQL
-
-        if not relations_of(name) | relations_of(outer) <= self.present:
-            return []
-        query = SQL(sql.statement(f"page/{outer}")).format(
-            inner=SQL(sql.statement(f"page/{name}").rstrip().removesuffix(";"))
-        )
-        return list(self.connection.execute(query, {"account": self.account, **parameters}).fetchall())
+    def can_read(self, *names: str) -> bool:
+        """Tell whether every table that some statements read is there."""
+        return all(relations_of(name) <= self.present for name in names)
 
     def units_since(self, bucket: str, seconds: float) -> int | None:
         """Return what the rate limiter counted in the last seconds; None where it never did.
