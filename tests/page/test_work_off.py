@@ -134,7 +134,7 @@ def test_what_changed_while_a_person_looked_is_not_worked_off(signed_in: SignIn,
 def test_a_refusal_of_back_market_is_tried_again_by_one_press(
     signed_in: SignIn, warehouse: Database, dags_of: Callable[..., None]
 ) -> None:
-    """It ends in the ledger, a run starts that plans it anew, and the page leads to the run; a second press starts none."""
+    """It ends in the ledger, a run that plans it anew starts, and the page leads there; a second press starts none."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import select

@@ -89,10 +89,10 @@ _QUESTIONS = {
 
 
 def question_about(account: str, key: str, text: str) -> Question | None:
-    """Return what to ask before a Variable is changed; None where it is changed at once."""
+    """Return what to ask before a Variable is changed; None where it is changed at once, or cannot be here."""
     field = key.removeprefix(PREFIX).rpartition("__")[2]
     settings = editable().get(field)
-    if settings is None or key not in keys_of(account, field):
+    if settings is None or key not in keys_of(account, field) or _outside(key)[1]:
         return None
     try:
         wanted = getattr(settings.checked({field: text.strip()}), field)
