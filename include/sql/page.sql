@@ -1,8 +1,13 @@
 -- name: approvals
 -- Moves of prices that wait for a person, beside the seller's floor and count, as texts.
 -- :account; rows is the statement within
-select waiting.*, floors.floor, counted.stock
-from ({rows}) as waiting
+with waiting as ({rows})
+
+select
+    waiting.*,
+    floors.floor,
+    counted.stock
+from waiting
 left join (
     select backmarket.sku_key(sku::text) as sku_key, market::text as market, min(min_price::text) as floor
     from seller.prices
@@ -229,6 +234,8 @@ where
 -- Of the things that wait, those that nobody has worked off: what is resolved comes back where it is found again or
 -- changes, what is ignored where it changes. With what was done about each last, and what stands for it in a form.
 -- :account, :need; rows is the statement within
+with found as ({rows})
+
 select
     found.*,
     concat(md5(found.detail), ':', found.topic) as value,
@@ -236,7 +243,7 @@ select
     done.comment,
     done.marked_by,
     done.marked_at
-from ({rows}) as found
+from found
 left join (
     select distinct on (topic) topic, mark, detail, comment, marked_by, marked_at
     from backmarket.need_marks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.page.given import form_token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
+    import httpx2
     import psycopg
     from starlette.testclient import TestClient
 
@@ -44,7 +45,7 @@ def _values(page: str) -> dict[str, str]:
     return {html.unescape(value).partition(":")[2]: html.unescape(value) for value in found}
 
 
-def _do(person: TestClient, path: str, action: str, *topics: str, comment: str = "") -> httpx.Response:
+def _do(person: TestClient, path: str, action: str, *topics: str, comment: str = "") -> httpx2.Response:
     """Tick things on a list, press a button, and return the page that follows."""
     page = person.get(path).text
     values = _values(page)
@@ -152,7 +153,7 @@ def test_a_refusal_of_back_market_is_tried_again_by_one_press(
         assert (run.triggering_user_name, run.run_type) == ("kim", "manual")
     assert f"/dags/backmarket_inventory_prices/runs/{run.run_id.replace(':', '%3A').replace('+', '%2B')}" in page
     assert _ledger(warehouse) == [(sku, "superseded", "tried again by kim: too dear", "kim") for sku in ("A", "B")]
-    assert Ledger(warehouse, "default", "price").refusals(since=run.start_date or run.queued_at).payloads == {}
+    assert Ledger(warehouse, "default", "price").refusals(since=datetime(2026, 1, 1, tzinfo=UTC)).payloads == {}
     _refuse(warehouse, "A", status="planned", reason="")
     page = kim.get(WORKED_OFF).text
     assert page.count("tried again by kim") == 2
@@ -244,8 +245,6 @@ def test_a_price_is_approved_with_all_it_is_decided_by(signed_in: SignIn, wareho
 
 def test_of_two_who_decide_the_first_wins(signed_in: SignIn, warehouse: Database) -> None:
     """The form in Airflow has answered while the page was open: nothing is turned round."""
-    from datetime import UTC, datetime
-
     from backmarket.services.price_approval import record_answer
     from backmarket.warehouse import price_approval
 
@@ -259,6 +258,43 @@ def test_of_two_who_decide_the_first_wins(signed_in: SignIn, warehouse: Database
     assert "0 things declined. 1 thing changed or decided" in kim.get(answer.headers["location"]).text
     decided = "select status, decided_by from backmarket.price_approvals"
     assert warehouse.execute(decided).fetchall() == [("approved", "ada")]
+
+
+def test_the_form_in_airflow_is_answered_once_nothing_is_left_to_decide(
+    signed_in: SignIn, warehouse: Database, dags_of: Callable[..., None]
+) -> None:
+    """Half decided it stays open; then it is answered, by the person who decided, and nothing waits there any more."""
+    from airflow.api.common.trigger_dag import trigger_dag
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.types import DagRunTriggeredByType
+    from sqlalchemy import select
+
+    from backmarket.warehouse import price_approval
+
+    dags_of("default")
+    _ask(warehouse, "A", "B")
+    with create_session() as session:
+        run = trigger_dag("backmarket_price_approval", triggered_by=DagRunTriggeredByType.TEST, session=session)
+        assert run is not None
+        run_id = run.run_id
+        task = session.scalar(
+            select(TaskInstance).where(TaskInstance.run_id == run_id, TaskInstance.task_id == "price_approval")
+        )
+        assert task is not None
+        task.state, task.next_method, task.next_kwargs = "deferred", "execute_complete", {}
+        options = ["All of them", "None of them"]
+        session.add(HITLDetail(ti_id=task.id, options=options, subject="Which may go out?", multiple=True, params={}))
+    price_approval.ask(warehouse, "default", run_id=run_id, decided_since=datetime(2026, 1, 1, tzinfo=UTC))
+    kim = signed_in("user", "kim")
+    for topic, is_open in (("fr-fr/A", True), ("fr-fr/B", False)):
+        page = _do(kim, "/backmarket/needs/approvals", "approve", topic).text
+        assert ("The same is asked in Airflow" in page) is is_open
+    with create_session() as session:
+        detail = session.scalars(select(HITLDetail)).one()
+        assert detail.chosen_options == ["None of them"]
+        assert detail.responded_by == {"id": "kim", "name": "kim"}
 
 
 def test_a_declined_price_is_a_decision(signed_in: SignIn, warehouse: Database) -> None:

@@ -25,8 +25,10 @@ DUE = datetime(2026, 11, 26, 9, tzinfo=UTC)
         ),
         (
             LateOrder(7, "shipment", None, DUE, -2.5, is_backship=True),
-            "Order 7 (Backship) waits to be handed over, to ship by 2026-11-26 09:00 UTC (2.5 hours overdue): hand the "
-            "parcel over under Back Market's label; no tracking comes from you.",
+            (
+                "Order 7 (Backship) waits to be handed over, to ship by 2026-11-26 09:00 UTC (2.5 hours overdue): hand "
+                "the parcel over under Back Market's label; no tracking comes from you."
+            ),
         ),
         (
             LateOrder(7, "acceptance", None, DUE, 1.0, is_backship=True),

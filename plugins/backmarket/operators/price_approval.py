@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
-    """Shows a table of old price, new price and reason under Browse → Required Actions, and waits for the answer.
+    """Shows a table of old and new prices under Browse → Required Actions, and waits for the answer.
 
-    Selected moves are approved, the others refused; without an answer in time all expire. "None of them" wins over
+    Selected moves are approved, the others declined; without an answer in time all expire. "None of them" wins over
     whatever else is selected: a doubt sends nothing. Nothing is sent here: the next run of
     ``backmarket_inventory_prices`` sends what was approved and still is the plan.
     """
