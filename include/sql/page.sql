@@ -1,3 +1,26 @@
+-- name: approvals
+-- Moves of prices that wait for a person, beside the seller's floor and count, as texts.
+-- :account; rows is the statement within
+with waiting as ({rows})
+
+select
+    waiting.*,
+    floors.floor,
+    counted.stock
+from waiting
+left join (
+    select backmarket.sku_key(sku::text) as sku_key, market::text as market, min(min_price::text) as floor
+    from seller.prices
+    where account::text = %(account)s
+    group by 1, 2
+) as floors on backmarket.sku_key(waiting.subject) = floors.sku_key and waiting.market = floors.market
+left join (
+    select backmarket.sku_key(sku::text) as sku_key, string_agg(quantity::text, ', ') as stock
+    from seller.stock
+    where account::text = %(account)s
+    group by 1
+) as counted on backmarket.sku_key(waiting.subject) = counted.sku_key
+
 -- name: chart_changes
 -- Changes sent in the last 30 days by UTC day and kind; counted a day and a kind at a time, which an index answers alone.
 -- :account, :kinds
@@ -167,7 +190,12 @@ select
     (payload ->> 'price')::numeric as amount,
     payload ->> 'currency' as currency,
     planned_at as since,
-    concat_ws('/', market, subject) as topic
+    concat_ws('/', market, subject) as topic,
+    change_id,
+    (payload ->> 'old_price')::numeric as old_price,
+    round(
+        ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 1
+    ) as change_pct
 from backmarket.changes
 cross join lateral (
     select
@@ -221,16 +249,52 @@ select
     order_id::text as subject,
     case state when 1 then 'to accept' else 'to ship' end as kind,
     coalesce(country_code, '') as market,
-    case state when 1 then 'not accepted' else 'accepted, not shipped' end as why,
-    concat_ws(' · ', country_code, case state when 1 then 'not accepted' else 'accepted, not shipped' end) as detail,
+    advice.words as why,
+    concat_ws(' · ', country_code, advice.words) as detail,
     price as amount,
     currency,
     expected_dispatch_date as since,
     order_id::text as topic
 from backmarket.orders
+cross join lateral (
+    select
+        case
+            when state = 1 then 'not accepted: accept it, or cancel it in the Back Office'
+            when is_backship
+                then 'accepted, Backship: hand the parcel over under Back Market''s label; no tracking comes from you'
+            else 'accepted, not shipped: ship it, or cancel it in the Back Office'
+        end as words
+) as advice
 where
     account = %(account)s and state in (1, 3) and gone_at is null
     and expected_dispatch_date < now();
+
+-- name: needs_left
+-- Of the things that wait, those that nobody has worked off: what is resolved comes back where it is found again or
+-- changes, what is ignored where it changes. With what was done about each last, and what stands for it in a form.
+-- :account, :need; rows is the statement within
+with found as ({rows})
+
+select
+    found.*,
+    concat(md5(found.detail), ':', found.topic) as value,
+    done.mark,
+    done.comment,
+    done.marked_by,
+    done.marked_at
+from found
+left join (
+    select distinct on (topic) topic, mark, detail, comment, marked_by, marked_at
+    from backmarket.need_marks
+    where account = %(account)s and need = %(need)s
+    order by topic asc, mark_id desc
+) as done on found.topic = done.topic
+where
+    not coalesce(
+        found.detail = done.detail
+        and (done.mark = 'ignored' or (done.mark in ('resolved', 'approved', 'declined') and found.since <= done.marked_at)),
+        false
+    )
 
 -- name: needs_quarantine
 -- Documents that came in, and rows of the seller, that could not be understood.
@@ -335,7 +399,10 @@ where account = %(account)s and order_id = %(order_id)s;
 -- :account, :order_id
 select
     order_id, state, country_code, currency, price, shipping_price, payment_method, shipper, tracking_number,
-    is_backship, expected_dispatch_date, date_shipping, read_at, gone_at
+    is_backship, expected_dispatch_date, date_shipping, read_at, gone_at,
+    -- As needs_late_orders has it.
+    state in (1, 3) and gone_at is null and coalesce(expected_dispatch_date < now(), false) as overdue,
+    now() as as_of
 from backmarket.orders
 where account = %(account)s and order_id = %(order_id)s;
 
@@ -392,6 +459,60 @@ where
     account::text = %(account)s
     and regexp_replace(btrim(order_id::text, E' \t\r\n'), '\.0+$', '') = %(order_id)s::text
     and shipped_at is not null;
+
+-- name: worked_off
+-- What people did about things, the newest first: the last word on each. For a change that was tried again and a price
+-- that was decided, how the newest change of the same subject stands.
+-- :account, :needs (those all of whose things may be seen), :kinds, :most
+select
+    done.mark_id,
+    done.need,
+    done.mark,
+    done.story,
+    done.subject,
+    done.detail,
+    done.comment,
+    done.run_path,
+    done.marked_by,
+    done.marked_at,
+    done.topic,
+    done.kind,
+    newest.status,
+    newest.reason
+from (
+    select distinct on (need, topic)
+        mark_id, need, topic, mark, story, subject, detail, comment, run_path, marked_by, marked_at,
+        case
+            when need in ('refused', 'stuck') then split_part(topic, '/', 1)
+            when need = 'approvals' then 'price'
+        end as kind,
+        case
+            when need in ('refused', 'stuck') then split_part(topic, '/', 2)
+            when need = 'approvals' then split_part(topic, '/', 1)
+        end as market,
+        case
+            when need in ('refused', 'stuck') then substring(topic from '^[^/]*/[^/]*/(.*)$')
+            when need = 'approvals' then substring(topic from '^[^/]*/(.*)$')
+        end as changed
+    from backmarket.need_marks
+    where account = %(account)s
+    order by need asc, topic asc, mark_id desc
+) as done
+left join lateral (
+    select change.status, change.reason
+    from backmarket.changes as change
+    where
+        done.mark in ('retried', 'approved', 'declined')
+        and change.account = %(account)s and change.kind = done.kind
+        and change.subject = done.changed and change.market = done.market
+    order by change.change_id desc
+    limit 1
+) as newest on true
+where
+    done.mark not in ('commented', 'reopened')
+    and case when done.kind is null then done.need = any(%(needs)s) else done.kind = any(%(kinds)s) end
+order by done.marked_at desc
+limit %(most)s;
 
 -- name: select_accounts
 -- The accounts that this database holds, and what the last check of each token found.
@@ -500,7 +621,13 @@ where item_timestamp >= (now() at time zone 'UTC') - make_interval(secs => %(sec
 select
     coalesce(change.confirmed_at, change.sent_at, change.planned_at) as at,
     'change' as source,
-    concat(change.kind, ' ', change.status) as what,
+    case
+        when
+            change.kind = 'price' and change.status = 'refused' and change.attempts = 0
+            and (change.reason like 'declined by %%' or change.reason like '%%: a person refused it')
+            then 'price declined'
+        else concat(change.kind, ' ', change.status)
+    end as what,
     concat_ws(
         ' · ',
         nullif(change.market, ''),

@@ -111,7 +111,7 @@ def test_a_description_survives_aswitch(signed_in: SignIn, warehouse_uri: str) -
         Variable.set("backmarket_enabled", "false", description="ask Ada first", session=session)
     op = signed_in("op")
     token = form_token(op.get("/backmarket/").text)
-    op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "csrf": token})
+    op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "confirmed": "yes", "csrf": token})
     with create_session() as session:
         found = session.scalars(select(Variable).where(Variable.key == "backmarket_enabled")).one()
         assert (found.val, found.description) == ("true", "ask Ada first")

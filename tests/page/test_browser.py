@@ -158,9 +158,57 @@ def test_a_price_move_is_approved_where_the_page_leads(stack: Stack, settings: S
     _until(lambda: _price(sandbox, approved[0]) == approved[2])
     assert _price(sandbox, refused[0]) == refused[1]
     reason = _until(lambda: _refusal(stack, refused[0]))
-    assert "a person refused it" in reason
+    assert "declined by" in reason
     frame = _open(stack, airflow)
     assert frame.get_by_role("link", name="Answer in Airflow").count() == 0
+
+
+def test_two_things_are_worked_off_at_once(stack: Stack, airflow: Page) -> None:
+    """Ticked by the box above, resolved by one press, and gone; the list of what was worked off has them."""
+    with psycopg.connect(stack.warehouse_uri, autocommit=True) as connection:
+        connection.execute(
+            "insert into backmarket.quarantine (account, entity, key, document, reason) "
+            "values ('default', 'order', 'odd-1', '{}', 'no state'), ('default', 'order', 'odd-2', '{}', 'no state')"
+        )
+    page = airflow.context.new_page()
+    page.goto(f"{stack.url}/backmarket/needs/quarantine?text=odd-")
+    page.get_by_label("Select all that are shown").check()
+    page.get_by_label("Comment").fill("told the developers")
+    page.get_by_role("button", name="Resolve").click()
+    page.get_by_text("2 things resolved.").wait_for()
+    assert page.get_by_role("rowheader", name="odd-1").count() == 0
+    page.goto(f"{stack.url}/backmarket/worked-off")
+    assert page.get_by_text("told the developers").count() == 2
+    page.close()
+
+
+def test_a_price_is_approved_on_the_page(stack: Stack, settings: StackSettings, airflow: Page) -> None:
+    """Without the form in Airflow: what is approved goes out by the run that the press has started."""
+    (sku, _, new), (declined, old, _) = _ask_for_two_large_moves(stack)
+    page = airflow.context.new_page()
+    page.goto(f"{stack.url}/backmarket/needs/approvals")
+    page.get_by_label(f"Select {sku}").check()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_text("1 thing approved.").wait_for()
+    sandbox = Sandbox(settings.sandbox_url)
+    _until(lambda: _price(sandbox, sku) == new)
+    page.get_by_label(f"Select {declined}").check()
+    page.get_by_role("button", name="Decline").click()
+    page.get_by_text("1 thing declined.").wait_for()
+    _until(lambda: "declined by" in _refusal(stack, declined))
+    assert _price(sandbox, declined) == old
+    page.close()
+
+
+def test_the_main_switch_asks_before_it_turns(stack: Stack, airflow: Page) -> None:
+    """By keyboard alone: asked, left as it is."""
+    frame = _open(stack, airflow)
+    frame.get_by_role("switch", name="Main switch").focus()
+    airflow.keyboard.press("Space")
+    frame.get_by_role("heading", name="Switch everything off?").wait_for()
+    frame.get_by_role("link", name="Leave it as it is").focus()
+    airflow.keyboard.press("Enter")
+    frame.locator("[role=switch][aria-label='Main switch'][aria-checked=true]").wait_for()
 
 
 def test_a_failed_task_leads_to_its_log(stack: Stack, settings: StackSettings, airflow: Page) -> None:

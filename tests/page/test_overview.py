@@ -55,7 +55,7 @@ def test_switches_work_while_the_database_is_down(signed_in: SignIn, monkeypatch
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://user:pw@127.0.0.1:1/nothing")
     op = signed_in("op")
     token = form_token(op.get("/backmarket/").text)
-    op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "csrf": token})
+    op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "confirmed": "yes", "csrf": token})
     assert stored("backmarket_enabled") == "true"
 
 
@@ -347,7 +347,7 @@ def test_all_that_waits_can_be_listed(signed_in: SignIn, warehouse: psycopg.Conn
     assert "fr-fr · 100 → 60 EUR (-40.0 %)" in page
     assert '<a href="/backmarket/needs/approvals">Show all 30' in page
     listed = viewer.get("/backmarket/needs/approvals").text
-    assert listed.count("100 → 60 EUR (-40.0 %)") == 30
+    assert listed.count("100 EUR") == listed.count("60 EUR") == 30
     assert "Nothing of this kind" in viewer.get("/backmarket/needs/late").text
     assert viewer.get("/backmarket/needs/nonsense").status_code == 404
 

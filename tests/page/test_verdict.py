@@ -27,7 +27,7 @@ WELL = Standing(
         ({"waiting": 1}, "warn", "1 thing to look at"),
         ({"waiting": 1200}, "warn", "1,200 things to look at"),
         ({"token_valid": None}, "off", "Ready to start"),
-        ({"is_dry_run": True, "waiting": 3}, "off", "Dry run"),
+        ({"is_dry_run": True, "waiting": 3}, "dry", "Dry run: nothing is sent"),
         ({"stopped": 1, "is_dry_run": True}, "bad", "1 DAG not running"),
         ({"failed": 2, "stopped": 1, "waiting": 3}, "bad", "2 tasks failed"),
         ({"is_enabled": False, "failed": 2}, "off", "Switched off"),

@@ -1,6 +1,7 @@
 -- Refused changes that nothing newer took the place of; no acceptances of lines that can no longer be accepted. Either
 -- those that wait for something that should come by itself: for more than a day and at most 30. Or all others, refused by
--- us or by Back Market in the last 14 days.
+-- us or by Back Market in the last 14 days. A price that a person declined is decided, and needs nobody; "a person
+-- refused it" is how older versions wrote that.
 -- :account, :kinds, :waiting
 select
     case
@@ -31,6 +32,10 @@ where
     and change.planned_at >= now() - case when %(waiting)s then interval '30 days' else interval '14 days' end
     and (not %(waiting)s or change.planned_at < now() - interval '1 day')
     and (coalesce(change.reason, '') like 'waits: %%') = %(waiting)s
+    and not (
+        change.kind = 'price' and change.attempts = 0
+        and (change.reason like 'declined by %%' or change.reason like '%%: a person refused it')
+    )
     and (change.kind <> 'accept' or line.state is null or line.state = 1)
     and not exists (
         select 1

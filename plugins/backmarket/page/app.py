@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, PRICE_APPROVAL, SETTLEMENTS
 from backmarket.page import access, formats, lists, settlement_reports
 from backmarket.page.place import Place
 from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 _PREFIX = "/backmarket"
 _MOST_ACCOUNTS_IN_A_LINE = 12
+_MOST_WORKED_OFF = 500
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -55,6 +56,7 @@ _NAVIGATION = (
     ("Overview", "/", ""),
     ("Orders", "/orders", ORDERS.stem),
     ("Listings", "/listings", LISTINGS.stem),
+    ("Worked off", "/worked-off", ""),
     ("Settlement reports", "/reports", SETTLEMENTS.stem),
 )
 
@@ -75,6 +77,17 @@ def _session() -> Iterator[Session]:
 
     with create_session(scoped=False) as session:
         yield session
+
+
+class TypedValue(NamedTuple):
+    """A value that a person has typed and that cannot be used.
+
+    :param problem: why not, and what can be.
+    """
+
+    key: str
+    text: str
+    problem: str
 
 
 User = Annotated[BaseUser, Depends(get_user)]
@@ -114,10 +127,15 @@ def create_page() -> FastAPI:
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.add_api_route("/", show_overview, response_class=HTMLResponse)
     app.add_api_route("/accounts", show_accounts, response_class=HTMLResponse)
+    app.add_api_route("/needs/approvals", show_approvals, response_class=HTMLResponse)
+    app.add_api_route("/needs/approvals", decide_prices, methods=["POST"], response_class=RedirectResponse)
     app.add_api_route("/needs/{name}", show_need, response_class=HTMLResponse)
     app.add_api_route("/orders", show_orders, response_class=HTMLResponse)
     app.add_api_route("/listings", show_listings, response_class=HTMLResponse)
     app.add_api_route("/search", search, response_class=HTMLResponse)
+    app.add_api_route("/needs/{name}", work_off_need, methods=["POST"], response_class=RedirectResponse)
+    app.add_api_route("/worked-off", show_worked_off, response_class=HTMLResponse)
+    app.add_api_route("/worked-off", take_back, methods=["POST"], response_class=RedirectResponse)
     app.add_api_route("/orders/{order_id}", show_order, response_class=HTMLResponse)
     app.add_api_route("/skus/{sku:path}", show_sku, response_class=HTMLResponse)
     app.add_api_route("/reports", show_reports, response_class=HTMLResponse)
@@ -127,8 +145,7 @@ def create_page() -> FastAPI:
         "/variables/{key}",
         change_variable,
         methods=["POST"],
-        response_class=RedirectResponse,
-        dependencies=[Depends(_readable)],
+        response_class=HTMLResponse,
     )
     app.add_exception_handler(StarletteHTTPException, _tell_refusal)
     app.add_exception_handler(RequestValidationError, _tell_refusal)
@@ -140,6 +157,18 @@ def create_page() -> FastAPI:
 
 def show_overview(request: Request, user: User, session: Airflow, where: Where, readable: Readable) -> HTMLResponse:
     """The page itself."""
+    return _overview(request, user, session, where, readable)
+
+
+def _overview(
+    request: Request,
+    user: BaseUser,
+    session: Session,
+    where: Place,
+    readable: frozenset[str],
+    typed: TypedValue | None = None,
+) -> HTMLResponse:
+    """Answer the page, with what is wrong about a value that was typed beside its field."""
     from backmarket.page.overview import REQUESTS_LIMIT, SKU_LINES_LIMIT, gather, log_path
 
     overview = gather(session, where, readable)
@@ -147,8 +176,9 @@ def show_overview(request: Request, user: User, session: Airflow, where: Where, 
     return _render(
         request,
         "overview.html",
-        status=503 if overview.problem else 200,
+        status=503 if overview.problem else 400 if typed else 200,
         page=overview,
+        typed=typed,
         switch_to=_accounts_to_switch_to(
             user, {*request.state.accounts, *(row["account"] for row in overview.accounts)}
         ),
@@ -177,7 +207,7 @@ def show_accounts(request: Request, user: User, session: Airflow, where: Where) 
     return _render(request, "accounts.html", rows=rows, now=datetime.now(UTC))
 
 
-def show_need(request: Request, name: str, where: Where, readable: Readable) -> Response:
+def show_need(request: Request, user: User, name: str, where: Where, readable: Readable) -> Response:
     """All that waits of one kind."""
     from backmarket.warehouse.needs import need_of
 
@@ -186,7 +216,16 @@ def show_need(request: Request, name: str, where: Where, readable: Readable) -> 
         raise HTTPException(404, "There is no such page.")
     if need.stem:
         _require(readable, need.stem, where)
-    return _show_list(request, "need.html", lists.list_of_need(need, readable), where, readable, need=need)
+    can_act = need.can_be_marked and any(access.may_work_off(user, stem, where.account) for stem in readable)
+    return _show_list(
+        request,
+        "work_off.html" if can_act else "need.html",
+        lists.list_of_need(need, readable),
+        where,
+        readable,
+        need=need,
+        csrf=access.form_token(user),
+    )
 
 
 def _show_list(
@@ -319,20 +358,136 @@ def change_variable(
     user: User,
     session: Airflow,
     where: Where,
+    readable: Readable,
     key: str,
     value: Annotated[str, Form()] = "",
+    confirmed: Annotated[str, Form()] = "",
     csrf: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    """Set a Variable from a switch or a field of the page, then show the page again."""
+) -> Response:
+    """Set a Variable from a switch or a field, then show the page again; ask first where much hangs on it."""
     from backmarket.page import variables
 
     access.check_form_token(user, csrf)
     if not access.may_edit(user, key):
         raise HTTPException(403, f"You may not change {key}: that needs the right to edit Airflow's Variables.")
-    variables.write(session, user, where.account, key, value)
+    if not confirmed and (question := variables.question_about(where.account, key, value)):
+        return _render(request, "confirm.html", question=question, key=key, value=value, csrf=csrf)
+    try:
+        variables.write(session, user, where.account, key, value)
+    except variables.WrongValueError as error:
+        return _overview(request, user, session, where, readable, TypedValue(key, value, str(error)))
     # Before the answer, after which the page is read again.
     session.commit()
     return RedirectResponse(f"{request.scope['root_path']}/{_query(request, where)}#{key}", status_code=303)
+
+
+def show_approvals(request: Request, user: User, session: Airflow, where: Where, readable: Readable) -> Response:
+    """The moves of prices that wait for a person, and buttons to decide about them."""
+    from backmarket.page.airflow_state import open_approvals
+    from backmarket.warehouse.needs import APPROVALS
+
+    _require(readable, INVENTORY_PRICES.stem, where)
+    return _show_list(
+        request,
+        "approvals.html",
+        lists.list_of_approvals(APPROVALS, readable),
+        where,
+        readable,
+        need=APPROVALS,
+        questions=open_approvals(session, [dag_id_of(PRICE_APPROVAL.stem, where.account)]),
+        may_decide=access.may_approve(user, where.account),
+        csrf=access.form_token(user),
+    )
+
+
+def decide_prices(
+    request: Request,
+    user: User,
+    session: Airflow,
+    where: Where,
+    readable: Readable,
+    item: Annotated[list[str] | None, Form()] = None,
+    action: Annotated[str, Form()] = "",
+    comment: Annotated[str, Form()] = "",
+    csrf: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Approve or decline moves of prices."""
+    from backmarket.page import variables, work_off
+
+    access.check_form_token(user, csrf)
+    _require(readable, INVENTORY_PRICES.stem, where)
+    notice = work_off.decide_prices(
+        work_off.Acting(session, user, where, readable),
+        item or [],
+        action,
+        comment,
+        variables.value_of(session, where.account, "price_decision_days"),
+    )
+    return _told(request, session, notice)
+
+
+def work_off_need(
+    request: Request,
+    user: User,
+    session: Airflow,
+    where: Where,
+    readable: Readable,
+    name: str,
+    item: Annotated[list[str] | None, Form()] = None,
+    action: Annotated[str, Form()] = "",
+    comment: Annotated[str, Form()] = "",
+    csrf: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Resolve, ignore, comment or try again what is selected on a list."""
+    from backmarket.page import work_off
+
+    access.check_form_token(user, csrf)
+    acting = work_off.Acting(session, user, where, readable)
+    notice = work_off.work_off(acting, name, item or [], action, comment)
+    return _told(request, session, notice)
+
+
+def show_worked_off(request: Request, user: User, where: Where, readable: Readable) -> HTMLResponse:
+    """What people did about things, who and when, and what became of it."""
+    from backmarket.page import work_off
+    from backmarket.warehouse.needs import need_of
+
+    with where.read() as database:
+        rows = work_off.read_worked_off(database, readable, most=_MOST_WORKED_OFF)
+    return _render(
+        request,
+        "worked_off.html",
+        rows=rows,
+        most=_MOST_WORKED_OFF,
+        need_of=need_of,
+        csrf=access.form_token(user),
+        now=datetime.now(UTC),
+    )
+
+
+def take_back(
+    request: Request,
+    user: User,
+    session: Airflow,
+    where: Where,
+    readable: Readable,
+    mark: Annotated[list[int] | None, Form()] = None,
+    csrf: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Let what was resolved or ignored be listed again."""
+    from backmarket.page import work_off
+
+    access.check_form_token(user, csrf)
+    notice = work_off.take_back(work_off.Acting(session, user, where, readable), mark or [])
+    return _told(request, session, notice)
+
+
+def _told(request: Request, session: Session, notice: access.Notice) -> RedirectResponse:
+    """Lead back to where the form stood, and say there what was done."""
+    # Before the answer, after which the page is read again.
+    session.commit()
+    query = urlencode({**request.query_params, "notice": access.sign_notice(notice)})
+    return RedirectResponse(f"{request.url.path}?{query}", status_code=303)
 
 
 def _query(request: Request, where: Place) -> str:
@@ -359,6 +514,7 @@ def _render(request: Request, template: str, *, status: int = 200, **values: Any
         "home": getattr(request.state, "home", DEFAULT_ACCOUNT),
         "account": account,
         "dag_of": partial(dag_id_of, account=account),
+        "notice": access.read_notice(request.query_params.get("notice", "")),
     }
     html = _TEMPLATES.get_template(template).render(**here, **values)
     return HTMLResponse(html, status_code=status)

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from backmarket.concerns import INVENTORY_PRICES, ORDERS, kinds_of
 from backmarket.page.back_office import BackOffice, back_office
 from backmarket.warehouse.lists import Choice, ListRows, Order, read_list, stream_list
+from backmarket.warehouse.needs import WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,6 +62,7 @@ class ListOf:
     :param statement: the one in ``include/sql/page.sql`` that has all its rows.
     :param order: how it is sorted where nobody asks for anything else.
     :param parameters: of the statement, besides account.
+    :param within: statements around it, as :func:`backmarket.warehouse.lists.read_list` knows them.
     """
 
     name: str
@@ -70,6 +72,7 @@ class ListOf:
     columns: tuple[Column, ...]
     order: Order
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,16 @@ _MARKET = Column("market", "Market")
 _WHY = Column("why", "Why", "why")
 _AMOUNT_OF_MONEY = Column("amount", "Amount", "money")
 _SINCE = Column("since", "Since", "age")
+_OF_APPROVALS = (
+    Column("subject", "SKU", "story"),
+    _MARKET,
+    Column("old_price", "Old price", "money"),
+    Column("amount", "New price", "money"),
+    Column("change_pct", "Change in %", "number"),
+    Column("floor", "Your floor"),
+    Column("stock", "Counted"),
+    _SINCE,
+)
 
 
 def list_of_need(need: Need, stems: Iterable[str]) -> ListOf:
@@ -174,7 +187,8 @@ def list_of_need(need: Need, stems: Iterable[str]) -> ListOf:
         need.statement,
         (_WHAT, _KIND, _MARKET, _WHY, _AMOUNT_OF_MONEY, _SINCE),
         need.order,
-        {"kinds": kinds_of(frozenset(stems)), **need.parameters},
+        need.parameters_for(frozenset(stems)),
+        WITHIN,
     )
 
 
@@ -247,6 +261,11 @@ def list_of_hits(wanted: str, readable: frozenset[str]) -> ListOf:
     )
 
 
+def list_of_approvals(need: Need, stems: Iterable[str]) -> ListOf:
+    """Return the list of the moves of prices that wait for a person, with what they are decided by."""
+    return replace(list_of_need(need, stems), columns=_OF_APPROVALS, within=(*WITHIN, "approvals"))
+
+
 def wanted_of(list_of: ListOf, query: Mapping[str, str]) -> Wanted:
     """Read what an address asks of a list; what it asks that there is not is left out."""
     given = {
@@ -304,6 +323,7 @@ def _read(database: Reader, list_of: ListOf, wanted: Wanted) -> ListRows:
         most=ROWS_A_PAGE,
         skip=(wanted.page - 1) * ROWS_A_PAGE,
         parameters=list_of.parameters,
+        within=list_of.within,
     )
 
 
@@ -341,7 +361,7 @@ def _csv_lines(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
     if any(column.shown_as == "money" for column in list_of.columns):
         columns.append(("currency", "Currency"))
     with place.read() as database:
-        rows = stream_list(database, list_of.statement, wanted.order, wanted.choice, list_of.parameters)
+        rows = stream_list(database, list_of.statement, wanted.order, wanted.choice, list_of.parameters, list_of.within)
         first = next(rows, None)
         # The mark at the beginning tells spreadsheets that this is UTF-8.
         yield "\N{ZERO WIDTH NO-BREAK SPACE}" + _csv_line(title for _, title in columns)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from backmarket.warehouse.snapshot import Reader, Row
 
 LARGEST_BIGINT = 2**63 - 1
+_TO_ACCEPT = 1
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,25 @@ class OrderStory:
     lines: list[Row]
     events: list[Row]
     back_office: str
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should have been shipped, and is not."""
+        return bool(self.head and self.head["overdue"])
+
+    @property
+    def advice(self) -> str:
+        """What a person can do about an overdue order; empty where it is not."""
+        if not self.is_overdue or not self.head:
+            return ""
+        if self.head["state"] == _TO_ACCEPT:
+            return "Accept it, or cancel it in the Back Office."
+        if self.head["is_backship"]:
+            return (
+                "It is a Backship order: hand the parcel over under Back Market's label. Back Market brings its "
+                "tracking; none from you is taken."
+            )
+        return "Ship it, or cancel it in the Back Office."
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,11 @@ class Standing:
 class Verdict:
     """How things stand.
 
-    :param level: ``bad``: something does not work; ``warn``: a person should look; ``off``: it is not to work now.
+    :param level: ``bad``: something does not work; ``warn``: a person should look; ``off``: it is not to work now;
+        ``dry``: it works, and nothing is sent.
     """
 
-    level: Literal["good", "warn", "bad", "off"]
+    level: Literal["good", "warn", "bad", "off", "dry"]
     headline: str
     text: str
 
@@ -56,7 +57,10 @@ def verdict(standing: Standing) -> Verdict:
     if standing.stopped:
         return Verdict("bad", f"{_count(standing.stopped, 'DAG')} not running", _waiting(standing.waiting))
     if standing.is_dry_run:
-        return Verdict("off", "Dry run", "Every change is planned and recorded, none is sent.")
+        text = "Every change is planned and recorded, none leaves: what Back Market shows stays as it is."
+        if standing.waiting:
+            text += f" {_count(standing.waiting, 'thing')} to look at, listed below."
+        return Verdict("dry", "Dry run: nothing is sent", text)
     if standing.waiting:
         text = "Everything that is switched on works. What waits for you is listed below."
         return Verdict("warn", f"{_count(standing.waiting, 'thing')} to look at", text)

@@ -136,9 +136,16 @@ def late_message(account: str, late: Sequence[LateOrder], hours: int, url: str) 
 
 
 def late_sentence(order: LateOrder) -> str:
-    """Say what a late order waits for, and by when it has to be shipped."""
+    """Say what a late order waits for, by when it has to be shipped, and what can be done about a Backship order."""
+    hours = abs(order.hours_left)
+    how_late = f"{hours} hours overdue" if order.hours_left < 0 else f"{hours} hours left"
+    due = f"{order.ship_by:%Y-%m-%d %H:%M} UTC ({how_late})"
+    if order.is_backship and order.waits_for in {"shipment", "tracking"}:
+        return (
+            f"Order {order.order_id} (Backship) waits to be handed over, to ship by {due}: hand the parcel over under "
+            "Back Market's label; no tracking comes from you."
+        )
     why = f": {order.reason}" if order.reason else "."
-    due = f"{order.ship_by:%Y-%m-%d %H:%M} UTC ({order.hours_left} hours left)"
     return f"Order {order.order_id} waits for {order.waits_for}, to ship by {due}{why}"
 
 

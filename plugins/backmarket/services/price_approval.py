@@ -37,15 +37,15 @@ def subject_of(account: str, moves: list[Move]) -> str:
 def table_of(moves: list[Move]) -> str:
     """Return the form's text, in Markdown: what to do, and a table of the moves."""
     rows = [
-        f"Select the moves that may go out, or `{ALL_OF_THEM}`, or `{NONE_OF_THEM}`. What is not selected is refused.",
+        f"Select the moves that may go out, or `{ALL_OF_THEM}`, or `{NONE_OF_THEM}`. What is not selected is declined.",
         "",
-        "| SKU | Market | Old price | New price | Change | Reason |",
-        "|---|---|---:|---:|---:|---|",
+        "| SKU | Market | Old price | New price | Change |",
+        "|---|---|---:|---:|---:|",
     ]
     for move in moves:
         prices = f"{move.old_price} {move.currency} | {move.new_price} {move.currency}"
         change = f"{change_pct(move.old_price, move.new_price):+.1f} %"
-        rows.append(f"| {_plain(move.sku)} | {move.market} | {prices} | {change} | {_plain(move.reason)} |")
+        rows.append(f"| {_plain(move.sku)} | {move.market} | {prices} | {change} |")
     return "\n".join(rows)
 
 

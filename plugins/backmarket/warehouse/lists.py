@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from backmarket.warehouse import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from psycopg.sql import Composed
@@ -60,17 +60,25 @@ class ListRows:
 
 
 def read_first(
-    database: Reader, statement: str, order: Order, *, most: int, parameters: Mapping[str, Any]
+    database: Reader,
+    statement: str,
+    order: Order,
+    *,
+    most: int | None,
+    parameters: Mapping[str, Any],
+    within: Sequence[str] = (),
 ) -> tuple[int, list[Row]]:
     """Return how many rows a list has, and the first of them.
 
     :param statement: the one in ``include/sql/page.sql`` that has all its rows.
+    :param most: how many to return; None: all.
     :param parameters: of the statement, besides account.
+    :param within: statements around it that leave rows out or add to them, each with ``{rows}``; the innermost first.
     """
-    if not database.can_read(statement):
+    if not database.can_read(statement, *within):
         return 0, []
     values = {"account": database.account, **parameters, "most": most}
-    rows = list(database.connection.execute(_query("list_first", statement, order), values).fetchall())
+    rows = list(database.connection.execute(_query("list_first", statement, order, within), values).fetchall())
     return (rows[0]["total"] if rows else 0), rows
 
 
@@ -80,41 +88,49 @@ def read_list(
     order: Order,
     choice: Choice,
     *,
-    most: int,
+    most: int | None,
     skip: int = 0,
     parameters: Mapping[str, Any],
+    within: Sequence[str] = (),
 ) -> ListRows:
     """Return the rows of a list that fit a choice, beside what there is to choose from.
 
-    :param most: how many rows to return, after leaving out the first ``skip``.
+    :param most: how many rows to return, after leaving out the first ``skip``; None: all.
     """
-    if not database.can_read(statement):
+    if not database.can_read(statement, *within):
         return ListRows()
     values = _values(database, choice, parameters, most=most, skip=skip)
-    rows = database.connection.execute(_query("list_rows", statement, order), values).fetchall()
+    rows = database.connection.execute(_query("list_rows", statement, order, within), values).fetchall()
     first = rows[0]
     items = [row for row in rows if row["topic"] is not None]
     return ListRows(first["total"], first["markets"], first["kinds"], first["has_amounts"], items)
 
 
 def stream_list(
-    database: Reader, statement: str, order: Order, choice: Choice, parameters: Mapping[str, Any]
+    database: Reader,
+    statement: str,
+    order: Order,
+    choice: Choice,
+    parameters: Mapping[str, Any],
+    within: Sequence[str] = (),
 ) -> Iterator[Row]:
     """Yield every row of a list that fits a choice, without holding all of them."""
-    if not database.can_read(statement):
+    if not database.can_read(statement, *within):
         return
     values = _values(database, choice, parameters, most=None, skip=0)
     with database.connection.cursor("list") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        for row in cursor.execute(_query("list_rows", statement, order), values):
+        for row in cursor.execute(_query("list_rows", statement, order, within), values):
             if row["topic"] is not None:
                 yield row
 
 
-def _query(frame: str, statement: str, order: Order) -> Composed:
+def _query(frame: str, statement: str, order: Order, within: Sequence[str]) -> Composed:
     from psycopg.sql import SQL, Identifier
 
-    rows = SQL(sql.statement(f"page/{statement}").rstrip().removesuffix(";"))
+    rows: SQL | Composed = SQL(sql.statement(f"page/{statement}").rstrip().removesuffix(";"))
+    for name in within:
+        rows = SQL(sql.statement(f"page/{name}").rstrip().removesuffix(";")).format(rows=rows)
     direction = SQL(" desc" if order.descending else " asc")
     return SQL(sql.statement(f"page/{frame}")).format(rows=rows, order=Identifier(order.column) + direction)
 

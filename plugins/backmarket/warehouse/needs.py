@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS, kinds_of
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS, TRACKING_IMEI, kinds_of, task_of
 from backmarket.warehouse.lists import Order, read_first
 
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ class Need:
     :param stem: the concern whose readers may see it; empty where each change's own kind says so.
     :param task_id: the task of its DAG whose log tells more; empty where there is none, or each item has its own.
     :param order: the first of them come first.
-    :param parameters: of the statement, besides account and kinds.
+    :param parameters: of the statement, besides account, need and kinds.
+    :param can_be_marked: whether a person may resolve or ignore it; what ends by itself or by an answer may not.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
         ``subject``, ``kind``, ``market``, ``why``, ``detail`` (kind, market and why in one), ``amount``, ``currency``,
-        ``since``, and ``topic``: what it is about, without the numbers that change; changes have ``run_id`` too.
+        ``since``, and ``topic``: what it is about, without the numbers that change; ``value`` stands for topic and
+        detail. Changes have ``run_id`` too. What was done about it last, where that did not take it away: ``mark``,
+        ``comment``, ``marked_by``, ``marked_at``.
     """
 
     name: str
@@ -42,27 +45,36 @@ class Need:
     task_id: str = ""
     order: Order = _NEWEST
     parameters: Mapping[str, bool] = field(default_factory=dict)
+    can_be_marked: bool = True
     total: int = 0
     items: list[Row] = field(default_factory=list)
 
+    def parameters_for(self, stems: Collection[str]) -> dict[str, Any]:
+        """Return what the statement needs, besides the account, for readers of some concerns."""
+        return {"kinds": kinds_of(stems), "need": self.name, **self.parameters}
 
+
+APPROVALS = Need(
+    "approvals",
+    "Prices to approve",
+    "needs_approvals",
+    "What is approved goes out with the next run, if it still is the plan then. What is declined is not asked about "
+    "again before the old or the new price changes.",
+    INVENTORY_PRICES.stem,
+    order=_OLDEST,
+    can_be_marked=False,
+)
 # The most pressing first.
 _KINDS = (
-    Need(
-        "approvals",
-        "Prices to approve",
-        "needs_approvals",
-        "Answer under Browse → Required Actions.",
-        INVENTORY_PRICES.stem,
-        order=_OLDEST,
-    ),
+    APPROVALS,
     Need(
         "late",
         "Orders overdue",
         "needs_late_orders",
-        "Accept or ship them, or tell the customer.",
+        "Each line says what can be done. Tell the customer where it takes longer.",
         ORDERS.stem,
         order=_OLDEST,
+        can_be_marked=False,
     ),
     Need(
         "refused",
@@ -106,10 +118,24 @@ _KINDS = (
 )
 
 NAMES = tuple(kind.name for kind in _KINDS)
+WITHIN = ("needs_left",)
+"""The statement that takes what is worked off out of any of these lists."""
+
+_STEMS_OF_ENTITIES = {
+    "listing": LISTINGS.stem,
+    "seller.catalog": LISTINGS.stem,
+    "seller.stock": INVENTORY_PRICES.stem,
+    "seller.prices": INVENTORY_PRICES.stem,
+    "seller.shipments": TRACKING_IMEI.stem,
+    "seller.devices": TRACKING_IMEI.stem,
+    "seller.shipper_aliases": TRACKING_IMEI.stem,
+    "settlement_file": SETTLEMENTS.stem,
+}
+"""The concern that reads what is in quarantine, by entity; orders read all others."""
 
 
 def read_needs(database: Reader, stems: Collection[str], *, most: int) -> list[Need]:
-    """Return what waits, the most pressing kind first; kinds without anything are left out.
+    """Return what waits, the most pressing kind first; kinds without anything are left out, and what is worked off.
 
     :param stems: of the concerns to look at.
     :param most: items to return of each kind.
@@ -118,13 +144,32 @@ def read_needs(database: Reader, stems: Collection[str], *, most: int) -> list[N
     for kind in _KINDS:
         if kind.stem and kind.stem not in stems:
             continue
-        parameters = {"kinds": kinds_of(stems), **kind.parameters}
-        total, items = read_first(database, kind.statement, kind.order, most=most, parameters=parameters)
-        if items:
-            found.append(replace(kind, total=total, items=items))
+        need = read_need(database, kind, stems, most=most)
+        if need.items:
+            found.append(need)
     return found
+
+
+def read_need(database: Reader, kind: Need, stems: Collection[str], *, most: int | None) -> Need:
+    """Return what waits of one kind, and nobody has worked off.
+
+    :param most: items to return; None: all.
+    """
+    total, items = read_first(
+        database, kind.statement, kind.order, most=most, parameters=kind.parameters_for(stems), within=WITHIN
+    )
+    return replace(kind, total=total, items=items)
 
 
 def need_of(name: str) -> Need | None:
     """Return a kind of thing without its items; None where there is no such kind."""
     return next((kind for kind in _KINDS if kind.name == name), None)
+
+
+def stem_of_item(need: Need, item: Row) -> str:
+    """Return the concern that a thing belongs to, and that looks at it again."""
+    if need.statement == "needs_changes":
+        return task_of(item["kind"])[0]
+    if need.statement == "needs_quarantine":
+        return _STEMS_OF_ENTITIES.get(item["topic"].partition("/")[0], ORDERS.stem)
+    return need.stem

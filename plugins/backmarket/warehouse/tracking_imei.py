@@ -38,6 +38,7 @@ class LateOrder(NamedTuple):
 
     :param waits_for: stock, acceptance, shipment or tracking.
     :param hours_left: to its ship-by time; negative once that has passed.
+    :param is_backship: whether it goes under a label of Back Market's, which brings its tracking.
     """
 
     order_id: int
@@ -45,6 +46,7 @@ class LateOrder(NamedTuple):
     reason: str | None
     ship_by: datetime
     hours_left: float
+    is_backship: bool = False
 
 
 class DeviceLine(NamedTuple):

@@ -41,3 +41,12 @@ document.addEventListener("DOMContentLoaded", () => {
   const form = location.hash.startsWith("#backmarket_") && document.getElementById(location.hash.slice(1));
   if (form) form.querySelector("[role=switch], input:not([type=hidden])")?.focus({ preventScroll: true });
 });
+
+// One check box for all of a list; without this script each is ticked by itself.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const all of document.querySelectorAll("[data-select-all]")) {
+    const boxes = [...all.closest("table").querySelectorAll("tbody input[type=checkbox]")];
+    all.hidden = boxes.length < 2;
+    all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
+  }
+});
