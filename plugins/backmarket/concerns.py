@@ -15,12 +15,14 @@ class Switch(NamedTuple):
     :param title: what a person calls it.
     :param kind: what its changes are called in the ledger; empty for one that only reads.
     :param sync_names: what its successes are recorded under in ``sync_state``, besides the toggle.
+    :param has_past: whether a backfill has anything to do for it.
     """
 
     toggle: str
     title: str
     kind: str = ""
     sync_names: tuple[str, ...] = ()
+    has_past: bool = False
 
 
 class Concern(NamedTuple):
@@ -47,7 +49,7 @@ ORDERS = Concern(
     "*/10 * * * *",
     "new and changed orders are downloaded",
     (
-        Switch("order_download", "Orders in", sync_names=("orders", "open_orders")),
+        Switch("order_download", "Orders in", sync_names=("orders", "open_orders"), has_past=True),
         Switch("order_acceptance", "Orders accepted", "accept"),
     ),
 )
@@ -80,7 +82,7 @@ SETTLEMENTS = Concern(
     "settlements",
     "0 6 * * *",
     "statement files are loaded and compared with orders",
-    (Switch("settlement_download", "Settlements in"),),
+    (Switch("settlement_download", "Settlements in", has_past=True),),
 )
 PRICE_APPROVAL = Concern("price_approval", "", "people are asked about large moves of prices")
 ALERTS = Concern("alerts", "*/15 * * * *", "people are told of what needs them")
@@ -98,6 +100,11 @@ CONCERNS = (
 )
 SWITCHES = tuple((concern, switch) for concern in CONCERNS for switch in concern.switches)
 STEMS = frozenset(concern.stem for concern in CONCERNS)
+
+
+def has_past(toggle: str) -> bool:
+    """Tell whether a backfill has anything to do for a toggle: what is sent, and what listings show, has no past."""
+    return any(switch.has_past for _, switch in SWITCHES if switch.toggle == toggle)
 
 
 def kinds_of(stems: Collection[str]) -> list[str]:

@@ -1,0 +1,19 @@
+-- What a backfill's runs have read of the orders' past: Back Market can be asked for "since" and not for "until", so one
+-- of them reads for all that come after it.
+
+create table backmarket.order_history_reads (
+    account text not null,
+    run_id text not null,
+    clear_number integer not null,
+    created_from timestamptz not null,
+    created_to timestamptz,
+    began_at timestamptz not null,
+    primary key (account, run_id, began_at)
+);
+
+comment on table backmarket.order_history_reads is
+'Complete readings of the past by runs of backfills, of the last day.';
+comment on column backmarket.order_history_reads.clear_number is
+'How often that run had been cleared: a run that was cleared more often wants its orders read again.';
+comment on column backmarket.order_history_reads.created_to is
+'Orders created from here on were not stored; null: it reached up to began_at.';
