@@ -16,6 +16,7 @@ class Switch(NamedTuple):
     :param kind: what its changes are called in the ledger; empty for one that only reads.
     :param sync_names: what its successes are recorded under in ``sync_state``, besides the toggle.
     :param has_past: whether a backfill has anything to do for it.
+    :param results: the task that tells later how what was sent ended, where the toggle's own cannot.
     """
 
     toggle: str
@@ -23,6 +24,12 @@ class Switch(NamedTuple):
     kind: str = ""
     sync_names: tuple[str, ...] = ()
     has_past: bool = False
+    results: str = ""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that tell what a run did: the toggle's own, and the one that tells how that ended."""
+        return (self.toggle, self.results) if self.results else (self.toggle,)
 
 
 class Concern(NamedTuple):
@@ -59,15 +66,18 @@ LISTINGS = Concern(
     "listings are downloaded and new ones are created",
     (
         Switch("active_listing_download", "Listings in", sync_names=("listings",)),
-        Switch("listing_creation", "New listings", "listing"),
-        Switch("product_creation", "New products", "product"),
+        Switch("listing_creation", "New listings", "listing", results="listing_creation_results"),
+        Switch("product_creation", "New products", "product", results="product_creation_results"),
     ),
 )
 INVENTORY_PRICES = Concern(
     "inventory_prices",
     "*/15 * * * *",
     "quantities and prices are sent, besides after each change of orders",
-    (Switch("inventory_upload", "Quantities out", "quantity"), Switch("prices_upload", "Prices out", "price")),
+    (
+        Switch("inventory_upload", "Quantities out", "quantity"),
+        Switch("prices_upload", "Prices out", "price", results="price_batch_results"),
+    ),
 )
 TRACKING_IMEI = Concern(
     "tracking_imei",

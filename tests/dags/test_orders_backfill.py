@@ -73,7 +73,8 @@ def test_the_runs_of_a_day_read_it_in_one_pass(past: Sandbox, database: psycopg.
     begin = _midnight(30)
     for number in (0, 71, 143):
         span = begin + STEP * number
-        by_hand = _context(span, **{"from": span.isoformat(), "to": (span + STEP).isoformat()})
+        by_hand = _context(span)
+        by_hand["params"] = {"from": span.isoformat(), "to": (span + STEP).isoformat()}
         by_hand["dag_run"].run_type = "manual"
         BackMarketOrderDownloadOperator(task_id="order_download").execute(by_hand)
     each_by_itself = 144 * _requests(past) // 3
