@@ -11,6 +11,8 @@ select
     change.planned_at as since,
     change.kind,
     change.run_id,
+    -- Through JSON, as a database that no run has brought up to date yet has no such column.
+    to_jsonb(change) -> 'refused_in' as refused_in,
     concat_ws('/', change.kind, change.market, change.subject) as topic,
     count(*) over () as total
 from backmarket.changes as change

@@ -125,10 +125,6 @@ class DagState:
         """Whether the newest run has not ended."""
         return self.run_state in {"running", "queued"}
 
-    def task_path(self, task_id: str) -> str:
-        """Return where the UI shows a task's log."""
-        return f"{self.path}/tasks/{quote(task_id)}"
-
 
 def task_path(dag_id: str, task_id: str, *, run_id: str, map_index: int = -1) -> str:
     """Return where the UI shows a task's log of one run.

@@ -103,10 +103,6 @@ class Overview:
         """The account that the page is about; None before the first run has claimed it."""
         return next((row for row in self.accounts if row["chosen"]), None)
 
-    def dag_of(self, stem: str) -> DagState | None:
-        """The DAG of a concern; None where Airflow has not read it or the reader may not see it."""
-        return self.dags.get(dag_id_of(stem, self.account))
-
     @property
     def connections(self) -> list[tuple[str, str]]:
         """The account's connections, each with what holds it besides Airflow's own database."""
@@ -143,9 +139,15 @@ class Overview:
 
 
 def log_path(account: str, item: Row) -> str:
-    """Return where Airflow shows the log of the task that decided about a change; empty for what is no change."""
+    """Return where Airflow shows the log that says why a change was refused; empty for what is no change.
+
+    Of one that was refused before that was written down, it is the log of the task that sends its kind.
+    """
     if not item.get("run_id"):
         return ""
+    if task := item.get("refused_in"):
+        path = task_path(task["dag_id"], task["task_id"], run_id=task["run_id"], map_index=task["map_index"])
+        return f"{path}?try_number={task['try_number']}"
     stem, task_id = task_of(item["kind"])
     return task_path(dag_id_of(stem, account), task_id, run_id=item["run_id"])
 

@@ -21,7 +21,6 @@ class Need:
     :param statement: the one in ``include/sql/page.sql`` that reads it.
     :param advice: what to do about it.
     :param stem: the concern whose readers may see it; empty where each change's own kind says so.
-    :param task_id: the task of its DAG whose log tells more; empty where there is none, or each item has its own.
     :param parameters: of the statement, besides account, kinds and most.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
         ``subject``, ``detail``, ``since``, and ``topic``: what it is about, without the numbers that change; changes
@@ -33,7 +32,6 @@ class Need:
     statement: str
     advice: str
     stem: str = ""
-    task_id: str = ""
     parameters: Mapping[str, bool] = field(default_factory=dict)
     total: int = 0
     items: list[Row] = field(default_factory=list)
@@ -69,7 +67,6 @@ _KINDS = (
         "needs_findings",
         "Check the order's story, then ask Back Market.",
         SETTLEMENTS.stem,
-        "reconciliation",
     ),
     Need(
         "stock",
@@ -77,7 +74,6 @@ _KINDS = (
         "needs_stock_and_prices",
         "Correct seller.stock or seller.prices.",
         INVENTORY_PRICES.stem,
-        "upload_summary",
     ),
     Need(
         "quarantine",
@@ -85,7 +81,6 @@ _KINDS = (
         "needs_quarantine",
         "Correct rows of seller tables. What Back Market sent is tried again when it is sent again.",
         ORDERS.stem,
-        "quarantine_check",
     ),
 )
 
