@@ -9,7 +9,7 @@ copy staged_plan (position, subject, market, payload, status, reason) from stdin
 insert into backmarket.changes (account, kind, subject, market, payload, status, reason, run_id, refused_in)
 select
     %(account)s, %(kind)s, refused.subject, refused.market, refused.payload, 'refused', refused.reason, %(run_id)s,
-    nullif(current_setting('backmarket.task', true), '')::jsonb
+    nullif(current_setting('airflow.task', true), '')::jsonb
 from staged_plan as refused
 left join lateral (
     select payload, status, reason
@@ -101,7 +101,7 @@ update backmarket.changes
 set
     status = %(status)s,
     reason = %(reason)s,
-    refused_in = case when %(status)s = 'refused' then nullif(current_setting('backmarket.task', true), '')::jsonb end,
+    refused_in = case when %(status)s = 'refused' then nullif(current_setting('airflow.task', true), '')::jsonb end,
     confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
 returning subject, market, reason;

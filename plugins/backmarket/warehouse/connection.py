@@ -55,7 +55,7 @@ def open_connection(conn_id: str = DEFAULT_WAREHOUSE, *, connect_seconds: int | 
         connection.execute("set datestyle to 'ISO'")
         if task := _this_task():
             # What a statement writes down can lead to the log of the task that ran it.
-            connection.execute("select set_config('backmarket.task', %s, false)", [task])
+            connection.execute("select set_config('airflow.task', %s, false)", [task])
     except psycopg.OperationalError as error:
         if connection is not None:
             connection.close()
