@@ -19,7 +19,7 @@ from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.settings import check_port
-from local.variables import SETTLEMENT_INBOX, VARIABLES
+from local.variables import DESCRIPTIONS, SETTLEMENT_INBOX, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,7 +141,8 @@ def prepare_airflow(
     missing = [name for name in variables if name not in done["variables"]]
     if missing:
         values = state / "airflow" / "variables.json"
-        values.write_text(json.dumps({name: variables[name] for name in missing}))
+        described = {name: {"value": variables[name], "description": DESCRIPTIONS[name]} for name in missing}
+        values.write_text(json.dumps(described))
         options = ("variables", "import", "--action-on-existing-key", "skip", str(values))
         with progress("Setting Airflow's Variables"):
             processes.run("airflow variables import", [program("airflow"), *options], environment)

@@ -517,20 +517,27 @@ limit %(most)s;
 -- name: select_accounts
 -- The accounts that this database holds, and what the last check of each token found.
 -- :account
-select account, host, platform, token_valid, checked_at, account = %(account)s as chosen
-from backmarket.accounts
+select
+    account,
+    host,
+    platform,
+    token_valid,
+    checked_at,
+    account = %(account)s as chosen,
+    -- Through JSON, as a database that no run has brought up to date yet has no such column.
+    to_jsonb(accounts) ->> 'conn_id' as conn_id
+from backmarket.accounts as accounts
 order by account;
 
--- name: select_last_changes
--- Per kind of change: the newest run that planned one, how its changes stand, and the newest confirmation.
--- :account, :kinds
+-- name: select_changes_of_runs
+-- Per kind of change: what one run planned and nobody has sent, by status, and the newest confirmation of any run.
+-- :account, :kinds, :run_ids (as long as each other)
 select
-    kinds.kind,
-    newest.run_id,
+    runs.kind,
     (
         select max(change.confirmed_at)
         from backmarket.changes as change
-        where change.account = %(account)s and change.kind = kinds.kind and change.confirmed_at is not null
+        where change.account = %(account)s and change.kind = runs.kind and change.confirmed_at is not null
     ) as confirmed_at,
     (
         select jsonb_object_agg(counted.status, counted.changes)
@@ -538,19 +545,15 @@ select
             select change.status, count(*) as changes
             from backmarket.changes as change
             where
-                change.account = %(account)s and change.kind = kinds.kind
-                and change.run_id = newest.run_id and change.status <> 'superseded'
+                change.account = %(account)s and change.kind = runs.kind and change.run_id = runs.run_id
+                and (
+                    change.status in ('awaiting_approval', 'dry_run')
+                    or (change.status = 'refused' and change.attempts = 0)
+                )
             group by change.status
         ) as counted
     ) as counts
-from unnest(%(kinds)s::text []) as kinds (kind)
-left join lateral (
-    select change.run_id
-    from backmarket.changes as change
-    where change.account = %(account)s and change.kind = kinds.kind
-    order by change.planned_at desc
-    limit 1
-) as newest on true;
+from unnest(%(kinds)s::text [], %(run_ids)s::text []) as runs (kind, run_id);
 
 -- name: select_settlement_report
 -- The report that a run has stored.
@@ -577,21 +580,6 @@ select
 from backmarket.settlement_lines
 where account = %(account)s and not vanished
 having count(*) > 0;
-
--- name: select_settlement_success
--- When settlements were last compared with orders, and what is loaded.
--- :account
-select
-    report.created_at as succeeded_at,
-    (
-        select jsonb_build_object('statements', count(*), 'lines', coalesce(sum(statement.line_count), 0))
-        from backmarket.settlement_statements as statement
-        where statement.account = report.account
-    ) as counts
-from backmarket.settlement_reports as report
-where report.account = %(account)s
-order by report.created_at desc
-limit 1;
 
 -- name: select_statements_loaded
 -- What tells whether statements were loaded since: how many there are, their lines, and the newest.

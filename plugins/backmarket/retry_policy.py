@@ -24,6 +24,7 @@ class BackMarketRetryPolicy(RetryPolicy):
         """Answer Airflow, which asks after each failure; the number of tries stays the task's own ``retries``."""
         from backmarket.api import errors
         from backmarket.hooks.backmarket import ConnectionFormError
+        from backmarket.rules.order_window import HistoryReadTooOftenError
         from backmarket.services.creation_batches import ListingsNotCreatedError
         from backmarket.services.quantities import MassZeroError
         from backmarket.services.settlements import PeriodError
@@ -40,6 +41,7 @@ class BackMarketRetryPolicy(RetryPolicy):
             errors.RedirectRefusedError,
             ConnectionFormError,
             VariableError,
+            HistoryReadTooOftenError,
             AccountMixUpError,
             FeedUnusableError,
             ListingsNotCreatedError,

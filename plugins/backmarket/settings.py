@@ -51,7 +51,19 @@ Markets = Annotated[
 
 
 class VariableError(ValueError):
-    """A Variable holds something that cannot be used; the message names it, its value and what is accepted."""
+    """A Variable holds something that cannot be used; the message names it, its value and what is accepted.
+
+    :param key: the Variable.
+    """
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(key, reason)
+        self.key = key
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say what is wrong with which Variable, and where to correct it."""
+        return f"Variable {self.key} {self.reason}. Correct it under Admin → Variables, then clear this task."
 
 
 VARIABLES: dict[str, type[Settings]] = {}
@@ -102,10 +114,7 @@ class Settings(BaseModel):
             field = "markets"
         accepted = cls.model_fields[field].description
         key = (keys or {}).get(field, PREFIX + field)
-        raise VariableError(
-            f"Variable {key} is {values[field]!r}, which cannot be used. Accepted: {accepted}. "
-            "Correct it under Admin → Variables, then clear this task."
-        )
+        raise VariableError(key, f"is {values[field]!r}, which cannot be used. Accepted: {accepted}")
 
 
 def keys_of(account: str, field: str) -> tuple[str, str]:
@@ -414,10 +423,7 @@ def chosen_markets(account: str, settings: MarketSettings, config: ClientConfig)
         try:
             config.require_market(market)
         except ValueError as error:
-            raise VariableError(
-                f"Variable {key_of(account, 'markets')} cannot be used: {error}. Correct it under Admin → Variables, "
-                "then clear this task."
-            ) from None
+            raise VariableError(key_of(account, "markets"), f"cannot be used: {error}") from None
     return markets
 
 

@@ -16,6 +16,8 @@ select
     case change.kind when 'price' then change.payload ->> 'currency' end as currency,
     change.planned_at as since,
     change.run_id,
+    -- Through JSON, as a database that no run has brought up to date yet has no such column.
+    to_jsonb(change) -> 'refused_in' as refused_in,
     concat_ws('/', change.kind, change.market, change.subject) as topic
 from backmarket.changes as change
 left join lateral (

@@ -34,10 +34,10 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.snapshot import reader
 
+        self.skip_unless_enabled("Nobody is told.")
         conn_id = read_variable(self.account, "alert_conn_id")
-        if not conn_id or not read_variable(self.account, "enabled"):
-            enabled, told_by = (key_of(self.account, name) for name in ("enabled", "alert_conn_id"))
-            raise AirflowSkipException(f"{enabled} is off, or {told_by} names no connection.")
+        if not conn_id:
+            raise AirflowSkipException(f"{key_of(self.account, 'alert_conn_id')} names no connection: nobody is told.")
         repeat_hours = read_variable(self.account, "alert_repeat_hours")
         with reader(self.account, self.warehouse_conn_id) as database:
             needs = read_needs(database, STEMS, most=200)
@@ -65,12 +65,10 @@ class BackMarketReportMetricsOperator(BackMarketOperator):
         """Return how many gauges were sent."""
         from backmarket import metrics
         from backmarket.services.gauges import read_gauges
-        from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
         from backmarket.warehouse.snapshot import reader
 
-        if not read_variable(self.account, "enabled"):
-            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off: nothing is looked at.")
+        self.skip_unless_enabled("Nothing is looked at.", told_by="attention_alert")
         if not metrics.are_on():
             raise AirflowSkipException("Airflow sends no metrics: section [metrics] of its configuration is off.")
         with reader(self.account, self.warehouse_conn_id) as database:
@@ -95,8 +93,7 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
         from backmarket.settings import PriceSettings, key_of, neighbour, read_variable
         from backmarket.warehouse.connection import connect
 
-        if not read_variable(self.account, "enabled"):
-            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off: nothing is touched.")
+        self.skip_unless_enabled("Nothing is touched.", told_by="attention_alert")
         days = read_variable(self.account, "history_retention_days")
         if days is None:
             retention = key_of(self.account, "history_retention_days")

@@ -66,6 +66,27 @@ class BackMarketOperator(BaseOperator):
 
         return BackMarketHook(self.backmarket_conn_id, self.warehouse_conn_id, account=self.account)
 
+    def skip_unless_enabled(self, what_then: str, *, told_by: str = "") -> None:
+        """Skip the task while the main switch is off; for tasks that no gate stands before.
+
+        :param what_then: what is not done, for the log.
+        :param told_by: the task of this DAG that fails where the main switch cannot be understood; this one then skips.
+            Empty: this one fails.
+        :raises VariableError: where it cannot be understood.
+        """
+        from backmarket.settings import VariableError, key_of, read_variable
+
+        try:
+            is_on = read_variable(self.account, "enabled")
+        except VariableError as error:
+            if not told_by:
+                raise
+            raise AirflowSkipException(
+                f"Variable {error.key} cannot be used: the log of {told_by} says why. {what_then}"
+            ) from None
+        if not is_on:
+            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off. {what_then}")
+
     @contextmanager
     def order_reading(self, connection: Connection) -> Iterator[OrderReading]:
         """Open a client, stage on this connection what is read of orders, and count what was stored of it."""

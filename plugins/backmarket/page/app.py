@@ -63,9 +63,11 @@ _NAVIGATION = (
 _TEMPLATES.filters["breakable"] = formats.breakable
 _TEMPLATES.globals.update(
     time_ago=formats.time_ago,
+    time_to_come=formats.time_to_come,
     exact_time=formats.exact_time,
     day_only=formats.day_only,
     counts_in_words=formats.counts_in_words,
+    task_states=formats.TASK_STATES,
     order_states=formats.ORDER_STATES,
     line_states=formats.LINE_STATES,
     publication_states=formats.PUBLICATION_STATES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pendulum
@@ -38,6 +38,13 @@ PUBLICATION_STATES = {
 }
 _PATH = re.compile(r"\S*/\S*/\S*")
 _WORD_END = re.compile(r"[/_](?=\w)")
+TASK_STATES = {
+    "upstream_failed": "not reached: a task before it failed",
+    "deferred": "waiting for Back Market",
+    "awaiting_input": "waiting for a person",
+    "up_for_retry": "to be tried again",
+}
+_STARTS_WITHIN = timedelta(minutes=2)
 _TIMINGS = ("seconds", "pages", "calls")
 
 
@@ -51,6 +58,20 @@ def time_ago(moment: datetime | None, now: datetime) -> Markup:
     words = f"in {words.removesuffix(' from now')}" if words.endswith(" from now") else words
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", words
+    )
+
+
+def time_to_come(moment: datetime, now: datetime, *, is_under_way: bool = False) -> Markup:
+    """Write when the next run comes; one that should have begun is overdue, or waits for the one that is under way."""
+    if moment > now:
+        return time_ago(moment, now)
+    if is_under_way:
+        return Markup("after this run")
+    if moment > now - _STARTS_WITHIN:
+        return Markup("now")
+    late = pendulum.instance(now).diff_for_humans(pendulum.instance(moment.astimezone(UTC)), absolute=True)
+    return Markup('<span class="state failed" title="{} UTC">overdue by {}</span>').format(
+        f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}", late
     )
 
 

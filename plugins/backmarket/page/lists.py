@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS, kinds_of
+from backmarket.concerns import INVENTORY_PRICES, ORDERS
 from backmarket.page.back_office import BackOffice, back_office
 from backmarket.warehouse.lists import Choice, ListRows, Order, read_list, stream_list
 from backmarket.warehouse.needs import WITHIN

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
+from backmarket import sources
 from backmarket.concerns import SWITCHES
 from backmarket.seller_account import DEFAULT_ACCOUNT
 from backmarket.settings import PREFIX, VARIABLES, Settings, VariableError, keys_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from sqlalchemy.orm import Session
 
@@ -186,16 +189,30 @@ def _find(key: str, stored: dict[str, str]) -> tuple[str | None, str]:
 
 
 def _outside(key: str) -> tuple[str | None, str]:
-    """Return what a secrets backend before Airflow's own database holds, and its name for a person."""
+    """Return what a place before Airflow's own database holds, and its name for a person."""
     from airflow.configuration import ensure_secrets_loaded
-    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
-    from airflow.secrets.metastore import MetastoreBackend
 
-    for backend in ensure_secrets_loaded():
-        if isinstance(backend, MetastoreBackend):
-            break
-        value = backend.get_variable(key)
-        if value is not None:
-            is_environment = isinstance(backend, EnvironmentVariablesBackend)
-            return value, "environment" if is_environment else type(backend).__name__
-    return None, ""
+    return sources.variable_source(key, ensure_secrets_loaded())
+
+
+def connection_sources(conn_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Return each connection with what holds it before Airflow's own database: as ``kept_by`` of a Variable."""
+    from airflow.configuration import ensure_secrets_loaded
+
+    backends = ensure_secrets_loaded()
+    return [(conn_id, sources.connection_source(conn_id, backends)) for conn_id in conn_ids]
+
+
+def unread_variables(session: Session, account: str, accounts: Collection[str]) -> list[sources.Unread]:
+    """Return the Variables that look like ours and that nobody reads, of Airflow's database and of this environment.
+
+    :param account: whose page it is: what names another one is for that one's page alone.
+    :param accounts: those there are.
+    """
+    from airflow.models.variable import Variable
+    from sqlalchemy import func, select
+
+    stored = session.scalars(select(Variable.key).where(func.lower(Variable.key).startswith("back")))
+    others = tuple(f"{PREFIX}{other}__" for other in accounts if other != account)
+    keys = [key for key in (*stored, *sources.keys_in_environment()) if not key.startswith(others)]
+    return sources.unread_variables(keys, {account})

@@ -15,7 +15,7 @@ class Standing:
     :param token_valid: what the last check of the token found; None before the first.
     :param is_enabled: whether the main switch is on.
     :param is_dry_run: whether changes are only recorded.
-    :param failed: tasks that failed in the newest run of their DAG.
+    :param failed: tasks that failed in the newest run of their DAG that is no backfill's.
     :param stopped: DAGs that should run and do not.
     :param waiting: how many things wait for a person, failed tasks and stopped DAGs included.
     """

@@ -319,9 +319,7 @@ class OfferSending(OfferSettling):
             update.settle("planned", f"refused together, sent apart to find out which: {reason}")
             outcomes = [self._send(own) for own in update.apart()]
             return outcomes[0]
-        ((ledger, change),) = update.changes
         update.settle("refused", reason)
-        self.log.warning("%s (%s): Back Market refused it: %s", change.subject, ledger.kind, reason)
         return self.count("refused", "refused")
 
 

@@ -282,7 +282,8 @@ class OrderWriting:
     def _settle(self, changes: list[RecordedChange], status: Settlement, reason: str | None) -> None:
         self.ledger.settle([change.change_id for change in changes], status, reason)
         self.counts[status] += len(changes)
-        if status not in {"confirmed", "planned"}:
+        # Refusals are logged where they are recorded.
+        if status not in {"confirmed", "planned", "refused"}:
             subjects = ", ".join(change.subject for change in changes)
             self.log.warning("%s %s: %s. %s", self.ledger.kind, subjects, status, reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,20 @@ from backmarket.api.errors import BackMarketError, NotFoundError, ShortReadError
 from backmarket.rules.order_askings import choose_orders_to_ask
 from backmarket.rules.order_facts import PAID
 from backmarket.rules.order_window import (
+    MOST_HISTORY_READS,
     Historical,
+    HistoryRead,
+    HistoryReadTooOftenError,
     Incremental,
     historical_window,
+    history_read_for,
     incremental_window,
     moment_of,
     next_watermark,
 )
 from backmarket.services.item_failures import ItemFailures, named
 from backmarket.services.odd_fields import OddFields
-from backmarket.warehouse import orders, quarantine, sync_state
+from backmarket.warehouse import order_history, orders, quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
 from backmarket.warehouse.settlements.reconciliation import remember_unknown
 from backmarket.warehouse.tracking_imei import orders_to_read
@@ -253,6 +257,61 @@ def download_orders(reading: OrderReading, window: Incremental | Historical) -> 
     reading.log.info("Watermark: %s.", watermark or "not moved")
     reading.fail_if_incomplete()
     return counts
+
+
+@dataclass(frozen=True)
+class HistoryTurn:
+    """A run of a backfill that may have to read the past, for itself and for the runs after it.
+
+    :param clear_number: how often the run has been cleared.
+    """
+
+    connection: Connection
+    account: str
+    run_id: str
+    clear_number: int
+
+    def why_span_is_read(self, span: Historical, dag_id: str, *, now: datetime) -> str | None:
+        """Wait for the run's turn, and return why it need not read its span; None where it has to.
+
+        :raises HistoryReadTooOftenError: where others have read the past so often that this one will not.
+        """
+        order_history.lock_history(self.connection, self.account)
+        reads = order_history.history_reads(self.connection, self.account, now=now)
+        if read := history_read_for(span, self.clear_number, reads):
+            return (
+                f"The orders created from {_minute(span.created_from)} to {_minute(span.created_to or now)} UTC were "
+                f"read by run {read.run_id}, which began {_minute(read.began_at)} UTC and read on from "
+                f"{_minute(read.created_from)}: nothing is asked of Back Market. Clear this run to read them again."
+            )
+        if len(reads) >= MOST_HISTORY_READS:
+            oldest = min(span.created_from, *(read.created_from for read in reads))
+            conf = f'{{"from": "{oldest:%Y-%m-%dT%H:%M:%SZ}", "to": "{now:%Y-%m-%dT%H:%M:%SZ}"}}'
+            raise HistoryReadTooOftenError(
+                f"Runs of backfills have read the order history {len(reads)} times within a day, each up to the "
+                "present, as one that runs backwards does. This one is not read. One run reads any span in one pass; "
+                f'stop the backfill and set "from" to where you want it to begin: airflow dags trigger {dag_id} '
+                f"--conf '{conf}'"
+            )
+        return None
+
+
+def download_history(reading: OrderReading, turn: HistoryTurn, span: Historical, *, now: datetime) -> dict[str, Any]:
+    """Read and store the orders of a span of the past, and note that for the other runs.
+
+    :raises BackMarketError: where not all could be read; what was read is stored, and the next run reads again.
+    """
+    counts = download_orders(reading, span)
+    order_history.note_history_read(
+        turn.connection,
+        turn.account,
+        HistoryRead(turn.run_id, turn.clear_number, span.created_from, span.created_to, now),
+    )
+    return counts
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def why_open_orders_can_wait(connection: Connection, account: str, *, now: datetime) -> str | None:

@@ -26,7 +26,6 @@ class Need:
     :param statement: the one in ``include/sql/page.sql`` that reads it.
     :param advice: what to do about it.
     :param stem: the concern whose readers may see it; empty where each change's own kind says so.
-    :param task_id: the task of its DAG whose log tells more; empty where there is none, or each item has its own.
     :param order: the first of them come first.
     :param parameters: of the statement, besides account, need and kinds.
     :param can_be_marked: whether a person may resolve or ignore it; what ends by itself or by an answer may not.
@@ -42,7 +41,6 @@ class Need:
     statement: str
     advice: str
     stem: str = ""
-    task_id: str = ""
     order: Order = _NEWEST
     parameters: Mapping[str, bool] = field(default_factory=dict)
     can_be_marked: bool = True
@@ -97,7 +95,6 @@ _KINDS = (
         "needs_findings",
         "Check the order's story, then ask Back Market.",
         SETTLEMENTS.stem,
-        "reconciliation",
     ),
     Need(
         "stock",
@@ -105,7 +102,6 @@ _KINDS = (
         "needs_stock_and_prices",
         "Correct seller.stock or seller.prices.",
         INVENTORY_PRICES.stem,
-        "upload_summary",
     ),
     Need(
         "quarantine",
@@ -113,7 +109,6 @@ _KINDS = (
         "needs_quarantine",
         "Correct rows of seller tables. What Back Market sent is tried again when it is sent again.",
         ORDERS.stem,
-        "quarantine_check",
     ),
 )
 
