@@ -100,6 +100,44 @@ where account = %(account)s and status = 'awaiting_approval' and kind = any(%(ki
 order by planned_at
 limit %(most)s;
 
+-- name: needs_feeds
+-- Tables of the seller that the newest reading found unusable as a whole; what nobody reads any more is not told.
+-- :account, :kinds (of the changes that come from a table), :most
+select
+    '' as story,
+    feed as subject,
+    case
+        when row_count is null then 'cannot be read'
+        else concat(
+            'cannot be used: ', to_char(left_out, 'FM999,999,999,990'), ' of ', to_char(row_count, 'FM999,999,999,990'),
+            ' rows'
+        )
+    end as summary,
+    concat_ws(
+        ' · ',
+        case when row_count is not null then concat(left_out, ' of ', row_count, ' rows') end,
+        array_to_string(reasons, ' · ')
+    ) as detail,
+    unusable_since as since,
+    feed as topic,
+    count(*) over () as total
+from backmarket.feeds
+where
+    account = %(account)s
+    and unusable_since is not null
+    and judged_at > now() - interval '2 days'
+    and exists (
+        select 1
+        from (
+            values
+            ('stock', 'quantity'), ('stock', 'accept'), ('prices', 'price'), ('shipments', 'tracking'),
+            ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product')
+        ) as fed (name, kind)
+        where 'seller.' || fed.name = feeds.feed and fed.kind = any(%(kinds)s)
+    )
+order by unusable_since, feed
+limit %(most)s;
+
 -- name: needs_findings
 -- Differences between statements and orders that are still open.
 -- :account, :most

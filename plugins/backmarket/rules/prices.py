@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from backmarket.rules.given_texts import shortened
+
 Verdict = Literal["unchanged", "send", "ask", "refuse"]
 
 Decision = Literal["approved", "refused", "expired"]
@@ -106,7 +108,8 @@ def _refusal(wanted: WantedPrice, offer: OfferRow, *, currency: str, decimals: i
         return f"price {price} is not a number"
     reasons = []
     if (wanted.currency or "").strip().upper() != currency:
-        reasons.append(f"currency {wanted.currency or 'is missing and'} is not {currency}, which {wanted.market} takes")
+        given = shortened(wanted.currency or "is missing and")
+        reasons.append(f"currency {given} is not {currency}, which {wanted.market} takes")
     if price <= 0:
         reasons.append(f"price {price} is not above zero")
     if price != round(price, decimals):

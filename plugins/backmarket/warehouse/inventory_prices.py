@@ -12,7 +12,7 @@ from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 from backmarket.rules.hidden_sales import Baseline, Drop, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
 from backmarket.rules.skus import sku_key
-from backmarket.warehouse import sql
+from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def stock_rows(connection: Connection, account: str, *, sku_keys: Iterable[str] 
     :param sku_keys: the SKUs that are wanted, as :func:`sku_key` gives them; None for all.
     """
     parameters = {"account": account, "sku_keys": None if sku_keys is None else list(sku_keys)}
-    return STOCK.read(connection.execute(sql.statement("inventory_prices/select_stock"), parameters))
+    return STOCK.read(feeds.select(connection, STOCK.table, sql.statement("inventory_prices/select_stock"), parameters))
 
 
 def shown_stock(connection: Connection, account: str, stored: Iterable[Reading]) -> tuple[list[ShownStock], list[str]]:
@@ -266,7 +266,8 @@ def _known_until(connection: Connection, account: str, sku: str | None) -> dict[
     """Return, by :func:`sku_key`, the earliest moment that can be read of a SKU's count."""
     parameters = {"account": account, "sku": sku}
     known: dict[str, datetime] = {}
-    for key, *texts in connection.execute(sql.statement("inventory_prices/select_known_moments"), parameters):
+    statement = sql.statement("inventory_prices/select_known_moments")
+    for key, *texts in feeds.select(connection, STOCK.table, statement, parameters):
         for column, text in zip(("counted_at", "orders_known_until"), texts, strict=True):
             with suppress(UnreadableError):
                 at = moment(column, text or "")

@@ -42,6 +42,12 @@ class Need:
 # The most pressing first.
 _KINDS = (
     Need(
+        "feeds",
+        "Tables that cannot be used",
+        "needs_feeds",
+        "Correct the table, or the view in its place; the next run reads it anew.",
+    ),
+    Need(
         "approvals",
         "Prices to approve",
         "needs_approvals",
