@@ -3,6 +3,23 @@
 -- {table}, :account
 select count(*) from {table} where account::text = %(account)s;
 
+-- name: count_by_account
+-- How many rows one of the seller's tables has for each account.
+-- {table}
+select coalesce(account::text, ''), count(*) from {table} group by 1 order by 1;
+
+-- name: delete_unclaimed
+-- Make room for what is told of rows that nobody reads; those of these names keep their first moment.
+-- :account, :feeds, :given (as long as each other)
+delete from backmarket.unclaimed_rows as told
+where
+    told.account = %(account)s
+    and not exists (
+        select 1
+        from unnest(%(feeds)s::text [], %(given)s::text []) as standing (feed, given)
+        where standing.feed = told.feed and standing.given = told.given
+    );
+
 -- name: select_unusable
 -- Those of these tables that cannot be used, by the newest reading.
 -- :account, :feeds
@@ -27,3 +44,11 @@ on conflict (account, feed) do update set
     end,
     run_id = excluded.run_id,
     judged_at = excluded.judged_at;
+
+-- name: upsert_unclaimed
+-- Rows of an account that nobody runs.
+-- :account, :feeds, :given, :row_counts (as long as each other)
+insert into backmarket.unclaimed_rows (account, feed, given, row_count)
+select %(account)s, standing.feed, standing.given, standing.row_count
+from unnest(%(feeds)s::text [], %(given)s::text [], %(row_counts)s::bigint []) as standing (feed, given, row_count)
+on conflict (account, feed, given) do update set row_count = excluded.row_count;

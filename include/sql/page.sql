@@ -208,6 +208,24 @@ where account = %(account)s
 order by last_seen_at desc
 limit %(most)s;
 
+-- name: needs_unclaimed_rows
+-- Rows of the seller's tables whose account nobody runs, most likely meant for this one.
+-- :account, :most
+select
+    '' as story,
+    concat(feed, ' · ', coalesce(nullif(left(given, 40), ''), '(no account)')) as subject,
+    concat(
+        to_char(row_count, 'FM999,999,999,990'), case row_count when 1 then ' row' else ' rows' end,
+        ' for an account that nobody runs here; meant is most likely ', account
+    ) as detail,
+    first_seen_at as since,
+    concat_ws('/', feed, given) as topic,
+    count(*) over () as total
+from backmarket.unclaimed_rows
+where account = %(account)s
+order by first_seen_at, feed, given
+limit %(most)s;
+
 -- name: order_changes
 -- Every change sent, or meant to be sent, for an order and its lines.
 -- :account, :order_id

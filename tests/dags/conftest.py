@@ -143,7 +143,7 @@ NOTES = {
     f"backmarket.{table}"
     for table in (
         "accounts alerts feeds listing_baselines listing_drops orders_not_found quarantine settlement_files "
-        "settlement_stale_days settlement_unknown_orders sync_state"
+        "settlement_stale_days settlement_unknown_orders sync_state unclaimed_rows"
     ).split()
 }
 _WRITTEN = re.compile(r"\b(?:insert into|update|delete from|copy)\s+((?:backmarket|seller)\.[a-z_]+)")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.lineage import SELLER_TABLES
 from backmarket.operators.base import BackMarketOperator
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
     :raises AuthenticationError: where the token is no longer valid; the message says how to renew it.
     """
 
-    reads = ("ws/orders", "ws/listings")
+    reads = ("ws/orders", "ws/listings", *SELLER_TABLES)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the platform, visible orders, listings by market, markets refused, and milliseconds a call."""
+        """Return the platform, visible orders, listings by market, markets refused, milliseconds a call, and how many
+        rows of the seller's tables are meant for this account and read by none."""
         from airflow import __version__
 
         from backmarket.services.account import check_account, untried_version
+        from backmarket.services.unclaimed_rows import report_unclaimed_rows
         from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
 
@@ -37,4 +40,5 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
             self.log.warning("%s", warning)
         hook = self.hook
         with connect(self.warehouse_conn_id) as connection, hook as client:
-            return check_account(client, connection, self.account, hook.config.platform, self.log)
+            found = check_account(client, connection, self.account, hook.config.platform, self.log)
+            return {**found, "unclaimed_rows": report_unclaimed_rows(connection, self.account, self.log)}

@@ -84,13 +84,14 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
     :raises FeedUnusableError: where the table cannot be read at all.
     """
 
-    reads = ("seller.stock", "backmarket.listings", "backmarket.orders", "backmarket.order_lines")
+    reads = ("seller.stock", "seller.catalog", "backmarket.listings", "backmarket.orders", "backmarket.order_lines")
     writes = ("backmarket.inventory", "backmarket.inventory_findings", "backmarket.changes")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many SKUs were planned and differ, findings by kind, how many rows were left out; and the table,
         as ``unusable_feeds``, where it cannot be used as a whole."""
         from backmarket.services.quantities import plan_quantities
+        from backmarket.services.unlisted_skus import report_unlisted_stock
         from backmarket.settings import QuantitySettings
         from backmarket.warehouse import feeds
         from backmarket.warehouse.connection import connect
@@ -110,9 +111,10 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
             # Read once more: quantities are planned again while they are sent, and only this task names rows.
             feed = stock_rows(connection, self.account)
             counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
-            limit = self.rows_limit_pct
+            limit, home = self.rows_limit_pct, self.hook.config.market
             unusable = feeds.judge(connection, self.account, feed, limit_pct=limit, run_id=context["run_id"])
-        return {**counts, "unusable_feeds": unusable}
+            unlisted = report_unlisted_stock(connection, self.account, feed.rows, market=home, log=self.log)
+        return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
 
 class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
@@ -167,13 +169,20 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
     :raises FeedUnusableError: where the table cannot be read at all.
     """
 
-    reads = ("seller.prices", "backmarket.listings", "backmarket.listing_offers", "backmarket.price_approvals")
+    reads = (
+        "seller.prices",
+        "seller.catalog",
+        "backmarket.listings",
+        "backmarket.listing_offers",
+        "backmarket.price_approvals",
+    )
     writes = ("backmarket.changes", "backmarket.inventory_findings")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many prices were looked at, what becomes of them, how many rows were left out; and the table, as
         ``unusable_feeds``, where it cannot be used as a whole."""
         from backmarket.services.prices import log_plan, plan_prices
+        from backmarket.services.unlisted_skus import report_unlisted_prices
         from backmarket.settings import PriceSettings, chosen_markets
         from backmarket.warehouse import feeds
         from backmarket.warehouse.connection import connect
@@ -187,9 +196,10 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
             )
             counts |= {"unmatched": log_plan(connection, self.account, counts, self.log, markets=markets)}
             counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
-            limit = self.rows_limit_pct
+            limit, home = self.rows_limit_pct, self.hook.config.market
             unusable = feeds.judge(connection, self.account, feed, limit_pct=limit, run_id=context["run_id"])
-        return {**counts, "unusable_feeds": unusable}
+            unlisted = report_unlisted_prices(connection, self.account, feed.rows, market=home, log=self.log)
+        return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
 
 class BackMarketPricesUploadOperator(BackMarketSendingOperator):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
-from backmarket.warehouse.seller_rows import DEVICES, SHIPMENTS, is_blank
+from backmarket.warehouse.seller_rows import DEVICES, FORMS, SHIPMENTS, is_blank
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from decimal import Decimal
     from typing import LiteralString
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Statements leave out rows of these whose order needs nothing more: they can be used.
 _READ_IN_PART = frozenset({SHIPMENTS.table, DEVICES.table})
 _MOST_REASONS = 3
+_log = logging.getLogger(__name__)
 _ADVICE = "Correct the table, or the view in its place; the next run reads it anew."
 
 
@@ -98,6 +100,36 @@ def unusable(connection: Connection, account: str, tables: Collection[str]) -> l
     """Return those of these tables that the newest reading found unusable as a whole."""
     parameters = {"account": account, "feeds": list(tables)}
     return [UnusableFeed(*row) for row in connection.execute(sql.statement("feeds/select_unusable"), parameters)]
+
+
+def rows_by_account(connection: Connection) -> Iterator[tuple[str, str, int]]:
+    """Yield each of the seller's tables, what stands in its column ``account``, and in how many rows.
+
+    A table that cannot be read is named in the log: the task that it feeds says more.
+    """
+    from psycopg import Error
+    from psycopg.sql import SQL, Identifier
+
+    for form in FORMS:
+        query = SQL(sql.statement("feeds/count_by_account")).format(table=Identifier(*form.table.split(".")))
+        try:
+            rows = connection.execute(query).fetchall()
+        except Error as error:
+            _log.warning("%s could not be looked at: %s", form.table, type(error).__name__)
+            continue
+        yield from ((form.table, given, count) for given, count in rows)
+
+
+def store_unclaimed(connection: Connection, account: str, found: Sequence[tuple[str, str, int]]) -> None:
+    """Make these rows all that are told of as meant for an account; those told before keep their first moment.
+
+    :param found: table, what stands in ``account``, and in how many rows.
+    """
+    tables, given, counts = (list(column) for column in zip(*found, strict=True)) if found else ([], [], [])
+    parameters = {"account": account, "feeds": tables, "given": given, "row_counts": counts}
+    with connection.transaction():
+        connection.execute(sql.statement("feeds/delete_unclaimed"), parameters)
+        connection.execute(sql.statement("feeds/upsert_unclaimed"), parameters)
 
 
 def _is_of_another_shop(row: LeftOut) -> bool:

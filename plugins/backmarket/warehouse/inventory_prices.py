@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FindingKind = Literal[
     "stock_missing",
     "stock_stale",
+    "stock_without_listing",
+    "price_without_listing",
+    "count_below_zero",
     "count_in_future",
     "promised_too_much",
     "sold_below_zero",
@@ -32,8 +35,8 @@ FindingKind = Literal[
     "quantity_changed_outside",
     "price_changed_outside",
 ]
-# What was changed outside is an event, and stays; all others are states, which end.
-STATES = [kind for kind in get_args(FindingKind) if not kind.endswith("_changed_outside")]
+# What was changed outside is an event, and stays; all others are states, which end. A plan of quantities finds these.
+STATES = [kind for kind in get_args(FindingKind) if not kind.endswith(("_changed_outside", "_without_listing"))]
 
 LinesBySku = dict[str, list[OrderLineRow]]
 
@@ -237,13 +240,15 @@ def record_findings(connection: Connection, account: str, findings: Iterable[Fin
         connection.execute(sql.statement("inventory_prices/upsert_finding"), {"account": account, **finding._asdict()})
 
 
-def end_states(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
-    """Forget the states that a plan no longer found.
+def end_states(
+    connection: Connection, account: str, findings: Iterable[Finding], *, kinds: Sequence[FindingKind] = STATES
+) -> None:
+    """Forget the states of these kinds that were not found any more.
 
-    :param findings: all findings of the plan.
+    :param findings: all that were found.
     """
     keys = [f"{finding.kind}/{finding.sku}" for finding in findings]
-    parameters = {"account": account, "kinds": STATES, "keys": keys}
+    parameters = {"account": account, "kinds": list(kinds), "keys": keys}
     connection.execute(sql.statement("inventory_prices/delete_ended_findings"), parameters)
 
 

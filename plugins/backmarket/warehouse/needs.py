@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS, kinds_of
+from backmarket.concerns import ACCOUNT, INVENTORY_PRICES, ORDERS, SETTLEMENTS, kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -84,6 +84,14 @@ _KINDS = (
         "Correct seller.stock or seller.prices.",
         INVENTORY_PRICES.stem,
         "upload_summary",
+    ),
+    Need(
+        "unclaimed",
+        "Rows of no account",
+        "needs_unclaimed_rows",
+        "Nothing reads them. Correct column account; the next run of the account's check looks again.",
+        ACCOUNT.stem,
+        "account_check",
     ),
     Need(
         "quarantine",

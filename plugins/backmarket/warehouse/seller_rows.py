@@ -326,6 +326,10 @@ ALIASES = Form(
 )
 
 
+FORMS: tuple[Form[Any], ...] = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, ALIASES)
+"""All tables that the seller's systems fill."""
+
+
 def name_left_out(
     connection: Connection,
     account: str,
