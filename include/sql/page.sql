@@ -209,6 +209,51 @@ cross join lateral (
 ) as moved
 where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s);
 
+-- name: needs_feeds
+-- Tables of the seller that the newest reading found unusable as a whole; what nobody reads any more is not told.
+-- :account, :kinds (of the changes that come from a table)
+select
+    '' as story,
+    feed as subject,
+    replace(feed, 'seller.', '') as kind,
+    '' as market,
+    array_to_string(reasons, ' · ') as why,
+    case
+        when row_count is null then 'cannot be read'
+        else concat(
+            'cannot be used: ', to_char(left_out, 'FM999,999,999,990'), ' of ', to_char(row_count, 'FM999,999,999,990'),
+            ' rows'
+        )
+    end as summary,
+    concat_ws(
+        ' · ',
+        case
+            when row_count is not null
+                then concat(
+                    to_char(left_out, 'FM999,999,999,990'), ' of ', to_char(row_count, 'FM999,999,999,990'), ' rows'
+                )
+        end,
+        array_to_string(reasons, ' · ')
+    ) as detail,
+    null::numeric as amount,
+    null as currency,
+    unusable_since as since,
+    feed as topic
+from backmarket.feeds
+where
+    account = %(account)s
+    and unusable_since is not null
+    and judged_at > now() - interval '2 days'
+    and exists (
+        select 1
+        from (
+            values
+            ('stock', 'quantity'), ('stock', 'accept'), ('prices', 'price'), ('shipments', 'tracking'),
+            ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product')
+        ) as fed (name, kind)
+        where 'seller.' || fed.name = feeds.feed and fed.kind = any(%(kinds)s)
+    );
+
 -- name: needs_findings
 -- Differences between statements and orders that are still open.
 -- :account
@@ -333,6 +378,30 @@ select
     concat_ws('/', kind, market, sku) as topic
 from backmarket.inventory_findings
 where account = %(account)s;
+
+-- name: needs_unclaimed_rows
+-- Rows of the seller's tables whose account nobody runs, most likely meant for this one.
+-- :account
+select
+    '' as story,
+    concat(unclaimed.feed, ' · ', coalesce(nullif(left(unclaimed.given, 40), ''), '(no account)')) as subject,
+    replace(unclaimed.feed, 'seller.', '') as kind,
+    '' as market,
+    told.words as why,
+    told.words as detail,
+    null::numeric as amount,
+    null as currency,
+    unclaimed.first_seen_at as since,
+    concat_ws('/', unclaimed.feed, unclaimed.given) as topic
+from backmarket.unclaimed_rows as unclaimed
+cross join lateral (
+    select
+        concat(
+            to_char(unclaimed.row_count, 'FM999,999,999,990'), case unclaimed.row_count when 1 then ' row' else ' rows' end,
+            ' for an account that nobody runs here; meant is most likely ', unclaimed.account
+        ) as words
+) as told
+where unclaimed.account = %(account)s;
 
 -- name: order_changes
 -- Every change sent, or meant to be sent, for an order and its lines.

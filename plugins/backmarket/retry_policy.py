@@ -30,8 +30,8 @@ class BackMarketRetryPolicy(RetryPolicy):
         from backmarket.services.settlements import PeriodError
         from backmarket.settings import VariableError
         from backmarket.warehouse.accounts import AccountMixUpError
+        from backmarket.warehouse.feeds import FeedUnusableError
         from backmarket.warehouse.pooler import PoolerModeError
-        from backmarket.warehouse.seller_rows import FeedUnusableError
 
         needs_a_person = (
             errors.AuthenticationError,

@@ -284,6 +284,17 @@ class StockCountSettings(Settings):
         )
 
 
+class SellerRowsSettings(Settings):
+    """The Variable of all that reads the seller's tables.
+
+    :param seller_rows_limit_pct: a table with a larger share of rows that cannot be used counts as unusable.
+    """
+
+    seller_rows_limit_pct: Decimal = Field(
+        default=Decimal(50), ge=0, le=100, allow_inf_nan=False, description="a percentage from 0 to 100"
+    )
+
+
 class AlertSettings(Settings):
     """The Variables of ``backmarket_alerts`` and of the alerts that failing tasks send.
 

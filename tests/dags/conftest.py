@@ -142,8 +142,8 @@ def database(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 NOTES = {
     f"backmarket.{table}"
     for table in (
-        "accounts alerts listing_baselines listing_drops order_history_reads orders_not_found quarantine "
-        "settlement_files settlement_stale_days settlement_unknown_orders sync_state"
+        "accounts alerts feeds listing_baselines listing_drops order_history_reads orders_not_found quarantine "
+        "settlement_files settlement_stale_days settlement_unknown_orders sync_state unclaimed_rows"
     ).split()
 }
 _WRITTEN = re.compile(r"\b(?:insert into|update|delete from|copy)\s+((?:backmarket|seller)\.[a-z_]+)")

@@ -30,7 +30,12 @@ WELL = Standing(
         ({"is_dry_run": True, "waiting": 3}, "dry", "Dry run: nothing is sent"),
         ({"stopped": 1, "is_dry_run": True}, "bad", "1 DAG not running"),
         ({"failed": 2, "stopped": 1, "waiting": 3}, "bad", "2 tasks failed"),
-        ({"is_enabled": False, "failed": 2}, "off", "Switched off"),
+        (
+            {"unusable": ("seller.stock cannot be used: 2 of 2 rows",), "failed": 2},
+            "bad",
+            "seller.stock cannot be used: 2 of 2 rows",
+        ),
+        ({"is_enabled": False, "failed": 2, "unusable": ("x",)}, "off", "Switched off"),
         ({"token_valid": False, "is_enabled": False}, "bad", "Back Market refuses the token"),
         ({"problem": "no answer", "token_valid": False}, "bad", "The database cannot be read"),
     ],

@@ -95,7 +95,7 @@ def create_dag(account: SellerAccount) -> DAG:
             )
             paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
             acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
-            BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output])
+            BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output, acceptance.output])
 
         BackMarketOrderAnnouncementOperator(
             task_id="announce_orders", counts=[download.output, refresh.output, paid.output], trigger_rule="all_done"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.lineage import SELLER_TABLES
 from backmarket.operators.base import BackMarketOperator
 
 if TYPE_CHECKING:
@@ -22,14 +23,15 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
     :raises AuthenticationError: where the token is no longer valid; the message says how to renew it.
     """
 
-    reads = ("ws/orders", "ws/listings")
+    reads = ("ws/orders", "ws/listings", *SELLER_TABLES)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the platform, visible orders, listings by market, markets refused, milliseconds a call, and the
-        Variables that nobody reads."""
+        """Return the platform, visible orders, listings by market, markets refused, milliseconds a call, the Variables
+        that nobody reads, and how many rows of the seller's tables are meant for this account and read by none."""
         from airflow import __version__
 
         from backmarket.services.account import check_account, untried_version
+        from backmarket.services.unclaimed_rows import report_unclaimed_rows
         from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
 
@@ -41,7 +43,8 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
         hook = self.hook
         with connect(self.warehouse_conn_id) as connection, hook as client:
             found = check_account(client, connection, self.account, hook.config.platform, self.log)
-        return {**found, "unread_variables": unread}
+            unclaimed = report_unclaimed_rows(connection, self.account, self.log)
+        return {**found, "unread_variables": unread, "unclaimed_rows": unclaimed}
 
     def _log_sources(self) -> list[str]:
         """Log where connections and Variables come from; return the Variables that nobody reads."""

@@ -17,6 +17,7 @@ from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, acc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
@@ -58,6 +59,20 @@ class BackMarketOperator(BaseOperator):
     def account(self) -> str:
         """The account's name, which leads every primary key."""
         return account_named(self.account_name, self.backmarket_conn_id)
+
+    @property
+    def rows_limit_pct(self) -> Decimal:
+        """The share of a seller's table above which it counts as unusable.
+
+        A slip in this Variable stops nothing: it is told in the log, and the default holds.
+        """
+        from backmarket.settings import SellerRowsSettings, VariableError
+
+        try:
+            return SellerRowsSettings.load(self.account).seller_rows_limit_pct
+        except VariableError as error:
+            self.log.warning("%s Until then its default holds.", error)
+            return SellerRowsSettings().seller_rows_limit_pct
 
     @property
     def hook(self) -> BackMarketHook:
@@ -114,7 +129,7 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
     Rows of the seller's tables that cannot be read are left out and named; the others are sent.
 
     :raises ChangesWaitingError: where some changes could not be sent now; the others were.
-    :raises FeedUnusableError: where the seller's table has no row that can be read.
+    :raises FeedUnusableError: where the seller's table cannot be read at all.
     """
 
     @abstractmethod
@@ -122,8 +137,8 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
         """Read the concern's Variables, and return what is done to orders."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many changes were wanted, confirmed, refused and so on, the subjects of those held back, and how
-        many rows were left out.
+        """Return how many changes were wanted, confirmed, refused and so on, the subjects of those held back, how many
+        rows were left out; and the tables that cannot be used as a whole, as ``unusable_feeds``.
         """
         from backmarket.services.order_changes import OrderWriting
         from backmarket.warehouse.connection import connect
@@ -136,7 +151,7 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
             writing = OrderWriting(client, ledger, staging, action, self.log, wait_of("in_flight_seconds"))
             writing.settle_unsettled()
             plan = action.plan(connection, self.account, now=datetime.now(UTC))
-            return writing.carry_out(plan, run_id=context["run_id"])
+            return writing.carry_out(plan, run_id=context["run_id"], rows_limit_pct=self.rows_limit_pct)
 
 
 class BackMarketAnnouncementOperator(BaseOperator):

@@ -81,19 +81,22 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
 
     Rows of ``seller.stock`` that cannot be read are left out and named; the others are planned.
 
-    :raises FeedUnusableError: where none can be read.
+    :raises FeedUnusableError: where the table cannot be read at all.
     """
 
-    reads = ("seller.stock", "backmarket.listings", "backmarket.orders", "backmarket.order_lines")
+    reads = ("seller.stock", "seller.catalog", "backmarket.listings", "backmarket.orders", "backmarket.order_lines")
     writes = ("backmarket.inventory", "backmarket.inventory_findings", "backmarket.changes")
 
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return how many SKUs were planned and differ, findings by kind, and how many rows were left out."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many SKUs were planned and differ, findings by kind, how many rows were left out; and the table,
+        as ``unusable_feeds``, where it cannot be used as a whole."""
         from backmarket.services.quantities import plan_quantities
+        from backmarket.services.unlisted_skus import report_unlisted_stock
         from backmarket.settings import QuantitySettings
+        from backmarket.warehouse import feeds
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.inventory_prices import stock_rows
-        from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+        from backmarket.warehouse.seller_rows import name_left_out
 
         with connect(self.warehouse_conn_id) as connection:
             counts = plan_quantities(
@@ -108,8 +111,10 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
             # Read once more: quantities are planned again while they are sent, and only this task names rows.
             feed = stock_rows(connection, self.account)
             counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
-            fail_if_unusable(connection, self.account, feed)
-        return counts
+            limit, home = self.rows_limit_pct, self.hook.config.market
+            unusable = feeds.judge(connection, self.account, feed, limit_pct=limit, run_id=context["run_id"])
+            unlisted = report_unlisted_stock(connection, self.account, feed.rows, market=home, log=self.log)
+        return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
 
 class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
@@ -161,18 +166,27 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
 
     Rows of ``seller.prices`` that cannot be read are left out and named; the others are planned.
 
-    :raises FeedUnusableError: where none can be read.
+    :raises FeedUnusableError: where the table cannot be read at all.
     """
 
-    reads = ("seller.prices", "backmarket.listings", "backmarket.listing_offers", "backmarket.price_approvals")
+    reads = (
+        "seller.prices",
+        "seller.catalog",
+        "backmarket.listings",
+        "backmarket.listing_offers",
+        "backmarket.price_approvals",
+    )
     writes = ("backmarket.changes", "backmarket.inventory_findings")
 
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return how many prices were looked at, what becomes of them, and how many rows were left out."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many prices were looked at, what becomes of them, how many rows were left out; and the table, as
+        ``unusable_feeds``, where it cannot be used as a whole."""
         from backmarket.services.prices import log_plan, plan_prices
+        from backmarket.services.unlisted_skus import report_unlisted_prices
         from backmarket.settings import PriceSettings, chosen_markets
+        from backmarket.warehouse import feeds
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+        from backmarket.warehouse.seller_rows import name_left_out
 
         settings = PriceSettings.load(self.account)
         markets = chosen_markets(self.account, settings, self.hook.config)
@@ -182,8 +196,10 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
             )
             counts |= {"unmatched": log_plan(connection, self.account, counts, self.log, markets=markets)}
             counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
-            fail_if_unusable(connection, self.account, feed)
-        return counts
+            limit, home = self.rows_limit_pct, self.hook.config.market
+            unusable = feeds.judge(connection, self.account, feed, limit_pct=limit, run_id=context["run_id"])
+            unlisted = report_unlisted_prices(connection, self.account, feed.rows, market=home, log=self.log)
+        return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
 
 class BackMarketPricesUploadOperator(BackMarketSendingOperator):

@@ -99,7 +99,7 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
     sent again before the row changes, or a person starts a run with the param ``retry_refused``. A row that cannot be
     read is refused for its reason; the others go.
 
-    :raises FeedUnusableError: where no row of the whole table can be read.
+    :raises FeedUnusableError: where the table cannot be read at all.
     :param kind: ``listing``, or ``product`` for new products with their listing.
     """
 
@@ -112,8 +112,8 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
         super().__init__(**kwargs)
         self.kind = kind
 
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return how many rows of the kind are listed, under way, ready, refused and left out."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the counts of :meth:`~backmarket.services.listing_creation.CreationPlanning.plan`."""
         from backmarket.services.listing_creation import CreationPlanning
         from backmarket.settings import is_neighbour_on, read_variable
         from backmarket.warehouse.connection import connect
@@ -131,7 +131,7 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
                 products_on=products_on,
                 retry_refused=bool(context["params"].get("retry_refused")),
             )
-            return planning.plan(run_id=context["run_id"])
+            return planning.plan(run_id=context["run_id"], rows_limit_pct=self.rows_limit_pct)
 
 
 class BackMarketListingCreationOperator(BackMarketSendingOperator):

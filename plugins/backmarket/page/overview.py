@@ -134,6 +134,12 @@ class Overview:
                 failed=len(self.failed),
                 stopped=len(self.stopped),
                 waiting=self.waiting,
+                unusable=tuple(
+                    f"{item['subject']} {item['summary']}"
+                    for need in self.needs
+                    if need.name == "feeds"
+                    for item in need.items
+                ),
             )
         )
 

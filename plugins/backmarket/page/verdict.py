@@ -15,6 +15,7 @@ class Standing:
     :param token_valid: what the last check of the token found; None before the first.
     :param is_enabled: whether the main switch is on.
     :param is_dry_run: whether changes are only recorded.
+    :param unusable: tables of the seller that cannot be used as a whole, each with how many of its rows.
     :param failed: tasks that failed in the newest run of their DAG that is no backfill's.
     :param stopped: DAGs that should run and do not.
     :param waiting: how many things wait for a person, failed tasks and stopped DAGs included.
@@ -28,6 +29,7 @@ class Standing:
     failed: int
     stopped: int
     waiting: int
+    unusable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ def verdict(standing: Standing) -> Verdict:
         return Verdict("bad", "Back Market refuses the token", text)
     if not standing.is_enabled:
         return Verdict("off", "Switched off", "Nothing is read from Back Market and nothing is sent.")
+    if standing.unusable:
+        first, *others = standing.unusable
+        rest = "".join(f" {other}." for other in others)
+        text = f"Correct the table; the next run reads it anew.{rest} {_waiting(standing.waiting)}"
+        return Verdict("bad", first, text)
     if standing.failed:
         return Verdict("bad", f"{_count(standing.failed, 'task')} failed", _waiting(standing.waiting))
     if standing.stopped:

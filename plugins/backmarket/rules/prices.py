@@ -7,6 +7,8 @@ from datetime import datetime  # noqa: TC003 - read at run time by the named tup
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from backmarket.rules.given_texts import shortened
+
 Verdict = Literal["unchanged", "send", "ask", "refuse"]
 
 Decision = Literal["approved", "refused", "expired"]
@@ -122,7 +124,8 @@ def _refusal(wanted: WantedPrice, offer: OfferRow, *, currency: str, decimals: i
         return f"price {price} is not a number"
     reasons = []
     if (wanted.currency or "").strip().upper() != currency:
-        reasons.append(f"currency {wanted.currency or 'is missing and'} is not {currency}, which {wanted.market} takes")
+        given = shortened(wanted.currency or "is missing and")
+        reasons.append(f"currency {given} is not {currency}, which {wanted.market} takes")
     if price <= 0:
         reasons.append(f"price {price} is not above zero")
     if price != round(price, decimals):

@@ -237,7 +237,7 @@ class Registration(OrderAction):
             changes.append(PlannedChange(each.subject, payload, status=status, reason=decision.reason or None))
         if with_shipment:
             self.log.info("%d identifiers go out with their orders' shipments.", with_shipment)
-        return Plan(changes, [feed])
+        return Plan(changes, [feed], feed)
 
     def judge(self, order: OrderFacts, payloads: list[dict[str, Any]]) -> Decision:
         """Judge the line."""

@@ -17,9 +17,12 @@ from backmarket.api.errors import (
     RedirectRefusedError,
     ThrottledError,
 )
+from backmarket.warehouse.feeds import FeedUnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from backmarket.warehouse.feeds import UnusableFeed
 
 Item = TypeVar("Item")
 
@@ -133,13 +136,17 @@ _SENTENCES = {
 """What to say of what tasks left, by the name under which they return it: how many, or which."""
 
 
-def fail_where_items_are_left(done: Sequence[Mapping[str, Any]], documents: str) -> None:
+def fail_where_items_are_left(
+    done: Sequence[Mapping[str, Any]], documents: str, unusable: Sequence[UnusableFeed] = ()
+) -> None:
     """Pass where every item was dealt with.
 
     :param done: what the tasks of a run returned. Read from it: how many documents are ``quarantined`` and how many
         rows of the seller's tables ``newly_left_out``; which ids are ``unread``, ``lists_short``, changes
         ``not_sent``, ``files_left`` and ``markets_left``.
     :param documents: what was read, for the message.
+    :param unusable: tables of the seller that cannot be used as a whole.
+    :raises FeedUnusableError: where there are such tables; it says what else is left, too.
     :raises ItemsLeftError: saying how many of what are left, the first by name, and what to do.
     """
     left = [
@@ -147,8 +154,9 @@ def fail_where_items_are_left(done: Sequence[Mapping[str, Any]], documents: str)
         for name, sentence in _SENTENCES.items()
         if (items := _items([task[name] for task in done if task.get(name)]))
     ]
-    if left:
-        raise ItemsLeftError(" ".join([*left, "Everything else of this run is done."]))
+    if left or unusable:
+        error = FeedUnusableError if unusable else ItemsLeftError
+        raise error(" ".join([*map(str, unusable), *left, "Everything else of this run is done."]))
 
 
 def _items(left: list[Any]) -> str:

@@ -14,12 +14,14 @@ from backmarket.rules.catalog import MarketRules, kind_of, reasons_against, twin
 from backmarket.rules.catalog_csv import columns_of
 from backmarket.rules.skus import sku_key
 from backmarket.services.listing_reading import read_each_market
+from backmarket.warehouse import feeds
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.listings import Check, Verdict
-from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+from backmarket.warehouse.seller_rows import name_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.config import ClientConfig
@@ -58,11 +60,13 @@ class CreationPlanning:
     products_on: bool
     retry_refused: bool
 
-    def plan(self, *, run_id: str) -> dict[str, int]:
+    def plan(self, *, run_id: str, rows_limit_pct: Decimal) -> dict[str, Any]:
         """Check all rows of the kind, and record checks and plan.
 
-        :return: how many rows of the kind are listed, under way, ready, refused and left out.
-        :raises FeedUnusableError: where no row of the whole table can be read; what could be planned is.
+        :param rows_limit_pct: with a larger share of rows that cannot be used the table is unusable as a whole.
+        :return: how many rows of the kind are listed, under way, ready, refused and left out; and the table, as
+            ``unusable_feeds``, where it cannot be used as a whole.
+        :raises FeedUnusableError: where the table cannot be read at all.
         """
         connection, account = self.catalog.connection, self.catalog.account
         rows, feed = self.catalog.read()
@@ -80,10 +84,10 @@ class CreationPlanning:
         self.catalog.store_checks(self.kind, checks)
         self._log_plan(changes)
         left_out = self._name_left_out(rows, feed, run_id=run_id)
-        fail_if_unusable(connection, account, feed)
+        unusable = feeds.judge(connection, account, feed, limit_pct=rows_limit_pct, run_id=run_id)
         verdicts = Counter(check.verdict for check in checks)
         counts = {verdict.replace(" ", "_"): verdicts[verdict] for verdict in get_args(Verdict)}
-        return {**counts, **left_out}
+        return {**counts, **left_out, "unusable_feeds": unusable}
 
     def _check(self, rows: list[CatalogRow]) -> Iterator[tuple[Check, dict[str, Any]]]:
         """Check each row of this kind; yield the result, and what of the row is to be sent."""

@@ -13,12 +13,14 @@ from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, 
 from backmarket.api.redaction import without_values
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
-from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+from backmarket.warehouse import feeds
+from backmarket.warehouse.seller_rows import name_left_out
 from backmarket.warehouse.tracking_imei import facts_of_document
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Order
@@ -36,11 +38,13 @@ class Plan(NamedTuple):
     """All changes of one kind, as they are wanted now.
 
     :param changes: those to be sent, and those refused, each with its reason.
-    :param feeds: the seller's tables whose unusable rows this task names; the changes come from the first.
+    :param feeds: the seller's tables whose unusable rows this task names.
+    :param judged: the whole table that the changes come from, or are held by: it may be unusable as a whole.
     """
 
     changes: list[PlannedChange]
     feeds: Sequence[SellerRows[Any]] = ()
+    judged: SellerRows[Any] | None = None
 
 
 # How often a change is sent at once that surely was not applied; then the next run, or the retry, goes on.
@@ -122,27 +126,28 @@ class OrderWriting:
             # All these changes had trouble before; whether it is an outage shows when the others are sent.
             raise_what_concerns_all(error)
 
-    def carry_out(self, plan: Plan, *, run_id: str) -> dict[str, Any]:
+    def carry_out(self, plan: Plan, *, run_id: str, rows_limit_pct: Decimal) -> dict[str, Any]:
         """Record a plan, name the rows that it left out, and send all that is planned.
 
-        :return: how many changes were wanted, confirmed, refused and so on, the subjects of those held back, and how
-            many rows were left out.
+        :param rows_limit_pct: a table with a larger share of rows that cannot be used is unusable as a whole.
+        :return: how many changes were wanted, confirmed, refused and so on, the subjects of those held back, how many
+            rows were left out; and the table that cannot be used as a whole, as ``unusable_feeds``.
         :raises ChangesWaitingError: where some changes could not be sent now; all others were.
-        :raises FeedUnusableError: where the first of the plan's tables has no row that can be used.
         """
         connection, account = self.staging.connection, self.staging.account
         left_out: Counter[str] = Counter()
         for feed in plan.feeds:
             left_out.update(name_left_out(connection, account, feed, run_id=run_id))
+        unusable = []
+        if plan.judged:
+            unusable = feeds.judge(connection, account, plan.judged, limit_pct=rows_limit_pct, run_id=run_id)
         self.ledger.plan(plan.changes, run_id=run_id)
         self._send_planned()
         held = [change.subject for change in plan.changes if change.status == "refused"]
         wanted = len(plan.changes) - len(held)
         kind, ended = self.action.kind, dict(self.counts)
         self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, kind, ended, len(held))
-        for feed in plan.feeds[:1]:
-            fail_if_unusable(connection, account, feed)
-        return {"wanted": wanted, **ended, "held": held, **left_out}
+        return {"wanted": wanted, **ended, "held": held, **left_out, "unusable_feeds": unusable}
 
     def _judge(self, order: Order, changes: list[RecordedChange]) -> Decision:
         return self.action.judge(facts_of_document(order), _payloads(changes))

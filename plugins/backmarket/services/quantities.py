@@ -266,6 +266,9 @@ def _all_plans(
 
 def _remarks(each: ShownStock, plan: QuantityPlan) -> list[Finding]:
     found = []
+    if plan.stock < 0:
+        detail = f"seller.stock counts {plan.stock}: 0 is shown; more was booked out than was there, so check the shelf"
+        found.append(Finding("count_below_zero", each.stock.sku, detail))
     if plan.is_stale:
         detail = f"counted at {each.stock.counted_at:%Y-%m-%d %H:%M} UTC: too old to raise what is shown"
         found.append(Finding("stock_stale", each.stock.sku, detail))

@@ -82,7 +82,7 @@ class Shipping(OrderAction):
                 self.log.warning("Shipment of order %d: %s", order_id, decision.reason)
                 known = {"order_id": order_id}
                 changes.append(PlannedChange(subject, known, status="refused", reason=decision.reason))
-        return Plan(changes, [feed, alias_feed])
+        return Plan(changes, [feed, alias_feed], feed)
 
     def _judged_devices(
         self, connection: Connection, account: str, parcels: Mapping[int, list[Shipment]], now: datetime

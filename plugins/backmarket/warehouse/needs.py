@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS, TRACKING_IMEI, kinds_of, task_of
+from backmarket.concerns import (
+    ACCOUNT,
+    INVENTORY_PRICES,
+    LISTINGS,
+    ORDERS,
+    SETTLEMENTS,
+    TRACKING_IMEI,
+    kinds_of,
+    task_of,
+)
 from backmarket.warehouse.lists import Order, read_first
 
 if TYPE_CHECKING:
@@ -64,6 +73,14 @@ APPROVALS = Need(
 )
 # The most pressing first.
 _KINDS = (
+    Need(
+        "feeds",
+        "Tables that cannot be used",
+        "needs_feeds",
+        "Correct the table, or the view in its place; the next run reads it anew.",
+        order=_OLDEST,
+        can_be_marked=False,
+    ),
     APPROVALS,
     Need(
         "late",
@@ -102,6 +119,13 @@ _KINDS = (
         "needs_stock_and_prices",
         "Correct seller.stock or seller.prices.",
         INVENTORY_PRICES.stem,
+    ),
+    Need(
+        "unclaimed",
+        "Rows of no account",
+        "needs_unclaimed_rows",
+        "Nothing reads them. Correct column account; the next run of the account's check looks again.",
+        ACCOUNT.stem,
     ),
     Need(
         "quarantine",
