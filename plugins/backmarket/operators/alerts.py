@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,7 +52,8 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
                 url=page_url(self.account),
             )
         waiting = sum(need.total for need in needs)
-        self.log.info("%d things wait for a person; told of %d now.", waiting, told)
+        waits = counted(waiting, "thing waits", "things wait")
+        self.log.info("%s for a person; told of %s now.", waits, f"{told:,}" if told else "none")
         return {"waiting": waiting, "told": told}
 
 
@@ -111,5 +113,5 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
                 days=days,
                 price_decision_days=prices.price_decision_days if prices else None,
             )
-        self.log.info("Ended more than %d days ago, deleted: %s.", days, counts)
+        self.log.info("Ended more than %s ago, deleted: %s.", counted(days, "day"), tally(counts))
         return counts

@@ -14,6 +14,7 @@ from backmarket import metrics
 from backmarket.assets import asset
 from backmarket.configuration import wait_of
 from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,6 +132,7 @@ class BackMarketAnnouncementOperator(BaseOperator):
 
     thing: ClassVar[str]
     things: ClassVar[str]
+    one: ClassVar[str]
     summed: ClassVar[tuple[str, ...]] = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
     changing: ClassVar[tuple[str, ...]] = ("new", "changed", "gone")
     template_fields = ("counts",)
@@ -154,5 +156,5 @@ class BackMarketAnnouncementOperator(BaseOperator):
         if not (changed := sum(totals[name] for name in self.changing)):
             raise AirflowSkipException(f"Nothing changed about {self.things}: nothing to announce.")
         context["outlet_events"][self.announced].extra = dict(totals)
-        self.log.info("%d %s changed: asset %s updated.", changed, self.things, self.announced.name)
+        self.log.info("%s changed: asset %s updated.", counted(changed, self.one, self.things), self.announced.name)
         return totals

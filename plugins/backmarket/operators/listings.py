@@ -11,6 +11,7 @@ from backmarket.configuration import wait_of
 from backmarket.lineage import LISTING_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
+from backmarket.words import counted, time_of_day
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -206,7 +207,8 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
             counts += results.counts
             if not self.wait or results.look_at is None:
                 return final_counts(counts, unknown, self.log)
-            self.log.info("%d lines are not known yet; looking again at %s.", unknown, results.look_at)
+            lines = counted(unknown, "line is", "lines are")
+            self.log.info("%s not known yet; looking again at %s.", lines, time_of_day(results.look_at))
             self.wait_for_batches(results.running, results.look_at, dict(counts))
 
     def _settle(self) -> BatchResults:
@@ -229,6 +231,7 @@ class BackMarketListingAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/listings``, with the run's counts, where offers changed; else skips."""
 
     thing = "listings"
+    one = "offer"
     things = "offers"
 
 

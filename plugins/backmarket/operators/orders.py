@@ -13,6 +13,7 @@ from backmarket.operators.base import (
     BackMarketOperator,
     BackMarketOrderChangesOperator,
 )
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -119,6 +120,7 @@ class BackMarketOrderAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/orders``, with the run's counts, where orders changed; else skips."""
 
     thing = "orders"
+    one = "order"
     things = "orders"
 
 
@@ -147,6 +149,9 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
             migrate(connection)
             addresses, documents = purge_personal_data(connection, self.account, days=days)
         self.log.info(
-            "Older than %d days, deleted: %d addresses, %d quarantined documents.", days, addresses, documents
+            "Older than %s, deleted: %s, %s.",
+            counted(days, "day"),
+            counted(addresses, "address", "addresses"),
+            counted(documents, "quarantined document"),
         )
         return {"addresses": addresses, "quarantined_documents": documents}

@@ -18,6 +18,7 @@ from backmarket.services.price_approval import (
     subject_of,
     table_of,
 )
+from backmarket.words import tally
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -79,5 +80,5 @@ class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
             self.options = options_of(moves)
             self.validate_chosen_options(list(chosen or ()))
             counts = record_answer(connection, self.account, moves, chosen, run_id=context["run_id"], decided_by=user)
-        self.log.info("Moves approved: %(approved)d, refused: %(refused)d, expired: %(expired)d.", counts)
+        self.log.info("Large price changes: %s.", tally(counts))
         return counts

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from backmarket.words import counted
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -52,14 +54,14 @@ def verdict(standing: Standing) -> Verdict:
     if not standing.is_enabled:
         return Verdict("off", "Switched off", "Nothing is read from Back Market and nothing is sent.")
     if standing.failed:
-        return Verdict("bad", f"{_count(standing.failed, 'task')} failed", _waiting(standing.waiting))
+        return Verdict("bad", f"{counted(standing.failed, 'task')} failed", _waiting(standing.waiting))
     if standing.stopped:
-        return Verdict("bad", f"{_count(standing.stopped, 'DAG')} not running", _waiting(standing.waiting))
+        return Verdict("bad", f"{counted(standing.stopped, 'DAG')} not running", _waiting(standing.waiting))
     if standing.is_dry_run:
         return Verdict("off", "Dry run", "Every change is planned and recorded, none is sent.")
     if standing.waiting:
         text = "Everything that is switched on works. What waits for you is listed below."
-        return Verdict("warn", f"{_count(standing.waiting, 'thing')} to look at", text)
+        return Verdict("warn", f"{counted(standing.waiting, 'thing')} to look at", text)
     if standing.token_valid is None:
         text = f"Nothing has run yet. Start {standing.account_dag} to check the token."
         return Verdict("off", "Ready to start", text)
@@ -67,8 +69,4 @@ def verdict(standing: Standing) -> Verdict:
 
 
 def _waiting(number: int) -> str:
-    return f"{_count(number, 'thing')} in all to look at, listed below."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{counted(number, 'thing')} in all to look at, listed below."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from backmarket.words import minute
+
 # Back Market's date_modification may miss a change by some minutes (seen in production).
 OVERLAP = timedelta(minutes=10)
 
@@ -18,6 +20,11 @@ class Incremental:
 
     modified_since: datetime
 
+    @property
+    def in_words(self) -> str:
+        """Which orders these are, for a log."""
+        return f"modified since {minute(self.modified_since)}"
+
 
 @dataclass(frozen=True)
 class Historical:
@@ -29,6 +36,12 @@ class Historical:
 
     created_from: datetime
     created_to: datetime | None
+
+    @property
+    def in_words(self) -> str:
+        """Which orders these are, for a log."""
+        end = f" and before {minute(self.created_to)}" if self.created_to else ""
+        return f"created since {minute(self.created_from)}{end}"
 
 
 def incremental_window(watermark: datetime | None, *, now: datetime, initial_lookback: timedelta) -> Incremental:

@@ -17,6 +17,7 @@ from backmarket.services.odd_fields import OddFields
 from backmarket.warehouse import listings as stored_listings
 from backmarket.warehouse import quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
+from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,11 +78,12 @@ class OddListings:
 
     def log_all(self, log: Log) -> None:
         """Write to the log what a person should see."""
-        self.odd_fields.tell(log, f"listings of {self.market}")
+        self.odd_fields.tell(log, "listing", where=f" of {self.market}")
         for key, document in self.unreadable.items():
             log.warning("Listing %s could not be understood and is kept in quarantine: %s", key, document.reason)
         for what, times in sorted(self.unknown.items()):
-            log.warning("Unknown to this version, kept as sent: %s (%d listings of %s).", what, times, self.market)
+            where = f"{counted(times, 'listing')} of {self.market}"
+            log.warning("Unknown to this version, kept as sent: %s (%s).", what, where)
         if self.nameless:
             log.warning("Some documents came without a usable id, so no listing of %s is marked as gone.", self.market)
 
@@ -204,11 +206,7 @@ class MarketReading:
             complete, refusal = False, error
         counts = reading.store(list(dict.fromkeys([*self.markets, market])), complete=complete)
         reading.odd.log_all(self.log)
-        self.log.info(
-            "Listings of %s: %d new, %d changed, %d unchanged, %d gone, %d quarantined.",
-            market,
-            *(counts[name] for name in ("new", "changed", "unchanged", "gone", "quarantined")),
-        )
+        self.log.info("Listings of %s: %s.", market, tally(counts))
         if refusal:
             raise refusal
         if reading.failure and not reading.seen:
@@ -233,7 +231,7 @@ class MarketReading:
             raise read.failure
         if not read.is_whole:
             raise ShortReadError(
-                f"{read.listings} listings of {market} were read, and others may be missing; what was read is stored, "
+                f"{counted(read.listings, 'listing')} of {market} came, and others may be missing; what came is stored, "
                 "none is marked as gone",
                 method="GET",
                 path="/ws/listings",

@@ -26,6 +26,7 @@ from backmarket.warehouse import orders, quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
 from backmarket.warehouse.settlements.reconciliation import remember_unknown
 from backmarket.warehouse.tracking_imei import orders_to_read
+from backmarket.words import counted, minute, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -180,17 +181,17 @@ class OrderReading:
     def _log_what_was_read(self, counts: dict[str, Any]) -> None:
         if self.assumed_local:
             self.log.warning(
-                "%d orders came with times without an offset that lie in Back Market's future as UTC: taken as "
-                "French local time.",
-                self.assumed_local,
+                "%s with times without an offset that lie in Back Market's future as UTC: taken as French local time.",
+                counted(self.assumed_local, "order came", "orders came"),
             )
-        self.odd.tell(self.log, "orders")
+        self.odd.tell(self.log, "order")
         for key, document in self.unreadable.items():
             self.log.warning("Order %s could not be understood and is kept in quarantine: %s", key, document.reason)
         self.log.info(
-            "Orders: %(new)d new, %(changed)d changed, %(unchanged)d unchanged, %(quarantined)d quarantined; "
-            "%(requests)d requests in %(seconds).1f s.",
-            counts,
+            "Orders: %s; %s in %s.",
+            tally(self.stored, none="none came"),
+            counted(counts["requests"], "request"),
+            f"{counts['seconds']:,} seconds",
         )
         for order_id, reason in self.unread.items():
             self.log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
@@ -239,7 +240,7 @@ def download_orders(reading: OrderReading, window: Incremental | Historical) -> 
 
     :raises BackMarketError: where not all could be read; what was read is stored, the watermark has not moved.
     """
-    reading.log.info("Reading orders %s.", window)
+    reading.log.info("Reading orders %s.", window.in_words)
     watermark = None
     try:
         if isinstance(window, Historical):
@@ -250,7 +251,10 @@ def download_orders(reading: OrderReading, window: Incremental | Historical) -> 
     except BackMarketError as error:
         reading.stopped_by = error
     counts = reading.store(DOWNLOAD if watermark else None, watermark=watermark)
-    reading.log.info("Watermark: %s.", watermark or "not moved")
+    if watermark:
+        reading.log.info("All that Back Market changed up to %s is stored.", minute(watermark))
+    else:
+        reading.log.info("The watermark has not moved.")
     reading.fail_if_incomplete()
     return counts
 
@@ -265,7 +269,7 @@ def why_open_orders_can_wait(connection: Connection, account: str, *, now: datet
         sync_state.record_success(connection, account, _OPEN_ORDERS, {})
         return "The first download has just read everything: due in a day."
     if now < last + _OPEN_ORDERS_EVERY:
-        return f"Done {last:%Y-%m-%d %H:%M} UTC, due a day later."
+        return f"Done {minute(last)}, due a day later."
     return None
 
 

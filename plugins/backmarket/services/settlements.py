@@ -13,6 +13,7 @@ from backmarket.warehouse import quarantine
 from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file, release_files
 from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 from backmarket.warehouse.settlements.reports import newest_days, read_figures, store_report
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +113,7 @@ class StatementLoading:
             self.unreadable.append(file.path)
             self.log.warning("%s is in quarantine, nothing of it is loaded: %s.", file.path, error)
             return None
-        self.log.info("%s: %d new rows.", file.path, new)
+        self.log.info("%s: %s.", file.path, counted(new, "new row"))
         return new
 
 
@@ -123,13 +124,13 @@ def compare_with_orders(
     limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)
     done = reconcile(connection, account, limits, period.days if period else None)
     log.info(
-        "%d rows tied to orders that arrived later; %d findings new or changed, %d closed.",
-        done.tied,
-        done.changed,
-        done.closed,
+        "%s tied to orders that arrived later; %s new or changed, %s closed.",
+        counted(done.tied, "row"),
+        counted(done.changed, "finding"),
+        f"{done.closed:,}",
     )
     for kind, count in done.open_by_kind.items():
-        log.info("Open: %5d %s", count, kind)
+        log.info("Open: %s: %s.", kind.replace("_", " "), f"{count:,}")
     return {
         "account": account,
         "tied": done.tied,

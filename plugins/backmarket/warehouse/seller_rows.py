@@ -23,6 +23,7 @@ from backmarket.rules.prices import WantedPrice
 from backmarket.rules.shipping import Shipment
 from backmarket.rules.skus import clean_sku
 from backmarket.warehouse import quarantine, sql
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -358,7 +359,7 @@ def tell_left_out(feed: SellerRows[Any]) -> None:
         name = f"{feed.named_by} {each.key}"
         _log.warning("A row of %s cannot be used and is left out: %s: %s", feed.table, name, each.reason)
     if len(feed.left_out) > _MOST_LOGGED:
-        _log.warning("%d rows of %s cannot be used, all in all.", len(feed.left_out), feed.table)
+        _log.warning("%s of %s cannot be used, all in all.", counted(len(feed.left_out), "row"), feed.table)
 
 
 def keep_left_out(
@@ -398,7 +399,7 @@ def fail_if_unusable(connection: Connection, account: str, feed: SellerRows[Any]
     if row and row[0] <= len(feed.left_out):
         first = broken[0]
         raise FeedUnusableError(
-            f"{feed.table} has {row[0]} rows and none of them can be used. The first, {feed.named_by} {first.key}: "
+            f"{feed.table} has {counted(row[0], 'row')}, and none can be used. The first, {feed.named_by} {first.key}: "
             f"{first.reason}. Nothing new was sent from it. Correct the table, or the view in its place; the next run "
             "reads it anew. backmarket.quarantine holds every row with its reason."
         )
