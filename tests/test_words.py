@@ -111,7 +111,7 @@ def test_only_our_loggers_are_judged() -> None:
     """Airflow's own lines are Airflow's; ours are those of modules and of operators."""
     console = [
         "2026-11-26T13:06:22Z [info     ] Pushing xcom                   [task] loc=task_runner.py:1 ti=X(id=1)",
-        "2026-11-26T13:06:23Z [info     ] Ours. [airflow.task.operators.backmarket.operators.orders.Any] loc=orders.py:1",
+        "2026-11-26T13:06:23Z [info     ] Ours. [airflow.task.operators.backmarket.operators.any.Any] loc=any.py:1",
         "2026-11-26T13:06:23Z [warning  ] A row, too.  [backmarket.warehouse.seller_rows] loc=seller_rows.py:1",
     ]
     assert list(our_lines(console)) == ["Ours.", "A row, too."]

@@ -145,7 +145,7 @@ def database(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 NOTES = {
     f"backmarket.{table}"
     for table in (
-        "accounts alerts listing_baselines listing_drops orders_not_found quarantine settlement_files "
+        "accounts alerts listing_baselines listing_drops orders_not_found progress quarantine settlement_files "
         "settlement_stale_days settlement_unknown_orders sync_state"
     ).split()
 }

@@ -65,8 +65,13 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
 
         hook = self.hook
         markets = chosen_markets(self.account, MarketSettings.load(self.account), hook.config)
-        with connect(self.warehouse_conn_id) as connection, hook as client:
-            counts = MarketReading(client, connection, self.account, markets, self.log).read_whole(self.market)
+        with (
+            connect(self.warehouse_conn_id) as connection,
+            hook as client,
+            self.progress(context, "listing", self.market) as progress,
+        ):
+            reading = MarketReading(client, connection, self.account, markets, self.log, progress)
+            counts = reading.read_whole(self.market)
             return {**counts, "requests": client.requests_made}
 
 

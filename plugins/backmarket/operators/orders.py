@@ -42,7 +42,11 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
         from backmarket.settings import read_variable
         from backmarket.warehouse.connection import connect
 
-        with connect(self.warehouse_conn_id) as connection, self.order_reading(connection) as reading:
+        with (
+            connect(self.warehouse_conn_id) as connection,
+            self.order_reading(connection) as reading,
+            self.progress(context, "order") as reading.progress,
+        ):
             window = span_of_run(context["params"], context["dag_run"]) or window_since_watermark(
                 connection,
                 self.account,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -49,7 +50,9 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         except NoInboxError as error:
             raise AirflowSkipException(str(error)) from error
         with connect(self.warehouse_conn_id) as connection:
-            loading = StatementLoading(connection, self.account, self.log)
+            loading = StatementLoading(
+                connection, self.account, self.log, progress_of=partial(self.progress, context, "row")
+            )
             counts = loading.load(files)
         seconds = round(monotonic() - began, 1)
         self.log.info(

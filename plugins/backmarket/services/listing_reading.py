@@ -14,6 +14,7 @@ from backmarket.api.page_requests import COSTS_ONE_PAGE
 from backmarket.rules.listing_review import unknown_parts
 from backmarket.services.item_failures import ItemFailures
 from backmarket.services.odd_fields import OddFields
+from backmarket.services.progress import unseen
 from backmarket.warehouse import listings as stored_listings
 from backmarket.warehouse import quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Listing, ListingPage, Unreadable
     from backmarket.services.log import Log
+    from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
 
 CONCERN = "listings"
@@ -95,6 +97,7 @@ class ListingReading:
     :param seen: the listings read, those that could not be understood included.
     :param began_at: Back Market's time when reading began; None before it.
     :param failure: what a page failed with, so that the list is not complete.
+    :param progress: is told of each page how many listings have been read, and how many there are.
     """
 
     client: BackMarketClient
@@ -103,6 +106,7 @@ class ListingReading:
     seen: set[UUID] = field(default_factory=set)
     began_at: datetime | None = None
     failure: BackMarketError | None = None
+    progress: Advance = unseen
     _is_proven: bool = False
 
     def __post_init__(self) -> None:
@@ -122,6 +126,7 @@ class ListingReading:
                 for page in pages:
                     self.began_at = self.began_at or page.asked_at
                     self._stage(page)
+                    self.progress(len(self.seen), page.count)
         except COSTS_ONE_PAGE as error:
             self.failure = error
         self._is_proven = listings.is_proven
@@ -183,6 +188,7 @@ class MarketReading:
     """Reads markets of one account.
 
     :param markets: all markets that are read: a listing is gone when none of them has an offer of it.
+    :param progress: is told of each page how many listings of a market have been read, and how many there are.
     """
 
     client: BackMarketClient
@@ -190,6 +196,7 @@ class MarketReading:
     account: str
     markets: Sequence[str]
     log: Log
+    progress: Advance = unseen
 
     def read(self, market: str) -> MarketRead:
         """Read and store one market.
@@ -198,7 +205,8 @@ class MarketReading:
 
         :raises BackMarketError: where nothing could be read, or other pages would fail, too; what was read is stored.
         """
-        reading = ListingReading(self.client, stored_listings.ListingStaging(self.connection, self.account), market)
+        staging = stored_listings.ListingStaging(self.connection, self.account)
+        reading = ListingReading(self.client, staging, market, progress=self.progress)
         refusal: BackMarketError | None = None
         try:
             complete = reading.read()
@@ -231,7 +239,7 @@ class MarketReading:
             raise read.failure
         if not read.is_whole:
             raise ShortReadError(
-                f"{counted(read.listings, 'listing')} of {market} came, and others may be missing; what came is stored, "
+                f"{counted(read.listings, 'listing')} of {market} came, others may be missing; what came is stored, "
                 "none is marked as gone",
                 method="GET",
                 path="/ws/listings",

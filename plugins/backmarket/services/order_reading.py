@@ -22,6 +22,7 @@ from backmarket.rules.order_window import (
 )
 from backmarket.services.item_failures import ItemFailures, named
 from backmarket.services.odd_fields import OddFields
+from backmarket.services.progress import unseen
 from backmarket.warehouse import orders, quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
 from backmarket.warehouse.settlements.reconciliation import remember_unknown
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Order, Unreadable
     from backmarket.services.log import Log
+    from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.orders import OrderStaging
 
@@ -63,6 +65,7 @@ class OrderReading:
     :param unread: why Back Market could not serve an order, by its id.
     :param stopped_by: what all further reading would have failed with.
     :param stored: how many orders were new, changed, unchanged and quarantined, once they are stored.
+    :param progress: is told of each page how many orders of a list have been read, and how many it has.
     """
 
     client: BackMarketClient
@@ -81,6 +84,7 @@ class OrderReading:
     unread: dict[str, str] = field(default_factory=dict)
     stopped_by: BackMarketError | None = None
     stored: dict[str, int] = field(default_factory=dict)
+    progress: Advance = unseen
 
     def read_list(self, **filters: Any) -> bool:
         """Read one list to its end.
@@ -94,6 +98,7 @@ class OrderReading:
         from backmarket.api.page_requests import COSTS_ONE_PAGE
 
         moving = self.client.moving_orders(**filters)
+        met: set[int] = set()
         try:
             with closing(moving.pages()) as pages:
                 for page in pages:
@@ -103,6 +108,8 @@ class OrderReading:
                     self._note(wanted)
                     for document in page.unreadable:
                         self._set_aside(document)
+                    met.update(order.order_id for order in page.orders)
+                    self.progress(len(met), page.count)
         except COSTS_ONE_PAGE as error:
             self.failure = self.failure or error
         self.is_complete = self.is_complete and moving.is_complete

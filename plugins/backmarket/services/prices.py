@@ -138,7 +138,7 @@ def log_plan(connection: Connection, account: str, counts: dict[str, int], log: 
     :param counts: of :func:`plan_prices`.
     """
     told = {_VERDICTS.get(name, name): number for name, number in counts.items() if name != "prices"}
-    log.info("%s looked at: %s.", counted(counts["prices"], "price"), tally(told))
+    log.info("%s looked at: %s.", counted(counts["prices"], "price"), tally(told, none="nothing to do"))
     unmatched = unmatched_prices(connection, account, markets)
     for reason, rows, examples in unmatched:
         log.warning("%s of seller.prices %s, such as %s.", counted(rows, "row"), reason, ", ".join(examples))

@@ -38,6 +38,13 @@ SAME_REFUSAL_AGAIN = timedelta(days=1)
 _ROUNDS = 3
 
 _MOST_ROWS_LOGGED = 50
+_FOUND = {
+    "stock_missing": "without a stock row",
+    "held_by_zero_guard": "held by the zero guard",
+    "sku_ambiguous": "with an ambiguous SKU",
+    "stock_stale": "counted too long ago",
+    "count_in_future": "counted in the future",
+}
 _HEADER = ("SKU", "stock", "reserved", "held", "safety", "max", "shown", "to show", "remark")
 
 Plans = list[tuple["ShownStock", "QuantityPlan"]]
@@ -127,7 +134,7 @@ def plan_quantities(
 
 def plan_in_words(counts: Mapping[str, int]) -> str:
     """Write what :func:`plan_quantities` returned."""
-    findings = {name: number for name, number in counts.items() if name not in {"skus", "to_send"}}
+    findings = {_FOUND.get(name, name): number for name, number in counts.items() if name not in {"skus", "to_send"}}
     planned = f"{counted(counts['skus'], 'SKU')} planned, {counts['to_send']:,} to be sent"
     return f"{planned}; found: {tally(findings)}" if any(findings.values()) else planned
 
@@ -169,13 +176,13 @@ def log_summary(connection: Connection, account: str, log: Log) -> int:
     """
     rows = inventory_prices.plan_summary(connection, account, most=_MOST_ROWS_LOGGED)
     for row in [_HEADER, *rows]:
-        cells = ["" if cell is None else str(cell) for cell in row]
+        cells = ["" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row]
         log.info("%-24s %8s %8s %6s %6s %6s %6s %8s  %s", *cells)
     if held := inventory_prices.held_by_guard(connection, account):
         raise MassZeroError(
             f"The stock feed would zero {counted(held, 'live SKU')} at once, more than backmarket_zero_guard_pct "
-            "allows, and no orders explain it. They are left as they are; everything else was sent. If the feed is right, "
-            "trigger this DAG with allow_mass_zero; if not, repair seller.stock: the next run sees it."
+            "allows, and no orders explain it. They are left as they are; everything else was sent. If the feed is "
+            "right, trigger this DAG with allow_mass_zero; if not, repair seller.stock: the next run sees it."
         )
     return len(rows)
 
