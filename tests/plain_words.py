@@ -13,9 +13,9 @@ _SINGULAR = "address alias class business status this has is was as its less acc
 _NOT_SINGULAR = "|".join(_SINGULAR.split())
 # After a number they are no plural of what is counted, but part of the sentence.
 _THINGS = (
-    "account address article batch call change character day difference document file finding hour identifier item line listing "
-    "market migration millisecond minute offer order parcel price product quantity refusal remark request row run "
-    "second shipment SKU task thing time token unit"
+    "account address article batch call change character day difference document file finding hour "
+    "identifier item line listing market migration millisecond minute offer order parcel price product "
+    "quantity refusal remark request row run second shipment SKU task thing time token unit"
 ).split()
 _ONE = "|".join([*_THINGS, "[a-z]+ (?:" + "|".join(_THINGS) + ")"])
 _FAULTS = {

@@ -40,7 +40,7 @@ def test_a_long_load_is_seen_while_it_runs(signed_in: SignIn, warehouse: psycopg
     """How far it is, and about how long it takes; not one that was killed, and not another account's."""
     insert = (
         "insert into backmarket.progress (account, task, thing, done, total, started_at, updated_at, run_id, part) "
-        "values (%s, %s, %s, 12400, 100000, now() - interval '25 seconds' - %s::interval, now() - %s::interval, 'run', %s)"
+        "values (%s, %s, %s, 12400, 100000, now() - interval '25 s' - %s::interval, now() - %s::interval, 'run', %s)"
     )
     for account, task, thing, ago, part in (
         ("default", "order_download", "order", "0 seconds", ""),

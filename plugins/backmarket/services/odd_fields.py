@@ -33,11 +33,13 @@ class OddFields:
         :param document: what each document is, such as ``order``.
         :param where: of which market.
         """
+        from backmarket.api.models.document import fault_in_words
+
         for odd, ids in sorted(self.found.items()):
             name, _, kind = odd.partition(": ")
             log.warning(
                 "Field %s has an unexpected form (%s) in %s: stored as empty, kept in the raw document.",
                 name,
-                kind,
+                fault_in_words(kind),
                 counted(len(ids), document) + where,
             )
