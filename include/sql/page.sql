@@ -176,6 +176,35 @@ select choices.*, shown.* -- noqa: AM04
 from choices
 left join shown on true
 order by {order} nulls last, topic;
+-- name: digest_orders
+-- The orders of a UTC day, by creation, and their units: what was paid, and is neither cancelled nor refunded.
+-- :account, :day
+select count(distinct line.order_id) as orders, coalesce(sum(line.quantity), 0) as units
+from backmarket.orders as orders
+inner join backmarket.order_lines as line
+    on orders.account = line.account and orders.order_id = line.order_id and line.gone_at is null
+where
+    orders.account = %(account)s and orders.gone_at is null and line.state in (1, 2, 3)
+    and orders.date_creation >= %(day)s::timestamp at time zone 'UTC'
+    and orders.date_creation < (%(day)s::timestamp + interval '1 day') at time zone 'UTC';
+
+-- name: digest_sales
+-- What these orders are worth by currency: the sale with its shipping, the commission, and what that leaves.
+-- :account, :day
+select
+    coalesce(line.currency, '?') as currency,
+    coalesce(sum(line.sale), 0) as sales,
+    coalesce(sum(line.fee), 0) as commission,
+    coalesce(sum(line.sale), 0) - coalesce(sum(line.fee), 0) as net
+from backmarket.orders as orders
+inner join backmarket.settlement_expected_lines as line
+    on orders.account = line.account and orders.order_id = line.order_id
+where
+    orders.account = %(account)s and orders.gone_at is null and line.state in (1, 2, 3)
+    and orders.date_creation >= %(day)s::timestamp at time zone 'UTC'
+    and orders.date_creation < (%(day)s::timestamp + interval '1 day') at time zone 'UTC'
+group by 1
+order by 1;
 
 -- name: needs_approvals
 -- Moves of prices that a person has to approve before they are sent.
@@ -623,6 +652,14 @@ select
         ) as counted
     ) as counts
 from unnest(%(kinds)s::text [], %(run_ids)s::text []) as runs (kind, run_id);
+
+-- name: select_progress
+-- How far loads are that run now; one that was not updated for a minute has been killed.
+-- :account
+select task, part, thing, done, total, extract(epoch from updated_at - started_at) as seconds
+from backmarket.progress
+where account = %(account)s and updated_at > now() - interval '1 minute'
+order by started_at, part;
 
 -- name: select_settlement_report
 -- The report that a run has stored.

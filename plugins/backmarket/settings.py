@@ -300,12 +300,16 @@ class AlertSettings(Settings):
 
     :param alert_conn_id: the Airflow connection to tell people by; None: nobody is told.
     :param alert_repeat_hours: what still needs a person is told again after so many hours.
+    :param digest_hour: from which hour on, in UTC, people are told of the day before; None: they are not.
     """
 
     alert_conn_id: str | None = Field(
         default=None, description="the id of an Airflow connection of type http, slackwebhook or smtp, or empty"
     )
     alert_repeat_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
+    digest_hour: int | None = Field(
+        default=None, ge=0, le=23, description="a whole hour from 0 to 23, in UTC, or empty for no digest"
+    )
 
 
 class AcceptanceSettings(StockCountSettings, SendingSettings):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # They prepare, look at everything, delete, or answer from settings: no data flows.
 WITHOUT_LINEAGE = {
     "BackMarketAttentionAlertOperator",
+    "BackMarketDailyDigestOperator",
     "BackMarketMarketsOperator",
     "BackMarketPrepareWarehouseOperator",
     "BackMarketPurgeHistoryOperator",

@@ -36,6 +36,23 @@ def test_an_empty_database_says_nothing_yet(signed_in: SignIn, warehouse_uri: st
         assert "<h1>" in answer.text
 
 
+def test_a_long_load_is_seen_while_it_runs(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """How far it is, and about how long it takes; not one that was killed, and not another account's."""
+    insert = (
+        "insert into backmarket.progress (account, task, thing, done, total, started_at, updated_at, run_id, part) "
+        "values (%s, %s, %s, 12400, 100000, now() - interval '25 s' - %s::interval, now() - %s::interval, 'run', %s)"
+    )
+    for account, task, thing, ago, part in (
+        ("default", "order_download", "order", "0 seconds", ""),
+        ("default", "active_listing_download", "listing", "61 seconds", "fr-fr"),
+        ("us", "order_download", "order", "0 seconds", ""),
+    ):
+        warehouse.execute(insert, [account, task, thing, ago, ago, part])
+    page = signed_in("viewer").get("/backmarket/").text
+    assert page.count("Loading: ") == 1
+    assert "Loading: 12,400 of 100,000 orders, about 3 minutes left." in page
+
+
 @pytest.mark.parametrize("path", ["", "orders/1", "skus/A"])
 def test_a_database_that_is_down_gives_a_clear_page(
     signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, path: str

@@ -40,6 +40,16 @@ def load(database: Database, *rows: str, name: str = NAME, hour: int = 0, accoun
     return load_file(database, account, file)
 
 
+def test_a_load_tells_how_many_rows_are_read(warehouse: Database) -> None:
+    """Of as many as the file has, blank lines not counted."""
+    content = (HEADER + "\n".join([sale(1), "", *map(sale, range(2, 6))])).encode()
+    moment = datetime(2026, 9, 14, tzinfo=UTC)
+    file = StatementFile(NAME, NAME, len(content), moment, sha256(content).hexdigest(), io.BytesIO(content))
+    told: list[tuple[int, int]] = []
+    assert load_file(warehouse, "default", file, lambda done, total: told.append((done, total))) == 5
+    assert told == [(5, 5)]
+
+
 def sale(
     order_id: int, amount: str = "100.00", *, key: str = "sales", day: str = "2026-09-08", cur: str = "EUR"
 ) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
@@ -14,6 +15,7 @@ from backmarket import metrics
 from backmarket.assets import asset
 from backmarket.configuration import wait_of
 from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from backmarket.hooks.backmarket import BackMarketHook
     from backmarket.services.order_changes import OrderAction
     from backmarket.services.order_reading import OrderReading
+    from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
 
 
@@ -116,6 +119,20 @@ class BackMarketOperator(BaseOperator):
                 for outcome, orders in reading.stored.items():
                     metrics.send("orders", orders, account=self.account, outcome=outcome)
 
+    @contextmanager
+    def progress(self, context: Context, one: str, part: str = "") -> Iterator[Advance]:
+        """Tell in the log and on the page how far a load is, every ten seconds, until it ends.
+
+        :param one: what is counted, such as ``order``.
+        :param part: what is loaded a part of, such as a market.
+        """
+        from backmarket.services.progress import Progress
+        from backmarket.warehouse.connection import connect
+
+        opening = partial(connect, self.warehouse_conn_id)
+        with Progress(self.log, opening, self.account, self.task_id, context["run_id"], one, part) as progress:
+            yield progress.at
+
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Name what the task has read and written; Airflow's OpenLineage provider asks, where it is installed."""
         from backmarket.lineage import Lineage
@@ -167,6 +184,7 @@ class BackMarketAnnouncementOperator(BaseOperator):
 
     thing: ClassVar[str]
     things: ClassVar[str]
+    one: ClassVar[str]
     summed: ClassVar[tuple[str, ...]] = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
     changing: ClassVar[tuple[str, ...]] = ("new", "changed", "gone")
     template_fields = ("counts",)
@@ -190,5 +208,5 @@ class BackMarketAnnouncementOperator(BaseOperator):
         if not (changed := sum(totals[name] for name in self.changing)):
             raise AirflowSkipException(f"Nothing changed about {self.things}: nothing to announce.")
         context["outlet_events"][self.announced].extra = dict(totals)
-        self.log.info("%d %s changed: asset %s updated.", changed, self.things, self.announced.name)
+        self.log.info("%s changed: asset %s updated.", counted(changed, self.one, self.things), self.announced.name)
         return totals

@@ -12,6 +12,7 @@ from backmarket.configuration import wait_of
 from backmarket.lineage import LISTING_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
+from backmarket.words import counted, tally, time_of_day
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -90,7 +91,7 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many SKUs were planned and differ, findings by kind, how many rows were left out; and the table,
         as ``unusable_feeds``, where it cannot be used as a whole."""
-        from backmarket.services.quantities import plan_quantities
+        from backmarket.services.quantities import plan_in_words, plan_quantities
         from backmarket.services.unlisted_skus import report_unlisted_stock
         from backmarket.settings import QuantitySettings
         from backmarket.warehouse import feeds
@@ -107,7 +108,7 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
                 run_id=context["run_id"],
                 allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
             )
-            self.log.info("Quantities: %s.", ", ".join(f"{name} {number}" for name, number in counts.items()))
+            self.log.info("Quantities: %s.", plan_in_words(counts))
             # Read once more: quantities are planned again while they are sent, and only this task names rows.
             feed = stock_rows(connection, self.account)
             counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
@@ -150,7 +151,7 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
                 in_flight=wait_of("in_flight_seconds"),
             )
             waiting, requests = sending.log_waiting(sending.quantities), client.requests_made
-        self.log.info("Quantities sent: %s; %d requests.", dict(sending.counts) or "none", requests)
+        self.log.info("Quantities sent: %s; %s.", tally(sending.counts), counted(requests, "request"))
         not_sent = list(sending.failures.failed)
         return {**sending.counts, "waiting": waiting, "requests": requests, "not_sent": not_sent}
 
@@ -226,8 +227,12 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
             counts = PriceSending(sending, batches).send()
             requests = client.requests_made
-        singly, in_batches = dict(sending.counts) or "none", counts["in_batches"]
-        self.log.info("Prices sent one by one: %s; in batches: %d; %d requests.", singly, in_batches, requests)
+        self.log.info(
+            "Prices sent one by one: %s; in batches: %s; %s.",
+            tally(sending.counts),
+            f"{counts['in_batches']:,}" if counts["in_batches"] else "none",
+            counted(requests, "request"),
+        )
         return {**counts, "requests": requests}
 
 
@@ -254,7 +259,8 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
         running = [batch_id for batch_id, status in statuses.items() if batch_id and status.state == "running"]
         if running:
             look_at = datetime.now(UTC) + wait_of("price_batch_wait_seconds")
-            self.log.info("Back Market is at work on %d batches; looking again by %s.", len(running), look_at)
+            batches_running = counted(len(running), "batch", "batches")
+            self.log.info("Back Market is at work on %s; looking again by %s.", batches_running, time_of_day(look_at))
             self.wait_for_batches(running, look_at, {})
         return self.read_results({})
 
@@ -282,6 +288,7 @@ class BackMarketInventoryAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/inventory``, with the run's counts, where Back Market shows other quantities."""
 
     thing = "inventory"
+    one = "quantity"
     things = "quantities"
     summed = ("confirmed", "refused", "waiting", "requests")
     changing = ("confirmed",)

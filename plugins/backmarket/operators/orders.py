@@ -14,6 +14,7 @@ from backmarket.operators.base import (
     BackMarketOperator,
     BackMarketOrderChangesOperator,
 )
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -56,7 +57,7 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
         with connect(self.warehouse_conn_id) as connection:
             if span and context["dag_run"].run_type == "backfill":
                 return self._download_for_all_runs(connection, span, context)
-            with self.order_reading(connection) as reading:
+            with self.order_reading(connection) as reading, self.progress(context, "order") as reading.progress:
                 window = span or window_since_watermark(
                     connection,
                     self.account,
@@ -75,7 +76,7 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
             skip_without_counts(context, reason)
         is_given = context["params"].get("from") or context["params"].get("to")
         window = span if is_given else replace(span, created_to=None)
-        with self.order_reading(connection) as reading:
+        with self.order_reading(connection) as reading, self.progress(context, "order") as reading.progress:
             return download_history(reading, turn, window, now=datetime.now(UTC))
 
 
@@ -147,6 +148,7 @@ class BackMarketOrderAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/orders``, with the run's counts, where orders changed; else skips."""
 
     thing = "orders"
+    one = "order"
     things = "orders"
 
 
@@ -174,6 +176,9 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
             migrate(connection)
             addresses, documents = purge_personal_data(connection, self.account, days=days)
         self.log.info(
-            "Older than %d days, deleted: %d addresses, %d quarantined documents.", days, addresses, documents
+            "Older than %s, deleted: %s, %s.",
+            counted(days, "day"),
+            counted(addresses, "address", "addresses"),
+            counted(documents, "quarantined document"),
         )
         return {"addresses": addresses, "quarantined_documents": documents}

@@ -19,6 +19,7 @@ from backmarket.services.price_approval import (
     subject_of,
     table_of,
 )
+from backmarket.words import tally
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -81,7 +82,7 @@ class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
             self.validate_chosen_options(list(chosen or ()))
             moves = price_approval.asked(connection, self.account, run_id=context["run_id"])
             counts = record_answer(connection, self.account, moves, chosen, run_id=context["run_id"], decided_by=user)
-        self.log.info("Moves approved: %(approved)d, refused: %(refused)d, expired: %(expired)d.", counts)
+        self.log.info("Large price changes: %s.", tally(counts))
         return counts
 
     def validate_chosen_options(self, chosen_options: list[str]) -> None:

@@ -14,6 +14,7 @@ from backmarket.configuration import ui_url
 from backmarket.lineage import ORDER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.seller_account import DEFAULT_ACCOUNT
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -49,13 +50,18 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         except NoInboxError as error:
             raise AirflowSkipException(str(error)) from error
         with connect(self.warehouse_conn_id) as connection:
-            loading = StatementLoading(connection, self.account, self.log)
+            loading = StatementLoading(
+                connection, self.account, self.log, progress_of=partial(self.progress, context, "row")
+            )
             counts = loading.load(files)
         seconds = round(monotonic() - began, 1)
         self.log.info(
-            "Statement files: %(files)d in the inbox, %(loaded)d new or changed, %(unreadable)d not understood; "
-            "%(new_lines)d new rows in %(seconds).1f s.",
-            counts | {"seconds": seconds},
+            "%s in the inbox: %s new or changed, %s not understood; %s in %s.",
+            counted(counts["files"], "statement file"),
+            f"{counts['loaded']:,}",
+            f"{counts['unreadable']:,}",
+            counted(counts["new_lines"], "new row"),
+            f"{seconds:,} seconds",
         )
         return {**counts, "seconds": seconds, "files_left": loading.files_left}
 
@@ -125,6 +131,7 @@ class BackMarketSettlementAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/settlements``, with the run's counts, where rows are new or findings changed."""
 
     thing = "settlements"
+    one = "row or finding"
     things = "rows or findings"
     summed = ("new_lines", "changed", "closed", "open")
     changing = ("new_lines", "changed", "closed")

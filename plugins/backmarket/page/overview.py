@@ -12,6 +12,7 @@ from backmarket.page import charts
 from backmarket.page.airflow_state import backfills, dag_states, known_accounts, open_approvals, task_path
 from backmarket.page.variables import connection_sources, read_all, unread_variables
 from backmarket.page.verdict import Standing, Verdict, verdict
+from backmarket.rules.progress import progress_in_words
 from backmarket.seller_account import dag_id_of, seller_account
 from backmarket.warehouse.needs import read_needs
 from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
@@ -96,6 +97,7 @@ class Overview:
     charts: list[Chart] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     conn_ids: list[str] = field(default_factory=list)
+    loading: list[str] = field(default_factory=list)
     problem: str = ""
 
     @property
@@ -220,6 +222,17 @@ def _add_warehouse(overview: Overview, database: Reader, stems: frozenset[str]) 
     overview.rows = _with_results(overview.rows, database, kinds)
     overview.needs = read_needs(database, stems, most=_MOST_ITEMS)
     overview.charts = _charts(database, kinds, stems, overview.now)
+    overview.loading = _loading(database, stems)
+
+
+def _loading(database: Reader, stems: frozenset[str]) -> list[str]:
+    """Say how far the loads are that run now and take a while."""
+    tasks = {switch.toggle for concern, switch in SWITCHES if concern.stem in stems}
+    return [
+        progress_in_words(row["done"], row["total"], float(row["seconds"]), row["thing"], row["part"])
+        for row in database.rows("select_progress")
+        if row["task"] in tasks
+    ]
 
 
 def _with_results(rows: list[SwitchRow], database: Reader, kinds: list[str]) -> list[SwitchRow]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from backmarket.words import counted
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -54,23 +56,33 @@ def verdict(standing: Standing) -> Verdict:
         return Verdict("bad", "Back Market refuses the token", text)
     if not standing.is_enabled:
         return Verdict("off", "Switched off", "Nothing is read from Back Market and nothing is sent.")
+    return _fault(standing) or _rest(standing)
+
+
+def _fault(standing: Standing) -> Verdict | None:
+    """Return what does not work of all that is switched on; None where everything does."""
+    waiting = _waiting(standing.waiting)
     if standing.unusable:
         first, *others = standing.unusable
         rest = "".join(f" {other}." for other in others)
-        text = f"Correct the table; the next run reads it anew.{rest} {_waiting(standing.waiting)}"
-        return Verdict("bad", first, text)
+        return Verdict("bad", first, f"Correct the table; the next run reads it anew.{rest} {waiting}")
     if standing.failed:
-        return Verdict("bad", f"{_count(standing.failed, 'task')} failed", _waiting(standing.waiting))
+        return Verdict("bad", f"{counted(standing.failed, 'task')} failed", waiting)
     if standing.stopped:
-        return Verdict("bad", f"{_count(standing.stopped, 'DAG')} not running", _waiting(standing.waiting))
+        return Verdict("bad", f"{counted(standing.stopped, 'DAG')} not running", waiting)
+    return None
+
+
+def _rest(standing: Standing) -> Verdict:
+    """Return what else there is to know where everything works."""
     if standing.is_dry_run:
         text = "Every change is planned and recorded, none leaves: what Back Market shows stays as it is."
         if standing.waiting:
-            text += f" {_count(standing.waiting, 'thing')} to look at, listed below."
+            text += f" {counted(standing.waiting, 'thing')} to look at, listed below."
         return Verdict("dry", "Dry run: nothing is sent", text)
     if standing.waiting:
         text = "Everything that is switched on works. What waits for you is listed below."
-        return Verdict("warn", f"{_count(standing.waiting, 'thing')} to look at", text)
+        return Verdict("warn", f"{counted(standing.waiting, 'thing')} to look at", text)
     if standing.token_valid is None:
         text = f"Nothing has run yet. Start {standing.account_dag} to check the token."
         return Verdict("off", "Ready to start", text)
@@ -78,8 +90,4 @@ def verdict(standing: Standing) -> Verdict:
 
 
 def _waiting(number: int) -> str:
-    return f"{_count(number, 'thing')} in all to look at, listed below."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{counted(number, 'thing')} in all to look at, listed below."

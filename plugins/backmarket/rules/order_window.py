@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from backmarket.words import minute
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,6 +34,11 @@ class Incremental:
 
     modified_since: datetime
 
+    @property
+    def in_words(self) -> str:
+        """Which orders these are, for a log."""
+        return f"modified since {minute(self.modified_since)}"
+
 
 @dataclass(frozen=True)
 class Historical:
@@ -43,6 +50,12 @@ class Historical:
 
     created_from: datetime
     created_to: datetime | None
+
+    @property
+    def in_words(self) -> str:
+        """Which orders these are, for a log."""
+        end = f" and before {minute(self.created_to)}" if self.created_to else ""
+        return f"created since {minute(self.created_from)}{end}"
 
 
 @dataclass(frozen=True)

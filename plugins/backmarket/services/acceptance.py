@@ -50,7 +50,7 @@ class Acceptance(OrderAction):
             if decision.verdict != "send":
                 status, ship_by = "refused", request.order.ship_by
                 reason = decision.reason + (f"; ship by {ship_by:%Y-%m-%d %H:%M} UTC" if ship_by else "")
-                message = "Order %d, SKU %s is not accepted: %s. A person has to decide."
+                message = "Order %s, SKU %s is not accepted: %s. A person has to decide."
                 self.log.warning(message, request.order.order_id, request.sku, reason)
             for line in request.lines:
                 subject = str(line.orderline_id)

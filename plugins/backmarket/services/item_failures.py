@@ -98,12 +98,12 @@ def named(items: Sequence[object]) -> str:
     """Write items for a person: the first ten, and how many more there are."""
     first = ", ".join(map(str, items[:_MOST_NAMED]))
     more = len(items) - _MOST_NAMED
-    return f"{first} and {more} more" if more > 0 else first
+    return f"{first} and {more:,} more" if more > 0 else first
 
 
 _SENTENCES = {
     "quarantined": (
-        "{Documents} could not be understood, {items} times in this run: they are kept whole in "
+        "{Documents} could not be understood ({items} in this run): they are kept whole in "
         "backmarket.quarantine, with the reason, and are tried again whenever Back Market sends them. If the reason "
         "names a field that Back Market has changed, report it to the maintainers."
     ),
@@ -162,5 +162,5 @@ def fail_where_items_are_left(
 def _items(left: list[Any]) -> str:
     """Return how many are left, where tasks have counted them, or the first by name; empty where none is."""
     if all(isinstance(each, int) for each in left):
-        return str(sum(left) or "")
+        return f"{total:,}" if (total := sum(left)) else ""
     return named(list(dict.fromkeys(item for each in left for item in each)))

@@ -18,6 +18,7 @@ from backmarket.warehouse import feeds
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.listings import Check, Verdict
 from backmarket.warehouse.seller_rows import name_left_out
+from backmarket.words import counted, minute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,12 +137,13 @@ class CreationPlanning:
         for change in refused[:_MOST_REFUSALS_LOGGED]:
             self.log.warning("SKU %s is not sent: %s.", change.subject, change.reason)
         if len(refused) > _MOST_REFUSALS_LOGGED:
-            self.log.warning("All %d refusals stand in backmarket.catalog_readiness.", len(refused))
+            self.log.warning("All %s refusals stand in backmarket.catalog_readiness.", f"{len(refused):,}")
         ready = len(changes) - len(refused)
         if self.dry_run and ready:
-            self.log.info("Dry run: %d rows would be sent; they stand in backmarket.changes as dry_run.", ready)
+            would_go = counted(ready, "row")
+            self.log.info("Dry run: %s would be sent; see status dry_run in backmarket.changes.", would_go)
         else:
-            self.log.info("%d rows are ready to be sent, %d are refused.", ready, len(refused))
+            self.log.info("%s ready to be sent, %s refused.", counted(ready, "row"), f"{len(refused):,}")
 
 
 def download_categories(client: BackMarketClient, catalog: Catalog, log: Log) -> dict[str, Any]:
@@ -162,7 +164,10 @@ def download_categories(client: BackMarketClient, catalog: Catalog, log: Log) ->
         log,
         was_answered=len(due) < len(stored_at),
     )
-    log.info("Category trees read: %s.", leaves or "none needed, or all fresh")
+    trees = [
+        f"{market} with {counted(number, 'category', 'categories')}" for market, number in leaves.items() if number
+    ]
+    log.info("Category trees read: %s.", ", ".join(trees) or "none needed, or all fresh")
     return {"leaves": leaves, "markets_left": list(left)}
 
 
@@ -179,7 +184,7 @@ def _download_tree(
     except BackMarketError as error:
         if stored_at is None:
             raise
-        log.warning("The tree of %s stays that of %s: %s", market, stored_at, error)
+        log.warning("The tree of %s stays that of %s: %s", market, minute(stored_at), error)
         return 0
     for category in tree.left_out:
         log.warning(

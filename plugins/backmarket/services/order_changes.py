@@ -16,6 +16,7 @@ from backmarket.services.item_failures import ItemFailures, raise_what_concerns_
 from backmarket.warehouse import feeds
 from backmarket.warehouse.seller_rows import name_left_out
 from backmarket.warehouse.tracking_imei import facts_of_document
+from backmarket.words import changes_counted, name_of_kind, tally
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -145,9 +146,13 @@ class OrderWriting:
         self._send_planned()
         held = [change.subject for change in plan.changes if change.status == "refused"]
         wanted = len(plan.changes) - len(held)
-        kind, ended = self.action.kind, dict(self.counts)
-        self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, kind, ended, len(held))
-        return {"wanted": wanted, **ended, "held": held, **left_out, "unusable_feeds": unusable}
+        self.log.info(
+            "%s wanted: %s; %s held back.",
+            changes_counted(wanted, self.action.kind),
+            tally(self.counts, none="nothing was to be sent"),
+            f"{len(held):,}" if held else "none",
+        )
+        return {"wanted": wanted, **self.counts, "held": held, **left_out, "unusable_feeds": unusable}
 
     def _judge(self, order: Order, changes: list[RecordedChange]) -> Decision:
         return self.action.judge(facts_of_document(order), _payloads(changes))
@@ -179,7 +184,7 @@ class OrderWriting:
             self.log.warning("%s waits: %s", name[0].upper() + name[1:], reason)
         if self.failures.failed:
             raise ChangesWaitingError(
-                f"Changes ({self.ledger.kind}) of {self.failures.names} could not be sent, or not be read back; "
+                f"Changes of {self.failures.names} could not be sent, or not be read back; "
                 "backmarket.changes says why. All others are done. These stay in the queue: the next run, or clearing "
                 "this task, goes on with them."
             )
@@ -235,7 +240,7 @@ class OrderWriting:
             ended = self._read_back(changes, "planned", f"read back: not applied, safe to send. Before: {error}")
             return error if ended == "planned" else None
         remark = remark and _impersonal(remark, order)
-        self.log.info("Sent: order %d, %s.", order.order_id, self.ledger.kind)
+        self.log.info("Order %s: %s sent.", order.order_id, name_of_kind(self.ledger.kind))
         if self.action.unshown_is_final:
             self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
         else:
@@ -290,7 +295,8 @@ class OrderWriting:
         # Refusals are logged where they are recorded.
         if status not in {"confirmed", "planned", "refused"}:
             subjects = ", ".join(change.subject for change in changes)
-            self.log.warning("%s %s: %s. %s", self.ledger.kind, subjects, status, reason)
+            name = name_of_kind(self.ledger.kind).capitalize()
+            self.log.warning("%s of %s: %s. %s", name, subjects, status, reason or "")
 
     def _grouped(self, changes: Iterable[RecordedChange]) -> list[list[RecordedChange]]:
         groups: dict[Hashable, list[RecordedChange]] = {}

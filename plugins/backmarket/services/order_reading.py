@@ -26,10 +26,12 @@ from backmarket.rules.order_window import (
 )
 from backmarket.services.item_failures import ItemFailures, named
 from backmarket.services.odd_fields import OddFields
+from backmarket.services.progress import unseen
 from backmarket.warehouse import order_history, orders, quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
 from backmarket.warehouse.settlements.reconciliation import remember_unknown
 from backmarket.warehouse.tracking_imei import orders_to_read
+from backmarket.words import counted, minute, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Order, Unreadable
     from backmarket.services.log import Log
+    from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.orders import OrderStaging
 
@@ -66,6 +69,7 @@ class OrderReading:
     :param unread: why Back Market could not serve an order, by its id.
     :param stopped_by: what all further reading would have failed with.
     :param stored: how many orders were new, changed, unchanged and quarantined, once they are stored.
+    :param progress: is told of each page how many orders of a list have been read, and how many it has.
     """
 
     client: BackMarketClient
@@ -84,6 +88,7 @@ class OrderReading:
     unread: dict[str, str] = field(default_factory=dict)
     stopped_by: BackMarketError | None = None
     stored: dict[str, int] = field(default_factory=dict)
+    progress: Advance = unseen
 
     def read_list(self, **filters: Any) -> bool:
         """Read one list to its end.
@@ -97,6 +102,7 @@ class OrderReading:
         from backmarket.api.page_requests import COSTS_ONE_PAGE
 
         moving = self.client.moving_orders(**filters)
+        met: set[int] = set()
         try:
             with closing(moving.pages()) as pages:
                 for page in pages:
@@ -106,6 +112,8 @@ class OrderReading:
                     self._note(wanted)
                     for document in page.unreadable:
                         self._set_aside(document)
+                    met.update(order.order_id for order in page.orders)
+                    self.progress(len(met), page.count)
         except COSTS_ONE_PAGE as error:
             self.failure = self.failure or error
         self.is_complete = self.is_complete and moving.is_complete
@@ -184,17 +192,17 @@ class OrderReading:
     def _log_what_was_read(self, counts: dict[str, Any]) -> None:
         if self.assumed_local:
             self.log.warning(
-                "%d orders came with times without an offset that lie in Back Market's future as UTC: taken as "
-                "French local time.",
-                self.assumed_local,
+                "%s with times without an offset that lie in Back Market's future as UTC: taken as French local time.",
+                counted(self.assumed_local, "order came", "orders came"),
             )
-        self.odd.tell(self.log, "orders")
+        self.odd.tell(self.log, "order")
         for key, document in self.unreadable.items():
             self.log.warning("Order %s could not be understood and is kept in quarantine: %s", key, document.reason)
         self.log.info(
-            "Orders: %(new)d new, %(changed)d changed, %(unchanged)d unchanged, %(quarantined)d quarantined; "
-            "%(requests)d requests in %(seconds).1f s.",
-            counts,
+            "Orders: %s; %s in %s.",
+            tally(self.stored, none="none came"),
+            counted(counts["requests"], "request"),
+            f"{counts['seconds']:,} seconds",
         )
         for order_id, reason in self.unread.items():
             self.log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
@@ -243,7 +251,7 @@ def download_orders(reading: OrderReading, window: Incremental | Historical) -> 
 
     :raises BackMarketError: where not all could be read; what was read is stored, the watermark has not moved.
     """
-    reading.log.info("Reading orders %s.", window)
+    reading.log.info("Reading orders %s.", window.in_words)
     watermark = None
     try:
         if isinstance(window, Historical):
@@ -254,7 +262,10 @@ def download_orders(reading: OrderReading, window: Incremental | Historical) -> 
     except BackMarketError as error:
         reading.stopped_by = error
     counts = reading.store(DOWNLOAD if watermark else None, watermark=watermark)
-    reading.log.info("Watermark: %s.", watermark or "not moved")
+    if watermark:
+        reading.log.info("All that Back Market changed up to %s is stored.", minute(watermark))
+    else:
+        reading.log.info("The watermark has not moved.")
     reading.fail_if_incomplete()
     return counts
 
@@ -324,7 +335,7 @@ def why_open_orders_can_wait(connection: Connection, account: str, *, now: datet
         sync_state.record_success(connection, account, _OPEN_ORDERS, {})
         return "The first download has just read everything: due in a day."
     if now < last + _OPEN_ORDERS_EVERY:
-        return f"Done {last:%Y-%m-%d %H:%M} UTC, due a day later."
+        return f"Done {minute(last)}, due a day later."
     return None
 
 

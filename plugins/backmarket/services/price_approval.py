@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backmarket.rules.prices import change_pct
 from backmarket.warehouse import price_approval
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from backmarket.rules.prices import Decision
@@ -30,8 +31,7 @@ def options_of(moves: list[Move]) -> list[str]:
 
 def subject_of(account: str, moves: list[Move]) -> str:
     """Return the form's title."""
-    changes = "1 large price change" if len(moves) == 1 else f"{len(moves)} large price changes"
-    return f"Back Market ({account}): {changes}. Which may go out?"
+    return f"Back Market ({account}): {counted(len(moves), 'large price change')}. Which may go out?"
 
 
 def table_of(moves: list[Move]) -> str:

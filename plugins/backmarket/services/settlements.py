@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -9,16 +10,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from backmarket.api.models import Unreadable
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.references import invoice_reference
+from backmarket.services.progress import unseen
 from backmarket.warehouse import quarantine
 from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file, release_files
 from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 from backmarket.warehouse.settlements.reports import newest_days, read_figures, store_report
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from backmarket.hooks.settlement_inbox import InboxFile
     from backmarket.services.log import Log
+    from backmarket.services.progress import Advance
     from backmarket.settings import ReconciliationSettings
     from backmarket.warehouse.connection import Connection
 
@@ -74,6 +79,7 @@ class StatementLoading:
 
     :param unreadable: the files that cannot be understood without guessing; each is in quarantine with its reason.
     :param files_left: the files that the storage did not give.
+    :param progress_of: by a file's name, what is told how many of its rows have been read.
     """
 
     connection: Connection
@@ -81,6 +87,7 @@ class StatementLoading:
     log: Log
     unreadable: list[str] = field(default_factory=list)
     files_left: list[str] = field(default_factory=list)
+    progress_of: Callable[[str], AbstractContextManager[Advance]] = lambda _: nullcontext(unseen)
 
     def load(self, files: Sequence[InboxFile]) -> dict[str, int]:
         """Load every file that is new or has changed; return how many files were seen, loaded and unreadable, and how
@@ -102,9 +109,9 @@ class StatementLoading:
     def _load(self, file: InboxFile) -> int | None:
         """Load one file and return how many rows were new; None where it could not be read."""
         try:
-            with file.content() as (content, sha256):
+            with file.content() as (content, sha256), self.progress_of(file.name) as advance:
                 statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content)
-                new = load_file(self.connection, self.account, statement)
+                new = load_file(self.connection, self.account, statement, advance)
         except OSError as error:
             self.files_left.append(file.path)
             self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)
@@ -116,7 +123,7 @@ class StatementLoading:
             self.unreadable.append(file.path)
             self.log.warning("%s is in quarantine, nothing of it is loaded: %s.", file.path, error)
             return None
-        self.log.info("%s: %d new rows.", file.path, new)
+        self.log.info("%s: %s.", file.path, counted(new, "new row"))
         return new
 
 
@@ -127,13 +134,13 @@ def compare_with_orders(
     limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)
     done = reconcile(connection, account, limits, period.days if period else None)
     log.info(
-        "%d rows tied to orders that arrived later; %d findings new or changed, %d closed.",
-        done.tied,
-        done.changed,
-        done.closed,
+        "%s tied to orders that arrived later; %s new or changed, %s closed.",
+        counted(done.tied, "row"),
+        counted(done.changed, "finding"),
+        f"{done.closed:,}",
     )
     for kind, count in done.open_by_kind.items():
-        log.info("Open: %5d %s", count, kind)
+        log.info("Open: %s: %s.", kind.replace("_", " "), f"{count:,}")
     return {
         "account": account,
         "tied": done.tied,

@@ -24,6 +24,7 @@ from backmarket.rules.prices import WantedPrice
 from backmarket.rules.shipping import Shipment
 from backmarket.rules.skus import clean_sku
 from backmarket.warehouse import quarantine
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -359,7 +360,7 @@ def tell_left_out(feed: SellerRows[Any]) -> None:
         name = f"{feed.named_by} {each.key}"
         _log.warning("A row of %s cannot be used and is left out: %s: %s", feed.table, name, each.reason)
     if len(feed.left_out) > _MOST_LOGGED:
-        _log.warning("%d rows of %s cannot be used, all in all.", len(feed.left_out), feed.table)
+        _log.warning("%s of %s cannot be used, all in all.", counted(len(feed.left_out), "row"), feed.table)
 
 
 def keep_left_out(
