@@ -32,10 +32,9 @@ def _told(warehouse: psycopg.Connection[Any], account: str) -> dict[str, str]:
     """Return what the page says."""
     query = warehouse.cursor(row_factory=dict_row)
     needs = read_needs(
-        Reader(query, account, relations_of("needs_unclaimed_rows")),  # type: ignore[arg-type]
+        Reader(query, account, relations_of("needs_unclaimed_rows") | relations_of("needs_left")),  # type: ignore[arg-type]
         ["account"],
         most=9,
-        only="unclaimed",
     )
     return {item["subject"]: item["detail"] for need in needs for item in need.items}
 
