@@ -32,7 +32,7 @@ def test_what_a_clone_is_asked_for_is_there() -> None:
             assert answer.returncode == 0, answer.stderr
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_ten_minutes_lead_to_a_dry_run_on_another_server(tmp_path: Path, sandbox: Sandbox, warehouse_uri: str) -> None:
     """A newcomer's path: a fresh home, connections and Variables by environment alone; the server is sent nothing.
 
