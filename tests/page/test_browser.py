@@ -252,7 +252,7 @@ def test_a_list_is_filtered_and_sorted_by_keyboard(stack: Stack, airflow: Page) 
     with psycopg.connect(stack.warehouse_uri) as connection:
         found = connection.execute("select sku from backmarket.listings where sku <> '' limit 1").fetchone()
     assert found is not None
-    frame.get_by_label("Market").focus()
+    frame.get_by_label("Market", exact=True).focus()
     airflow.keyboard.press("Tab")
     while not frame.get_by_label("Contains").evaluate("field => field === document.activeElement"):
         airflow.keyboard.press("Tab")
