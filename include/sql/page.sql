@@ -102,6 +102,38 @@ select count(*) as orders
 from backmarket.orders
 where account = %(account)s and date_creation >= now() - interval '30 days';
 
+-- name: list_first
+-- The first rows of a list, each with how many there are.
+-- :most; rows and order as for list_rows
+select listed.*, count(*) over () as total -- noqa: AM04
+from ({rows}) as listed
+order by {order} nulls last, topic
+limit %(most)s;
+
+-- name: list_orders
+-- Open orders, and what each waits for.
+-- :account
+select
+    'order' as story,
+    desk.order_id::text as subject,
+    coalesce(desk.waits_for, 'nothing') as kind,
+    coalesce(desk.country_code, '') as market,
+    desk.reason as why,
+    concat_ws(' · ', desk.skus, desk.reason) as detail,
+    desk.skus,
+    desk.units,
+    desk.ship_by,
+    orders.price as amount,
+    orders.currency,
+    coalesce(desk.date_payment, orders.date_creation) as since,
+    desk.order_id::text as topic
+from backmarket.order_desk as desk
+inner join backmarket.orders as orders on desk.account = orders.account and desk.order_id = orders.order_id
+where
+    desk.account = %(account)s
+    -- As the desk does, so that an index finds them.
+    and orders.state in (0, 1, 3, 10) and orders.gone_at is null;
+
 -- name: list_rows
 -- The rows of a list that were asked for, beside what there is to choose from; one row without a topic where none is.
 -- :market, :kind, :amount, :days, :text, :most, :skip; rows is the list's own statement, order a column of it
@@ -125,7 +157,8 @@ choices as (
     select
         (select count(*) from matched) as total,
         array(
-            select distinct each_market from listed, string_to_table(market, ' ') as each_market
+            select distinct each_market
+            from (select distinct market from listed) as combinations, string_to_table(market, ' ') as each_market
             where each_market <> '' order by 1
         ) as markets,
         array(select distinct kind from listed where kind <> '' order by 1) as kinds,
@@ -183,7 +216,14 @@ select
     case when finding.order_id is null then '' else 'order' end as story,
     coalesce(finding.order_id::text, finding.invoice_ref, finding.subject) as subject,
     finding.kind,
-    coalesce(orders.country_code, '') as market,
+    coalesce(
+        (
+            select orders.country_code
+            from backmarket.orders as orders
+            where orders.account = finding.account and orders.order_id = finding.order_id
+        ),
+        ''
+    ) as market,
     told.words as why,
     concat_ws(' · ', replace(finding.kind, '_', ' '), nullif(told.words, '')) as detail,
     abs(coalesce(finding.actual, 0) - coalesce(finding.expected, 0)) as amount,
@@ -191,7 +231,6 @@ select
     finding.opened_at as since,
     concat_ws('/', finding.kind, finding.subject) as topic
 from backmarket.settlement_findings as finding
-left join backmarket.orders as orders on finding.account = orders.account and finding.order_id = orders.order_id
 cross join lateral (
     select
         concat_ws(

@@ -235,12 +235,51 @@ def test_a_search_leads_to_an_orders_story(stack: Stack, airflow: Page) -> None:
     assert found is not None
     order_id, sku = found
     frame = _open(stack, airflow)
-    frame.get_by_label("Order number or SKU").fill(str(order_id))
+    frame.get_by_label("Part of a SKU, order number").fill(str(order_id))
     airflow.keyboard.press("Enter")
     frame.get_by_role("heading", name=f"Order {order_id}").wait_for()
     _picture(airflow, "order-story")
     frame.get_by_role("link", name=sku).first.click()
     frame.get_by_role("heading", name=sku).wait_for()
+
+
+def test_a_list_is_filtered_and_sorted_by_keyboard(stack: Stack, airflow: Page) -> None:
+    """From the navigation to the list, its filter, a heading and back to all of it, without a mouse."""
+    frame = _open(stack, airflow)
+    frame.get_by_role("link", name="Listings").focus()
+    airflow.keyboard.press("Enter")
+    frame.get_by_role("heading", name="Listings").wait_for()
+    with psycopg.connect(stack.warehouse_uri) as connection:
+        found = connection.execute("select sku from backmarket.listings where sku <> '' limit 1").fetchone()
+    assert found is not None
+    frame.get_by_label("Market").focus()
+    airflow.keyboard.press("Tab")
+    while not frame.get_by_label("Contains").evaluate("field => field === document.activeElement"):
+        airflow.keyboard.press("Tab")
+    airflow.keyboard.type(found[0])
+    airflow.keyboard.press("Enter")
+    frame.get_by_text("that fit the filter").wait_for()
+    assert frame.get_by_role("rowheader", name=found[0]).count() >= 1
+    heading = frame.get_by_role("columnheader", name="Stock")
+    heading.get_by_role("link").focus()
+    airflow.keyboard.press("Enter")
+    frame.locator("th[aria-sort=ascending]", has_text="Stock").wait_for()
+    assert frame.get_by_label("Contains").input_value() == found[0]
+    frame.get_by_role("link", name="Clear").focus()
+    airflow.keyboard.press("Enter")
+    frame.get_by_text("that fit the filter").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("path", ["orders", "listings", "search?q=1"])
+def test_a_list_fits_a_phone(stack: Stack, airflow: Page, path: str) -> None:
+    """Nothing is wider than 390 pixels, and headings, which sort, can still be seen."""
+    phone = airflow.context.new_page()
+    phone.set_viewport_size({"width": 390, "height": 844})
+    phone.goto(f"{stack.url}/backmarket/{path}")
+    phone.get_by_role("button", name="Filter").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.locator("thead a").first.is_visible()
+    phone.close()
 
 
 def test_the_page_fits_a_phone(stack: Stack, airflow: Page) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.page.lists import list_of_need, wanted_of
+from backmarket.page.back_office import BackOffice
+from backmarket.page.lists import LIST_OF_LISTINGS, LIST_OF_ORDERS, csv_cell, list_of_need, wanted_of
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from backmarket.warehouse.needs import NAMES, need_of
 from tests.page.given import add_orders
@@ -17,7 +19,6 @@ from tests.page.given import add_orders
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
     import psycopg
     from starlette.testclient import TestClient
 
@@ -49,7 +50,7 @@ def _subjects(page: str) -> list[str]:
     return re.findall(r'<th scope="row">\s*<a [^>]*>([^<]*)</a>', page)
 
 
-def _csv(answer: httpx.Response) -> list[dict[str, str]]:
+def _csv(answer: Any) -> list[dict[str, str]]:
     assert answer.status_code == 200
     return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
 
@@ -122,30 +123,28 @@ def test_a_list_is_a_csv_file_of_all_that_fits(signed_in: SignIn, warehouse: psy
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_of_a_csv_file_is_a_formula(signed_in: SignIn, warehouse: psycopg.Connection[Any], begin: str) -> None:
-    """Whatever a seller's own system calls its SKUs."""
-    warehouse.execute(
-        "insert into backmarket.inventory_findings (account, kind, sku, detail) values ('default', 'stock_stale', %s, '')",
-        [f"{begin}1+1"],
-    )
-    answer = signed_in("viewer").get("/backmarket/needs/stock?format=csv")
-    assert answer.content.decode("utf-8-sig").splitlines()[1].lstrip('"').startswith("'")
+def test_no_cell_of_a_csv_file_is_a_formula(begin: str) -> None:
+    """Whatever a seller's own system calls its SKUs; a number stays a number."""
+    assert csv_cell(f"{begin}1+1") == f"'{begin}1+1"
+    assert csv_cell("1+1") == "1+1"
+    assert csv_cell(Decimal("-19.90")) == Decimal("-19.90")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("path", ["orders", "listings", *(f"needs/{name}" for name in NAMES)])
 def test_every_list_answers_each_filter_and_order(
-    signed_in: SignIn, warehouse: psycopg.Connection[Any], name: str
+    signed_in: SignIn, warehouse: psycopg.Connection[Any], path: str
 ) -> None:
-    """Whatever kind waits, also where none does; a person who may see nothing of it is refused."""
+    """Whatever it lists, also where nothing fits."""
     add_orders(warehouse, 50)
     viewer = signed_in("viewer")
-    need = need_of(name)
-    assert need
-    for column in list_of_need(need, ()).columns:
-        for sort in (column.name, f"-{column.name}"):
-            query = f"sort={sort}&market=fr-fr&kind=order&amount=1&days=1&text=x&page=2"
-            assert viewer.get(f"/backmarket/needs/{name}?{query}").status_code == 200
-            assert _csv(viewer.get(f"/backmarket/needs/{name}?{query}&format=csv")) == []
+    page = viewer.get(f"/backmarket/{path}").text
+    sorts = {
+        column.name for column in LIST_OF_LISTINGS.columns + LIST_OF_ORDERS.columns if f"sort={column.name}" in page
+    }
+    for sort in sorts | {"since", "-since"}:
+        query = f"sort={sort}&market=fr-fr&kind=order&amount=1&days=1&text=x&page=2"
+        assert viewer.get(f"/backmarket/{path}?{query}").status_code == 200
+        assert _csv(viewer.get(f"/backmarket/{path}?{query}&format=csv")) == []
 
 
 def test_a_filter_that_cannot_be_used_is_answered_beside_its_field(
@@ -181,3 +180,168 @@ def test_a_csv_file_of_a_database_that_is_down_is_a_page(signed_in: SignIn, monk
     answer = signed_in("viewer").get("/backmarket/needs/refused?format=csv")
     assert answer.status_code == 503
     assert "backmarket_warehouse does not answer" in answer.text
+
+
+def _list_a_sku(warehouse: psycopg.Connection[Any], sku: str, stock: str, shown: int) -> None:
+    """List a SKU in two markets, and count it."""
+    warehouse.execute(
+        "insert into backmarket.listings (account, id, sku, title, title_market, quantity, first_seen_at, read_at) "
+        "values ('default', md5(%s)::uuid, %s, 'an iPhone', 'fr-fr', %s, now(), now())",
+        [sku, sku, shown],
+    )
+    warehouse.execute(
+        "insert into backmarket.listing_offers (account, id, market, price, currency, publication_state, document, "
+        "first_seen_at, read_at) select 'default', md5(%s)::uuid, market, price, 'EUR', 2, '{}', now(), now() "
+        "from (values ('fr-fr', 199.90), ('de-de', 189)) as offer (market, price)",
+        [sku],
+    )
+    warehouse.execute(
+        "insert into seller.stock (sku, quantity, counted_at) values (%s, %s, now())", [sku.lower(), stock]
+    )
+
+
+def _plain(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def test_open_orders_are_listed_by_their_deadline(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """The desk: what each order waits for, the most overdue first; what is done is not there."""
+    add_orders(warehouse, 200)
+    viewer = signed_in("viewer")
+    page = viewer.get("/backmarket/").text
+    assert '<a href="/backmarket/orders">Orders</a>' in page
+    page = viewer.get("/backmarket/orders").text
+    assert _subjects(page) == ["150", "100", "200", "50"]
+    assert '<span class="bad"><time' in page
+    assert "carrier" in _plain(page)
+    assert _subjects(viewer.get("/backmarket/orders?market=fr-fr").text) == ["150"]
+    rows = _csv(viewer.get("/backmarket/orders?format=csv"))
+    assert list(rows[0]) == [
+        "Order",
+        "Market",
+        "Ship by",
+        "Waits for",
+        "Why",
+        "SKUs",
+        "Units",
+        "Price",
+        "Paid",
+        "Currency",
+    ]
+    assert {row["SKUs"] for row in rows} == {"SKU-50", "SKU-100", "SKU-150", "SKU-200"}
+
+
+def test_listings_show_what_is_there_shown_and_sold(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Stock, units shown, sold in 30 days, how long it lasts, and each market's price, whatever the case of a SKU."""
+    add_orders(warehouse, 5000)
+    _list_a_sku(warehouse, "SKU-7", "41", 30)
+    _list_a_sku(warehouse, "Z-1", "5", 2)
+    viewer = signed_in("viewer")
+    assert '<a href="/backmarket/listings">Listings</a>' in viewer.get("/backmarket/").text
+    page = viewer.get("/backmarket/listings").text
+    rows = _csv(viewer.get("/backmarket/listings?format=csv"))
+    sold = int(rows[0]["Sold in 30 days"])
+    assert 0 < sold <= 10
+    assert {
+        name: rows[0][name] for name in ("SKU", "Stock", "Shown", "Days of cover", "Price by market", "Markets")
+    } == {
+        "SKU": "SKU-7",
+        "Stock": "41",
+        "Shown": "30",
+        "Days of cover": str(round(41 * 30 / sold)),
+        "Price by market": "de-de 189 EUR · fr-fr 199.90 EUR",
+        "Markets": "de-de fr-fr",
+    }
+    assert (rows[1]["Sold in 30 days"], rows[1]["Days of cover"]) == ("0", "")
+    assert "de-de 189 EUR · fr-fr 199.90 EUR" in _plain(page)
+    assert _subjects(viewer.get("/backmarket/listings?market=de-de&sort=-stock").text) == ["SKU-7", "Z-1"]
+    assert _subjects(viewer.get("/backmarket/listings?sort=stock").text) == ["Z-1", "SKU-7"]
+    assert "Nothing fits the filter." in viewer.get("/backmarket/listings?text=nokia").text
+
+
+def test_stock_that_is_no_number_is_none(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """A view of texts may hold anything; the list is there all the same, and reckons with what is shown."""
+    warehouse.execute("drop table seller.stock")
+    warehouse.execute(
+        "create view seller.stock as select 'default' as account, sku, quantity, '2026-03-02' as counted_at "
+        "from (values ('A', '5 pcs'), ('B', ' 7.0 ')) as given (sku, quantity)"
+    )
+    for sku in ("A", "B"):
+        warehouse.execute(
+            "insert into backmarket.listings (account, id, sku, title_market, quantity, first_seen_at, read_at) "
+            "values ('default', md5(%s)::uuid, %s, 'fr-fr', 2, now(), now())",
+            [sku, sku],
+        )
+    rows = _csv(signed_in("viewer").get("/backmarket/listings?format=csv"))
+    assert [row["Stock"] for row in rows] == ["", "7"]
+
+
+def test_a_list_shows_only_what_its_reader_may_see(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads listings alone sees no sales and no stock, neither as a column nor by its order, and no orders."""
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    add_orders(warehouse, 100)
+    _list_a_sku(warehouse, "SKU-7", "41", 30)
+    monkeypatch.setattr(
+        SimpleAuthManager, "is_authorized_dag", lambda _, *, details, **__: details.id == "backmarket_listings"
+    )
+    viewer = signed_in("viewer")
+    (row,) = _csv(viewer.get("/backmarket/listings?sort=cover&format=csv"))
+    assert {"Stock", "Sold in 30 days", "Days of cover"}.isdisjoint(row)
+    page = viewer.get("/backmarket/listings?sort=cover").text
+    assert "Days of cover" not in page
+    assert "/backmarket/orders" not in page
+    assert viewer.get("/backmarket/orders").status_code == 403
+    assert viewer.get("/backmarket/needs/late").status_code == 403
+    assert "Nothing stored here" in viewer.get("/backmarket/search?q=SKU-7").text
+
+
+@pytest.mark.parametrize(
+    ("host", "order", "listing"),
+    [
+        (
+            "www.backmarket.fr",
+            "https://www.backmarket.fr/bo-seller/orders/all?orderId=7",
+            "https://www.backmarket.fr/bo-seller/listings/active?sku=A%2F1%20%26b",
+        ),
+        (
+            "www.backmarket.de",
+            "https://www.backmarket.fr/bo-seller/orders/all?orderId=7",
+            "https://www.backmarket.fr/bo-seller/listings/active?sku=A%2F1%20%26b",
+        ),
+        (
+            "preprod.backmarket.co.jp",
+            "https://preprod.backmarket.co.jp/bo-seller/orders/all?orderId=7",
+            "https://preprod.backmarket.co.jp/bo-seller/listings/active?sku=A%2F1%20%26b",
+        ),
+        ("127.0.0.1:8080", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_back_office_is_that_of_the_platform(host: str, order: str, listing: str) -> None:
+    """A sandbox has none, nor has an account before its first run."""
+    assert BackOffice(host).order(7) == order
+    assert BackOffice(host).listing("A/1 &b") == listing
+
+
+def test_orders_and_listings_lead_into_the_back_office(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """From lists and stories, in a tab of its own, which learns nothing of this page."""
+    add_orders(warehouse, 50)
+    _list_a_sku(warehouse, "SKU-50", "1", 1)
+    viewer = signed_in("viewer")
+    order = (
+        '<a class="outside" href="https://www.backmarket.com/bo-seller/orders/all?orderId=50" target="_blank" '
+        'rel="noopener noreferrer">'
+    )
+    listing = 'href="https://www.backmarket.com/bo-seller/listings/active?sku=SKU-50" target="_blank"'
+    assert "bo-seller" not in viewer.get("/backmarket/orders/50").text
+    warehouse.execute(
+        "insert into backmarket.accounts (account, host, token_fingerprint) "
+        "values ('default', 'www.backmarket.com', 'f')"
+    )
+    for path in ("orders", "orders/50"):
+        assert order in viewer.get(f"/backmarket/{path}").text
+    for path in ("listings", "skus/SKU-50"):
+        assert listing in viewer.get(f"/backmarket/{path}").text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -21,14 +20,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS, PRICE_APPROVAL, SETTLEMENTS
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, PRICE_APPROVAL, SETTLEMENTS
 from backmarket.page import access, formats, lists, settlement_reports
 from backmarket.page.place import Place
 from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
 from backmarket.warehouse.snapshot import DatabaseDownError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +54,8 @@ _TEMPLATES = Environment(
 # What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it.
 _NAVIGATION = (
     ("Overview", "/", ""),
+    ("Orders", "/orders", ORDERS.stem),
+    ("Listings", "/listings", LISTINGS.stem),
     ("Worked off", "/worked-off", ""),
     ("Settlement reports", "/reports", SETTLEMENTS.stem),
 )
@@ -131,7 +132,9 @@ def create_page() -> FastAPI:
     app.add_api_route("/needs/{name}", work_off_need, methods=["POST"], response_class=RedirectResponse)
     app.add_api_route("/worked-off", show_worked_off, response_class=HTMLResponse)
     app.add_api_route("/worked-off", take_back, methods=["POST"], response_class=RedirectResponse)
-    app.add_api_route("/orders", find_order, response_class=RedirectResponse)
+    app.add_api_route("/orders", show_orders, response_class=HTMLResponse)
+    app.add_api_route("/listings", show_listings, response_class=HTMLResponse)
+    app.add_api_route("/search", search, response_class=HTMLResponse)
     app.add_api_route("/orders/{order_id}", show_order, response_class=HTMLResponse)
     app.add_api_route("/skus/{sku:path}", show_sku, response_class=HTMLResponse)
     app.add_api_route("/reports", show_reports, response_class=HTMLResponse)
@@ -228,20 +231,22 @@ def _show_list(
     request: Request, template: str, list_of: lists.ListOf, where: Place, readable: frozenset[str], **values: Any
 ) -> Response:
     """A page of a list as its address asks for, or all of it as a CSV file."""
-    from backmarket.page.overview import log_path
-
     list_of = lists.readable_part(list_of, readable)
     if request.query_params.get("format") == "csv":
-        wanted = lists.wanted_of(list_of, request.query_params)
-        if wanted.problems:
-            raise HTTPException(400, " ".join(f"{name}: {why}" for name, why in wanted.problems.items()))
-        name = lists.csv_name(list_of, where.account)
-        return StreamingResponse(
-            lists.csv_file(list_of, wanted, where),
-            media_type="text/csv",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
-    shown = lists.show(list_of, request.query_params, where, home=request.state.home)
+        return _csv_of(request, list_of, where)
+    return _render_list(request, template, _read_list(request, list_of, where), where, **values)
+
+
+def _read_list(
+    request: Request, list_of: lists.ListOf, where: Place, kept: Mapping[str, str] | None = None
+) -> lists.Shown:
+    account = {} if where.account == request.state.home else {"account": where.account}
+    return lists.show(list_of, request.query_params, where, {**account, **(kept or {})})
+
+
+def _render_list(request: Request, template: str, shown: lists.Shown, where: Place, **values: Any) -> HTMLResponse:
+    from backmarket.page.overview import log_path
+
     return _render(
         request,
         template,
@@ -253,16 +258,46 @@ def _show_list(
     )
 
 
-def find_order(request: Request, where: Where, q: str = "") -> RedirectResponse:
-    """Lead from the search field to a story: a number is an order, anything else a SKU."""
-    root, wanted = request.scope["root_path"], q.strip()
-    query = _query(request, where)
-    if not wanted:
-        return RedirectResponse(f"{root}/{query}", status_code=303)
-    is_order = re.fullmatch(r"[0-9]{1,18}", wanted) is not None
-    return RedirectResponse(
-        f"{root}/{'orders' if is_order else 'skus'}/{quote(wanted, safe='')}{query}", status_code=303
+def _csv_of(request: Request, list_of: lists.ListOf, where: Place) -> StreamingResponse:
+    wanted = lists.wanted_of(list_of, request.query_params)
+    if wanted.problems:
+        raise HTTPException(400, " ".join(f"{name}: {why}" for name, why in wanted.problems.items()))
+    name = lists.csv_name(list_of, where.account)
+    return StreamingResponse(
+        lists.csv_file(list_of, wanted, where),
+        media_type="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def show_orders(request: Request, where: Where, readable: Readable) -> Response:
+    """Open orders, by the time they have to be shipped; a search of old, which had this address, goes on."""
+    if "q" in request.query_params:
+        return RedirectResponse(f"{request.scope['root_path']}/search?{request.url.query}", status_code=303)
+    _require(readable, ORDERS.stem, where)
+    return _show_list(request, "list.html", lists.LIST_OF_ORDERS, where, readable)
+
+
+def show_listings(request: Request, where: Where, readable: Readable) -> Response:
+    """Listings, with what is on the shelf, shown and sold."""
+    _require(readable, LISTINGS.stem, where)
+    return _show_list(request, "list.html", lists.LIST_OF_LISTINGS, where, readable)
+
+
+def search(request: Request, where: Where, readable: Readable, q: str = "") -> Response:
+    """Lead to the story of what was found, or list it where it is more than one."""
+    wanted = q.replace("\0", "").strip()[:100]
+    if not wanted:
+        return RedirectResponse(f"{request.scope['root_path']}/{_query(request, where)}", status_code=303)
+    list_of = lists.list_of_hits(wanted, readable)
+    if request.query_params.get("format") == "csv":
+        return _csv_of(request, list_of, where)
+    shown = _read_list(request, list_of, where, kept={"q": wanted})
+    if shown.rows.total == 1 and not shown.is_filtered:
+        (hit,) = shown.rows.items
+        path = f"{'orders' if hit['story'] == 'order' else 'skus'}/{quote(hit['subject'], safe='')}"
+        return RedirectResponse(f"{request.scope['root_path']}/{path}{_query(request, where)}", status_code=303)
+    return _render_list(request, "search.html", shown, where, searched=wanted, most_hits=lists.MOST_HITS)
 
 
 def show_order(request: Request, order_id: int, where: Where, readable: Readable) -> HTMLResponse:

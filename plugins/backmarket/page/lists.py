@@ -12,6 +12,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from backmarket.concerns import INVENTORY_PRICES, ORDERS
+from backmarket.page.back_office import BackOffice, back_office
 from backmarket.warehouse.lists import Choice, ListRows, Order, read_list, stream_list
 from backmarket.warehouse.needs import WITHIN
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from backmarket.page.place import Place
     from backmarket.warehouse.needs import Need
-    from backmarket.warehouse.snapshot import Row
+    from backmarket.warehouse.snapshot import Reader
 
 ROWS_A_PAGE = 100
 _LONGEST_TEXT = 100
@@ -90,13 +92,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Shown:
-    """One page of a list, for its template."""
+    """One page of a list, for its template.
+
+    :param kept: what every address of it carries besides the filter.
+    """
 
     list_of: ListOf
     columns: list[Column]
     wanted: Wanted
     rows: ListRows
-    account: Mapping[str, str]
+    kept: Mapping[str, str]
+    back_office: BackOffice
 
     @property
     def pages(self) -> int:
@@ -120,9 +126,13 @@ class Shown:
 
     def link(self, **changes: object) -> str:
         """Return the address of this list with its filter and order, changed so; ``page`` is the first if not given."""
-        asked = {**self.account, **self.wanted.given, "sort": self._sort(self.wanted.order), **changes}
+        asked = {**self.kept, **self.wanted.given, "sort": self._sort(self.wanted.order), **changes}
         query = urlencode({name: value for name, value in asked.items() if value})
         return f"{self.list_of.path}?{query}" if query else self.list_of.path
+
+    def title_of(self, name: str) -> str:
+        """Return what a column is called."""
+        return next(column.title for column in self.list_of.columns if column.name == name)
 
     def link_without_filter(self) -> str:
         """Return the address of the whole list."""
@@ -187,6 +197,75 @@ def list_of_approvals(need: Need, stems: Iterable[str]) -> ListOf:
     return replace(list_of_need(need, stems), columns=_OF_APPROVALS, within=(*WITHIN, "approvals"))
 
 
+LIST_OF_ORDERS = ListOf(
+    "orders",
+    "Open orders",
+    "/orders",
+    "list_orders",
+    (
+        Column("subject", "Order", "story"),
+        _MARKET,
+        Column("ship_by", "Ship by", "deadline"),
+        Column("kind", "Waits for", "words"),
+        Column("why", "Why", "why"),
+        Column("skus", "SKUs"),
+        Column("units", "Units", "number"),
+        Column("amount", "Price", "money"),
+        Column("since", "Paid", "age"),
+    ),
+    Order("ship_by"),
+)
+LIST_OF_LISTINGS = ListOf(
+    "listings",
+    "Listings",
+    "/listings",
+    "list_listings",
+    (
+        Column("subject", "SKU", "story"),
+        Column("detail", "Listing"),
+        Column("kind", "State"),
+        Column("market", "Markets"),
+        Column("stock", "Stock", "number", frozenset({INVENTORY_PRICES.stem})),
+        Column("shown", "Shown", "number"),
+        Column("sold", "Sold in 30 days", "number", frozenset({ORDERS.stem})),
+        Column("cover", "Days of cover", "number", frozenset({INVENTORY_PRICES.stem, ORDERS.stem})),
+        Column("amount", "Lowest price", "money"),
+        Column("prices", "Price by market"),
+        Column("since", "First seen", "age"),
+    ),
+    Order("subject"),
+)
+MOST_HITS = 200
+
+
+def list_of_hits(wanted: str, readable: frozenset[str]) -> ListOf:
+    """Return the list of orders and SKUs that a text is a part of, those first that it is the whole of.
+
+    :param readable: the concerns that the person may see: of orders and of SKUs each only what their stories show.
+    """
+    return ListOf(
+        "search",
+        "Search",
+        "/search",
+        "list_hits",
+        (
+            Column("subject", "What", "story"),
+            Column("kind", "Found in"),
+            Column("detail", "As"),
+            _MARKET,
+            Column("amount", "Price", "money"),
+            Column("since", "Ordered", "age"),
+        ),
+        Order("distance"),
+        {
+            "wanted": wanted,
+            "orders": ORDERS.stem in readable,
+            "skus": not readable.isdisjoint({ORDERS.stem, INVENTORY_PRICES.stem}),
+            "each": MOST_HITS,
+        },
+    )
+
+
 def wanted_of(list_of: ListOf, query: Mapping[str, str]) -> Wanted:
     """Read what an address asks of a list; what it asks that there is not is left out."""
     given = {
@@ -219,10 +298,10 @@ def readable_part(list_of: ListOf, readable: frozenset[str]) -> ListOf:
     return replace(list_of, columns=tuple(column for column in list_of.columns if column.stems <= readable))
 
 
-def show(list_of: ListOf, query: Mapping[str, str], place: Place, *, home: str) -> Shown:
+def show(list_of: ListOf, query: Mapping[str, str], place: Place, kept: Mapping[str, str]) -> Shown:
     """Read one page of a list; the first where there are not so many.
 
-    :param home: the account that is shown where an address names none.
+    :param kept: what every address of it has to carry.
     """
     wanted = wanted_of(list_of, query)
     with place.read() as database:
@@ -230,11 +309,12 @@ def show(list_of: ListOf, query: Mapping[str, str], place: Place, *, home: str) 
         if not rows.items and wanted.page > 1:
             wanted = replace(wanted, page=1)
             rows = _read(database, list_of, wanted)
+        office = back_office(database)
     columns = [column for column in list_of.columns if _has_something_in(column, rows)]
-    return Shown(list_of, columns, wanted, rows, {} if place.account == home else {"account": place.account})
+    return Shown(list_of, columns, wanted, rows, kept, office)
 
 
-def _read(database: Any, list_of: ListOf, wanted: Wanted) -> ListRows:
+def _read(database: Reader, list_of: ListOf, wanted: Wanted) -> ListRows:
     return read_list(
         database,
         list_of.statement,
@@ -248,11 +328,8 @@ def _read(database: Any, list_of: ListOf, wanted: Wanted) -> ListRows:
 
 
 def _has_something_in(column: Column, rows: ListRows) -> bool:
-    if column.name == "market":
-        return bool(rows.markets)
-    if column.name == "kind":
-        return len(rows.kinds) > 1
-    return column.name != "amount" or rows.has_amounts
+    found = {"market": bool(rows.markets), "kind": bool(rows.kinds), "amount": rows.has_amounts}
+    return found.get(column.name, True)
 
 
 def csv_file(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
@@ -270,6 +347,15 @@ def csv_name(list_of: ListOf, account: str) -> str:
     return f"backmarket-{whose}-{list_of.name}-{datetime.now(UTC):%Y-%m-%d}.csv"
 
 
+def csv_cell(value: Any) -> Any:
+    """Write a value for a file that a spreadsheet may open; a text that it would take for a formula gets a quote."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
 def _csv_lines(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
     columns = [(column.name, column.title) for column in list_of.columns]
     if any(column.shown_as == "money" for column in list_of.columns):
@@ -280,19 +366,10 @@ def _csv_lines(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
         # The mark at the beginning tells spreadsheets that this is UTF-8.
         yield "\N{ZERO WIDTH NO-BREAK SPACE}" + _csv_line(title for _, title in columns)
         for row in chain([first] if first else [], rows):
-            yield _csv_line(_cell(row[name]) for name, _ in columns)
+            yield _csv_line(csv_cell(row[name]) for name, _ in columns)
 
 
 def _csv_line(cells: Iterable[Any]) -> str:
     line = io.StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Write a value for a file that a spreadsheet may open; a text that it would take for a formula gets a quote."""
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value

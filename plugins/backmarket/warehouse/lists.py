@@ -59,31 +59,49 @@ class ListRows:
     items: list[Row] = field(default_factory=list)
 
 
-_ALL = Choice()
+def read_first(
+    database: Reader,
+    statement: str,
+    order: Order,
+    *,
+    most: int | None,
+    parameters: Mapping[str, Any],
+    within: Sequence[str] = (),
+) -> tuple[int, list[Row]]:
+    """Return how many rows a list has, and the first of them.
+
+    :param statement: the one in ``include/sql/page.sql`` that has all its rows.
+    :param most: how many rows to return; None: all.
+    :param parameters: of the statement, besides account.
+    :param within: statements around it that leave rows out or add to them, each with ``{rows}``; the innermost first.
+    """
+    if not database.can_read(statement, *within):
+        return 0, []
+    values = {"account": database.account, **parameters, "most": most}
+    rows = list(database.connection.execute(_query("list_first", statement, order, within), values).fetchall())
+    return (rows[0]["total"] if rows else 0), rows
 
 
 def read_list(
     database: Reader,
     statement: str,
     order: Order,
-    choice: Choice = _ALL,
+    choice: Choice,
     *,
-    most: int | None,
+    most: int,
     skip: int = 0,
     parameters: Mapping[str, Any],
     within: Sequence[str] = (),
 ) -> ListRows:
-    """Return some rows of a list.
+    """Return the rows of a list that fit a choice, beside what there is to choose from.
 
-    :param statement: the one in ``include/sql/page.sql`` that has all its rows.
-    :param most: how many rows to return, after leaving out the first ``skip``; None: all.
-    :param parameters: of the statement, besides account.
-    :param within: statements around it that leave rows out or add to them, each with ``{rows}``; the innermost first.
+    :param most: how many rows to return, after leaving out the first ``skip``.
+    :param within: as for :func:`read_first`.
     """
     if not database.can_read(statement, *within):
         return ListRows()
     values = _values(database, choice, parameters, most=most, skip=skip)
-    rows = database.connection.execute(_query(statement, order, within), values).fetchall()
+    rows = database.connection.execute(_query("list_rows", statement, order, within), values).fetchall()
     first = rows[0]
     items = [row for row in rows if row["topic"] is not None]
     return ListRows(first["total"], first["markets"], first["kinds"], first["has_amounts"], items)
@@ -103,19 +121,19 @@ def stream_list(
     values = _values(database, choice, parameters, most=None, skip=0)
     with database.connection.cursor("list") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        for row in cursor.execute(_query(statement, order, within), values):
+        for row in cursor.execute(_query("list_rows", statement, order, within), values):
             if row["topic"] is not None:
                 yield row
 
 
-def _query(statement: str, order: Order, within: Sequence[str]) -> Composed:
+def _query(frame: str, statement: str, order: Order, within: Sequence[str]) -> Composed:
     from psycopg.sql import SQL, Identifier
 
     rows: SQL | Composed = SQL(sql.statement(f"page/{statement}").rstrip().removesuffix(";"))
     for name in within:
         rows = SQL(sql.statement(f"page/{name}").rstrip().removesuffix(";")).format(rows=rows)
     direction = SQL(" desc" if order.descending else " asc")
-    return SQL(sql.statement("page/list_rows")).format(rows=rows, order=Identifier(order.column) + direction)
+    return SQL(sql.statement(f"page/{frame}")).format(rows=rows, order=Identifier(order.column) + direction)
 
 
 def _values(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS, TRACKING_IMEI, kinds_of, task_of
-from backmarket.warehouse.lists import Order, read_list
+from backmarket.warehouse.lists import Order, read_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -155,10 +155,10 @@ def read_need(database: Reader, kind: Need, stems: Collection[str], *, most: int
 
     :param most: items to return; None: all.
     """
-    rows = read_list(
+    total, items = read_first(
         database, kind.statement, kind.order, most=most, parameters=kind.parameters_for(stems), within=WITHIN
     )
-    return replace(kind, total=rows.total, items=rows.items)
+    return replace(kind, total=total, items=items)
 
 
 def need_of(name: str) -> Need | None:

@@ -23,11 +23,13 @@ if (frame) {
     attributeFilter: ["class", "style"],
   });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-airflow]");
+    const link = event.target.closest("a[data-airflow], a[target]");
     if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const outside = frame.document.createElement("a");
     outside.href = link.href;
+    outside.target = link.target;
+    outside.rel = link.rel;
     frame.document.body.append(outside);
     outside.click();
     outside.remove();
