@@ -192,6 +192,11 @@ def list_of_need(need: Need, stems: Iterable[str]) -> ListOf:
     )
 
 
+def list_of_approvals(need: Need, stems: Iterable[str]) -> ListOf:
+    """Return the list of the moves of prices that wait for a person, with what they are decided by."""
+    return replace(list_of_need(need, stems), columns=_OF_APPROVALS, within=(*WITHIN, "approvals"))
+
+
 LIST_OF_ORDERS = ListOf(
     "orders",
     "Open orders",
@@ -259,11 +264,6 @@ def list_of_hits(wanted: str, readable: frozenset[str]) -> ListOf:
             "each": MOST_HITS,
         },
     )
-
-
-def list_of_approvals(need: Need, stems: Iterable[str]) -> ListOf:
-    """Return the list of the moves of prices that wait for a person, with what they are decided by."""
-    return replace(list_of_need(need, stems), columns=_OF_APPROVALS, within=(*WITHIN, "approvals"))
 
 
 def wanted_of(list_of: ListOf, query: Mapping[str, str]) -> Wanted:

@@ -71,7 +71,7 @@ def read_first(
     """Return how many rows a list has, and the first of them.
 
     :param statement: the one in ``include/sql/page.sql`` that has all its rows.
-    :param most: how many to return; None: all.
+    :param most: how many rows to return; None: all.
     :param parameters: of the statement, besides account.
     :param within: statements around it that leave rows out or add to them, each with ``{rows}``; the innermost first.
     """
@@ -88,14 +88,15 @@ def read_list(
     order: Order,
     choice: Choice,
     *,
-    most: int | None,
+    most: int,
     skip: int = 0,
     parameters: Mapping[str, Any],
     within: Sequence[str] = (),
 ) -> ListRows:
     """Return the rows of a list that fit a choice, beside what there is to choose from.
 
-    :param most: how many rows to return, after leaving out the first ``skip``; None: all.
+    :param most: how many rows to return, after leaving out the first ``skip``.
+    :param within: as for :func:`read_first`.
     """
     if not database.can_read(statement, *within):
         return ListRows()
