@@ -18,9 +18,10 @@ from sandbox.config import SandboxConfig
 if TYPE_CHECKING:
     import psycopg
 
-# They prepare, look at everything, delete, or answer from settings: no data flows.
+# They prepare, look at everything, delete, check counts, or answer from settings: no data flows.
 WITHOUT_LINEAGE = {
     "BackMarketAttentionAlertOperator",
+    "BackMarketItemsCheckOperator",
     "BackMarketMarketsOperator",
     "BackMarketPrepareWarehouseOperator",
     "BackMarketPurgeHistoryOperator",
