@@ -18,10 +18,11 @@ from sandbox.config import SandboxConfig
 if TYPE_CHECKING:
     import psycopg
 
-# They prepare, look at everything, delete, or answer from settings: no data flows.
+# They prepare, look at everything, delete, check counts, or answer from settings: no data flows.
 WITHOUT_LINEAGE = {
     "BackMarketAttentionAlertOperator",
     "BackMarketDailyDigestOperator",
+    "BackMarketItemsCheckOperator",
     "BackMarketMarketsOperator",
     "BackMarketPrepareWarehouseOperator",
     "BackMarketPurgeHistoryOperator",

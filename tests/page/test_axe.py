@@ -33,7 +33,7 @@ PERIOD = "reports/period?first_day=2026-09-01&last_day=2026-09-30"
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 
