@@ -183,7 +183,7 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def plain_words(airflow_database: None) -> Iterator[None]:
+def plain_words() -> Iterator[None]:
     """Hold what tasks log, and why they skip or fail, to the words of people, in whichever test they run."""
     import structlog
     from airflow.sdk.exceptions import AirflowSkipException
