@@ -47,7 +47,7 @@ def test_it_tells_where_things_come_from_and_which_variables_nobody_reads(
     connected: Sandbox,
     run_dag: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """The environment wins over what Airflow stores; a slip in a name would go unnoticed for ever."""
     from airflow.models.variable import Variable
@@ -56,7 +56,6 @@ def test_it_tells_where_things_come_from_and_which_variables_nobody_reads(
 
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ENABLED", "true")
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDERDOWNLOAD", "true")
-    caplog.set_level("INFO", logger="airflow.task")
     for key in ("backmarket_enabled", "backmarket_safety_qty", "backmarket_us__maxqty"):
         Variable.set(key, "0")
     try:
@@ -64,12 +63,13 @@ def test_it_tells_where_things_come_from_and_which_variables_nobody_reads(
     finally:
         with create_session() as session:
             session.execute(delete(Variable))
-    assert "Connection backmarket_default comes from the environment (AIRFLOW_CONN_BACKMARKET_DEFAULT)" in caplog.text
-    assert "backmarket_enabled (Airflow stores another, which does not count)" in caplog.text
-    assert "Nobody reads Variable backmarket_orderdownload. Did you mean backmarket_order_download?" in caplog.text
+    told = "".join(capfd.readouterr())
+    assert "Connection backmarket_default comes from the environment (AIRFLOW_CONN_BACKMARKET_DEFAULT)" in told
+    assert "backmarket_enabled (Airflow stores another, which does not count)" in told
+    assert "Nobody reads Variable backmarket_orderdownload. Did you mean backmarket_order_download?" in told
     if hasattr(sdk.Variable, "keys"):
-        assert "Variables from Airflow (Admin → Variables): backmarket_safety_qty." in caplog.text
-        assert "Did you mean backmarket_us__max_qty?" in caplog.text
+        assert "Variables from Airflow (Admin → Variables): backmarket_safety_qty." in told
+        assert "Did you mean backmarket_us__max_qty?" in told
         unread = ["backmarket_orderdownload", "backmarket_us__maxqty"]
         assert run.xcoms["account_check"]["unread_variables"] == unread
 
