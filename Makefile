@@ -1,6 +1,6 @@
 # All that this project does on a machine. Needs Python 3.11 to 3.13 and a package index; writes to .state/ only.
 .DEFAULT_GOAL := help
-.PHONY: help demo up cluster test bench chaos docs lint types imports format lock clean install
+.PHONY: help demo up airflow cluster test bench chaos docs lint types imports format lock clean install
 
 # Empty means: the first Python on the PATH that is new enough; ports that the stack chooses.
 PYTHON ?=
@@ -9,15 +9,20 @@ SANDBOX_PORT ?=
 # Empty means: the newest, which the lock holds.
 AIRFLOW ?=
 export PORT SANDBOX_PORT
+# For `make airflow`: the command, without "airflow" in front of it.
+ARGS ?=
 export HYPOTHESIS_STORAGE_DIRECTORY := .state/hypothesis
 
 BIN := .state/venv/bin
 BOOTSTRAP = python="$$(sh local/find_python.sh "$(PYTHON)")" && "$$python" -m local.bootstrap
+# Ctrl-C is how a person ends what runs until then, also while it starts: no error for make to tell of.
+UNTIL_CTRL_C = trap : INT; { $(BOOTSTRAP) && $(BIN)/python -m $(1); } || test $$? = 130
 TYPED := plugins/backmarket sandbox local chaos cluster dags tests $(wildcard plugins/*.py) $(if $(wildcard benchmarks/*.py),benchmarks)
 
 help:
 	@echo "make demo     run the whole job in Airflow against a local Back Market, and say what came of it"
 	@echo "make up       the same stack, left running: Airflow, the sandbox, PostgreSQL; Ctrl-C stops it"
+	@echo "make airflow  a command of Airflow's in the stack of make up: make airflow ARGS='dags list'"
 	@echo "make cluster  Airflow on two Celery workers, left running: needs redis-server; Ctrl-C stops it"
 	@echo "make test     lint, types, import rules and the whole test suite"
 	@echo "make bench    the benchmarks, side by side with the peer"
@@ -37,11 +42,14 @@ help:
 demo: install
 	@$(BIN)/python -m local.demo
 
-up: install
-	@$(BIN)/python -m local.up
+up:
+	@$(call UNTIL_CTRL_C,local.up)
 
-cluster: install
-	@$(BIN)/python -m cluster
+airflow: install
+	@$(BIN)/python -m local.airflow_command $(ARGS)
+
+cluster:
+	@$(call UNTIL_CTRL_C,cluster)
 
 ifeq ($(AIRFLOW),)
 test: lint types imports

@@ -17,7 +17,7 @@ from cluster.machines import Machine
 from cluster.redis import broker, redis_server
 from local.airflow_api import AirflowApi
 from local.airflow_env import ADMIN, airflow_environment, backmarket_connection, load_secrets, program
-from local.bootstrap import CLUSTER_RUNS, PROJECT
+from local.bootstrap import CLUSTER_RUNS, PROJECT, STACK_LOCK
 from local.failure import LocalError
 from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
@@ -140,7 +140,7 @@ def running_cluster(
     """
     redis_server()
     with (
-        held(settings.state / "stack.lock", CLUSTER_RUNS),
+        held(settings.state / STACK_LOCK, CLUSTER_RUNS),
         ending_in_order(),
         tempfile.TemporaryDirectory(prefix="backmarket-cluster-") as folder,
         supervised(settings.state) as processes,

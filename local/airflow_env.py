@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 from local.bootstrap import PROJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.settings import StackSettings
 
 ADMIN = "admin"
@@ -90,6 +92,27 @@ def airflow_environment(
     }
 
 
+def environment_file(state: Path) -> Path:
+    """Where the environment of a stack is kept once it has come up."""
+    return state / "airflow" / "environment.json"
+
+
+def save_environment(state: Path, environment: Mapping[str, str]) -> None:
+    """Keep what tells Airflow of a stack, for who calls Airflow beside it: in a file that only its owner can read."""
+    _write_private(
+        environment_file(state), json.dumps({name: environment[name] for name in environment if _is_airflows(name)})
+    )
+
+
+def saved_environment(state: Path) -> dict[str, str]:
+    """Build the environment of a call of Airflow beside the stack that runs.
+
+    :raises OSError: where none has come up.
+    """
+    saved: dict[str, str] = json.loads(environment_file(state).read_text())
+    return {**_inherited(), **saved}
+
+
 def program(name: str) -> Path:
     """The path of a program that is installed beside the running Python."""
     return Path(sys.executable).parent / name
@@ -97,7 +120,7 @@ def program(name: str) -> Path:
 
 def _inherited() -> dict[str, str]:
     """The shell's environment, without what it may say about another Airflow."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    kept = {name: value for name, value in os.environ.items() if not _is_airflows(name)}
     # Airflow starts programs by their bare name.
     kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
     kept["PYTHONUNBUFFERED"] = "1"
@@ -110,8 +133,7 @@ def backmarket_connection(url: str, token: str, *, sender: str = "local") -> str
     :param sender: who Back Market is told is calling.
     """
     extra = {"market": "fr-fr", "user_agent": f"BM-Local-Airflow;{sender}@example.com"}
-    # The port is not used beside a URL; Airflow's Test button refuses a connection that has none.
-    connection = {"conn_type": "backmarket", "host": url, "port": 443, "password": token, "extra": extra}
+    connection = {"conn_type": "backmarket", "host": url, "password": token, "extra": extra}
     return json.dumps(connection)
 
 
@@ -126,6 +148,10 @@ def _postgres_connection(uri: str) -> str:
         "schema": parts.path.removeprefix("/"),
     }
     return json.dumps(connection)
+
+
+def _is_airflows(name: str) -> bool:
+    return name.startswith("AIRFLOW")
 
 
 def _write_private(file: Path, text: str) -> None:

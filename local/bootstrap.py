@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 STATE = PROJECT / ".state"
 
+STACK_LOCK = "stack.lock"
 STACK_RUNS = "`make up` or `make demo` is running here already (process {pid}): stop it first."
 CLUSTER_RUNS = "`make cluster` is running here already (process {pid}): stop it first."
 _NEEDED_DISK_GIB = 2
@@ -139,7 +140,7 @@ def clean() -> None:
     """Remove all run-time state, unless a stack or a cluster is using it."""
     if not STATE.exists():
         return
-    with held(STATE / "stack.lock", STACK_RUNS), held(STATE / "cluster" / "stack.lock", CLUSTER_RUNS):
+    with held(STATE / STACK_LOCK, STACK_RUNS), held(STATE / "cluster" / STACK_LOCK, CLUSTER_RUNS):
         shutil.rmtree(STATE)
 
 

@@ -33,3 +33,15 @@ def held(lock_file: Path, taken: str) -> Iterator[None]:
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def is_held(lock_file: Path) -> bool:
+    """Tell whether a process holds the lock."""
+    if not lock_file.exists():
+        return False
+    with lock_file.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

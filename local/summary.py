@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -38,13 +39,13 @@ _OFFERS = """
     order by market
 """
 _CATALOG = """
-    select sku, verdict, coalesce(last_status, ''), array_to_string(reasons, '; ')
+    select sku, verdict, replace(last_status, '_', ' '), array_to_string(reasons, '; ')
     from backmarket.catalog_readiness
     order by sku
 """
 _QUANTITIES = """
     select
-        plan.sku, plan.stock, plan.reserved, plan.held, plan.safety_qty, coalesce(plan.max_qty::text, '-'),
+        plan.sku, plan.stock, plan.reserved, plan.held, plan.safety_qty, plan.max_qty,
         before.quantity, change.payload ->> 'quantity'
     from backmarket.changes as change
     inner join backmarket.inventory as plan on plan.account = change.account and plan.sku = change.subject
@@ -87,7 +88,9 @@ _PRICES = """
     order by status, place
 """
 _ORDERS_OUT = """
-    select kind, replace(status, '_', ' '), count(*)
+    select
+        case kind when 'accept' then 'acceptance' when 'tracking' then 'shipment' else 'identifier' end,
+        replace(status, '_', ' '), count(*)
     from backmarket.changes
     where kind in ('accept', 'tracking', 'imei') and status <> 'superseded'
     group by kind, status
@@ -105,10 +108,14 @@ _STATEMENTS = """
     order by invoice_ref, currency
 """
 _FINDINGS = """
-    select kind, currency, count(*), coalesce(sum(expected)::text, '-'), coalesce(sum(actual)::text, '-')
+    select
+        replace(kind, '_', ' '),
+        count(*),
+        coalesce(sum(expected) || ' ' || coalesce(expected_currency, currency), '-'),
+        coalesce(sum(actual) || ' ' || currency, '-')
     from backmarket.settlement_findings
     where status = 'open'
-    group by kind, currency
+    group by kind, currency, expected_currency
     order by kind, currency
 """
 _WATERMARKS = """
@@ -154,7 +161,7 @@ def print_summary(warehouse_uri: str) -> None:
     console.print(
         _table(
             "What the statements do not explain (planted by the sandbox)",
-            ("finding", "currency", "how many", "expected", "actual"),
+            ("finding", "how many", "expected", "actual"),
             findings,
         )
     )
@@ -163,8 +170,15 @@ def print_summary(warehouse_uri: str) -> None:
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Table:
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*map(_text, row))
     return table
+
+
+def _text(cell: object) -> str:
+    """Write a cell for a person: numbers with separators, nothing where there is nothing."""
+    if isinstance(cell, int | Decimal):
+        return f"{cell:,}"
+    return "" if cell is None else str(cell)
 
 
 def _orders_table(counts: Iterable[Row]) -> Table:
@@ -178,11 +192,11 @@ def _orders_table(counts: Iterable[Row]) -> Table:
     table.add_column("market", "all")
     totals = {state: sum(of_market.get(state, 0) for of_market in by_market.values()) for state in states}
     for state in states:
-        table.add_column(_ORDER_STATES.get(state, f"state {state}"), str(totals[state]), justify="right")
-    table.add_column("all", str(sum(totals.values())), justify="right")
+        table.add_column(_ORDER_STATES.get(state, f"state {state}"), _text(totals[state]), justify="right")
+    table.add_column("all", _text(sum(totals.values())), justify="right")
     for market, of_market in sorted(by_market.items()):
-        cells = [str(of_market.get(state, "")) for state in states]
-        table.add_row(market, *cells, str(sum(of_market.values())))
+        cells = [_text(of_market.get(state)) for state in states]
+        table.add_row(market, *cells, _text(sum(of_market.values())))
     return table
 
 
@@ -191,7 +205,7 @@ def _content_table(counts: Iterable[Row], watermarks: Iterable[Row]) -> Table:
     table.add_column()
     table.add_column(justify="right")
     for name, count in counts:
-        table.add_row(name, str(count))
+        table.add_row(name, _text(count))
     for concern, market, moment in watermarks:
         table.add_row(" ".join(filter(None, (concern, market, "up to"))), f"{moment:%Y-%m-%d %H:%M:%S} UTC")
     return table

@@ -28,3 +28,21 @@ VARIABLES = {
     # The sandbox's past holds orders that nobody shipped in time: no reason to end the demo in alarm.
     "backmarket_ship_by_alert_hours": "-10000",
 }
+
+# What stands beside each under Admin → Variables.
+DESCRIPTIONS = {
+    "backmarket_enabled": "The main switch: everything.",
+    "backmarket_order_download": "Orders in.",
+    "backmarket_order_acceptance": "Accept paid order lines that the stock covers.",
+    "backmarket_active_listing_download": "Listings in.",
+    "backmarket_listing_creation": "New listings of products that Back Market knows.",
+    "backmarket_product_creation": "New products, each with its listing.",
+    "backmarket_inventory_upload": "Quantities out.",
+    "backmarket_prices_upload": "Prices out.",
+    "backmarket_tracking_upload": "Tracking numbers out.",
+    "backmarket_imei_update": "IMEIs and serial numbers out.",
+    "backmarket_settlement_download": "Settlements in.",
+    "backmarket_markets": "A JSON list of the markets that are read and priced.",
+    "backmarket_settlement_inbox": "Where statement files land: a folder or an object-storage URL.",
+    "backmarket_ship_by_alert_hours": "An order that has fewer hours left to be shipped raises an alarm.",
+}

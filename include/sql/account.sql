@@ -11,6 +11,10 @@ where
     (stored.conn_id, stored.host, stored.token_fingerprint)
     is distinct from (excluded.conn_id, excluded.host, excluded.token_fingerprint);
 
+-- name: select_names
+-- The accounts that are run in this database.
+select account from backmarket.accounts order by account;
+
 -- name: record_check
 -- What the last validation of the token found.
 -- :account, :platform, :token_valid, :details

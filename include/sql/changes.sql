@@ -6,8 +6,10 @@ copy staged_plan (position, subject, market, payload, status, reason) from stdin
 -- Record what must not be sent, with its reasons; once, not in every run: a refusal equal to the newest row of its
 -- subject is known already.
 -- :account, :kind, :run_id
-insert into backmarket.changes (account, kind, subject, market, payload, status, reason, run_id)
-select %(account)s, %(kind)s, refused.subject, refused.market, refused.payload, 'refused', refused.reason, %(run_id)s
+insert into backmarket.changes (account, kind, subject, market, payload, status, reason, run_id, refused_in)
+select
+    %(account)s, %(kind)s, refused.subject, refused.market, refused.payload, 'refused', refused.reason, %(run_id)s,
+    nullif(current_setting('airflow.task', true), '')::jsonb
 from staged_plan as refused
 left join lateral (
     select payload, status, reason
@@ -22,7 +24,8 @@ where
     refused.status = 'refused'
     and (newest.status, newest.payload, newest.reason)
     is distinct from ('refused', refused.payload, refused.reason)
-order by refused.position;
+order by refused.position
+returning subject, market, reason;
 
 -- name: keep_waiting
 -- Why what is planned could not be sent now.
@@ -98,9 +101,10 @@ update backmarket.changes
 set
     status = %(status)s,
     reason = %(reason)s,
+    refused_in = case when %(status)s = 'refused' then nullif(current_setting('airflow.task', true), '')::jsonb end,
     confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
-returning change_id;
+returning subject, market, reason;
 
 -- name: stage_plan
 -- What one concern wants to change now, in the order in which it is to be sent.

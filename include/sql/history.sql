@@ -63,6 +63,21 @@ where
         )
     );
 
+-- name: purge_need_marks
+-- Delete what people did so many days ago about things that waited, but not the last word on each, which still holds.
+-- :account, :days
+delete from backmarket.need_marks as mark
+where
+    mark.account = %(account)s
+    and mark.marked_at < now() - make_interval(days => %(days)s)
+    and exists (
+        select 1
+        from backmarket.need_marks as newer
+        where
+            newer.account = mark.account and newer.need = mark.need and newer.topic = mark.topic
+            and newer.mark_id > mark.mark_id
+    );
+
 -- name: purge_offer_history
 -- Delete what offers showed so many days ago, but not the last of each, with which the next reading is compared.
 -- :account, :days

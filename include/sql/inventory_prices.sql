@@ -98,7 +98,7 @@ select distinct on (backmarket.sku_key(subject))
 from backmarket.changes
 where
     account = %(account)s and kind in ('listing', 'product') and sent_at >= %(since)s
-    and (status <> 'refused' or attempts > 1)
+    and ((status <> 'refused' and tried_again_by is null) or attempts > 1)
     and payload -> 'columns' ->> 'quantity' is not null
     and backmarket.sku_key(subject) = any(%(keys)s)
 order by backmarket.sku_key(subject) asc, change_id desc;

@@ -67,6 +67,13 @@ select distinct backmarket.sku_key(sku)
 from backmarket.listings
 where account = %(account)s and gone_at is null and sku is not null;
 
+-- name: select_proposed_skus
+-- The SKUs of seller.catalog, in lower case.
+-- :account
+select distinct backmarket.sku_key(sku::text)
+from seller.catalog
+where account::text = %(account)s and sku is not null;
+
 -- name: select_refused
 -- What Back Market itself refused, where nothing newer is recorded of the SKU.
 -- :account, :kind

@@ -39,6 +39,23 @@ where
         )
     );
 
+-- name: delete_old_history_reads
+-- Forget the readings that no run goes by any more.
+-- :account, :before
+delete from backmarket.order_history_reads
+where account = %(account)s and began_at < %(before)s;
+
+-- name: insert_history_read
+-- Note that a backfill's run has read a span of the past to its end.
+-- :account, :run_id, :clear_number, :created_from, :created_to, :began_at
+insert into backmarket.order_history_reads (account, run_id, clear_number, created_from, created_to, began_at)
+values (%(account)s, %(run_id)s, %(clear_number)s, %(created_from)s, %(created_to)s, %(began_at)s);
+
+-- name: lock_history
+-- Wait until no other run of a backfill reads the past of this account; the lock ends with the session.
+-- :account
+select pg_advisory_lock(hashtextextended(concat_ws('/', 'order_history', %(account)s::text), 0));
+
 -- name: mark_gone
 -- An open order that Back Market answers 404 for: it was most likely never paid (state 8 is served to no one).
 -- :account, :order_ids
@@ -64,6 +81,14 @@ where
 select order_id, attempts, first_asked_at, asked_at
 from backmarket.orders_not_found
 where account = %(account)s;
+
+-- name: select_history_reads
+-- What backfills have read of the past since a moment, the newest reading first.
+-- :account, :since
+select run_id, clear_number, created_from, created_to, began_at
+from backmarket.order_history_reads
+where account = %(account)s and began_at >= %(since)s
+order by began_at desc;
 
 -- name: select_open_orders
 -- Orders that are open here (10 payment pending, 1 to accept, 3 to ship), oldest first.

@@ -1,3 +1,26 @@
+-- name: approvals
+-- Moves of prices that wait for a person, beside the seller's floor and count, as texts.
+-- :account; rows is the statement within
+with waiting as ({rows})
+
+select
+    waiting.*,
+    floors.floor,
+    counted.stock
+from waiting
+left join (
+    select backmarket.sku_key(sku::text) as sku_key, market::text as market, min(min_price::text) as floor
+    from seller.prices
+    where account::text = %(account)s
+    group by 1, 2
+) as floors on backmarket.sku_key(waiting.subject) = floors.sku_key and waiting.market = floors.market
+left join (
+    select backmarket.sku_key(sku::text) as sku_key, string_agg(quantity::text, ', ') as stock
+    from seller.stock
+    where account::text = %(account)s
+    group by 1
+) as counted on backmarket.sku_key(waiting.subject) = counted.sku_key
+
 -- name: chart_changes
 -- Changes sent in the last 30 days by UTC day and kind; counted a day and a kind at a time, which an index answers alone.
 -- :account, :kinds
@@ -79,66 +102,277 @@ select count(*) as orders
 from backmarket.orders
 where account = %(account)s and date_creation >= now() - interval '30 days';
 
+-- name: list_first
+-- The first rows of a list, each with how many there are.
+-- :most; rows and order as for list_rows
+select listed.*, count(*) over () as total -- noqa: AM04
+from ({rows}) as listed
+order by {order} nulls last, topic
+limit %(most)s;
+
+-- name: list_orders
+-- Open orders, and what each waits for.
+-- :account
+select
+    'order' as story,
+    desk.order_id::text as subject,
+    coalesce(desk.waits_for, 'nothing') as kind,
+    coalesce(desk.country_code, '') as market,
+    desk.reason as why,
+    concat_ws(' · ', desk.skus, desk.reason) as detail,
+    desk.skus,
+    desk.units,
+    desk.ship_by,
+    orders.price as amount,
+    orders.currency,
+    coalesce(desk.date_payment, orders.date_creation) as since,
+    desk.order_id::text as topic
+from backmarket.order_desk as desk
+inner join backmarket.orders as orders on desk.account = orders.account and desk.order_id = orders.order_id
+where
+    desk.account = %(account)s
+    -- As the desk does, so that an index finds them.
+    and orders.state in (0, 1, 3, 10) and orders.gone_at is null;
+
+-- name: list_rows
+-- The rows of a list that were asked for, beside what there is to choose from; one row without a topic where none is.
+-- :market, :kind, :amount, :days, :text, :most, :skip; rows is the list's own statement, order a column of it
+--
+-- Every list has: subject, kind, market (several with a blank between), detail, amount, currency, since, topic (whose
+-- order is that of rows that are alike), and what else its own columns show.
+with listed as ({rows}),
+
+matched as (
+    select *
+    from listed
+    where
+        (%(market)s::text = '' or %(market)s::text = any(string_to_array(market, ' ')))
+        and (%(kind)s::text = '' or kind = %(kind)s::text)
+        and (%(amount)s::numeric is null or abs(amount) >= %(amount)s::numeric)
+        and (%(days)s::integer is null or since <= now() - make_interval(days => %(days)s::integer))
+        and (%(text)s::text = '' or position(lower(%(text)s::text) in lower(concat_ws(' ', subject, detail))) > 0)
+),
+
+choices as (
+    select
+        (select count(*) from matched) as total,
+        array(
+            select distinct each_market
+            from (select distinct market from listed) as combinations, string_to_table(market, ' ') as each_market
+            where each_market <> '' order by 1
+        ) as markets,
+        array(select distinct kind from listed where kind <> '' order by 1) as kinds,
+        exists (select 1 from listed where amount is not null) as has_amounts
+),
+
+shown as (
+    select *
+    from matched
+    order by {order} nulls last, topic
+    limit %(most)s::bigint offset %(skip)s::bigint
+)
+
+select choices.*, shown.* -- noqa: AM04
+from choices
+left join shown on true
+order by {order} nulls last, topic;
+-- name: digest_orders
+-- The orders of a UTC day, by creation, and their units: what was paid, and is neither cancelled nor refunded.
+-- :account, :day
+select count(distinct line.order_id) as orders, coalesce(sum(line.quantity), 0) as units
+from backmarket.orders as orders
+inner join backmarket.order_lines as line
+    on orders.account = line.account and orders.order_id = line.order_id and line.gone_at is null
+where
+    orders.account = %(account)s and orders.gone_at is null and line.state in (1, 2, 3)
+    and orders.date_creation >= %(day)s::timestamp at time zone 'UTC'
+    and orders.date_creation < (%(day)s::timestamp + interval '1 day') at time zone 'UTC';
+
+-- name: digest_sales
+-- What these orders are worth by currency: the sale with its shipping, the commission, and what that leaves.
+-- :account, :day
+select
+    coalesce(line.currency, '?') as currency,
+    coalesce(sum(line.sale), 0) as sales,
+    coalesce(sum(line.fee), 0) as commission,
+    coalesce(sum(line.sale), 0) - coalesce(sum(line.fee), 0) as net
+from backmarket.orders as orders
+inner join backmarket.settlement_expected_lines as line
+    on orders.account = line.account and orders.order_id = line.order_id
+where
+    orders.account = %(account)s and orders.gone_at is null and line.state in (1, 2, 3)
+    and orders.date_creation >= %(day)s::timestamp at time zone 'UTC'
+    and orders.date_creation < (%(day)s::timestamp + interval '1 day') at time zone 'UTC'
+group by 1
+order by 1;
+
 -- name: needs_approvals
--- Moves of prices that a person has to approve before they are sent, the longest waiting first.
--- :account, :kinds, :most
+-- Moves of prices that a person has to approve before they are sent.
+-- :account, :kinds
 select
     'sku' as story,
     subject,
-    concat(
-        market, ' · ', payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
-        to_char(
-            ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
-        ),
-        ' %%)'
-    ) as detail,
+    kind,
+    market,
+    moved.words as why,
+    concat_ws(' · ', nullif(market, ''), moved.words) as detail,
+    (payload ->> 'price')::numeric as amount,
+    payload ->> 'currency' as currency,
     planned_at as since,
     concat_ws('/', market, subject) as topic,
-    count(*) over () as total
+    change_id,
+    (payload ->> 'old_price')::numeric as old_price,
+    round(
+        ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 1
+    ) as change_pct
 from backmarket.changes
-where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s)
-order by planned_at
-limit %(most)s;
+cross join lateral (
+    select
+        concat(
+            payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
+            to_char(
+                ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
+            ),
+            ' %%)'
+        ) as words
+) as moved
+where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s);
+
+-- name: needs_feeds
+-- Tables of the seller that the newest reading found unusable as a whole; what nobody reads any more is not told.
+-- :account, :kinds (of the changes that come from a table)
+select
+    '' as story,
+    feed as subject,
+    replace(feed, 'seller.', '') as kind,
+    '' as market,
+    array_to_string(reasons, ' · ') as why,
+    case
+        when row_count is null then 'cannot be read'
+        else concat(
+            'cannot be used: ', to_char(left_out, 'FM999,999,999,990'), ' of ', to_char(row_count, 'FM999,999,999,990'),
+            ' rows'
+        )
+    end as summary,
+    concat_ws(
+        ' · ',
+        case
+            when row_count is not null
+                then concat(
+                    to_char(left_out, 'FM999,999,999,990'), ' of ', to_char(row_count, 'FM999,999,999,990'), ' rows'
+                )
+        end,
+        array_to_string(reasons, ' · ')
+    ) as detail,
+    null::numeric as amount,
+    null as currency,
+    unusable_since as since,
+    feed as topic
+from backmarket.feeds
+where
+    account = %(account)s
+    and unusable_since is not null
+    and judged_at > now() - interval '2 days'
+    and exists (
+        select 1
+        from (
+            values
+            ('stock', 'quantity'), ('stock', 'accept'), ('prices', 'price'), ('shipments', 'tracking'),
+            ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product')
+        ) as fed (name, kind)
+        where 'seller.' || fed.name = feeds.feed and fed.kind = any(%(kinds)s)
+    );
 
 -- name: needs_findings
 -- Differences between statements and orders that are still open.
--- :account, :most
+-- :account
 select
-    case when order_id is null then '' else 'order' end as story,
-    coalesce(order_id::text, invoice_ref, subject) as subject,
-    concat(
-        replace(kind, '_', ' '),
-        case when expected is not null then ' · expected ' || expected || ' ' || currency end,
-        case when actual is not null then ' · found ' || actual || ' ' || currency end
-    ) as detail,
-    opened_at as since,
-    concat_ws('/', kind, subject) as topic,
-    count(*) over () as total
-from backmarket.settlement_findings
-where account = %(account)s and status = 'open'
-order by opened_at desc
-limit %(most)s;
+    case when finding.order_id is null then '' else 'order' end as story,
+    coalesce(finding.order_id::text, finding.invoice_ref, finding.subject) as subject,
+    finding.kind,
+    coalesce(
+        (
+            select orders.country_code
+            from backmarket.orders as orders
+            where orders.account = finding.account and orders.order_id = finding.order_id
+        ),
+        ''
+    ) as market,
+    told.words as why,
+    concat_ws(' · ', replace(finding.kind, '_', ' '), nullif(told.words, '')) as detail,
+    abs(coalesce(finding.actual, 0) - coalesce(finding.expected, 0)) as amount,
+    finding.currency,
+    finding.opened_at as since,
+    concat_ws('/', finding.kind, finding.subject) as topic
+from backmarket.settlement_findings as finding
+cross join lateral (
+    select
+        concat_ws(
+            ' · ',
+            'expected ' || finding.expected || ' ' || coalesce(finding.expected_currency, finding.currency),
+            'found ' || finding.actual || ' ' || finding.currency
+        ) as words
+) as told
+where finding.account = %(account)s and finding.status = 'open';
 
 -- name: needs_late_orders
--- Paid orders whose day of dispatch has passed, the longest overdue first.
--- :account, :most
+-- Paid orders whose day of dispatch has passed.
+-- :account
 select
     'order' as story,
     order_id::text as subject,
-    concat_ws(' · ', country_code, case state when 1 then 'not accepted' else 'accepted, not shipped' end) as detail,
+    case state when 1 then 'to accept' else 'to ship' end as kind,
+    coalesce(country_code, '') as market,
+    advice.words as why,
+    concat_ws(' · ', country_code, advice.words) as detail,
+    price as amount,
+    currency,
     expected_dispatch_date as since,
-    order_id::text as topic,
-    count(*) over () as total
+    order_id::text as topic
 from backmarket.orders
+cross join lateral (
+    select
+        case
+            when state = 1 then 'not accepted: accept it, or cancel it in the Back Office'
+            when is_backship
+                then 'accepted, Backship: hand the parcel over under Back Market''s label; no tracking comes from you'
+            else 'accepted, not shipped: ship it, or cancel it in the Back Office'
+        end as words
+) as advice
 where
     account = %(account)s and state in (1, 3) and gone_at is null
-    and expected_dispatch_date < now()
-order by expected_dispatch_date
-limit %(most)s;
+    and expected_dispatch_date < now();
+
+-- name: needs_left
+-- Of the things that wait, those that nobody has worked off: what is resolved comes back where it is found again or
+-- changes, what is ignored where it changes. With what was done about each last, and what stands for it in a form.
+-- :account, :need; rows is the statement within
+with found as ({rows})
+
+select
+    found.*,
+    concat(md5(found.detail), ':', found.topic) as value,
+    done.mark,
+    done.comment,
+    done.marked_by,
+    done.marked_at
+from found
+left join (
+    select distinct on (topic) topic, mark, detail, comment, marked_by, marked_at
+    from backmarket.need_marks
+    where account = %(account)s and need = %(need)s
+    order by topic asc, mark_id desc
+) as done on found.topic = done.topic
+where
+    not coalesce(
+        found.detail = done.detail
+        and (done.mark = 'ignored' or (done.mark in ('resolved', 'approved', 'declined') and found.since <= done.marked_at)),
+        false
+    )
 
 -- name: needs_quarantine
 -- Documents that came in, and rows of the seller, that could not be understood.
--- :account, :most
+-- :account
 select
     case
         when entity in ('order', 'seller.shipments', 'seller.devices') and key ~ '^\d+$' then 'order'
@@ -146,29 +380,57 @@ select
         else ''
     end as story,
     key as subject,
+    entity as kind,
+    '' as market,
+    reason as why,
     concat(entity, ' · ', reason) as detail,
+    null::numeric as amount,
+    null as currency,
     first_seen_at as since,
-    concat_ws('/', entity, key) as topic,
-    count(*) over () as total
+    concat_ws('/', entity, key) as topic
 from backmarket.quarantine
-where account = %(account)s
-order by first_seen_at desc
-limit %(most)s;
+where account = %(account)s;
 
 -- name: needs_stock_and_prices
 -- What was found of stock and prices: counts that are missing or old, changes made outside.
--- :account, :most
+-- :account
 select
     'sku' as story,
     sku as subject,
+    kind,
+    market,
+    detail as why,
     concat_ws(' · ', concat_ws(' ', replace(kind, '_', ' '), nullif(market, '')), detail) as detail,
+    null::numeric as amount,
+    null as currency,
     first_seen_at as since,
-    concat_ws('/', kind, market, sku) as topic,
-    count(*) over () as total
+    concat_ws('/', kind, market, sku) as topic
 from backmarket.inventory_findings
-where account = %(account)s
-order by last_seen_at desc
-limit %(most)s;
+where account = %(account)s;
+
+-- name: needs_unclaimed_rows
+-- Rows of the seller's tables whose account nobody runs, most likely meant for this one.
+-- :account
+select
+    '' as story,
+    concat(unclaimed.feed, ' · ', coalesce(nullif(left(unclaimed.given, 40), ''), '(no account)')) as subject,
+    replace(unclaimed.feed, 'seller.', '') as kind,
+    '' as market,
+    told.words as why,
+    told.words as detail,
+    null::numeric as amount,
+    null as currency,
+    unclaimed.first_seen_at as since,
+    concat_ws('/', unclaimed.feed, unclaimed.given) as topic
+from backmarket.unclaimed_rows as unclaimed
+cross join lateral (
+    select
+        concat(
+            to_char(unclaimed.row_count, 'FM999,999,999,990'), case unclaimed.row_count when 1 then ' row' else ' rows' end,
+            ' for an account that nobody runs here; meant is most likely ', unclaimed.account
+        ) as words
+) as told
+where unclaimed.account = %(account)s;
 
 -- name: order_changes
 -- Every change sent, or meant to be sent, for an order and its lines.
@@ -221,7 +483,12 @@ select
     coalesce(closed_at, opened_at) as at,
     'finding' as source,
     concat(replace(kind, '_', ' '), ' ', status) as what,
-    detail
+    concat_ws(
+        ' · ',
+        detail,
+        'expected ' || expected || ' ' || coalesce(expected_currency, currency),
+        'found ' || actual || ' ' || currency
+    ) as detail
 from backmarket.settlement_findings
 where account = %(account)s and order_id = %(order_id)s;
 
@@ -230,7 +497,10 @@ where account = %(account)s and order_id = %(order_id)s;
 -- :account, :order_id
 select
     order_id, state, country_code, currency, price, shipping_price, payment_method, shipper, tracking_number,
-    is_backship, expected_dispatch_date, date_shipping, read_at, gone_at
+    is_backship, expected_dispatch_date, date_shipping, read_at, gone_at,
+    -- As needs_late_orders has it.
+    state in (1, 3) and gone_at is null and coalesce(expected_dispatch_date < now(), false) as overdue,
+    now() as as_of
 from backmarket.orders
 where account = %(account)s and order_id = %(order_id)s;
 
@@ -288,23 +558,84 @@ where
     and regexp_replace(btrim(order_id::text, E' \t\r\n'), '\.0+$', '') = %(order_id)s::text
     and shipped_at is not null;
 
+-- name: worked_off
+-- What people did about things, the newest first: the last word on each. For a change that was tried again and a price
+-- that was decided, how the newest change of the same subject stands.
+-- :account, :needs (those all of whose things may be seen), :kinds, :most
+select
+    done.mark_id,
+    done.need,
+    done.mark,
+    done.story,
+    done.subject,
+    done.detail,
+    done.comment,
+    done.run_path,
+    done.marked_by,
+    done.marked_at,
+    done.topic,
+    done.kind,
+    newest.status,
+    newest.reason
+from (
+    select distinct on (need, topic)
+        mark_id, need, topic, mark, story, subject, detail, comment, run_path, marked_by, marked_at,
+        case
+            when need in ('refused', 'stuck') then split_part(topic, '/', 1)
+            when need = 'approvals' then 'price'
+        end as kind,
+        case
+            when need in ('refused', 'stuck') then split_part(topic, '/', 2)
+            when need = 'approvals' then split_part(topic, '/', 1)
+        end as market,
+        case
+            when need in ('refused', 'stuck') then substring(topic from '^[^/]*/[^/]*/(.*)$')
+            when need = 'approvals' then substring(topic from '^[^/]*/(.*)$')
+        end as changed
+    from backmarket.need_marks
+    where account = %(account)s
+    order by need asc, topic asc, mark_id desc
+) as done
+left join lateral (
+    select change.status, change.reason
+    from backmarket.changes as change
+    where
+        done.mark in ('retried', 'approved', 'declined')
+        and change.account = %(account)s and change.kind = done.kind
+        and change.subject = done.changed and change.market = done.market
+    order by change.change_id desc
+    limit 1
+) as newest on true
+where
+    done.mark not in ('commented', 'reopened')
+    and case when done.kind is null then done.need = any(%(needs)s) else done.kind = any(%(kinds)s) end
+order by done.marked_at desc
+limit %(most)s;
+
 -- name: select_accounts
 -- The accounts that this database holds, and what the last check of each token found.
 -- :account
-select account, host, platform, token_valid, checked_at, account = %(account)s as chosen
-from backmarket.accounts
+select
+    account,
+    host,
+    platform,
+    token_valid,
+    checked_at,
+    account = %(account)s as chosen,
+    -- Through JSON, as a database that no run has brought up to date yet has no such column.
+    to_jsonb(accounts) ->> 'conn_id' as conn_id
+from backmarket.accounts as accounts
 order by account;
 
--- name: select_last_changes
--- Per kind of change: the newest run that planned one, how its changes stand, and the newest confirmation.
--- :account, :kinds
+-- name: select_changes_of_runs
+-- Per kind of change: what one run planned and nobody has sent, by status, and the newest confirmation of any run.
+-- :account, :kinds, :run_ids (as long as each other)
 select
-    kinds.kind,
-    newest.run_id,
+    runs.kind,
     (
         select max(change.confirmed_at)
         from backmarket.changes as change
-        where change.account = %(account)s and change.kind = kinds.kind and change.confirmed_at is not null
+        where change.account = %(account)s and change.kind = runs.kind and change.confirmed_at is not null
     ) as confirmed_at,
     (
         select jsonb_object_agg(counted.status, counted.changes)
@@ -312,24 +643,28 @@ select
             select change.status, count(*) as changes
             from backmarket.changes as change
             where
-                change.account = %(account)s and change.kind = kinds.kind
-                and change.run_id = newest.run_id and change.status <> 'superseded'
+                change.account = %(account)s and change.kind = runs.kind and change.run_id = runs.run_id
+                and (
+                    change.status in ('awaiting_approval', 'dry_run')
+                    or (change.status = 'refused' and change.attempts = 0)
+                )
             group by change.status
         ) as counted
     ) as counts
-from unnest(%(kinds)s::text []) as kinds (kind)
-left join lateral (
-    select change.run_id
-    from backmarket.changes as change
-    where change.account = %(account)s and change.kind = kinds.kind
-    order by change.planned_at desc
-    limit 1
-) as newest on true;
+from unnest(%(kinds)s::text [], %(run_ids)s::text []) as runs (kind, run_id);
+
+-- name: select_progress
+-- How far loads are that run now; one that was not updated for a minute has been killed.
+-- :account
+select task, part, thing, done, total, extract(epoch from updated_at - started_at) as seconds
+from backmarket.progress
+where account = %(account)s and updated_at > now() - interval '1 minute'
+order by started_at, part;
 
 -- name: select_settlement_report
 -- The report that a run has stored.
 -- :account, :run_id
-select html
+select first_day, last_day, html
 from backmarket.settlement_reports
 where account = %(account)s and run_id = %(run_id)s;
 
@@ -340,7 +675,7 @@ select run_id, first_day, last_day, created_at
 from backmarket.settlement_reports
 where account = %(account)s
 order by created_at desc
-limit 100;
+limit 2000;
 
 -- name: select_settlement_span
 -- The newest ninety days that statements speak of; no row where none is loaded.
@@ -351,21 +686,6 @@ select
 from backmarket.settlement_lines
 where account = %(account)s and not vanished
 having count(*) > 0;
-
--- name: select_settlement_success
--- When settlements were last compared with orders, and what is loaded.
--- :account
-select
-    report.created_at as succeeded_at,
-    (
-        select jsonb_build_object('statements', count(*), 'lines', coalesce(sum(statement.line_count), 0))
-        from backmarket.settlement_statements as statement
-        where statement.account = report.account
-    ) as counts
-from backmarket.settlement_reports as report
-where report.account = %(account)s
-order by report.created_at desc
-limit 1;
 
 -- name: select_statements_loaded
 -- What tells whether statements were loaded since: how many there are, their lines, and the newest.
@@ -395,12 +715,18 @@ where item_timestamp >= (now() at time zone 'UTC') - make_interval(secs => %(sec
 select
     coalesce(change.confirmed_at, change.sent_at, change.planned_at) as at,
     'change' as source,
-    concat(change.kind, ' ', change.status) as what,
+    case
+        when
+            change.kind = 'price' and change.status = 'refused' and change.attempts = 0
+            and (change.reason like 'declined by %%' or change.reason like '%%: a person refused it')
+            then 'price declined'
+        else concat(change.kind, ' ', change.status)
+    end as what,
     concat_ws(
         ' · ',
         nullif(change.market, ''),
         change.payload ->> 'quantity' || ' units',
-        change.payload ->> 'price',
+        (change.payload ->> 'price') || coalesce(' ' || (change.payload ->> 'currency'), ''),
         change.reason,
         case when change.attempts > 1 then change.attempts || ' attempts' end
     ) as detail

@@ -7,6 +7,29 @@ where
     account = %(account)s and run_id = %(run_id)s and status = 'asked'
     and sku = %(sku)s and market = %(market)s;
 
+-- name: decide_waiting
+-- A person's decision about a move that waits, whether or not the form asks about it. No row: it waits no more, is
+-- another move now, or was decided already.
+-- :account, :change_id, :old_price, :new_price, :status, :decided_by, :decided_since
+insert into backmarket.price_approvals as stored (
+    account, sku, market, old_price, new_price, currency, reason, status, run_id, decided_at, decided_by
+)
+select
+    change.account, change.subject, change.market, (change.payload ->> 'old_price')::numeric,
+    (change.payload ->> 'price')::numeric, change.payload ->> 'currency', coalesce(change.reason, ''), %(status)s,
+    coalesce(change.run_id, ''), clock_timestamp(), %(decided_by)s
+from backmarket.changes as change
+where
+    change.account = %(account)s and change.change_id = %(change_id)s and change.status = 'awaiting_approval'
+    and (change.payload ->> 'old_price')::numeric = %(old_price)s::numeric
+    and (change.payload ->> 'price')::numeric = %(new_price)s::numeric
+on conflict (account, sku, market, old_price, new_price) do update set
+    status = excluded.status,
+    decided_at = excluded.decided_at,
+    decided_by = excluded.decided_by
+where stored.status = 'asked' or stored.decided_at < %(decided_since)s
+returning stored.run_id;
+
 -- name: forget_unanswered
 -- Questions of runs that ended without an answer (deleted or killed): they are asked again.
 -- :account, :run_id
@@ -31,6 +54,14 @@ on conflict (account, sku, market, old_price, new_price) do update set
     decided_at = null,
     decided_by = null;
 
+-- name: select_all_asked
+-- What a run asked a person about, also what was decided elsewhere meanwhile.
+-- :account, :run_id
+select sku, market, old_price, new_price, currency, reason
+from backmarket.price_approvals
+where account = %(account)s and run_id = %(run_id)s
+order by sku, market;
+
 -- name: select_asked
 -- What a run asked a person about and has no answer to, in the order of asking.
 -- :account, :run_id
@@ -42,7 +73,7 @@ order by sku, market;
 -- name: select_decisions
 -- What people decided about moves of prices in these markets, and lately enough to hold.
 -- :account, :markets, :decided_since
-select sku, market, old_price, new_price, status
+select sku, market, old_price, new_price, status, decided_by, decided_at
 from backmarket.price_approvals
 where
     account = %(account)s and market = any(%(markets)s) and status <> 'asked'

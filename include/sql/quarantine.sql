@@ -4,11 +4,6 @@
 select count(*) from backmarket.quarantine
 where account = %(account)s and entity = %(entity)s and key = any(%(keys)s::text []) and first_run = %(run_id)s;
 
--- name: count_seller_rows
--- How many rows one of the seller's tables has for an account.
--- {table}, :account
-select count(*) from {table} where account::text = %(account)s;
-
 -- name: insert_quarantine
 -- Keep a document that could not be understood, once per key, with the newest version and reason.
 -- :account, :entity, :key, :document, :reason

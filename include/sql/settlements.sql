@@ -69,10 +69,12 @@ on conflict (account, number) do nothing;
 -- :account
 with changed as (
     insert into backmarket.settlement_findings as stored (
-        account, kind, subject, order_id, invoice_ref, day, expected, actual, currency, detail, documents, status
+        account, kind, subject, order_id, invoice_ref, day, expected, actual, currency, expected_currency, detail,
+        documents, status
     )
     select
-        %(account)s, kind, subject, order_id, invoice_ref, day, expected, actual, currency, detail, documents, 'open'
+        %(account)s, kind, subject, order_id, invoice_ref, day, expected, actual, currency, expected_currency, detail,
+        documents, 'open'
     from found_differences
     on conflict (account, kind, subject) do update set
         order_id = excluded.order_id,
@@ -81,6 +83,7 @@ with changed as (
         expected = excluded.expected,
         actual = excluded.actual,
         currency = excluded.currency,
+        expected_currency = excluded.expected_currency,
         detail = excluded.detail,
         documents = excluded.documents,
         status = 'open',
@@ -88,10 +91,11 @@ with changed as (
         closed_at = null
     where
         (
-            stored.status, stored.day, stored.expected, stored.actual, stored.currency, stored.detail, stored.documents
+            stored.status, stored.day, stored.expected, stored.actual, stored.currency, stored.expected_currency,
+            stored.detail, stored.documents
         ) is distinct from (
-            'open', excluded.day, excluded.expected, excluded.actual, excluded.currency, excluded.detail,
-            excluded.documents
+            'open', excluded.day, excluded.expected, excluded.actual, excluded.currency, excluded.expected_currency,
+            excluded.detail, excluded.documents
         )
     returning stored.kind, stored.subject, stored.status, stored.expected, stored.actual
 ),
@@ -173,6 +177,36 @@ from backmarket.orders
 where account = %(account)s and tracking_number = any(%(tracking_numbers)s)
 group by tracking_number;
 
+-- name: select_quality
+-- How many rows there are, and how many of them are sales, fees and refunds of no order; no row before the first load.
+-- :account
+select lines, orphan_lines, orphan_pct
+from backmarket.settlement_quality
+where account = %(account)s;
+
+-- name: select_statements_off
+-- Statements whose stored rows do not add up to what their newest export says, by invoice and currency.
+-- :account
+select
+    statement.invoice_ref,
+    statement.currency,
+    statement.file_name,
+    statement.total as said_total,
+    statement.line_count as said_lines,
+    coalesce(sum(line.amount), 0) as total,
+    count(line.line_id) as lines
+from backmarket.settlement_statements as statement
+left join backmarket.settlement_lines as line
+    on
+        statement.account = line.account
+        and statement.invoice_ref = line.invoice_ref
+        and statement.currency = line.currency
+        and not line.vanished
+where statement.account = %(account)s
+group by statement.account, statement.invoice_ref, statement.currency
+having (statement.total, statement.line_count) is distinct from (coalesce(sum(line.amount), 0), count(line.line_id))
+order by statement.invoice_ref, statement.currency;
+
 -- name: select_unknown_numbers
 -- Numbers that statement rows name, that no stored order has, and that Back Market was not asked for; newest first.
 -- :account, :budget
@@ -198,6 +232,14 @@ group by line.number
 order by max(line.value_date) desc, line.number desc
 limit %(budget)s;
 
+-- name: select_unreadable_files
+-- The files of the inbox that cannot be read, and why.
+-- :account
+select key as path, reason
+from backmarket.quarantine
+where account = %(account)s and entity = 'settlement_file'
+order by key;
+
 -- name: select_untied_names
 -- What rows that belong to no order yet name: a number, or else a tracking number.
 -- :account
@@ -220,7 +262,7 @@ where known.order_id is null;
 select
     finding.order_id,
     finding.currency,
-    string_agg(distinct finding.kind, ', ' order by finding.kind) as kinds,
+    array_agg(distinct finding.kind order by finding.kind) as kinds,
     sum(finding.at_stake) as amount,
     max(totals.net) as net
 from backmarket.settlement_open_findings as finding
@@ -248,6 +290,7 @@ create temporary table found_differences (
     expected numeric,
     actual numeric,
     currency text not null,
+    expected_currency text,
     detail text not null,
     documents jsonb not null,
     primary key (kind, subject)

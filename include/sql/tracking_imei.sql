@@ -47,7 +47,7 @@ where
 -- name: select_late
 -- Open orders that the seller has to ship within so many hours, or had to; the latest first.
 -- :account, :hours
-select order_id, waits_for, reason, ship_by, hours_left
+select order_id, waits_for, reason, ship_by, hours_left, coalesce(is_backship, false)
 from backmarket.order_desk
 where
     account = %(account)s

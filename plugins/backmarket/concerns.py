@@ -15,12 +15,21 @@ class Switch(NamedTuple):
     :param title: what a person calls it.
     :param kind: what its changes are called in the ledger; empty for one that only reads.
     :param sync_names: what its successes are recorded under in ``sync_state``, besides the toggle.
+    :param has_past: whether a backfill has anything to do for it.
+    :param results: the task that tells later how what was sent ended, where the toggle's own cannot.
     """
 
     toggle: str
     title: str
     kind: str = ""
     sync_names: tuple[str, ...] = ()
+    has_past: bool = False
+    results: str = ""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that tell what a run did: the toggle's own, and the one that tells how that ended."""
+        return (self.toggle, self.results) if self.results else (self.toggle,)
 
 
 class Concern(NamedTuple):
@@ -47,7 +56,7 @@ ORDERS = Concern(
     "*/10 * * * *",
     "new and changed orders are downloaded",
     (
-        Switch("order_download", "Orders in", sync_names=("orders", "open_orders")),
+        Switch("order_download", "Orders in", sync_names=("orders", "open_orders"), has_past=True),
         Switch("order_acceptance", "Orders accepted", "accept"),
     ),
 )
@@ -57,15 +66,24 @@ LISTINGS = Concern(
     "listings are downloaded and new ones are created",
     (
         Switch("active_listing_download", "Listings in", sync_names=("listings",)),
-        Switch("listing_creation", "New listings", "listing"),
-        Switch("product_creation", "New products", "product"),
+        Switch("listing_creation", "New listings", "listing", results="listing_creation_results"),
+        Switch("product_creation", "New products", "product", results="product_creation_results"),
     ),
+)
+SELLER_FILES = Concern(
+    "seller_files",
+    "*/15 * * * *",
+    "files of the seller fill the seller tables",
+    (Switch("seller_files", "Your files in"),),
 )
 INVENTORY_PRICES = Concern(
     "inventory_prices",
     "*/15 * * * *",
     "quantities and prices are sent, besides after each change of orders",
-    (Switch("inventory_upload", "Quantities out", "quantity"), Switch("prices_upload", "Prices out", "price")),
+    (
+        Switch("inventory_upload", "Quantities out", "quantity"),
+        Switch("prices_upload", "Prices out", "price", results="price_batch_results"),
+    ),
 )
 TRACKING_IMEI = Concern(
     "tracking_imei",
@@ -80,7 +98,7 @@ SETTLEMENTS = Concern(
     "settlements",
     "0 6 * * *",
     "statement files are loaded and compared with orders",
-    (Switch("settlement_download", "Settlements in"),),
+    (Switch("settlement_download", "Settlements in", has_past=True),),
 )
 PRICE_APPROVAL = Concern("price_approval", "", "people are asked about large moves of prices")
 ALERTS = Concern("alerts", "*/15 * * * *", "people are told of what needs them")
@@ -89,6 +107,7 @@ CONCERNS = (
     # In the order of an order's life, as the page shows them.
     ORDERS,
     LISTINGS,
+    SELLER_FILES,
     INVENTORY_PRICES,
     TRACKING_IMEI,
     SETTLEMENTS,
@@ -98,6 +117,11 @@ CONCERNS = (
 )
 SWITCHES = tuple((concern, switch) for concern in CONCERNS for switch in concern.switches)
 STEMS = frozenset(concern.stem for concern in CONCERNS)
+
+
+def has_past(toggle: str) -> bool:
+    """Tell whether a backfill has anything to do for a toggle: what is sent, and what listings show, has no past."""
+    return any(switch.has_past for _, switch in SWITCHES if switch.toggle == toggle)
 
 
 def kinds_of(stems: Collection[str]) -> list[str]:

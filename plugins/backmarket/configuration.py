@@ -52,3 +52,9 @@ def page_url(account: str) -> str:
     """Return the address of the page "Back Market" about an account."""
     is_default = account == DEFAULT_ACCOUNT
     return ui_url("/plugin/backmarket" if is_default else f"/backmarket/?{urlencode({'account': account})}")
+
+
+def order_url(account: str, order_id: int) -> str:
+    """Return the address of an order's story on that page."""
+    query = "" if account == DEFAULT_ACCOUNT else f"?{urlencode({'account': account})}"
+    return ui_url(f"/backmarket/orders/{order_id}{query}")

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import Dataset
 
 ORDER_TABLES = ("backmarket.orders", "backmarket.order_lines", "backmarket.order_addresses")
+SELLER_TABLES = (
+    "seller.stock",
+    "seller.prices",
+    "seller.shipments",
+    "seller.devices",
+    "seller.catalog",
+    "seller.shipper_aliases",
+)
 LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")
 
 _API = "ws/"

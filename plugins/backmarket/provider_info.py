@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backmarket.api.markets import MARKETS
 from backmarket.concerns import CONCERNS
 
 SCHEDULES = {
@@ -38,6 +39,7 @@ OPERATORS = (
     "orders",
     "prepare_warehouse",
     "price_approval",
+    "seller_files",
     "sending",
     "settlements",
     "tracking_imei",
@@ -72,35 +74,34 @@ def _modules(layer: str, *names: str) -> list[str]:
     return [f"backmarket.{layer}.{name}" for name in names]
 
 
+_SECTION = "Market and user agent"
+
 _CONNECTION_TYPE: dict[str, Any] = {
     "connection-type": "backmarket",
     "hook-class-name": "backmarket.hooks.backmarket.BackMarketHook",
     "hook-name": "Back Market",
     "ui-field-behaviour": {
-        "hidden-fields": ["login", "schema", "extra"],
-        "relabeling": {"host": "Platform", "password": "Token", "port": "Port (443; not used)"},
+        "hidden-fields": ["login", "schema", "extra", "port"],
+        "relabeling": {"host": "Platform", "password": "Token"},
         "placeholders": {
             "host": "https://www.backmarket.fr",
             "password": "the token from Back Office → Options → API",
-            "port": "443",
         },
     },
+    # Without defaults, which Airflow would store unseen from the folded section; so both have to be given.
     "conn-fields": {
         "market": {
             "label": "Market",
-            "description": "Your home market: the language and country of what Back Market answers.",
-            "schema": {"type": "string", "pattern": "^[a-z]{2}-[a-z]{2}$", "default": "fr-fr"},
+            "description": "Your home market: the language and country of what Back Market answers, such as fr-fr.",
+            "schema": {"type": "string", "enum": list(MARKETS), "section": _SECTION},
         },
         "user_agent": {
             "label": "User agent",
             "description": (
-                "BM-{Company}-{Integration};{email}. Back Market requires it; without it the firewall refuses."
+                "BM-{Company}-{Integration};{email} with your own company and address, as in "
+                "BM-Acme-Airflow;ops@acme.fr. Back Market's firewall lets nobody in without."
             ),
-            "schema": {
-                "type": "string",
-                "pattern": "^BM-.+;.+@.+$",
-                "default": "BM-YourCompany-Airflow;you@example.com",
-            },
+            "schema": {"type": "string", "minLength": 1, "section": _SECTION},
         },
     },
 }

@@ -24,12 +24,14 @@ class BackMarketRetryPolicy(RetryPolicy):
         """Answer Airflow, which asks after each failure; the number of tries stays the task's own ``retries``."""
         from backmarket.api import errors
         from backmarket.hooks.backmarket import ConnectionFormError
+        from backmarket.rules.order_window import HistoryReadTooOftenError
         from backmarket.services.creation_batches import ListingsNotCreatedError
         from backmarket.services.quantities import MassZeroError
+        from backmarket.services.settlements import PeriodError
         from backmarket.settings import VariableError
         from backmarket.warehouse.accounts import AccountMixUpError
+        from backmarket.warehouse.feeds import FeedUnusableError
         from backmarket.warehouse.pooler import PoolerModeError
-        from backmarket.warehouse.seller_rows import FeedUnusableError
 
         needs_a_person = (
             errors.AuthenticationError,
@@ -39,10 +41,12 @@ class BackMarketRetryPolicy(RetryPolicy):
             errors.RedirectRefusedError,
             ConnectionFormError,
             VariableError,
+            HistoryReadTooOftenError,
             AccountMixUpError,
             FeedUnusableError,
             ListingsNotCreatedError,
             MassZeroError,
+            PeriodError,
             PoolerModeError,
         )
         if isinstance(exception, needs_a_person):

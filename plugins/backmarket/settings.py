@@ -37,21 +37,43 @@ Toggle = Annotated[bool, Field(description="true, false, yes, no, on, off, 1 or 
 Days = Annotated[int, Field(ge=0, description="a whole number of days, 0 or more")]
 
 
-def _decode_markets(value: object) -> object:
-    """Accept the JSON list that interfaces promise; anything else is left for the validator to refuse."""
+def _decode(value: object) -> object:
+    """Accept JSON; what it must hold is for the validator to say."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 Units = Annotated[int, Field(ge=0, description="a whole number of units, 0 or more")]
 Markets = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z]{2}$")], ...],
-    BeforeValidator(_decode_markets),
+    BeforeValidator(_decode),
     Field(description='a JSON list of markets, such as ["fr-fr", "de-de"], or empty for the connection\'s'),
 ]
 
 
+SellerColumns = Annotated[
+    dict[Literal["stock", "prices", "shipments", "devices", "catalog"], dict[str, str]],
+    BeforeValidator(_decode),
+    Field(
+        description="a JSON object of tables, each with its headers and the columns they are, such as "
+        '{"stock": {"Lagerbestand": "quantity"}}, or empty'
+    ),
+]
+
+
 class VariableError(ValueError):
-    """A Variable holds something that cannot be used; the message names it, its value and what is accepted."""
+    """A Variable holds something that cannot be used; the message names it, its value and what is accepted.
+
+    :param key: the Variable.
+    """
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(key, reason)
+        self.key = key
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say what is wrong with which Variable, and where to correct it."""
+        return f"Variable {self.key} {self.reason}. Correct it under Admin → Variables, then clear this task."
 
 
 VARIABLES: dict[str, type[Settings]] = {}
@@ -98,14 +120,9 @@ class Settings(BaseModel):
             return cls(**values)
         except ValidationError as error:
             field = str(error.errors()[0]["loc"][0])
-        except json.JSONDecodeError:
-            field = "markets"
         accepted = cls.model_fields[field].description
         key = (keys or {}).get(field, PREFIX + field)
-        raise VariableError(
-            f"Variable {key} is {values[field]!r}, which cannot be used. Accepted: {accepted}. "
-            "Correct it under Admin → Variables, then clear this task."
-        )
+        raise VariableError(key, f"is {values[field]!r}, which cannot be used. Accepted: {accepted}")
 
 
 def keys_of(account: str, field: str) -> tuple[str, str]:
@@ -275,17 +292,53 @@ class StockCountSettings(Settings):
         )
 
 
+class SellerRowsSettings(Settings):
+    """The Variable of all that reads the seller's tables.
+
+    :param seller_rows_limit_pct: a table with a larger share of rows that cannot be used counts as unusable.
+    """
+
+    seller_rows_limit_pct: Decimal = Field(
+        default=Decimal(50), ge=0, le=100, allow_inf_nan=False, description="a percentage from 0 to 100"
+    )
+
+
+class SellerFilesSettings(Settings):
+    """The Variables of filling the seller's tables from files, in ``backmarket_seller_files``.
+
+    :param seller_files: files in.
+    :param seller_inbox: where files land; None for the folder ``inbox/seller`` of this worker.
+    :param seller_files_mode: whether a stock or price file says everything there is, or only what changed.
+    :param seller_columns: the seller's own headers by table: which column each is.
+    :param seller_count_lag_minutes: how much older than its file a count is that has no time of its own.
+    :param zero_guard_pct: a file that takes away more of the rows there are is held.
+    """
+
+    seller_files: Toggle = False
+    seller_inbox: str | None = Field(
+        default=None, description="a folder or an object-storage URL such as s3://bucket/folder", pattern=r"^\S.*$"
+    )
+    seller_files_mode: Literal["snapshot", "increment"] = Field(default="snapshot", description="snapshot or increment")
+    seller_columns: SellerColumns = {}
+    seller_count_lag_minutes: int = Field(default=60, ge=0, description="a whole number of minutes, 0 or more")
+    zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
+
+
 class AlertSettings(Settings):
     """The Variables of ``backmarket_alerts`` and of the alerts that failing tasks send.
 
     :param alert_conn_id: the Airflow connection to tell people by; None: nobody is told.
     :param alert_repeat_hours: what still needs a person is told again after so many hours.
+    :param digest_hour: from which hour on, in UTC, people are told of the day before; None: they are not.
     """
 
     alert_conn_id: str | None = Field(
         default=None, description="the id of an Airflow connection of type http, slackwebhook or smtp, or empty"
     )
     alert_repeat_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
+    digest_hour: int | None = Field(
+        default=None, ge=0, le=23, description="a whole hour from 0 to 23, in UTC, or empty for no digest"
+    )
 
 
 class AcceptanceSettings(StockCountSettings, SendingSettings):
@@ -414,10 +467,7 @@ def chosen_markets(account: str, settings: MarketSettings, config: ClientConfig)
         try:
             config.require_market(market)
         except ValueError as error:
-            raise VariableError(
-                f"Variable {key_of(account, 'markets')} cannot be used: {error}. Correct it under Admin → Variables, "
-                "then clear this task."
-            ) from None
+            raise VariableError(key_of(account, "markets"), f"cannot be used: {error}") from None
     return markets
 
 

@@ -91,12 +91,11 @@ def test_the_token_is_never_shown() -> None:
     [
         "BM-Ebay-Invoices;contact@ebay.com",
         "BM-bouygues-automations;contact@bouygues.fr",
-        "BM-CompanyName-IntegrationName;company@companydomain.com.",
-        "BM-My Company-Airflow-2.1; me@example.com",
+        "BM-Acme & Sons-Airflow-2.1; me@acme.fr",
     ],
 )
 def test_user_agents_accepted(user_agent: str) -> None:
-    """The spec's own examples, and what people make of them."""
+    """Two of the spec's own examples, and what people make of them."""
     assert config(user_agent=user_agent).user_agent == user_agent
 
 
@@ -107,6 +106,31 @@ def test_user_agents_refused(user_agent: str) -> None:
     """Without company, integration and mail the firewall may refuse; and no header is smuggled in."""
     with pytest.raises(ValidationError, match="user_agent"):
         config(user_agent=user_agent)
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        "BM-YourCompany-Airflow;ops@acme.fr",
+        "BM-Your Company-Airflow;ops@acme.fr",
+        "BM-{Company}-{Integration};ops@acme.fr",
+        "BM-CompanyName-IntegrationName;company@companydomain.com.",
+        "BM-Acme-Airflow;you@example.com",
+        "BM-Acme-Airflow;you@mail.example.org",
+        "BM-Acme-Airflow;you@yourcompany.com",
+    ],
+)
+def test_the_user_agent_of_an_example_is_refused(user_agent: str) -> None:
+    """Copied from the documentation: Back Market could neither tell who calls nor write to them."""
+    with pytest.raises(ValidationError, match=r"user_agent\n.*names the (company|e-mail address) of an example"):
+        config(user_agent=user_agent)
+
+
+def test_a_sandbox_needs_no_address_that_is_read() -> None:
+    """On this machine any will do; the company is asked for there, too, so that it is right when the host changes."""
+    config(base_url="http://127.0.0.1:8901", user_agent="BM-Acme-Airflow;ops@example.com")
+    with pytest.raises(ValidationError, match="names the company of an example"):
+        config(base_url="http://127.0.0.1:8901", user_agent="BM-YourCompany-Airflow;ops@acme.fr")
 
 
 @pytest.mark.parametrize("host", PLATFORM_HOSTS)

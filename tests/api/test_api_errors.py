@@ -93,6 +93,6 @@ def test_tells_whether_a_write_had_an_effect(error: BackMarketError, expected: b
 
 def test_an_unreadable_document_is_carried_and_never_shown() -> None:
     """The document may be personal: it is there for the quarantine, not for the log."""
-    error = UnreadableDocumentError("state: int_parsing", document={"email": "victor@example.com"})
+    error = UnreadableDocumentError("state: no whole number", document={"email": "victor@example.com"})
     assert error.document == {"email": "victor@example.com"}
     assert "victor" not in f"{error} {error!r}"

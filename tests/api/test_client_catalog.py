@@ -67,7 +67,9 @@ def test_an_odd_category_is_left_out_of_the_tree_and_named(client: BackMarketCli
     server.answer(Reply([{"category_id": 3, "childrens": [odd, LEAF]}]))
     tree = client.category_tree("fr-fr")
     assert [leaf.marketplace_category_id for root in tree for leaf in root.children] == [10]
-    assert [(each.key, each.reason) for each in tree.left_out] == [("11 / 1 / Odd", "attributes.0.type: int_parsing")]
+    assert [(each.key, each.reason) for each in tree.left_out] == [
+        ("11 / 1 / Odd", "attributes.0.type: no whole number")
+    ]
 
 
 @pytest.mark.parametrize("document", [{}, '"tree"', [{"category_id": "x"}]])

@@ -176,7 +176,7 @@ def test_one_bad_order_costs_no_other(client: BackMarketClient, server: HostileS
     server.answer(Reply({"count": 3, "next": None, "results": results}))
     (page,) = single_pass(client.moving_orders())
     assert [each.order_id for each in page.orders] == [1, 3]
-    assert [(each.key, each.reason) for each in page.unreadable] == [("2", "state: int_parsing")]
+    assert [(each.key, each.reason) for each in page.unreadable] == [("2", "state: no whole number")]
     assert page.unreadable[0].document == results[1]
     assert "Victor" not in repr(page)
 
@@ -239,6 +239,6 @@ def test_listings_are_read_per_market(client: BackMarketClient, server: HostileS
     server.answer(Reply({"count": 2, "next": None, "results": [listing, {"id": "x", "quantity": 1}]}))
     (page,) = single_pass(client.moving_listings("sv-se", publication_state=2))
     assert (page.market, page.listings[0].currency) == ("sv-se", "SEK")
-    assert [(each.key, each.reason) for each in page.unreadable] == [("x", "id: uuid_parsing")]
+    assert [(each.key, each.reason) for each in page.unreadable] == [("x", "id: no id")]
     assert server.seen[0].headers["accept-language"] == "sv-se"
     assert server.seen[0].query["publication_state"] == "2"

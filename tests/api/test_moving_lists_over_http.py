@@ -106,6 +106,19 @@ def test_an_entry_does_not_hide_an_order_that_slipped_through(client: BackMarket
     assert reading.seen == {1, 2, 3, 4, 5, 9}
 
 
+def test_a_reading_tells_of_each_page_how_far_it_is(client: BackMarketClient, server: HostileServer) -> None:
+    """Distinct orders, though pages overlap, of as many as the list has; those that are not staged count, too."""
+    server.play = Served(list(range(120)))
+    told: list[tuple[int, int | None]] = []
+    reading = reading_of(client)
+    reading.progress = lambda done, total: told.append((done, total))
+    reading.created_to = datetime(2000, 1, 1, tzinfo=UTC)
+    assert reading.read_list()
+    assert told[-1] == (120, 120)
+    assert told == sorted(told)
+    assert len(told) > 2
+
+
 def test_orders_that_leave_all_the_time_leave_the_list_complete(
     client: BackMarketClient, server: HostileServer
 ) -> None:

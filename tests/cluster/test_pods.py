@@ -15,6 +15,7 @@ import pytest
 
 from cluster.machines import Machine
 from local.variables import TOGGLES
+from tests.plain_words import faults, our_lines
 
 if TYPE_CHECKING:
     import psycopg
@@ -84,7 +85,10 @@ def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
     airflow_database: None,
     tmp_path: Path,
 ) -> None:
-    """All succeed, nothing is written but to a task's temporary folder, and the checkout stays as it was."""
+    """All succeed, nothing is written but to a task's temporary folder, and the checkout stays as it was.
+
+    What they log, over the whole life of articles and orders, is written for people.
+    """
     give_work(sandbox, warehouse)
     node = Machine(tmp_path / "node")
     node.deploy()
@@ -127,5 +131,8 @@ def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
     assert failed == [], ended.stdout[-6000:]
     assert found["never"] == {dag_id: [] for dag_id in DAGS}
     assert found["written"] == {}
+    told = list(our_lines(ended.stdout.splitlines()))
+    assert len(told) > 40
+    assert [fault for line in told for fault in faults(line)] == []
     assert list(node.working_folder.iterdir()) == []
     assert node.fingerprint() == before

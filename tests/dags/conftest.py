@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import json
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow import sdk
+
+from tests.plain_words import faults, is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,8 +145,8 @@ def database(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 NOTES = {
     f"backmarket.{table}"
     for table in (
-        "accounts alerts listing_baselines listing_drops orders_not_found quarantine settlement_files "
-        "settlement_stale_days settlement_unknown_orders sync_state"
+        "accounts alerts feeds listing_baselines listing_drops order_history_reads orders_not_found progress "
+        "quarantine settlement_files settlement_stale_days settlement_unknown_orders sync_state unclaimed_rows"
     ).split()
 }
 _WRITTEN = re.compile(r"\b(?:insert into|update|delete from|copy)\s+((?:backmarket|seller)\.[a-z_]+)")
@@ -177,6 +180,35 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sql, "statement", watched)
     yield
     assert undeclared == set()
+
+
+@pytest.fixture(autouse=True)
+def plain_words() -> Iterator[None]:
+    """Hold what tasks log, and why they skip or fail, to the words of people, in whichever test they run."""
+    import structlog
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    told: list[str] = []
+
+    def listen(_: Any, __: str, event: Any) -> Any:
+        if is_ours(str(event.get("logger", ""))):
+            told.append(str(event["event"]))
+        return event
+
+    def note_error(_: Any, __: str, event: Any) -> Any:
+        error = sys.exc_info()[1]
+        if type(error).__module__.startswith("backmarket.") or isinstance(error, AirflowSkipException):
+            told.append(str(error))
+        return event
+
+    processors = structlog.get_config()["processors"]
+    # The list that loggers hold already; before the last, which writes the line.
+    processors.insert(len(processors) - 1, listen)
+    processors.insert(0, note_error)
+    yield
+    processors.remove(listen)
+    processors.remove(note_error)
+    assert [fault for line in told for fault in faults(line)] == []
 
 
 @pytest.fixture(autouse=True)

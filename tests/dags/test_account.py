@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from airflow import sdk
 
 from backmarket.api.errors import ServerError
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
@@ -40,6 +41,37 @@ def test_it_tells_what_is_visible_with_every_toggle_off(
     row = _check(warehouse_uri)
     assert row is not None
     assert row[:2] == ("EU", True)
+
+
+def test_it_tells_where_things_come_from_and_which_variables_nobody_reads(
+    connected: Sandbox,
+    run_dag: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The environment wins over what Airflow stores; a slip in a name would go unnoticed for ever."""
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ENABLED", "true")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDERDOWNLOAD", "true")
+    for key in ("backmarket_enabled", "backmarket_safety_qty", "backmarket_us__maxqty"):
+        Variable.set(key, "0")
+    try:
+        run = run_dag("backmarket_account")
+    finally:
+        with create_session() as session:
+            session.execute(delete(Variable))
+    told = "".join(capfd.readouterr())
+    assert "Connection backmarket_default comes from the environment (AIRFLOW_CONN_BACKMARKET_DEFAULT)" in told
+    assert "backmarket_enabled (Airflow stores another, which does not count)" in told
+    assert "Nobody reads Variable backmarket_orderdownload. Did you mean backmarket_order_download?" in told
+    if hasattr(sdk.Variable, "keys"):
+        assert "Variables from Airflow (Admin → Variables): backmarket_safety_qty." in told
+        assert "Did you mean backmarket_us__max_qty?" in told
+        unread = ["backmarket_orderdownload", "backmarket_us__maxqty"]
+        assert run.xcoms["account_check"]["unread_variables"] == unread
 
 
 def test_a_market_that_fails_is_named_and_the_others_are_counted(

@@ -13,6 +13,7 @@ import pytest
 
 from backmarket.alert_channels import AlertChannelError, send
 from backmarket.services.alerts import Message
+from tests.plain_words import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,6 +126,28 @@ def test_nobody_is_told_without_the_variable(run_dag: RunDag, connected: Sandbox
     """The default: failures stay in Airflow, and the alerts DAG skips."""
     switch_on("order_download")
     assert run_dag("backmarket_alerts").tasks["attention_alert"] == "skipped"
+
+
+def test_the_daily_digest_is_told_once_a_day(
+    run_dag: RunDag,
+    connected: Sandbox,
+    switch_on: SwitchOn,
+    webhook: Webhook,
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """By the channel of the alerts; not without an hour, and not lost where the channel fails."""
+    switch_on()
+    assert run_dag("backmarket_alerts").tasks["daily_digest"] == "skipped"
+    switch_on(digest_hour=0)
+    webhook.status = 500
+    assert run_dag("backmarket_alerts").tasks["daily_digest"] == "failed"
+    webhook.status, webhook.received = 200, []
+    assert run_dag("backmarket_alerts").xcoms["daily_digest"] == {"orders": 0, "units": 0, "waiting": 0}
+    assert run_dag("backmarket_alerts").tasks["daily_digest"] == "skipped"
+    (told,) = webhook.received
+    assert told["kind"] == "digest"
+    assert told["title"].startswith("Back Market (default): 0 orders on ")
+    assert [fault for line in told["text"].splitlines() for fault in faults(line)] == []
 
 
 def test_what_needs_a_person_is_told_once(

@@ -57,15 +57,25 @@ def test_a_task_is_not_tried_again_where_only_a_person_can_help() -> None:
     from backmarket.retry_policy import BackMarketRetryPolicy
     from backmarket.services.creation_batches import ListingsNotCreatedError
     from backmarket.services.quantities import MassZeroError
+    from backmarket.services.settlements import PeriodError
     from backmarket.warehouse.pooler import PoolerModeError
 
     errors = (
         ListingsNotCreatedError("3 were refused"),
         MassZeroError("9 would go to zero"),
+        PeriodError("'to' must lie after 'from'"),
         PoolerModeError("backmarket_warehouse"),
     )
     for error in errors:
         assert BackMarketRetryPolicy().evaluate(error, 1, 3).action.value == "fail"
+
+
+def test_every_task_fails_in_our_words(dag_bag: DagBag) -> None:
+    """No task is an operator of a provider as it is: its failure would speak of SQL or of Python."""
+    operators = {
+        getattr(task, "operator_class", type(task)).__module__ for dag in dag_bag.dags.values() for task in dag.tasks
+    }
+    assert {name for name in operators if not name.startswith("backmarket.operators.")} == set()
 
 
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)

@@ -177,7 +177,8 @@ def test_every_broken_rule_is_told_at_once_and_nothing_is_sent(
     for expected in (
         "sku occurs more than once", "check digit", "quantity -1", "price 0 is not above 0", "currency USD",
         "grade SHINY", "warranty_delay 6", "comment is longer than 500", "title is longer than 200",
-        "description is missing", "brand is longer than 100", "price_new -1", "weight 1", "image 1 is not",
+        "description is missing", "brand is longer than 100", "price_new -1", "weight 1",
+        "an http or https URL is needed",
         "attribute color is missing", "attribute storage much is not a whole number", "attribute unlocked No",
         "attribute colour is unknown",
     ):  # fmt: skip

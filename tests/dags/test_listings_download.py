@@ -212,7 +212,7 @@ def test_odd_fields_are_empty_and_told_once(
     assert listings().state == "success"
     logged = "".join(capfd.readouterr())
     for market in MARKETS:
-        told = "Field title has an unexpected form (string_type) in 2 listings of"
+        told = "Field title has an unexpected form (no text) in 2 listings of"
         assert logged.count(f"{told} {market}: stored as empty, kept in the raw document.") == 1
     stored = _all(
         database,

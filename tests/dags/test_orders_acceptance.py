@@ -207,7 +207,7 @@ def test_orders_with_odd_fields_are_accepted(
             assert name == "shipping_address" or str(raw[name]) == str(value)
     assert database.execute(b"select watermark from backmarket.sync_state where concern = 'orders'").fetchone()
     logged = "".join(capfd.readouterr())
-    told = "Field orderlines.backcare_price has an unexpected form (int_from_float) in 2 orders: stored as empty, kept"
+    told = "Field orderlines.backcare_price has an unexpected form (no whole number) in 2 orders: stored as empty, kept"
     assert logged.count(told) == len([task for task in ("order_download", "paid_order_refresh") if run.xcoms[task]])
     assert "99.99" not in logged
     assert "Rivoli" not in logged

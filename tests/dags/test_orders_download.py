@@ -327,26 +327,6 @@ def test_a_crash_at_the_last_moment_loses_and_repeats_nothing(
     assert run.xcoms["order_download"]["new"] == len(_listed(connected))
 
 
-def test_a_backfill_run_loads_its_interval(
-    connected: Sandbox, orders: Callable[..., Run], database: psycopg.Connection[Any]
-) -> None:
-    """Run type backfill takes the orders created in the run's data interval, and leaves the watermark alone."""
-    from types import SimpleNamespace
-
-    from backmarket.operators.orders import BackMarketOrderDownloadOperator
-
-    orders(**{"from": "2001-01-01T00:00:00Z", "to": "2001-01-02T00:00:00Z"})
-    assert _all(database, "select count(*) from backmarket.orders") == [(0,)]
-    created = sorted(_created(order) for order in _listed(connected).values())
-    begin, end = created[10], created[30]
-    dag_run = SimpleNamespace(run_type="backfill", data_interval_start=begin, data_interval_end=end)
-    context: Any = {"params": {}, "dag_run": dag_run}
-    BackMarketOrderDownloadOperator(task_id="order_download").execute(context)
-    stored = {order_id for (order_id,) in _all(database, "select order_id from backmarket.orders")}
-    assert stored == {key for key, order in _listed(connected).items() if begin <= _created(order) < end}
-    assert _all(database, "select * from backmarket.sync_state where concern = 'orders'") == []
-
-
 def test_a_newer_document_never_gives_way_to_an_older_one(
     orders: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:

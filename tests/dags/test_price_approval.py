@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.concerns import STEMS
 from backmarket.operators.price_approval import BackMarketPriceApprovalOperator
-from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM
+from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM, PriceAnswerError
+from backmarket.services.work_off import decide_prices
 from backmarket.warehouse import price_approval
 from backmarket.warehouse.ledger import Ledger, PlannedChange
-from tests.dags.test_inventory_prices import all_of, offered, price, priced, upload
+from backmarket.warehouse.needs import APPROVALS, read_need
+from backmarket.warehouse.snapshot import writer
+from tests.dags.test_inventory_prices import all_of, offered, posts, price, priced, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +86,7 @@ def test_what_is_approved_goes_out_and_the_rest_is_recorded_as_refused(
     assert offered(connected, approved.sku) == approved.new_price
     assert offered(connected, refused.sku) == before
     reasons = dict(all_of(database, "select subject, reason from backmarket.changes where status = 'refused'"))
-    assert "a person refused it" in reasons[refused.sku]
+    assert reasons[refused.sku].startswith(f"declined by kim on {datetime.now(UTC):%Y-%m-%d}: a move of -50")
 
 
 def test_nothing_goes_out_without_an_answer(
@@ -135,7 +139,7 @@ def test_none_of_them_wins_over_what_else_is_selected(asked: list[price_approval
 def test_the_form_shows_what_is_asked_and_takes_no_sign_of_a_sku_for_markup(
     database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Old price, new price, change and reason of each move, in a table that no SKU can break."""
+    """Old price, new price and change of each move, in a table that no SKU can break."""
     from airflow.providers.standard.operators.hitl import HITLOperator
 
     hostile = PlannedChange(
@@ -153,8 +157,23 @@ def test_the_form_shows_what_is_asked_and_takes_no_sign_of_a_sku_for_markup(
     assert operator.subject == "Back Market (default): 1 large price change. Which may go out?"
     assert operator.body is not None
     *_, row = operator.body.splitlines()
-    assert row == r"| A\|B \*c\* \[d\](http://e) | fr-fr | 100.00 EUR | 60.00 EUR | -40.0 % | a large move |"
+    assert row == r"| A\|B \*c\* \[d\](http://e) | fr-fr | 100.00 EUR | 60.00 EUR | -40.0 % |"
     assert operator.options[-2:] == [ALL_OF_THEM, NONE_OF_THEM]
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        ({"chosen_options": ["NEVER-ASKED fr-fr: 1 → 2 EUR"]}, "names what was not asked: NEVER-ASKED"),
+        ({"error": "the trigger stopped", "error_type": "unexpected"}, "could not hand the answer over: the trigger"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_told_in_our_words(
+    database: psycopg.Connection[Any], warehouse: psycopg.Connection[Any], event: dict[str, Any], why: str
+) -> None:
+    """Nothing is decided by it, and the message says where to answer."""
+    with pytest.raises(PriceAnswerError, match=rf"{why}.*Nothing was decided.*Required Actions"):
+        answer(**event)
 
 
 def test_a_question_whose_run_was_deleted_is_put_again(
@@ -186,6 +205,54 @@ def test_a_decision_of_last_year_holds_no_more(
     person_chose(ALL_OF_THEM)
     upload()
     assert {move.sku: offered(connected, move.sku) for move in asked} == {move.sku: move.new_price for move in asked}
+
+
+def decide_on_page(sku: str, *, is_approved: bool, comment: str = "") -> int:
+    """Decide about a move as the page does, and return how many were decided."""
+    with writer("default") as database:
+        need = read_need(database, APPROVALS, STEMS, most=None)
+        items = [item for item in need.items if item["subject"] == sku]
+        done = decide_prices(
+            database, items, is_approved=is_approved, comment=comment, by="ada", decided_since=LAST_WEEK
+        )
+    return len(done.items)
+
+
+def test_what_the_page_decides_is_the_forms_decision(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    asked: list[price_approval.Move],
+) -> None:
+    """Approved once, it goes out with the next run, once; declined it stays; the open form finds both decided."""
+    approved, declined = asked
+    before = offered(connected, declined.sku)
+    assert decide_on_page(approved.sku, is_approved=True) == 1
+    assert decide_on_page(approved.sku, is_approved=False) == 0
+    assert decide_on_page(declined.sku, is_approved=False) == 1
+    assert person_chose(approved.option, declined.option) == {"approved": 0, "refused": 0, "expired": 0}
+    connected.clear_journal()
+    assert upload().tasks["ask_for_price_approval"] == "skipped"
+    upload()
+    assert offered(connected, approved.sku) == approved.new_price
+    assert offered(connected, declined.sku) == before
+    assert len(posts(connected)) == 1
+    reasons = dict(all_of(database, "select subject, reason from backmarket.changes where status = 'refused'"))
+    assert reasons[declined.sku].startswith("declined by ada on ")
+
+
+def test_what_the_page_approved_must_still_be_the_plan(
+    upload: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], asked: list[price_approval.Move]
+) -> None:
+    """Approved, but the wanted price has changed since: it waits again on the page, and does not go out."""
+    move = asked[0]
+    assert decide_on_page(move.sku, is_approved=True) == 1
+    price(database, move.sku, str(move.new_price - 1))
+    upload()
+    assert offered(connected, move.sku) == move.old_price
+    with writer("default") as page:
+        waiting = read_need(page, APPROVALS, STEMS, most=None)
+    assert (move.sku, move.new_price - 1) in [(item["subject"], item["amount"]) for item in waiting.items]
 
 
 def test_without_a_question_the_dag_skips(

@@ -43,10 +43,11 @@ def test_defaults_are_as_the_table_says() -> None:
 
 
 def test_the_example_connection_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a reader copies into the environment makes a client once the token is theirs."""
+    """What a reader copies into the environment makes a client once token and company are theirs."""
     example = re.search(r"AIRFLOW_CONN_BACKMARKET_DEFAULT='(.+?)'", README, flags=re.DOTALL)
     assert example is not None
-    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", example.group(1))
+    filled_in = re.sub("(?i)yourcompany", "Acme", example.group(1))
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", filled_in)
     assert json.loads(example.group(1))["conn_type"] == "backmarket"
     assert BackMarketHook(warehouse_conn_id=None).config.platform == "EU"
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.rules.catalog import Attribute, LeafCategory, MarketRules, reasons_against
+from backmarket.warehouse import inventory_prices, tracking_imei
+from backmarket.warehouse.listings import Catalog
+from backmarket.warehouse.prices import price_rows
 from backmarket.warehouse.seller_rows import (
     CATALOG,
     DEVICES,
+    FORMS,
     PRICES,
     SHIPMENTS,
     STOCK,
@@ -21,6 +27,11 @@ from backmarket.warehouse.seller_rows import (
     text,
     whole_number,
 )
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from backmarket.warehouse.seller_rows import SellerRows
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/operations/seller-tables.md").read_text(encoding="utf-8")
 READERS = {
@@ -52,6 +63,46 @@ def test_examples_are_read_or_left_out_as_the_page_says(kind: str) -> None:
     forms = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG)
     read_so = {name for form in forms for name, column in form.columns.items() if column.read is READERS[kind]}
     assert read_so == set(columns)
+
+
+def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connection[Any]) -> None:
+    """Every block of SQL, against the tables as the project creates them; each table has one."""
+    blocks = re.findall(r"```sql\n(.*?)```", PAGE, flags=re.DOTALL)
+    for block in blocks:
+        warehouse.execute(block.encode())
+    assert {table for block in blocks for table in re.findall(r"insert into (seller\.\w+)", block)} == {
+        form.table for form in FORMS
+    }
+    catalog = Catalog(warehouse, "default").read()[1]
+    offers = price_rows(warehouse, "default", ["fr-fr", "en-gb"])[0]
+    feeds: list[SellerRows[Any]] = [
+        inventory_prices.stock_rows(warehouse, "default"),
+        offers,
+        tracking_imei.shipments(warehouse, "default"),
+        tracking_imei.devices(warehouse, "default"),
+        catalog,
+        tracking_imei.shipper_aliases(warehouse, "default"),
+    ]
+    assert {feed.table: (len(feed.rows), feed.left_out) for feed in feeds} == {
+        "seller.stock": (2, []),
+        "seller.prices": (2, []),
+        "seller.shipments": (1, []),
+        "seller.devices": (2, []),
+        "seller.catalog": (2, []),
+        "seller.shipper_aliases": (1, []),
+    }
+    phones = LeafCategory(1001, 1, "Phones", (Attribute("color"),))
+    euros = MarketRules("EUR", 2, {1001: phones})
+    article, product = sorted(catalog.rows, key=lambda row: row.sku)
+    assert reasons_against(article, "listing", euros, twin_skus=set()) == []
+    assert reasons_against(product, "product", euros, twin_skus=set()) == []
+
+
+def test_every_column_is_told() -> None:
+    """Of each table, under its name."""
+    for form in (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG):
+        (part,) = re.findall(rf"^\*\*`{form.table}`\*\*(.*?)```sql", PAGE, flags=re.DOTALL | re.MULTILINE)
+        assert set(re.findall(r"`([a-z_]+)`", part)) >= set(form.columns), form.table
 
 
 def test_the_sentence_of_the_page_is_what_is_said() -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from backmarket.api.markets import MARKETS
 from backmarket.hooks.backmarket import BackMarketHook, ConnectionFormError
+from backmarket.provider_info import get_provider_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from sandbox.remote import Sandbox
 
 TOKEN = "bm-secret-token-123"
-AGENT = "BM-Example-Tests;tests@example.com"
+AGENT = "BM-Acme-Tests;tests@acme.fr"
+COPIED = "BM-YourCompany-Airflow;you@yourcompany.com"
 
 
 @pytest.fixture
@@ -65,6 +68,7 @@ def test_the_host_is_the_platform(
         ({"extra": {"market": "en-us", "user_agent": AGENT}}, "market"),
         ({"extra": {"market": "fr-fr"}}, "User agent must read BM-"),
         ({"extra": {"market": "fr-fr", "user_agent": "curl"}}, "BM-{Company}-{Integration};{email}"),
+        ({"extra": {"market": "fr-fr", "user_agent": COPIED}}, "User agent names the company of an example"),
     ],
 )
 def test_a_wrong_field_is_named_and_the_token_is_not(
@@ -94,9 +98,10 @@ def test_the_test_button_says_what_is_visible(sandbox: Sandbox, connection: Call
         ({"password": TOKEN}, "Create a new token"),
         ({"password": None}, "Token must be one word of printable ASCII characters, as the Back Office shows it"),
         ({"extra": {"market": "fr-fr"}}, "User agent must read BM-"),
+        ({"extra": {"market": "fr-fr", "user_agent": COPIED}}, "User agent names the company of an example"),
         ({"host": "http://127.0.0.1:9"}, "could not be reached"),
     ],
-    ids=["revoked", "missing", "unnamed", "nobody there"],
+    ids=["revoked", "missing", "unnamed", "copied", "nobody there"],
 )
 def test_the_test_button_never_raises_and_never_shows_the_token(
     sandbox: Sandbox, connection: Callable[..., BackMarketHook], fields: dict[str, Any], words: str
@@ -118,3 +123,12 @@ def test_airflow_knows_the_connection_type_and_its_form() -> None:
     form, runtime = cast("Any", ProvidersManager)(), cast("Any", ProvidersManagerTaskRuntime)()
     assert runtime.hooks["backmarket"].hook_name == "Back Market"
     assert {"extra__backmarket__market", "extra__backmarket__user_agent"} <= set(form.connection_form_widgets)
+
+
+def test_the_form_stores_nothing_that_nobody_wrote() -> None:
+    """Airflow stores a field's default from a section that nobody has opened; a field that must be filled has none."""
+    (form,) = get_provider_info()["connection-types"]
+    for name, field in form["conn-fields"].items():
+        assert "default" not in field["schema"], name
+        assert field["schema"]["type"] == "string", name
+    assert form["conn-fields"]["market"]["schema"]["enum"] == list(MARKETS)

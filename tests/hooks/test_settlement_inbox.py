@@ -59,21 +59,24 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
 
 
 def test_files_are_found_in_folders_and_archives_and_read_alike(inbox: ObjectStoragePath) -> None:
-    """Plain, .gz, .zip with folders and with .gz in it; the same content has the same hash; others are left alone."""
+    """Plain, .gz, .zip with folders and with .gz in it; the same content has the same hash, whatever the names say."""
     put(inbox, "a.csv", CONTENT)
     put(inbox, "2026/09/b.CSV", CONTENT)
     put(inbox, "2026/c.csv.gz", gzip.compress(CONTENT))
     members = [
         ("folder/d.csv", CONTENT),
         ("e.csv.gz", gzip.compress(CONTENT)),
-        ("__MACOSX/._d.csv", b"x"),
-        ("f.txt", b""),
+        ("f.txt", CONTENT),
     ]
     put(inbox, "2026/all.zip", zipped(*members))
-    put(inbox, "notes.txt", b"not a statement")
-    put(inbox, ".hidden.csv", b"half written")
+    put(inbox, "packed_by_name_only.csv.gz", CONTENT)
+    put(inbox, "not_packed_by_name.csv", gzip.compress(CONTENT))
+    put(inbox, "not_an_archive.zip", CONTENT)
     files = list_inbox(str(inbox))
-    assert sorted(file.name for file in files) == ["a.csv", "b.CSV", "c.csv.gz", "d.csv", "e.csv.gz"]
+    assert sorted(file.name for file in files) == [
+        "a.csv", "b.CSV", "c.csv.gz", "d.csv", "e.csv.gz", "f.txt", "not_an_archive.zip", "not_packed_by_name.csv",
+        "packed_by_name_only.csv.gz",
+    ]  # fmt: skip
     hashes = set()
     for file in files:
         with file.content() as (content, sha256):
@@ -83,6 +86,36 @@ def test_files_are_found_in_folders_and_archives_and_read_alike(inbox: ObjectSto
         assert file.modified_at.tzinfo is not None
     assert len(hashes) == 1
     assert [file.path for file in list_inbox(str(inbox))] == [file.path for file in files]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".hidden.csv",
+        ".git/a.csv",
+        "a.csv.tmp",
+        "a.csv.part",
+        "~$a.xlsx",
+        ".~lock.a.csv#",
+        "README.md",
+        "Thumbs.db",
+        "a.csv~",
+    ],
+)
+def test_what_is_obviously_no_statement_is_left_alone(inbox: ObjectStoragePath, name: str) -> None:
+    """In a folder and in an archive: half written, hidden, a lock, a README; the file beside it is found."""
+    put(inbox, "a.csv", CONTENT)
+    put(inbox, f"below/{name}", b"whatever")
+    put(inbox, "all.zip", zipped(("b.csv", CONTENT), ("__MACOSX/._b.csv", b"x"), (name, b"whatever")))
+    assert sorted(file.name for file in list_inbox(str(inbox))) == ["a.csv", "b.csv"]
+
+
+def test_a_hidden_folder_may_hold_the_inbox_itself(tmp_path: Path) -> None:
+    """Only what is hidden below the inbox is left alone."""
+    inbox = tmp_path / ".state" / "inbox"
+    inbox.mkdir(parents=True)
+    (inbox / "a.csv").write_bytes(CONTENT)
+    assert [file.name for file in list_inbox(inbox.as_uri())] == ["a.csv"]
 
 
 def pointing_nowhere() -> bytes:
@@ -112,14 +145,13 @@ def damaged(content: bytes) -> bytes:
     ("name", "content"),
     [
         ("broken.zip", b"PK\x03\x04 cut off"),
-        ("broken.csv.gz", b"not packed"),
         ("broken.csv.gz", gzip.compress(CONTENT)[:-12]),
         ("broken.csv.gz", damaged(gzip.compress(CONTENT * 50))),
         ("broken.zip", pointing_nowhere()),
         ("broken.zip", damaged_inside()),
     ],
     # Named here: an archive holds the time of its packing, which two test workers would not agree on.
-    ids=["cut_zip", "no_gzip", "cut_gzip", "damaged_gzip", "zip_that_points_nowhere", "zip_damaged_inside"],
+    ids=["cut_zip", "cut_gzip", "damaged_gzip", "zip_that_points_nowhere", "zip_damaged_inside"],
 )
 def test_a_broken_archive_is_a_file_that_cannot_be_read(inbox: ObjectStoragePath, name: str, content: bytes) -> None:
     """It is listed, so that the run can say what is wrong with it, and does not hide the others."""
@@ -232,3 +264,31 @@ def test_a_file_that_is_kept_back_stays_in_quarantine_if_it_was_there(
     monkeypatch.setattr(InboxFile, "content", lambda _file: _raise(PermissionError("Access Denied")))
     assert download.execute({})["files_left"] == [file.as_uri()]
     assert warehouse.execute("select count(*) from backmarket.quarantine").fetchone() == (1,)
+
+
+def test_a_file_of_another_kind_is_named_and_costs_no_other(
+    warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workbooks, a PDF, an archive without a statement: each is kept as what it is; the statement is loaded."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", tmp_path.as_uri())
+    workbook = zipped(("[Content_Types].xml", b""), ("xl/workbook.xml", b""), ("xl/a.csv", CONTENT))
+    others = {
+        "a.xlsx": (workbook, "an Excel workbook"),
+        "a.csv": (workbook, "an Excel workbook"),
+        "a.zip": (workbook, "an Excel workbook"),
+        "b.csv": (b"%PDF-1.7 ...", "a PDF document"),
+        "c.zip": (zipped(("README.txt", b"")), "a ZIP archive that holds no file, lies in"),
+        "d.csv": (zipped(("d.csv", CONTENT)), "a ZIP archive that holds no file, lies in"),
+        "e.zip": (zipped(("inner.zip", zipped(("e.csv", CONTENT)))), "a ZIP archive that holds no file, lies in"),
+        "f.csv": (b"", "empty"),
+    }
+    for name, (content, _) in others.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "20260914-EU-H-1.csv").write_bytes(CONTENT + b"sales,2026-09-08,S,1,Phone,1.00,EUR\n")
+    counts = BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({})
+    assert (counts["loaded"], counts["unreadable"], counts["files_left"]) == (1, len(others), [])
+    kept = dict(warehouse.execute("select key, reason from backmarket.quarantine").fetchall())
+    reasons = {key.removeprefix(f"{tmp_path.as_uri()}/").partition("!/")[0]: reason for key, reason in kept.items()}
+    assert {name: reasons[name].startswith(f"it is {what}") for name, (_, what) in others.items()} == dict.fromkeys(
+        others, True
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg
@@ -43,6 +45,30 @@ def test_data_survive_a_restart_in_a_deep_private_folder(tmp_path: Path) -> None
 
     with embedded_postgres(folder) as uri, psycopg.connect(ensure_database(uri, "shop")) as connection:
         assert connection.execute("select answer from kept").fetchone() == (42,)
+
+
+def test_the_port_stays_and_is_given_up_only_to_somebody_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a person has noted or set up in a client goes on working; where it cannot, they are told the new port."""
+    folder = tmp_path / "postgres"
+    with embedded_postgres(folder) as uri:
+        first = urlsplit(uri).port
+    with embedded_postgres(folder) as uri:
+        assert urlsplit(uri).port == first
+    assert capsys.readouterr().out == ""
+
+    with socket.socket() as somebody:
+        somebody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        somebody.bind(("127.0.0.1", first or 0))
+        somebody.listen()
+        with embedded_postgres(folder) as uri:
+            second = urlsplit(uri).port
+    assert second != first
+    told = capsys.readouterr().out
+    assert told == f"PostgreSQL has port {second} from now on: {first}, which it had, is in use.\n"
+    with embedded_postgres(folder) as uri:
+        assert urlsplit(uri).port == second
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as somebody else")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,18 +15,22 @@ from local.airflow_api import AirflowApi
 from local.bootstrap import PROJECT
 from local.demo import run_step
 from local.failure import LocalError
+from local.processes import Processes
 from local.settings import StackSettings, free_port
-from local.stack import running_stack
+from local.stack import Stack, ending_in_order, running_stack
+from local.up import say_where_all_is
+from tests.commands import STACK, blocks, run_as_typed
+from tests.stack_by_make import AS_A_PERSON, in_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from local.stack import Stack
 
 DAGS = """
 from datetime import datetime
 
 from airflow.sdk import Variable, dag, task
+
+from backmarket.dags import create_dags
 
 
 @dag(schedule=None, start_date=datetime(2024, 1, 1))
@@ -49,6 +53,10 @@ def fails():
 
 toggles_are_on()
 fails()
+
+# For the commands of the documentation; a run of it is only noted.
+backmarket_orders = create_dags()["backmarket_orders"]
+backmarket_orders.is_paused_upon_creation = True
 """
 
 
@@ -77,8 +85,22 @@ def check_a_good_run(stack: Stack, started: datetime, capsys: pytest.CaptureFixt
     api.close()
 
 
+def check_the_documented_commands(stack: Stack, folder: Path) -> None:
+    """What the documentation tells people to type beside the stack of ``make up``."""
+    of_stack = [block.text for block in blocks() if block.surroundings == STACK]
+    assert of_stack
+    make = f'make() {{ command make {" ".join(in_folder(folder))} "$@"; }}'
+    answer = run_as_typed("\n".join([make, *of_stack]), PROJECT)
+    assert answer.returncode == 0, answer.stderr
+    assert "backmarket_orders" in answer.stdout
+    api = AirflowApi(stack.url, stack.user, stack.password)
+    assert {"backmarket_orders"} == {run["dag_id"] for run in api.runs() if run["state"] == "queued"}
+    api.close()
+
+
+@pytest.mark.timeout(400)
 def test_a_stack_runs_dags_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Airflow runs DAGs, a failed task shows the end of its log, a second stack is refused, all ends together."""
+    """Airflow runs DAGs and commands, a failed task shows its log, a second stack is refused, all ends together."""
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "throw_away.py").write_text(DAGS)
@@ -88,34 +110,69 @@ def test_a_stack_runs_dags_and_leaves_nothing(tmp_path: Path, capsys: pytest.Cap
 
     with running_stack(settings) as stack:
         check_a_good_run(stack, started, capsys)
+        check_the_documented_commands(stack, tmp_path)
         with pytest.raises(LocalError, match="is running here already"), running_stack(settings):
             pass
         assert processes_of(state)
     assert processes_of(state) == []
 
 
-def test_a_stack_ends_when_asked_to_while_it_starts(tmp_path: Path) -> None:
-    """A request to terminate in the middle of the start ends what has started so far."""
-    script = (
-        "import pathlib, sys\n"
-        "from local.failure import run_command\n"
-        "from local.settings import StackSettings, free_port\n"
-        "from local.stack import running_stack\n"
-        "def start():\n"
-        "    state = pathlib.Path(sys.argv[1])\n"
-        "    with running_stack(StackSettings(port=free_port(), sandbox_port=free_port(), state=state)):\n"
-        "        return 0\n"
-        "sys.exit(run_command(start))\n"
+def test_make_up_says_where_all_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page too, which nobody would look for in Airflow's menu, and how to call Airflow beside it."""
+    stack = Stack(
+        "http://here", "admin", "secret", "postgresql://w", "postgresql://own", "http://bm", Processes(tmp_path)
     )
+    say_where_all_is(stack)
+    told = capsys.readouterr().out
+    for each in (stack.url, stack.password, stack.page_url, stack.warehouse_uri, stack.own_uri, stack.sandbox_url):
+        assert each in told
+    assert "make airflow" in told
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_asks_for_an_end_gets_an_orderly_one(number: signal.Signals) -> None:
+    """Ctrl-C, a supervisor and a closed terminal are answered alike, and once: nothing cuts the end short."""
+    with pytest.raises(KeyboardInterrupt), ending_in_order():
+        signal.raise_signal(number)
+    with ending_in_order():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        signal.raise_signal(number)
+
+
+def test_ctrl_c_ends_make_up_while_it_starts(tmp_path: Path) -> None:
+    """What has started is ended, and make has no error to tell of."""
+    ports = f"PORT={free_port()}", f"SANDBOX_PORT={free_port()}"
     starting = subprocess.Popen(
-        [sys.executable, "-c", script, tmp_path / "state"], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+        ["make", "up", *in_folder(tmp_path), *ports],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **AS_A_PERSON,
     )
     assert starting.stdout is not None
     # The first words come once PostgreSQL and the sandbox run.
     assert "Preparing" in starting.stdout.read(len("Preparing"))
+    assert processes_of(tmp_path / "state")
 
-    starting.send_signal(signal.SIGTERM)
-    starting.communicate(timeout=60)
+    # As a terminal does: to make and all that it has started.
+    os.killpg(starting.pid, signal.SIGINT)
+    told, _ = starting.communicate(timeout=60)
 
-    assert starting.returncode == 130
+    assert told.splitlines()[-2:] == ["Stopping …", "Stopped."]
+    assert starting.returncode == -signal.SIGINT
     assert processes_of(tmp_path / "state") == []
+
+
+def test_without_a_stack_make_airflow_says_how_to_start_it(tmp_path: Path) -> None:
+    """And not what SQLAlchemy says of a database that does not answer."""
+    for arguments, told in (("ARGS=dags list", "The stack does not run"), ("ARGS=", "Say what Airflow is to do")):
+        answer = subprocess.run(
+            ["make", "airflow", *in_folder(tmp_path), arguments],
+            cwd=PROJECT,
+            capture_output=True,
+            check=False,
+            **AS_A_PERSON,
+        )
+        assert answer.stderr.startswith(told)
+        assert answer.stderr.count("\n") == 2  # the second is make's

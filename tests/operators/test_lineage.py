@@ -18,9 +18,11 @@ from sandbox.config import SandboxConfig
 if TYPE_CHECKING:
     import psycopg
 
-# They prepare, look at everything, delete, or answer from settings: no data flows.
+# They prepare, look at everything, delete, check counts, or answer from settings: no data flows.
 WITHOUT_LINEAGE = {
     "BackMarketAttentionAlertOperator",
+    "BackMarketDailyDigestOperator",
+    "BackMarketItemsCheckOperator",
     "BackMarketMarketsOperator",
     "BackMarketPrepareWarehouseOperator",
     "BackMarketPurgeHistoryOperator",
@@ -53,7 +55,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> None:
         "conn_type": "backmarket",
         "host": "www.backmarket.fr",
         "password": "token",
-        "extra": {"market": "fr-fr", "user_agent": "BM-Example-Tests;tests@example.com"},
+        "extra": {"market": "fr-fr", "user_agent": "BM-Acme-Tests;tests@acme.fr"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(account))
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://someone:s3cr3t@db.example.com/shop")

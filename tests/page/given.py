@@ -35,17 +35,21 @@ def stored(key: str) -> str | None:
 
 
 def add_orders(warehouse: psycopg.Connection[Any], count: int) -> None:
-    """Store orders of the last 90 days, one line each, a few of them late, and changes for half of them."""
+    """Store orders of the last 90 days, one line each, a few of them late, and changes for half of them.
+
+    What is shipped has a tracking number; an odd order has an IMEI, an even one a serial number.
+    """
     warehouse.execute(
         """
         insert into backmarket.orders (
-            account, order_id, state, country_code, currency, price, date_creation, date_payment,
+            account, order_id, state, country_code, currency, price, tracking_number, date_creation, date_payment,
             expected_dispatch_date, date_modification, document, first_seen_at, read_at
         )
         select
             'default', n, case when n %% 50 = 0 then 3 else 9 end,
             (array['fr-fr', 'de-de', 'es-es'])[1 + n %% 3], 'EUR',
-            199.90, now() - (n %% 90) * interval '1 day', now(), now() + (n %% 3 - 1) * interval '1 day', now(), '{}',
+            199.90, case when n %% 50 > 0 then 'TRK' || lpad(n::text, 9, '0') || 'FR' end,
+            now() - (n %% 90) * interval '1 day', now(), now() + (n %% 3 - 1) * interval '1 day', now(), '{}',
             now(), now()
         from generate_series(1, %(count)s) as n
         """,
@@ -54,12 +58,14 @@ def add_orders(warehouse: psycopg.Connection[Any], count: int) -> None:
     warehouse.execute(
         """
         insert into backmarket.order_lines (
-            account, orderline_id, order_id, sku, quantity, price, currency, state, date_creation, first_seen_at,
-            first_seen_state
+            account, orderline_id, order_id, sku, quantity, price, currency, state, imei, serial_number, date_creation,
+            first_seen_at, first_seen_state
         )
         select
             'default', n + 1000000, n, 'SKU-' || n %% 500, 1, 199.90, 'EUR',
-            case when n %% 1000 = 0 then 1 else 3 end, now() - (n %% 90) * interval '1 day',
+            case when n %% 1000 = 0 then 1 else 3 end,
+            case when n %% 2 = 1 then (353000000000000 + n)::text end,
+            case when n %% 2 = 0 then 'SER-' || lpad(n::text, 8, '0') end, now() - (n %% 90) * interval '1 day',
             now(), 1
         from generate_series(1, %(count)s) as n
         """,

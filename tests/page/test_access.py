@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(
     "path",
-    ["/backmarket/", "/backmarket/orders/1", "/backmarket/skus/A", "/backmarket/orders?q=1", "/backmarket/needs/late"],
+    [
+        "/backmarket/",
+        "/backmarket/orders/1",
+        "/backmarket/skus/A",
+        "/backmarket/orders",
+        "/backmarket/listings?format=csv",
+        "/backmarket/search?q=1",
+        "/backmarket/needs/late",
+    ],
 )
 def test_nobody_gets_in_without_signing_in(api_server: FastAPI, path: str) -> None:
     """Airflow does not guard a plugin's application, so each address guards itself."""
@@ -50,7 +58,7 @@ def test_who_may_see_no_dag_run_sees_nothing(
 
     monkeypatch.setattr(SimpleAuthManager, "is_authorized_dag", lambda *_, **__: False)
     viewer = signed_in("viewer")
-    for path in ("", "orders/1", "skus/A", "needs/late"):
+    for path in ("", "orders/1", "orders", "listings", "search?q=1", "skus/A", "needs/late"):
         answer = viewer.get(f"/backmarket/{path}")
         assert answer.status_code == 403
         assert "Orders in" not in answer.text
@@ -111,7 +119,7 @@ def test_a_description_survives_aswitch(signed_in: SignIn, warehouse_uri: str) -
         Variable.set("backmarket_enabled", "false", description="ask Ada first", session=session)
     op = signed_in("op")
     token = form_token(op.get("/backmarket/").text)
-    op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "csrf": token})
+    op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "confirmed": "yes", "csrf": token})
     with create_session() as session:
         found = session.scalars(select(Variable).where(Variable.key == "backmarket_enabled")).one()
         assert (found.val, found.description) == ("true", "ask Ada first")

@@ -27,7 +27,7 @@ from sandbox.remote import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Frame, Page
+    from playwright.sync_api import Frame, Locator, Page
 
     from local.stack import Stack
 
@@ -158,9 +158,57 @@ def test_a_price_move_is_approved_where_the_page_leads(stack: Stack, settings: S
     _until(lambda: _price(sandbox, approved[0]) == approved[2])
     assert _price(sandbox, refused[0]) == refused[1]
     reason = _until(lambda: _refusal(stack, refused[0]))
-    assert "a person refused it" in reason
+    assert "declined by" in reason
     frame = _open(stack, airflow)
     assert frame.get_by_role("link", name="Answer in Airflow").count() == 0
+
+
+def test_two_things_are_worked_off_at_once(stack: Stack, airflow: Page) -> None:
+    """Ticked by the box above, resolved by one press, and gone; the list of what was worked off has them."""
+    with psycopg.connect(stack.warehouse_uri, autocommit=True) as connection:
+        connection.execute(
+            "insert into backmarket.quarantine (account, entity, key, document, reason) "
+            "values ('default', 'order', 'odd-1', '{}', 'no state'), ('default', 'order', 'odd-2', '{}', 'no state')"
+        )
+    page = airflow.context.new_page()
+    page.goto(f"{stack.url}/backmarket/needs/quarantine?text=odd-")
+    page.get_by_label("Select all that are shown").check()
+    page.get_by_label("Comment").fill("told the developers")
+    page.get_by_role("button", name="Resolve").click()
+    page.get_by_text("2 things resolved.").wait_for()
+    assert page.get_by_role("rowheader", name="odd-1").count() == 0
+    page.goto(f"{stack.url}/backmarket/worked-off")
+    assert page.get_by_text("told the developers").count() == 2
+    page.close()
+
+
+def test_a_price_is_approved_on_the_page(stack: Stack, settings: StackSettings, airflow: Page) -> None:
+    """Without the form in Airflow: what is approved goes out by the run that the press has started."""
+    (sku, _, new), (declined, old, _) = _ask_for_two_large_moves(stack)
+    page = airflow.context.new_page()
+    page.goto(f"{stack.url}/backmarket/needs/approvals")
+    page.get_by_label(f"Select {sku}").check()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_text("1 thing approved.").wait_for()
+    sandbox = Sandbox(settings.sandbox_url)
+    _until(lambda: _price(sandbox, sku) == new)
+    page.get_by_label(f"Select {declined}").check()
+    page.get_by_role("button", name="Decline").click()
+    page.get_by_text("1 thing declined.").wait_for()
+    _until(lambda: "declined by" in _refusal(stack, declined))
+    assert _price(sandbox, declined) == old
+    page.close()
+
+
+def test_the_main_switch_asks_before_it_turns(stack: Stack, airflow: Page) -> None:
+    """By keyboard alone: asked, left as it is."""
+    frame = _open(stack, airflow)
+    frame.get_by_role("switch", name="Main switch").focus()
+    airflow.keyboard.press("Space")
+    frame.get_by_role("heading", name="Switch everything off?").wait_for()
+    frame.get_by_role("link", name="Leave it as it is").focus()
+    airflow.keyboard.press("Enter")
+    frame.locator("[role=switch][aria-label='Main switch'][aria-checked=true]").wait_for()
 
 
 def test_a_failed_task_leads_to_its_log(stack: Stack, settings: StackSettings, airflow: Page) -> None:
@@ -187,12 +235,51 @@ def test_a_search_leads_to_an_orders_story(stack: Stack, airflow: Page) -> None:
     assert found is not None
     order_id, sku = found
     frame = _open(stack, airflow)
-    frame.get_by_label("Order number or SKU").fill(str(order_id))
+    frame.get_by_label("Part of a SKU, order number").fill(str(order_id))
     airflow.keyboard.press("Enter")
     frame.get_by_role("heading", name=f"Order {order_id}").wait_for()
     _picture(airflow, "order-story")
     frame.get_by_role("link", name=sku).first.click()
     frame.get_by_role("heading", name=sku).wait_for()
+
+
+def test_a_list_is_filtered_and_sorted_by_keyboard(stack: Stack, airflow: Page) -> None:
+    """From the navigation to the list, its filter, a heading and back to all of it, without a mouse."""
+    frame = _open(stack, airflow)
+    frame.get_by_role("link", name="Listings").focus()
+    airflow.keyboard.press("Enter")
+    frame.get_by_role("heading", name="Listings").wait_for()
+    with psycopg.connect(stack.warehouse_uri) as connection:
+        found = connection.execute("select sku from backmarket.listings where sku <> '' limit 1").fetchone()
+    assert found is not None
+    frame.get_by_label("Market", exact=True).focus()
+    airflow.keyboard.press("Tab")
+    while not frame.get_by_label("Contains").evaluate("field => field === document.activeElement"):
+        airflow.keyboard.press("Tab")
+    airflow.keyboard.type(found[0])
+    airflow.keyboard.press("Enter")
+    frame.get_by_text("that fit the filter").wait_for()
+    assert frame.get_by_role("rowheader", name=found[0]).count() >= 1
+    heading = frame.get_by_role("columnheader", name="Stock")
+    heading.get_by_role("link").focus()
+    airflow.keyboard.press("Enter")
+    frame.locator("th[aria-sort=ascending]", has_text="Stock").wait_for()
+    assert frame.get_by_label("Contains").input_value() == found[0]
+    frame.get_by_role("link", name="Clear").focus()
+    airflow.keyboard.press("Enter")
+    frame.get_by_text("that fit the filter").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("path", ["orders", "listings", "search?q=1"])
+def test_a_list_fits_a_phone(stack: Stack, airflow: Page, path: str) -> None:
+    """Nothing is wider than 390 pixels, and headings, which sort, can still be seen."""
+    phone = airflow.context.new_page()
+    phone.set_viewport_size({"width": 390, "height": 844})
+    phone.goto(f"{stack.url}/backmarket/{path}")
+    phone.get_by_role("button", name="Filter").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.locator("thead a").first.is_visible()
+    phone.close()
 
 
 def test_the_page_fits_a_phone(stack: Stack, airflow: Page) -> None:
@@ -206,30 +293,39 @@ def test_the_page_fits_a_phone(stack: Stack, airflow: Page) -> None:
     phone.close()
 
 
+AGENT = "BM-Acme-Airflow;ops@acme.fr"
+
+
 @pytest.mark.parametrize(
-    ("name", "host", "token", "told"),
+    ("name", "host", "token", "agent", "told"),
     [
-        ("wrong_token", "", "wrong", "Create a new token in the Back Office"),
-        ("wrong_platform", "https://www.backmarket.example", "any", "Platform is not an address of Back Market's"),
-        ("good", "", "", "The token is valid"),
+        ("wrong_token", "", "wrong", AGENT, "Create a new token in the Back Office"),
+        (
+            "wrong_platform",
+            "https://www.backmarket.example",
+            "any",
+            AGENT,
+            "Platform is not an address of Back Market's",
+        ),
+        ("copied", "", "", "BM-YourCompany-Airflow;you@yourcompany.com", "User agent names the company of an example"),
+        ("good", "", "", AGENT, "The token is valid"),
     ],
     ids=lambda value: value if value.isidentifier() else "",
 )
 def test_the_test_button_tells_a_seller_where_they_stand(
-    stack: Stack, settings: StackSettings, airflow: Page, name: str, host: str, token: str, told: str
+    stack: Stack, settings: StackSettings, airflow: Page, name: str, host: str, token: str, agent: str, told: str
 ) -> None:
     """The connection form, as Airflow draws it, and its Test button: in words that a seller understands."""
-    airflow.goto(f"{stack.url}/connections")
-    airflow.get_by_role("button", name="Add Connection").click()
-    form = airflow.get_by_role("dialog")
-    form.locator("input[name=connection_id]").fill(f"backmarket_{name}")
-    form.get_by_role("combobox").first.click()
-    airflow.keyboard.type("Back Market")
-    airflow.get_by_role("option", name="Back Market").click()
-    form.get_by_text("Platform").wait_for()
+    form = _connection_form(stack, airflow, f"backmarket_{name}")
     form.locator("input[name=host]").fill(host or settings.sandbox_url)
     form.locator("input[name=password]").fill(token or load_secrets(settings.state)["sandbox_token"])
-    form.locator("input[name=port]").fill("443")
+    assert form.locator("input[name=port]").count() == 0
+    # The section that is folded at first says by its colour that something is missing there, and nothing can be saved.
+    assert form.get_by_role("button", name="Save").is_disabled()
+    form.get_by_role("button", name="Market and user agent").click()
+    form.get_by_role("combobox").last.click()
+    airflow.get_by_role("option", name="fr-fr").click()
+    form.locator("input[name=element_user_agent]").fill(agent)
     form.get_by_role("button", name="Save").click()
     form.wait_for(state="hidden")
     row = airflow.get_by_role("row").filter(has_text=f"backmarket_{name}")
@@ -237,8 +333,21 @@ def test_the_test_button_tells_a_seller_where_they_stand(
     airflow.get_by_text(told).first.wait_for()
 
 
+def _connection_form(stack: Stack, airflow: Page, conn_id: str) -> Locator:
+    """Open the form of a new connection of our type."""
+    airflow.goto(f"{stack.url}/connections")
+    airflow.get_by_role("button", name="Add Connection").click()
+    form = airflow.get_by_role("dialog")
+    form.locator("input[name=connection_id]").fill(conn_id)
+    form.get_by_role("combobox").first.click()
+    airflow.keyboard.type("Back Market")
+    airflow.get_by_role("option", name="Back Market").click()
+    form.get_by_text("Platform").wait_for()
+    return form
+
+
 def _open(stack: Stack, airflow: Page) -> Frame:
-    airflow.goto(f"{stack.url}/plugin/backmarket")
+    airflow.goto(stack.page_url)
     return _frame(airflow)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from backmarket.warehouse.needs import NAMES
 from tests.page.given import add_orders, add_settlement_lines
 
 if TYPE_CHECKING:
@@ -17,7 +18,23 @@ if TYPE_CHECKING:
 
 
 ORDERS = 200_000
-VIEWS = ("", "orders/5000", "skus/SKU-7", "needs/refused", "needs/settlements", "needs/late", "orders/1", "skus/none")
+VIEWS = (
+    "",
+    "orders/5000",
+    "orders/1",
+    "skus/SKU-7",
+    "skus/none",
+    "orders",
+    "orders?market=de-de&sort=-amount&page=3",
+    "listings",
+    "listings?market=fr-fr&text=sku-4&sort=cover",
+    *(f"needs/{name}" for name in NAMES),
+    "needs/refused?text=max_price&days=1&sort=subject&page=20",
+    "search?q=4999",
+    "search?q=00000000",
+    "search?q=nowhere",
+    "reports",
+)
 
 
 def test_the_page_is_quick_with_200000_orders(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
@@ -85,6 +102,16 @@ def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
         "from generate_series(1, 300000) as n"
     )
     warehouse.execute(
-        "vacuum analyze backmarket.changes, backmarket.settlement_findings, backmarket.quarantine, "
-        "backmarket.inventory_findings, backmarket.listings, backmarket.listing_offer_history"
+        "insert into backmarket.listing_offers (account, id, market, price, currency, publication_state, document, "
+        "first_seen_at, read_at) select 'default', md5(n::text)::uuid, market, 9, 'EUR', 2, '{}', now(), now() "
+        "from generate_series(1, 5000) as n, unnest(array['fr-fr', 'de-de', 'es-es', 'it-it', 'nl-nl']) as market"
+    )
+    warehouse.execute(
+        "insert into seller.stock (sku, quantity, counted_at) "
+        "select 'SKU-' || n, n % 9, now() from generate_series(1, 5000) as n"
+    )
+    warehouse.execute(
+        "vacuum analyze backmarket.changes, backmarket.listing_offers, seller.stock, "
+        "backmarket.settlement_findings, backmarket.quarantine, backmarket.inventory_findings, "
+        " backmarket.listings, backmarket.listing_offer_history"
     )

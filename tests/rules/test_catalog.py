@@ -118,7 +118,7 @@ def test_each_fault_of_a_listing_is_named(changes: dict[str, Any], reason: str) 
         ({"weight": Decimal("180.5")}, "whole number of grams"),
         ({"images": None}, "images is empty"),
         ({"images": ["https://x.example/1"] * 7}, "at most 6"),
-        ({"images": ["x.example/1"]}, "image 1 is not an http or https URL"),
+        ({"images": ["x.example/1"]}, "image 1 is 'x.example/1': an http or https URL is needed"),
         ({"images": {"1": "https://x.example/1"}}, "not a list"),
         ({"attributes": {**PRODUCT.attributes, "color": " "}}, "attribute color is missing"),
         ({"attributes": {**PRODUCT.attributes, "storage": "64 GB"}}, "not a whole number"),

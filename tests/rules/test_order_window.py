@@ -8,8 +8,10 @@ import pytest
 
 from backmarket.rules.order_window import (
     Historical,
+    HistoryRead,
     Incremental,
     historical_window,
+    history_read_for,
     incremental_window,
     moment_of,
     next_watermark,
@@ -76,3 +78,37 @@ def test_a_param_is_a_date_or_a_time() -> None:
     assert moment_of(None) is moment_of("") is None
     with pytest.raises(ValueError, match="yesterday"):
         moment_of("yesterday")
+
+
+READ = HistoryRead("backfill__1", 0, datetime(2026, 3, 1, tzinfo=UTC), None, datetime(2026, 3, 20, 12, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "cleared", "is_read"),
+    [
+        ("2026-03-01", "2026-03-02", 0, True),
+        ("2026-03-20", "2026-03-20T12:00", 0, True),
+        ("2026-03-20", "2026-03-20T12:01", 0, False),
+        ("2026-02-28T23:59", "2026-03-02", 0, False),
+        ("2026-03-01", "2026-03-02", 1, False),
+        ("2026-03-01", None, 0, True),
+    ],
+)
+def test_a_reading_holds_for_what_it_has_read_and_for_runs_that_were_not_cleared_since(
+    first: str, last: str | None, cleared: int, is_read: bool
+) -> None:
+    """From its start to the moment at which it began; a run that was cleared wants another."""
+    begin = moment_of(first)
+    assert begin is not None
+    assert history_read_for(Historical(begin, moment_of(last)), cleared, [READ]) == (READ if is_read else None)
+
+
+def test_a_reading_with_an_end_holds_up_to_it() -> None:
+    """Beyond its end nothing was stored; the newest that holds is taken."""
+    ended = HistoryRead("backfill__2", 3, READ.created_from, datetime(2026, 3, 5, tzinfo=UTC), READ.began_at)
+    within = Historical(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC))
+    beyond = Historical(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 6, tzinfo=UTC))
+    assert history_read_for(within, 3, [READ, ended]) == ended
+    assert history_read_for(within, 0, [READ, ended]) == READ
+    assert history_read_for(beyond, 3, [READ, ended]) is None
+    assert history_read_for(Historical(READ.created_from, None), 3, [ended]) is None

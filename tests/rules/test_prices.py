@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backmarket.rules import prices
-from backmarket.rules.prices import Decision, OfferRow, PriceDecision, WantedPrice, after_decision, decide_price
+from backmarket.rules.prices import Answer, Decision, OfferRow, PriceDecision, WantedPrice, after_decision, decide_price
 
 WANTED = WantedPrice("A", "fr-fr", Decimal("110.00"), "EUR")
 OFFER = OfferRow(Decimal("100.00"), Decimal("500.00"))
@@ -145,21 +146,25 @@ def test_a_price_held_for_its_ceiling_is_shown_as_it_would_be_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("decision", "verdict", "reason"),
+    ("decision", "by", "verdict", "reason"),
     [
-        ("approved", "send", ""),
-        ("refused", "refuse", "too large: a person refused it"),
-        ("expired", "refuse", "too large: nobody approved it in time"),
-        (None, "ask", "too large"),
+        ("approved", "kim", "send", ""),
+        ("refused", "kim", "refuse", "declined by kim on 2026-11-26: too large"),
+        ("refused", None, "refuse", "declined by a person on 2026-11-26: too large"),
+        ("expired", None, "refuse", "too large: nobody approved it in time"),
+        (None, None, "ask", "too large"),
     ],
 )
-def test_what_a_person_decided_holds_for_a_large_move(decision: Decision | None, verdict: str, reason: str) -> None:
+def test_what_a_person_decided_holds_for_a_large_move(
+    decision: Decision | None, by: str | None, verdict: str, reason: str
+) -> None:
     """The price stays as it is; without a decision the question stays open."""
     asked = PriceDecision("ask", Decimal(150), "too large")
-    assert after_decision(asked, decision) == PriceDecision(verdict, Decimal(150), reason)  # type: ignore[arg-type]
+    answer = Answer(decision, by, datetime(2026, 11, 26, 9, tzinfo=UTC)) if decision else None
+    assert after_decision(asked, answer) == PriceDecision(verdict, Decimal(150), reason)  # type: ignore[arg-type]
 
 
 def test_no_decision_sends_what_must_not_be_sent() -> None:
     """Whatever stands against it now was not known when the move was approved."""
     refused = PriceDecision("refuse", Decimal(150), "above max_price")
-    assert after_decision(refused, "approved") == refused
+    assert after_decision(refused, Answer("approved", "kim", datetime(2026, 11, 26, tzinfo=UTC))) == refused

@@ -346,14 +346,18 @@ def test_every_column_of_a_row_is_read() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (write(), "there is a header and not one row"),
+        (write(), "it has a header and not one row: download the statement again"),
         (
             write(row(value_date="")),
             "no row has a date, and the file's name no invoice reference that begins with one",
         ),
         (
             b"a,b\n1,2\n",
-            f"the first line does not name the columns {', '.join(COLUMNS)}",
+            f"it is no statement: its first line does not name the columns {', '.join(COLUMNS)}",
+        ),
+        (
+            b"invoice_key;value_date;sku;order_id;designation;total\n",
+            "its first line does not name the columns amount, currency: export it again, unedited",
         ),
         (
             write(row(value_date="14 Sep"), row(value_date="1 Sep"), row(value_date="2 Sep"), row(value_date="3 Sep")),
@@ -369,11 +373,11 @@ def test_every_column_of_a_row_is_read() -> None:
         ),
         (
             write(*[PLAIN] * 400, row(designation="Tel")).replace(b"Tel", b"T\xe9l"),
-            "it is not UTF-8 text: invalid continuation byte. Save the file as UTF-8",
+            "it is not UTF-8 text: export it again, or save it as CSV UTF-8",
         ),
         (
             write(PLAIN).replace(b"invoice_key", b'"invoice"_key'),
-            f"the first line does not name the columns {', '.join(COLUMNS)}",
+            f"it is no statement: its first line does not name the columns {', '.join(COLUMNS)}",
         ),
         (
             write(row(amount="-1.00-")),
@@ -381,7 +385,7 @@ def test_every_column_of_a_row_is_read() -> None:
         ),
         (
             write(PLAIN).replace(b"Phone", b"T\xe9l"),
-            "it is not UTF-8 text: invalid continuation byte. Save the file as UTF-8",
+            "it is not UTF-8 text: export it again, or save it as CSV UTF-8",
         ),
     ],
 )

@@ -29,6 +29,7 @@ Subject = tuple[str, str, str]
 PURGED = (
     "changes",
     "listing_offer_history",
+    "need_marks",
     "price_approvals",
     "settlement_findings",
     "settlement_finding_history",

@@ -12,7 +12,7 @@ from backmarket.services.item_failures import ItemsLeftError, fail_where_items_a
 @pytest.mark.parametrize(
     ("done", "told"),
     [
-        ([{"quarantined": 2}, {"quarantined": 1}], "Orders could not be understood, 3 times in this run"),
+        ([{"quarantined": 2}, {"quarantined": 1}], "Orders could not be understood (3 in this run)"),
         ([{"unread": [7, 8]}, {"unread": [8]}], "could not serve orders 7, 8: they are asked for again"),
         ([{"lists_short": ["paid orders"]}], "The list of paid orders did not come out whole"),
         ([{"newly_left_out": 4}], "Rows of your tables cannot be used, 4 more than before"),

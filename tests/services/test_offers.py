@@ -172,7 +172,7 @@ def test_listings_that_are_listed_and_not_found_are_left_and_no_outage(
     assert [sku for sku, _ in reasons] == absent
     assert all("does not find it by its id" in reason for _, reason in reasons)
     assert upload.log_waiting(upload.quantities) == 6
-    assert "6 changes (quantity) stay planned" in caplog.text
+    assert "6 quantities stay planned" in caplog.text
     assert "SKU lines are free" not in caplog.text
 
 

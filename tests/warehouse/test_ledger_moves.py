@@ -75,6 +75,15 @@ def test_every_move_is_allowed_by_the_table_or_refused(warehouse: psycopg.Connec
     assert wrong == []
 
 
+def test_a_refusal_of_back_market_ends_where_a_person_has_it_tried_again(warehouse: psycopg.Connection[Any]) -> None:
+    """The ledger says who that is."""
+    change_id = _insert(warehouse, "refused", 1)
+    statement = b"update backmarket.changes set status = 'superseded', tried_again_by = %s where change_id = %s"
+    with pytest.raises(psycopg.errors.CheckViolation, match="is refused and cannot become superseded"):
+        warehouse.execute(statement, [None, change_id])
+    warehouse.execute(statement, ["kim", change_id])
+
+
 @pytest.mark.parametrize("status", ["sent", "unknown", "confirmed", "refused", "superseded"])
 def test_what_was_sent_or_decided_cannot_be_rewritten(warehouse: psycopg.Connection[Any], status: str) -> None:
     """Neither what was sent nor what it was about."""

@@ -18,10 +18,8 @@ from backmarket.warehouse import inventory_prices, sql, tracking_imei
 from backmarket.warehouse.listings import Catalog
 from backmarket.warehouse.seller_rows import (
     CATALOG,
-    FeedUnusableError,
     LeftOut,
     SellerRows,
-    fail_if_unusable,
     keep_left_out,
     name_left_out,
 )
@@ -350,34 +348,6 @@ def test_the_log_names_the_first_and_counts_all(
     ]
 
 
-def test_a_table_without_one_usable_row_is_a_failure(warehouse: psycopg.Connection[Any]) -> None:
-    """It says which table, how many rows, the first reason and what to do; one usable row, or none at all, is none."""
-    row = GOOD["stock"]
-    fail_if_unusable(warehouse, "default", inventory_prices.stock_rows(warehouse, "default"))
-    view(warehouse, "stock", {**row, "counted_at": ""}, {**row, "sku": "B", "counted_at": ""})
-    with pytest.raises(FeedUnusableError) as failure:
-        fail_if_unusable(warehouse, "default", inventory_prices.stock_rows(warehouse, "default"))
-    assert str(failure.value).startswith(
-        "seller.stock has 2 rows and none of them can be used. The first, sku B: counted_at is missing."
-    )
-    view(warehouse, "stock", {**row, "counted_at": ""}, {**row, "sku": "B"})
-    fail_if_unusable(warehouse, "default", inventory_prices.stock_rows(warehouse, "default"))
-
-
-def test_shipments_that_are_over_count_as_usable(warehouse: psycopg.Connection[Any]) -> None:
-    """Of a table whose other rows need nothing more, a new bad row is just a bad row; one without an order, too."""
-    add_orders(warehouse, 1)
-    warehouse.execute("update backmarket.orders set date_shipping = now()")
-    row = GOOD["shipments"]
-    view(warehouse, "shipments", {**row, "order_id": "1"}, {**row, "order_id": "BM-2"})
-    fail_if_unusable(warehouse, "default", tracking_imei.shipments(warehouse, "default"))
-    view(warehouse, "shipments", {**row, "order_id": None})
-    fail_if_unusable(warehouse, "default", tracking_imei.shipments(warehouse, "default"))
-    view(warehouse, "shipments", {**row, "order_id": "BM-2"})
-    with pytest.raises(FeedUnusableError, match="order_id BM-2"):
-        fail_if_unusable(warehouse, "default", tracking_imei.shipments(warehouse, "default"))
-
-
 def test_a_catalog_row_is_refused_for_what_cannot_be_read(warehouse: psycopg.Connection[Any]) -> None:
     """Column by column; what cannot be read is not said to be missing, too."""
     row = GOOD["catalog"]
@@ -388,7 +358,7 @@ def test_a_catalog_row_is_refused_for_what_cannot_be_read(warehouse: psycopg.Con
     assert dict(rows[0].unreadable) == {
         "quantity": "quantity is 'two': a whole number is needed",
         "price": "price is 'n/a': a plain number such as 199.90 is needed",
-        "attributes": "attributes is not valid JSON",
+        "attributes": """attributes is '{broken': JSON such as ["https://example.com/1.jpg"] is needed""",
     }
     assert [each.key for each in feed.left_out] == ["BAD", "unnamed"]
     assert set(CATALOG.columns) == set(feed.left_out[0].document)

@@ -40,6 +40,16 @@ def load(database: Database, *rows: str, name: str = NAME, hour: int = 0, accoun
     return load_file(database, account, file)
 
 
+def test_a_load_tells_how_many_rows_are_read(warehouse: Database) -> None:
+    """Of as many as the file has, blank lines not counted."""
+    content = (HEADER + "\n".join([sale(1), "", *map(sale, range(2, 6))])).encode()
+    moment = datetime(2026, 9, 14, tzinfo=UTC)
+    file = StatementFile(NAME, NAME, len(content), moment, sha256(content).hexdigest(), io.BytesIO(content))
+    told: list[tuple[int, int]] = []
+    assert load_file(warehouse, "default", file, lambda done, total: told.append((done, total))) == 5
+    assert told == [(5, 5)]
+
+
 def sale(
     order_id: int, amount: str = "100.00", *, key: str = "sales", day: str = "2026-09-08", cur: str = "EUR"
 ) -> str:
@@ -402,6 +412,23 @@ def test_a_payout_released_but_for_the_tolerance_is_released(warehouse: Database
     ]
 
 
+def test_an_amount_is_told_in_its_own_currency(warehouse: Database) -> None:
+    """An order in euros, paid in pounds and zlotys: what was expected is in euros, and no two others are added up."""
+    order(warehouse, 1)
+    rows = [sale(1, "86.50", cur="GBP"), sale(1, "430.00", cur="PLN"), sale(1, "-3.00", key="sales_fees", cur="CZK")]
+    load(warehouse, *rows)
+    reconcile(warehouse, "default", LIMITS)
+    mismatch = "from backmarket.settlement_findings where kind = 'currency_mismatch'"
+    assert warehouse.execute(
+        f"select expected::text, expected_currency, actual::text, currency, detail {mismatch}".encode()
+    ).fetchall() == [("100.00", "EUR", "86.50", "GBP", "The order is in EUR, its statement rows are in CZK, GBP, PLN.")]
+    assert warehouse.execute("select at_stake, currency from backmarket.settlement_open_findings").fetchall() == [
+        (Decimal("86.50"), "GBP")
+    ]
+    reconcile(warehouse, "default", LIMITS)
+    assert warehouse.execute("select count(*) from backmarket.settlement_finding_history").fetchone() == (1,)
+
+
 def test_days_in_any_order_give_what_one_run_gives(warehouse: Database) -> None:
     """Sixty days, shuffled, each its own reconciliation: the findings of one over everything."""
     dice = Random(7)  # noqa: S311 - repeatable, not secret
@@ -433,6 +460,31 @@ def test_days_in_any_order_give_what_one_run_gives(warehouse: Database) -> None:
         reconcile(warehouse, "default", LIMITS, frozenset({day}))
     assert findings(warehouse) == at_once
     assert reconcile(warehouse, "default", LIMITS).changed == 0
+
+
+def test_a_currency_mismatch_found_before_has_both_its_currencies(
+    warehouse_uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also one that is closed and never looked at again."""
+    (tmp_path / "migrations").mkdir()
+    for path in (sql.folder() / "migrations").glob("*.sql"):
+        if path.stem < "0027":
+            shutil.copy(path, tmp_path / "migrations")
+    with psycopg.connect(warehouse_uri, autocommit=True) as database:
+        with monkeypatch.context() as former:
+            former.setattr(sql, "folder", lambda: tmp_path)
+            migrate(database)
+        database.execute(
+            "insert into backmarket.settlement_findings "
+            "(account, kind, subject, day, expected, actual, currency, detail, documents, status) values "
+            "('default', 'currency_mismatch', '1', '2026-09-08', 9, 9, 'GBP', "
+            "'The order is in EUR, its statement rows are in GBP.', '[]', 'closed'), "
+            "('default', 'fee_difference', '1', '2026-09-08', 9, 8, 'EUR', '', '[]', 'open')"
+        )
+        migrate(database)
+        assert database.execute(
+            "select kind, expected_currency, currency from backmarket.settlement_findings order by kind"
+        ).fetchall() == [("currency_mismatch", "EUR", "GBP"), ("fee_difference", None, "EUR")]
 
 
 def test_rows_stored_before_versions_were_known_keep_their_findings(

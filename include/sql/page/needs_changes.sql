@@ -1,18 +1,24 @@
 -- Refused changes that nothing newer took the place of; no acceptances of lines that can no longer be accepted. Either
--- those that wait for something that should come by itself: for more than a day and at most 30, the longest first. Or
--- all others, refused by us or by Back Market in the last 14 days, the newest first.
--- :account, :kinds, :waiting, :most
+-- those that wait for something that should come by itself: for more than a day and at most 30. Or all others, refused by
+-- us or by Back Market in the last 14 days. A price that a person declined is decided, and needs nobody; "a person
+-- refused it" is how older versions wrote that.
+-- :account, :kinds, :waiting
 select
     case
         when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
     end as story,
     coalesce(line.order_id::text, change.subject) as subject,
-    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
-    change.planned_at as since,
     change.kind,
+    change.market,
+    change.reason as why,
+    concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
+    case change.kind when 'price' then (change.payload ->> 'price')::numeric end as amount,
+    case change.kind when 'price' then change.payload ->> 'currency' end as currency,
+    change.planned_at as since,
     change.run_id,
-    concat_ws('/', change.kind, change.market, change.subject) as topic,
-    count(*) over () as total
+    -- Through JSON, as a database that no run has brought up to date yet has no such column.
+    to_jsonb(change) -> 'refused_in' as refused_in,
+    concat_ws('/', change.kind, change.market, change.subject) as topic
 from backmarket.changes as change
 left join lateral (
     select order_line.order_id, order_line.state
@@ -28,6 +34,10 @@ where
     and change.planned_at >= now() - case when %(waiting)s then interval '30 days' else interval '14 days' end
     and (not %(waiting)s or change.planned_at < now() - interval '1 day')
     and (coalesce(change.reason, '') like 'waits: %%') = %(waiting)s
+    and not (
+        change.kind = 'price' and change.attempts = 0
+        and (change.reason like 'declined by %%' or change.reason like '%%: a person refused it')
+    )
     and (change.kind <> 'accept' or line.state is null or line.state = 1)
     and not exists (
         select 1
@@ -36,6 +46,4 @@ where
             newer.account = change.account and newer.kind = change.kind and newer.subject = change.subject
             and newer.market = change.market and newer.change_id > change.change_id
             and newer.status <> 'superseded'
-    )
-order by case when %(waiting)s then change.planned_at end, change.planned_at desc
-limit %(most)s;
+    );

@@ -4,7 +4,7 @@
 -- Matching never uses dates. What is missing is only judged where loaded statements of that currency cover every day
 -- from the event up to due_days later; what is there and wrong is judged at once.
 insert into found_differences (
-    kind, subject, order_id, invoice_ref, day, expected, actual, currency, detail, documents
+    kind, subject, order_id, invoice_ref, day, expected, actual, currency, expected_currency, detail, documents
 )
 with coverage as (
     select currency, range_agg(covers) as days
@@ -27,8 +27,7 @@ paid as (
         sum(line.amount) filter (where line.role = 'fee' and line.currency = expected.currency) as fee,
         sum(line.amount) filter (where line.role = 'refund' and line.currency = expected.currency) as refund,
         sum(line.amount) filter (where line.role = 'fee_credit' and line.currency = expected.currency) as credit,
-        min(line.currency) filter (where line.currency <> expected.currency) as foreign_currency,
-        sum(line.amount) filter (where line.role = 'sale' and line.currency <> expected.currency) as foreign_sale
+        min(line.currency) filter (where line.currency <> expected.currency) as foreign_currency
     from expected
     inner join backmarket.settlement_lines as line
         on line.account = %(account)s and expected.order_id = line.order_id
@@ -39,7 +38,7 @@ paid as (
 compared as (
     select
         expected.*,
-        paid.sale, paid.fee, paid.refund, paid.credit, paid.foreign_currency, paid.foreign_sale,
+        paid.sale, paid.fee, paid.refund, paid.credit, paid.foreign_currency,
         -- Lines that ended before shipping count where the sale comes closer with them than without.
         case
             when
@@ -88,16 +87,37 @@ questionable as (
 verdicts as (
     select
         questionable.order_id, questionable.event_on, verdict.kind, verdict.expected, verdict.actual, verdict.detail,
-        coalesce(verdict.other_currency, questionable.currency) as currency
+        coalesce(verdict.other_currency, questionable.currency) as currency,
+        case when verdict.other_currency is not null then questionable.currency end as expected_currency
     from questionable
+    -- Of several other currencies the first that has a sale: amounts of two do not add up.
+    left join lateral (
+        select
+            by_currency.currency,
+            by_currency.sale,
+            string_agg(by_currency.currency, ', ') over (
+                order by by_currency.currency rows between unbounded preceding and unbounded following
+            ) as currencies
+        from (
+            select line.currency, sum(line.amount) filter (where line.role = 'sale') as sale
+            from backmarket.settlement_lines as line
+            where
+                line.account = %(account)s
+                and line.order_id = questionable.order_id
+                and line.tied_by is not null
+                and not line.vanished
+                and line.currency <> questionable.currency
+            group by line.currency
+        ) as by_currency
+        order by by_currency.sale is null, by_currency.currency
+        limit 1
+    ) as other on questionable.foreign_currency is not null
     cross join lateral (
         values
         (
-            'currency_mismatch', questionable.sale_expected, questionable.foreign_sale, questionable.foreign_currency,
+            'currency_mismatch', questionable.sale_expected, other.sale, other.currency,
             questionable.foreign_currency is not null,
-            format(
-                'The order is in %%s, its statement rows are in %%s.', questionable.currency, questionable.foreign_currency
-            )
+            format('The order is in %%s, its statement rows are in %%s.', questionable.currency, other.currencies)
         ),
         (
             'missing_sale', questionable.sale_shipped, null, null,
@@ -160,6 +180,7 @@ select
     verdicts.expected,
     verdicts.actual,
     verdicts.currency,
+    verdicts.expected_currency,
     verdicts.detail,
     coalesce(evidence.documents, '[]')
 from verdicts

@@ -83,7 +83,7 @@ def read_document(answer: RawAnswer) -> Any:
         return parse_json(answer.text)
     except ValueError:
         kind = "an HTML page" if answer.text.lstrip().startswith("<") else "incomplete or invalid JSON"
-        malformed = answer.error(MalformedAnswerError, f"{kind} of {len(answer.text)} characters")
+        malformed = answer.error(MalformedAnswerError, f"{kind} of {len(answer.text):,} characters")
     raise malformed
 
 

@@ -47,7 +47,7 @@ class CatalogCalls(Calls):
         """
         document = self._transport.read(_TREE_PATH, market=market, kind="catalog").document
         if not isinstance(document, list):
-            raise UnreadableDocumentError("document: list_type", method="GET", path=_TREE_PATH, document=document)
+            raise UnreadableDocumentError("document: no list", method="GET", path=_TREE_PATH, document=document)
         tree = read_tree(document)
         if tree.left_out and not tree.roots:
             reason = tree.left_out[0].reason

@@ -7,11 +7,23 @@ from datetime import timedelta
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from backmarket.api.markets import MARKETS, PLATFORM_HOSTS, Platform, is_loopback, own_host
 
-_USER_AGENT = re.compile(r"BM-[^;]+-[^;]+;\s*[^\s;@]+@[^\s;@]+")
+_USER_AGENT = re.compile(r"BM-([^;]+)-[^;]+;\s*[^\s;@]+@([^\s;@]+)")
+# What stands where a seller's own company belongs: in our documentation, in Back Market's and in what people copy.
+_EXAMPLE_NAMES = {
+    "company",
+    "mycompany",
+    "yourcompany",
+    "companyname",
+    "yourcompanyname",
+    "companydomain",
+    "yourdomain",
+}
+# RFC 2606 keeps these for documentation: nobody reads mail there.
+_EXAMPLE_DOMAIN = re.compile(r"(.+\.)?(example(\.(com|net|org))?|invalid|test)")
 
 
 class ClientConfig(BaseModel):
@@ -20,7 +32,7 @@ class ClientConfig(BaseModel):
     :param base_url: scheme and host of the platform, such as ``https://www.backmarket.fr``.
     :param token: as created in the Back Office; a pasted ``Basic`` in front of it is dropped.
     :param market: the market that reads answer for where none is named.
-    :param user_agent: ``BM-{Company}-{Integration};{email}``, which the firewall insists on.
+    :param user_agent: ``BM-{Company}-{Integration};{email}``, which the firewall insists on; no example's.
     :param connect_timeout: for opening a connection.
     :param read_timeout: for each wait for the server while it answers.
     :param concurrency: most requests of one client at the same time.
@@ -77,9 +89,18 @@ class ClientConfig(BaseModel):
 
     @field_validator("user_agent")
     @classmethod
-    def _check_user_agent(cls, text: str) -> str:
-        if not _USER_AGENT.fullmatch(text.strip()) or not text.isascii() or not text.isprintable():
+    def _check_user_agent(cls, text: str, others: ValidationInfo) -> str:
+        read = _USER_AGENT.fullmatch(text.strip())
+        if not read or not text.isascii() or not text.isprintable():
             raise ValueError("must read BM-{Company}-{Integration};{email}, in ASCII")
+        company, domain = (part.lower().strip(" .") for part in read.groups())
+        if any(_is_example(part) for part in company.split("-")):
+            raise ValueError("names the company of an example: put your own there, as in BM-Acme-Airflow;ops@acme.fr")
+        # A sandbox writes no mail.
+        if not is_loopback(urlsplit(others.data.get("base_url", "")).hostname or "") and (
+            _EXAMPLE_DOMAIN.fullmatch(domain) or any(_is_example(part) for part in domain.split("."))
+        ):
+            raise ValueError("names the e-mail address of an example: put one there at which Back Market reaches you")
         return text.strip()
 
     @model_validator(mode="after")
@@ -109,3 +130,8 @@ class ClientConfig(BaseModel):
         known = [each.code for each in MARKETS.values() if each.platform == self.platform]
         if market not in known:
             raise ValueError(f"market {market!r} is not one of platform {self.platform}: {', '.join(known)}")
+
+
+def _is_example(name: str) -> bool:
+    """Tell whether a name is what an example has in place of a seller's: ``YourCompany``, ``{Company}``."""
+    return re.sub(r"[^a-z]", "", name) in _EXAMPLE_NAMES

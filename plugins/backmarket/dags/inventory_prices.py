@@ -15,7 +15,8 @@ The arithmetic of each SKU stands in `backmarket.inventory`, each write in `back
 
 **When `upload_summary` fails**, the stock feed would take too many listings offline at once. They are left as they
 are. Repair the feed, or trigger the DAG with `allow_mass_zero` if it is right. `inventory_check` and `prices_check`
-name single rows, listings and markets that could not be dealt with: all others are done. Clearing any task is safe.
+name single rows, listings and markets that could not be dealt with, and a table of yours that cannot be used: all
+others are done. Clearing any task is safe.
 """
 
 from __future__ import annotations

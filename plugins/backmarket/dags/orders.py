@@ -13,8 +13,9 @@ twice loses and repeats nothing. Once a day the open orders are read again, what
 that wait for it, and accepts, oldest first, what `seller.stock` covers. What it does not cover is neither accepted nor
 cancelled: `order_acceptance` reports it with its ship-by time.
 
-**The past:** trigger it with `from` and `to` (dates of creation, in UTC, `to` not included). Or start a backfill;
-one run with `from` and `to` is faster for a long span, as Back Market has no upper bound to ask for.
+**The past:** one run reads any span in one pass, by dates of creation in UTC, `to` not included:
+`airflow dags trigger backmarket_orders --conf '{"from": "2026-01-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}'`.
+A backfill needs no more: its first run reads up to now, and the others skip. It accepts nothing.
 
 **When it fails:** the last lines of the failed task's log say what happened and what to do. Clear the task to
 repeat it; that is always safe. `quarantine_check` and `acceptance_check` fail when documents could not be understood,
@@ -94,7 +95,7 @@ def create_dag(account: SellerAccount) -> DAG:
             )
             paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
             acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
-            BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output])
+            BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output, acceptance.output])
 
         BackMarketOrderAnnouncementOperator(
             task_id="announce_orders", counts=[download.output, refresh.output, paid.output], trigger_rule="all_done"

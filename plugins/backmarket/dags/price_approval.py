@@ -6,8 +6,10 @@ under Browse → Required Actions: select the moves that may go out, or `All of 
 whatever else is selected), and answer.
 
 **Selected** moves are sent by the next run of `backmarket_inventory_prices`, which starts at once, if they still are
-what you want: a move whose old or new price has changed since is put to you again. **Others** are refused, and
+what you want: a move whose old or new price has changed since is put to you again. **Others** are declined, and
 without an answer within `backmarket_price_approval_hours` all expire; both stand in `backmarket.changes`.
+
+The page "Back Market" lists the same moves, with buttons: what is decided there is decided here, too.
 
 Nothing waits for this DAG but the moves themselves. It is safe to clear, or to delete a run: its questions are put
 again, at the latest when the time to answer them is over. `airflow dags test` waits for an answer like any run.

@@ -13,15 +13,14 @@ Findings stand in `backmarket.settlement_findings`; one closes itself when later
 `from` and `to` (days in UTC, `to` not included). Orders belong to the day they were shipped, rows to their value date.
 
 **When it fails:** `settlement_check` fails where statements do not add up, too many rows belong to no order, or a
-file cannot be read, `quarantine_check` where the storage did not give a file or Back Market an order; everything else
-is loaded and compared. To repeat any task, clear it: that is always safe.
+file cannot be read, and names it; `quarantine_check` where the storage did not give a file or Back Market an order.
+Everything else is loaded and compared. To repeat any task, clear it: that is always safe.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.sql.operators.sql import SQLTableCheckOperator
 from airflow.sdk import Param
 
 from backmarket.concerns import SETTLEMENTS
@@ -32,6 +31,7 @@ from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOpe
 from backmarket.operators.settlements import (
     BackMarketReconciliationOperator,
     BackMarketSettlementAnnouncementOperator,
+    BackMarketSettlementCheckOperator,
     BackMarketSettlementDownloadOperator,
     BackMarketSettlementOrderReadOperator,
     BackMarketSettlementReportOperator,
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from backmarket.seller_account import SellerAccount
-
-ORPHAN_LIMIT = "{{ ti.xcom_pull(task_ids='reconciliation')['orphan_limit_pct'] }}"
 
 
 def create_dag(account: SellerAccount) -> DAG:
@@ -88,17 +86,7 @@ def create_dag(account: SellerAccount) -> DAG:
             task_id="announce_settlements", counts=[download.output, reconcile.output], trigger_rule="all_done"
         )
         report = BackMarketSettlementReportOperator(task_id="settlement_report")
-        settlement_check = SQLTableCheckOperator(
-            task_id="settlement_check",
-            conn_id=account.warehouse_conn_id,
-            table="backmarket.settlement_quality",
-            partition_clause=f"account = '{account.name}'",
-            checks={
-                "every_total_is_the_sum_of_its_lines": {"check_statement": "statements_off = 0"},
-                "few_lines_without_an_order": {"check_statement": f"orphan_pct <= {ORPHAN_LIMIT}"},
-                "every_file_is_understood": {"check_statement": "unreadable_files = 0"},
-            },
-        )
+        settlement_check = BackMarketSettlementCheckOperator(task_id="settlement_check")
 
         gate >> prepare >> download >> read_orders
         read_orders >> orders_are_read

@@ -10,6 +10,7 @@ from airflow.sdk import BaseHook
 
 from backmarket import metrics
 from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -92,8 +93,8 @@ class BackMarketHook(BaseHook):
         except Exception as error:  # noqa: BLE001 - Airflow shows the text; a trace could carry the token
             return False, f"The connection could not be tested: {type(error).__name__}."
         return True, (
-            f"The token is valid: {self.config.base_url} answers for platform {self.config.platform}, {orders} orders "
-            "are visible."
+            f"The token is valid: {self.config.base_url} answers for platform {self.config.platform}, "
+            f"{counted(orders, 'order is', 'orders are')} visible."
         )
 
     def close(self) -> None:

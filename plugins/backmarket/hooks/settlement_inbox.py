@@ -6,10 +6,11 @@ import gzip
 import hashlib
 import lzma
 import os
+import re
 import shutil
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 from airflow.sdk import ObjectStoragePath
 
 from backmarket.rules.settlements.blocks import StatementError
+from backmarket.rules.settlements.contents import GZIP, ZIP, document_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[2]
 _IN_MEMORY_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
+# Hidden, half written, a lock, what a system leaves in its folders, a README: none of these is meant as a statement.
+_NO_STATEMENT = re.compile(
+    r"(^|/)(\.|~\$|__MACOSX/|readme[^/]*$|thumbs\.db$|desktop\.ini$)|(~|\.(tmp|temp|part|partial|crdownload|swp|lock))$",
+    re.IGNORECASE,
+)
 _UNPACKING_ERRORS = (
     zipfile.BadZipFile,
     gzip.BadGzipFile,
@@ -77,9 +84,11 @@ class InboxFile:
             try:
                 if self.member is not None:
                     with _open_archive(stored) as archive, archive.open(self.member) as packed:
-                        _copy(packed, copy, self.member)
+                        _copy(packed, copy)
+                elif _is_named_zip(self.name) and _members_of(stored):
+                    raise OSError("the storage gave this archive only after its members were listed")
                 else:
-                    _copy(stored, copy, self.name)
+                    _copy(stored, copy)
             except _UNPACKING_ERRORS as error:
                 raise StatementError(f"the archive cannot be unpacked: {error}") from error
             yield copy, _sha256(copy)
@@ -97,7 +106,10 @@ def open_inbox(url: str | None) -> ObjectStoragePath:
 
 
 def list_inbox(url: str | None, *, variable: str = "backmarket_settlement_inbox") -> list[InboxFile]:
-    """List all ``.csv``, ``.csv.gz`` and ``.zip`` files below an inbox; those that name their invoice first.
+    """List all files below an inbox, and those in its ``.zip`` archives, in the order of their paths.
+
+    Whatever their names, loading them tells whether they are statements. Left out is what is obviously not meant as
+    one: hidden files and folders, half-written ones (``.tmp``, ``.part``, …), locks, and READMEs.
 
     :param url: the inbox; None for :func:`default_inbox`.
     :param variable: the Variable that says it, for messages.
@@ -119,7 +131,7 @@ def list_inbox(url: str | None, *, variable: str = "backmarket_settlement_inbox"
                 f"Put the first statement into it, or correct Variable {variable} under Admin → "
                 "Variables; then clear this task."
             )
-        stored = sorted((path for path in inbox.rglob("*") if _is_statement(path)), key=str)
+        stored = sorted((path for path in inbox.rglob("*") if _is_meant(inbox, path)), key=str)
     except (ImportError, ValueError, OSError) as error:
         raise InboxError(
             f"The settlement inbox {url} cannot be listed: {error}. For s3://, gs:// or abfs:// install the provider "
@@ -128,16 +140,13 @@ def list_inbox(url: str | None, *, variable: str = "backmarket_settlement_inbox"
     return [file for path in stored for file in files_of(path)]
 
 
-def _is_statement(path: ObjectStoragePath) -> bool:
-    name = path.name.lower()
-    return name.endswith((".csv", ".gz", ".zip")) and not name.startswith(".") and path.is_file()
+def _is_meant(inbox: ObjectStoragePath, path: ObjectStoragePath) -> bool:
+    below = str(path).removeprefix(str(inbox).rstrip("/")).lstrip("/")
+    return not _NO_STATEMENT.search(below) and path.is_file()
 
 
-def files_of(path: ObjectStoragePath, endings: tuple[str, ...] = (".csv",)) -> Iterator[InboxFile]:
-    """Yield a file, or those in it where it is an archive.
-
-    :param endings: what names of files in an archive end with, besides ``.gz``.
-    """
+def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
+    """Yield a file, or those in it where it is an archive."""
     try:
         # fsspec knows each storage's own name for the time; ObjectStoragePath.stat() does so for some only.
         modified_at = path.fs.modified(path.path).astimezone(UTC)
@@ -146,18 +155,30 @@ def files_of(path: ObjectStoragePath, endings: tuple[str, ...] = (".csv",)) -> I
         # Never what was stored before, so the file is read, and loading it names it if the storage still keeps it back.
         size, modified_at = 0, datetime.min.replace(tzinfo=UTC)
     whole = InboxFile(str(path), size, modified_at, path)
-    if not path.name.lower().endswith(".zip"):
+    members: list[str] = []
+    if _is_named_zip(path.name):
+        # Where this fails, reading it will say what is wrong with it.
+        with suppress(OSError, *_UNPACKING_ERRORS), path.open("rb") as stored:  # type: ignore[no-untyped-call]
+            members = _members_of(stored)
+    if not members:
         yield whole
-        return
-    try:
-        with path.open("rb") as stored, _open_archive(stored) as archive:  # type: ignore[no-untyped-call]
-            members = [name for name in sorted(archive.namelist()) if _is_member(name, endings)]
-    except (OSError, *_UNPACKING_ERRORS):
-        # Reading it will say what is wrong with it.
-        yield whole
-        return
     for member in members:
         yield InboxFile(f"{path}!/{member}", size, modified_at, path, member)
+
+
+def _is_named_zip(name: str) -> bool:
+    return name.lower().endswith(".zip")
+
+
+def _members_of(stored: IO[bytes]) -> list[str]:
+    """Return the files in an archive that may be statements; none where it is a document, such as a workbook."""
+    if not _begins_with(ZIP, stored):
+        return []
+    with _open_archive(stored) as archive:
+        names = sorted(archive.namelist())
+    if document_of(names):
+        return []
+    return [name for name in names if not name.endswith("/") and not _NO_STATEMENT.search(name)]
 
 
 def _open_archive(stored: IO[bytes]) -> zipfile.ZipFile:
@@ -168,15 +189,15 @@ def _open_archive(stored: IO[bytes]) -> zipfile.ZipFile:
         raise zipfile.BadZipFile(str(error)) from error
 
 
-def _is_member(name: str, endings: tuple[str, ...]) -> bool:
-    return name.lower().endswith((*endings, ".gz")) and not name.startswith(("__MACOSX/", ".")) and "/." not in name
+def _begins_with(start: bytes, file: IO[bytes]) -> bool:
+    found = file.read(len(start))
+    file.seek(0)
+    return found == start
 
 
-def _copy(source: Any, target: Any, name: str) -> None:
-    if name.lower().endswith(".zip"):
-        _open_archive(source).close()
-        raise OSError("the storage gave this archive only after its members were listed")
-    if name.lower().endswith(".gz"):
+def _copy(source: Any, target: IO[bytes]) -> None:
+    """Copy a file; unpack it where gzip has packed it, whatever its name says."""
+    if _begins_with(GZIP, source):
         with gzip.open(source) as unpacked:
             shutil.copyfileobj(unpacked, target, _CHUNK_BYTES)
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,10 +35,10 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.snapshot import reader
 
+        self.skip_unless_enabled("Nobody is told.")
         conn_id = read_variable(self.account, "alert_conn_id")
-        if not conn_id or not read_variable(self.account, "enabled"):
-            enabled, told_by = (key_of(self.account, name) for name in ("enabled", "alert_conn_id"))
-            raise AirflowSkipException(f"{enabled} is off, or {told_by} names no connection.")
+        if not conn_id:
+            raise AirflowSkipException(f"{key_of(self.account, 'alert_conn_id')} names no connection: nobody is told.")
         repeat_hours = read_variable(self.account, "alert_repeat_hours")
         with reader(self.account, self.warehouse_conn_id) as database:
             needs = read_needs(database, STEMS, most=200)
@@ -51,8 +52,47 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
                 url=page_url(self.account),
             )
         waiting = sum(need.total for need in needs)
-        self.log.info("%d things wait for a person; told of %d now.", waiting, told)
+        waits = counted(waiting, "thing waits", "things wait")
+        self.log.info("%s for a person; told of %s now.", waits, f"{told:,}" if told else "none")
         return {"waiting": waiting, "told": told}
+
+
+class BackMarketDailyDigestOperator(BackMarketOperator):
+    """Sends, once a day from the hour of ``backmarket_digest_hour`` on, what the UTC day before brought and what waits.
+
+    :raises AlertChannelError: where the message could not be sent; the next run sends it.
+    """
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return how many orders and units the day had, and how many things wait."""
+        from backmarket.alert_channels import send
+        from backmarket.concerns import STEMS
+        from backmarket.configuration import page_url
+        from backmarket.rules.digest import digest_day
+        from backmarket.services.digest import day_in_figures, tell_of_day
+        from backmarket.settings import key_of, read_variable
+        from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.needs import read_needs
+        from backmarket.warehouse.snapshot import reader
+
+        hour, conn_id = read_variable(self.account, "digest_hour"), read_variable(self.account, "alert_conn_id")
+        if hour is None or not conn_id or not read_variable(self.account, "enabled"):
+            enabled, at, told_by = (key_of(self.account, name) for name in ("enabled", "digest_hour", "alert_conn_id"))
+            raise AirflowSkipException(f"{enabled} is off, {at} is empty, or {told_by} names no connection.")
+        day = digest_day(datetime.now(UTC), hour)
+        if day is None:
+            raise AirflowSkipException(f"The next digest goes at {hour:02}:00 UTC.")
+        with reader(self.account, self.warehouse_conn_id) as database:
+            figures = day_in_figures(database, day)
+            needs = read_needs(database, STEMS, most=1)
+        with connect(self.warehouse_conn_id) as connection:
+            told = tell_of_day(connection, self.account, figures, needs, partial(send, conn_id), page_url(self.account))
+        if not told:
+            raise AirflowSkipException(f"People were told of {day} before.")
+        waiting = sum(need.total for need in needs)
+        orders, units = counted(figures.orders, "order"), counted(figures.units, "unit")
+        self.log.info("People were told of %s: %s, %s.", day, orders, units)
+        return {"orders": figures.orders, "units": figures.units, "waiting": waiting}
 
 
 class BackMarketReportMetricsOperator(BackMarketOperator):
@@ -65,12 +105,10 @@ class BackMarketReportMetricsOperator(BackMarketOperator):
         """Return how many gauges were sent."""
         from backmarket import metrics
         from backmarket.services.gauges import read_gauges
-        from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
         from backmarket.warehouse.snapshot import reader
 
-        if not read_variable(self.account, "enabled"):
-            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off: nothing is looked at.")
+        self.skip_unless_enabled("Nothing is looked at.", told_by="attention_alert")
         if not metrics.are_on():
             raise AirflowSkipException("Airflow sends no metrics: section [metrics] of its configuration is off.")
         with reader(self.account, self.warehouse_conn_id) as database:
@@ -95,8 +133,7 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
         from backmarket.settings import PriceSettings, key_of, neighbour, read_variable
         from backmarket.warehouse.connection import connect
 
-        if not read_variable(self.account, "enabled"):
-            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off: nothing is touched.")
+        self.skip_unless_enabled("Nothing is touched.", told_by="attention_alert")
         days = read_variable(self.account, "history_retention_days")
         if days is None:
             retention = key_of(self.account, "history_retention_days")
@@ -111,5 +148,5 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
                 days=days,
                 price_decision_days=prices.price_decision_days if prices else None,
             )
-        self.log.info("Ended more than %d days ago, deleted: %s.", days, counts)
+        self.log.info("Ended more than %s ago, deleted: %s.", counted(days, "day"), tally(counts))
         return counts

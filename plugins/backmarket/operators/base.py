@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
@@ -14,9 +15,11 @@ from backmarket import metrics
 from backmarket.assets import asset
 from backmarket.configuration import wait_of
 from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from backmarket.hooks.backmarket import BackMarketHook
     from backmarket.services.order_changes import OrderAction
     from backmarket.services.order_reading import OrderReading
+    from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
 
 
@@ -60,11 +64,46 @@ class BackMarketOperator(BaseOperator):
         return account_named(self.account_name, self.backmarket_conn_id)
 
     @property
+    def rows_limit_pct(self) -> Decimal:
+        """The share of a seller's table above which it counts as unusable.
+
+        A slip in this Variable stops nothing: it is told in the log, and the default holds.
+        """
+        from backmarket.settings import SellerRowsSettings, VariableError
+
+        try:
+            return SellerRowsSettings.load(self.account).seller_rows_limit_pct
+        except VariableError as error:
+            self.log.warning("%s Until then its default holds.", error)
+            return SellerRowsSettings().seller_rows_limit_pct
+
+    @property
     def hook(self) -> BackMarketHook:
         """A new hook for the seller account; ``with`` it for a client."""
         from backmarket.hooks.backmarket import BackMarketHook
 
         return BackMarketHook(self.backmarket_conn_id, self.warehouse_conn_id, account=self.account)
+
+    def skip_unless_enabled(self, what_then: str, *, told_by: str = "") -> None:
+        """Skip the task while the main switch is off; for tasks that no gate stands before.
+
+        :param what_then: what is not done, for the log.
+        :param told_by: the task of this DAG that fails where the main switch cannot be understood; this one then skips.
+            Empty: this one fails.
+        :raises VariableError: where it cannot be understood.
+        """
+        from backmarket.settings import VariableError, key_of, read_variable
+
+        try:
+            is_on = read_variable(self.account, "enabled")
+        except VariableError as error:
+            if not told_by:
+                raise
+            raise AirflowSkipException(
+                f"Variable {error.key} cannot be used: the log of {told_by} says why. {what_then}"
+            ) from None
+        if not is_on:
+            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off. {what_then}")
 
     @contextmanager
     def order_reading(self, connection: Connection) -> Iterator[OrderReading]:
@@ -80,6 +119,20 @@ class BackMarketOperator(BaseOperator):
                 for outcome, orders in reading.stored.items():
                     metrics.send("orders", orders, account=self.account, outcome=outcome)
 
+    @contextmanager
+    def progress(self, context: Context, one: str, part: str = "") -> Iterator[Advance]:
+        """Tell in the log and on the page how far a load is, every ten seconds, until it ends.
+
+        :param one: what is counted, such as ``order``.
+        :param part: what is loaded a part of, such as a market.
+        """
+        from backmarket.services.progress import Progress
+        from backmarket.warehouse.connection import connect
+
+        opening = partial(connect, self.warehouse_conn_id)
+        with Progress(self.log, opening, self.account, self.task_id, context["run_id"], one, part) as progress:
+            yield progress.at
+
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Name what the task has read and written; Airflow's OpenLineage provider asks, where it is installed."""
         from backmarket.lineage import Lineage
@@ -93,7 +146,7 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
     Rows of the seller's tables that cannot be read are left out and named; the others are sent.
 
     :raises ChangesWaitingError: where some changes could not be sent now; the others were.
-    :raises FeedUnusableError: where the seller's table has no row that can be read.
+    :raises FeedUnusableError: where the seller's table cannot be read at all.
     """
 
     @abstractmethod
@@ -101,8 +154,8 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
         """Read the concern's Variables, and return what is done to orders."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many changes were wanted, confirmed, refused and so on, the subjects of those held back, and how
-        many rows were left out.
+        """Return how many changes were wanted, confirmed, refused and so on, the subjects of those held back, how many
+        rows were left out; and the tables that cannot be used as a whole, as ``unusable_feeds``.
         """
         from backmarket.services.order_changes import OrderWriting
         from backmarket.warehouse.connection import connect
@@ -115,7 +168,7 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
             writing = OrderWriting(client, ledger, staging, action, self.log, wait_of("in_flight_seconds"))
             writing.settle_unsettled()
             plan = action.plan(connection, self.account, now=datetime.now(UTC))
-            return writing.carry_out(plan, run_id=context["run_id"])
+            return writing.carry_out(plan, run_id=context["run_id"], rows_limit_pct=self.rows_limit_pct)
 
 
 class BackMarketAnnouncementOperator(BaseOperator):
@@ -131,6 +184,7 @@ class BackMarketAnnouncementOperator(BaseOperator):
 
     thing: ClassVar[str]
     things: ClassVar[str]
+    one: ClassVar[str]
     summed: ClassVar[tuple[str, ...]] = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
     changing: ClassVar[tuple[str, ...]] = ("new", "changed", "gone")
     template_fields = ("counts",)
@@ -154,5 +208,5 @@ class BackMarketAnnouncementOperator(BaseOperator):
         if not (changed := sum(totals[name] for name in self.changing)):
             raise AirflowSkipException(f"Nothing changed about {self.things}: nothing to announce.")
         context["outlet_events"][self.announced].extra = dict(totals)
-        self.log.info("%d %s changed: asset %s updated.", changed, self.things, self.announced.name)
+        self.log.info("%s changed: asset %s updated.", counted(changed, self.one, self.things), self.announced.name)
         return totals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class BackMarketGateOperator(BaseOperator):
     """Skips the rest of a concern while its toggle or the main switch is off, and says which.
 
-    The reason stands in the task's log and in its XCom ``reason``.
+    So it does in a backfill, unless the concern has a past to read: nothing is sent from one. The reason stands in the
+    task's log and in its XCom ``reason``. Where several gates of a DAG read a Variable that cannot be understood, the
+    first of them fails, and the others skip.
 
     :param toggle: the concern's Variable without ``backmarket_``, such as ``order_download``.
     :param account: whose Variables these are; None: the connection's.
@@ -40,12 +42,35 @@ class BackMarketGateOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """Return what is switched on, or skip."""
-        from backmarket.settings import key_of, read_variable
+        from backmarket.concerns import has_past
+        from backmarket.settings import key_of
 
-        names = ("enabled", self.toggle)
-        off = [key_of(self.account, name) for name in names if not read_variable(self.account, name)]
+        off = [key_of(self.account, name) for name in ("enabled", self.toggle) if not self._is_on(name, context)]
         if off:
-            reason = f"{' and '.join(off)} off: set to true under Admin → Variables to switch this on"
-            context["ti"].xcom_push(key="reason", value=reason)
-            raise AirflowSkipException(reason)
-        return f"{key_of(self.account, self.toggle)} is on"
+            _skip(context, f"{' and '.join(off)} off: set to true under Admin → Variables to switch this on")
+        key = key_of(self.account, self.toggle)
+        if context["dag_run"].run_type == "backfill" and not has_past(self.toggle):
+            _skip(context, f"a backfill is about the past: {key} is about the present, and left to other runs")
+        return f"{key} is on"
+
+    def _is_on(self, name: str, context: Context) -> bool:
+        from backmarket.settings import VariableError, read_variable
+
+        try:
+            return bool(read_variable(self.account, name))
+        except VariableError as error:
+            first = self._first_that_reads(name)
+            if first == self.task_id:
+                raise
+            _skip(context, f"Variable {error.key} cannot be used: the log of {first} says why")
+
+    def _first_that_reads(self, name: str) -> str:
+        """Return the first gate of this DAG that reads a Variable."""
+        dag = self.get_dag()
+        gates = (task for task in (dag.tasks if dag else [self]) if isinstance(task, BackMarketGateOperator))
+        return next(gate.task_id for gate in gates if name in {"enabled", gate.toggle})
+
+
+def _skip(context: Context, reason: str) -> NoReturn:
+    context["ti"].xcom_push(key="reason", value=reason)
+    raise AirflowSkipException(reason)

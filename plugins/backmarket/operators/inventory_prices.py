@@ -12,6 +12,7 @@ from backmarket.configuration import wait_of
 from backmarket.lineage import LISTING_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
+from backmarket.words import counted, tally, time_of_day
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -81,19 +82,22 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
 
     Rows of ``seller.stock`` that cannot be read are left out and named; the others are planned.
 
-    :raises FeedUnusableError: where none can be read.
+    :raises FeedUnusableError: where the table cannot be read at all.
     """
 
-    reads = ("seller.stock", "backmarket.listings", "backmarket.orders", "backmarket.order_lines")
+    reads = ("seller.stock", "seller.catalog", "backmarket.listings", "backmarket.orders", "backmarket.order_lines")
     writes = ("backmarket.inventory", "backmarket.inventory_findings", "backmarket.changes")
 
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return how many SKUs were planned and differ, findings by kind, and how many rows were left out."""
-        from backmarket.services.quantities import plan_quantities
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many SKUs were planned and differ, findings by kind, how many rows were left out; and the table,
+        as ``unusable_feeds``, where it cannot be used as a whole."""
+        from backmarket.services.quantities import plan_in_words, plan_quantities
+        from backmarket.services.unlisted_skus import report_unlisted_stock
         from backmarket.settings import QuantitySettings
+        from backmarket.warehouse import feeds
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.inventory_prices import stock_rows
-        from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+        from backmarket.warehouse.seller_rows import name_left_out
 
         with connect(self.warehouse_conn_id) as connection:
             counts = plan_quantities(
@@ -104,12 +108,14 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
                 run_id=context["run_id"],
                 allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
             )
-            self.log.info("Quantities: %s.", ", ".join(f"{name} {number}" for name, number in counts.items()))
+            self.log.info("Quantities: %s.", plan_in_words(counts))
             # Read once more: quantities are planned again while they are sent, and only this task names rows.
             feed = stock_rows(connection, self.account)
             counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
-            fail_if_unusable(connection, self.account, feed)
-        return counts
+            limit, home = self.rows_limit_pct, self.hook.config.market
+            unusable = feeds.judge(connection, self.account, feed, limit_pct=limit, run_id=context["run_id"])
+            unlisted = report_unlisted_stock(connection, self.account, feed.rows, market=home, log=self.log)
+        return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
 
 class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
@@ -145,7 +151,7 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
                 in_flight=wait_of("in_flight_seconds"),
             )
             waiting, requests = sending.log_waiting(sending.quantities), client.requests_made
-        self.log.info("Quantities sent: %s; %d requests.", dict(sending.counts) or "none", requests)
+        self.log.info("Quantities sent: %s; %s.", tally(sending.counts), counted(requests, "request"))
         not_sent = list(sending.failures.failed)
         return {**sending.counts, "waiting": waiting, "requests": requests, "not_sent": not_sent}
 
@@ -161,18 +167,27 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
 
     Rows of ``seller.prices`` that cannot be read are left out and named; the others are planned.
 
-    :raises FeedUnusableError: where none can be read.
+    :raises FeedUnusableError: where the table cannot be read at all.
     """
 
-    reads = ("seller.prices", "backmarket.listings", "backmarket.listing_offers", "backmarket.price_approvals")
+    reads = (
+        "seller.prices",
+        "seller.catalog",
+        "backmarket.listings",
+        "backmarket.listing_offers",
+        "backmarket.price_approvals",
+    )
     writes = ("backmarket.changes", "backmarket.inventory_findings")
 
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return how many prices were looked at, what becomes of them, and how many rows were left out."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many prices were looked at, what becomes of them, how many rows were left out; and the table, as
+        ``unusable_feeds``, where it cannot be used as a whole."""
         from backmarket.services.prices import log_plan, plan_prices
+        from backmarket.services.unlisted_skus import report_unlisted_prices
         from backmarket.settings import PriceSettings, chosen_markets
+        from backmarket.warehouse import feeds
         from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+        from backmarket.warehouse.seller_rows import name_left_out
 
         settings = PriceSettings.load(self.account)
         markets = chosen_markets(self.account, settings, self.hook.config)
@@ -182,8 +197,10 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
             )
             counts |= {"unmatched": log_plan(connection, self.account, counts, self.log, markets=markets)}
             counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
-            fail_if_unusable(connection, self.account, feed)
-        return counts
+            limit, home = self.rows_limit_pct, self.hook.config.market
+            unusable = feeds.judge(connection, self.account, feed, limit_pct=limit, run_id=context["run_id"])
+            unlisted = report_unlisted_prices(connection, self.account, feed.rows, market=home, log=self.log)
+        return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
 
 class BackMarketPricesUploadOperator(BackMarketSendingOperator):
@@ -210,8 +227,12 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
             counts = PriceSending(sending, batches).send()
             requests = client.requests_made
-        singly, in_batches = dict(sending.counts) or "none", counts["in_batches"]
-        self.log.info("Prices sent one by one: %s; in batches: %d; %d requests.", singly, in_batches, requests)
+        self.log.info(
+            "Prices sent one by one: %s; in batches: %s; %s.",
+            tally(sending.counts),
+            f"{counts['in_batches']:,}" if counts["in_batches"] else "none",
+            counted(requests, "request"),
+        )
         return {**counts, "requests": requests}
 
 
@@ -238,7 +259,8 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
         running = [batch_id for batch_id, status in statuses.items() if batch_id and status.state == "running"]
         if running:
             look_at = datetime.now(UTC) + wait_of("price_batch_wait_seconds")
-            self.log.info("Back Market is at work on %d batches; looking again by %s.", len(running), look_at)
+            batches_running = counted(len(running), "batch", "batches")
+            self.log.info("Back Market is at work on %s; looking again by %s.", batches_running, time_of_day(look_at))
             self.wait_for_batches(running, look_at, {})
         return self.read_results({})
 
@@ -266,6 +288,7 @@ class BackMarketInventoryAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/inventory``, with the run's counts, where Back Market shows other quantities."""
 
     thing = "inventory"
+    one = "quantity"
     things = "quantities"
     summed = ("confirmed", "refused", "waiting", "requests")
     changing = ("confirmed",)

@@ -11,6 +11,7 @@ from backmarket.configuration import wait_of
 from backmarket.lineage import LISTING_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
+from backmarket.words import counted, time_of_day
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -64,8 +65,13 @@ class BackMarketActiveListingDownloadOperator(BackMarketOperator):
 
         hook = self.hook
         markets = chosen_markets(self.account, MarketSettings.load(self.account), hook.config)
-        with connect(self.warehouse_conn_id) as connection, hook as client:
-            counts = MarketReading(client, connection, self.account, markets, self.log).read_whole(self.market)
+        with (
+            connect(self.warehouse_conn_id) as connection,
+            hook as client,
+            self.progress(context, "listing", self.market) as progress,
+        ):
+            reading = MarketReading(client, connection, self.account, markets, self.log, progress)
+            counts = reading.read_whole(self.market)
             return {**counts, "requests": client.requests_made}
 
 
@@ -99,7 +105,7 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
     sent again before the row changes, or a person starts a run with the param ``retry_refused``. A row that cannot be
     read is refused for its reason; the others go.
 
-    :raises FeedUnusableError: where no row of the whole table can be read.
+    :raises FeedUnusableError: where the table cannot be read at all.
     :param kind: ``listing``, or ``product`` for new products with their listing.
     """
 
@@ -112,8 +118,8 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
         super().__init__(**kwargs)
         self.kind = kind
 
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return how many rows of the kind are listed, under way, ready, refused and left out."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the counts of :meth:`~backmarket.services.listing_creation.CreationPlanning.plan`."""
         from backmarket.services.listing_creation import CreationPlanning
         from backmarket.settings import is_neighbour_on, read_variable
         from backmarket.warehouse.connection import connect
@@ -131,7 +137,7 @@ class BackMarketListingCreationPlanOperator(BackMarketOperator):
                 products_on=products_on,
                 retry_refused=bool(context["params"].get("retry_refused")),
             )
-            return planning.plan(run_id=context["run_id"])
+            return planning.plan(run_id=context["run_id"], rows_limit_pct=self.rows_limit_pct)
 
 
 class BackMarketListingCreationOperator(BackMarketSendingOperator):
@@ -206,7 +212,8 @@ class BackMarketListingCreationResultsOperator(BackMarketBatchWaitingOperator):
             counts += results.counts
             if not self.wait or results.look_at is None:
                 return final_counts(counts, unknown, self.log)
-            self.log.info("%d lines are not known yet; looking again at %s.", unknown, results.look_at)
+            lines = counted(unknown, "line is", "lines are")
+            self.log.info("%s not known yet; looking again at %s.", lines, time_of_day(results.look_at))
             self.wait_for_batches(results.running, results.look_at, dict(counts))
 
     def _settle(self) -> BatchResults:
@@ -229,6 +236,7 @@ class BackMarketListingAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/listings``, with the run's counts, where offers changed; else skips."""
 
     thing = "listings"
+    one = "offer"
     things = "offers"
 
 

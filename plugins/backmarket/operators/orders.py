@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -13,23 +14,34 @@ from backmarket.operators.base import (
     BackMarketOperator,
     BackMarketOrderChangesOperator,
 )
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from backmarket.rules.order_window import Historical
     from backmarket.services.order_changes import OrderAction
+    from backmarket.warehouse.connection import Connection
+
+
+def skip_without_counts(context: Context, reason: str) -> NoReturn:
+    """Skip a task whose counts others add up: they find none, instead of an error about a missing XCom."""
+    context["ti"].xcom_push(key="return_value", value={})
+    raise AirflowSkipException(reason)
 
 
 class BackMarketOrderDownloadOperator(BackMarketOperator):
     """Brings orders from Back Market into ``backmarket.orders``, ``order_lines`` and ``order_addresses``.
 
     Scheduled and manual runs are incremental: everything modified since the watermark, less an overlap. With the
-    params ``from`` and ``to``, or in a backfill, a run loads the orders created in that span and leaves the
-    watermark alone. Data and watermark move in one transaction after all pages have arrived: a crash at any
+    params ``from`` and ``to`` a run loads the orders created in that span and leaves the watermark alone; so does the
+    first run of a backfill, which reads from the start of its interval up to now. The others skip, without a request:
+    their span was read. Data and watermark move in one transaction after all pages have arrived: a crash at any
     moment loses nothing, and running again repeats nothing.
 
     :raises BackMarketError: where Back Market refused, or failed on a page; :class:`ShortReadError` where the list
         moved too much to be read whole. What was read besides is stored, the watermark has not moved.
+    :raises HistoryReadTooOftenError: where a backfill would read the same orders over and over.
     """
 
     reads = ("ws/orders",)
@@ -41,14 +53,31 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
         from backmarket.settings import read_variable
         from backmarket.warehouse.connection import connect
 
-        with connect(self.warehouse_conn_id) as connection, self.order_reading(connection) as reading:
-            window = span_of_run(context["params"], context["dag_run"]) or window_since_watermark(
-                connection,
-                self.account,
-                now=datetime.now(UTC),
-                initial_lookback=timedelta(days=read_variable(self.account, "initial_lookback_days")),
-            )
-            return download_orders(reading, window)
+        span = span_of_run(context["params"], context["dag_run"])
+        with connect(self.warehouse_conn_id) as connection:
+            if span and context["dag_run"].run_type == "backfill":
+                return self._download_for_all_runs(connection, span, context)
+            with self.order_reading(connection) as reading, self.progress(context, "order") as reading.progress:
+                window = span or window_since_watermark(
+                    connection,
+                    self.account,
+                    now=datetime.now(UTC),
+                    initial_lookback=timedelta(days=read_variable(self.account, "initial_lookback_days")),
+                )
+                return download_orders(reading, window)
+
+    def _download_for_all_runs(self, connection: Connection, span: Historical, context: Context) -> dict[str, Any]:
+        """Read for all runs of a backfill, or skip where one of them has. They take turns."""
+        from backmarket.services.order_reading import HistoryTurn, download_history
+
+        run = context["dag_run"]
+        turn = HistoryTurn(connection, self.account, context["run_id"], run.clear_number or 0)
+        if reason := turn.why_span_is_read(span, run.dag_id, now=datetime.now(UTC)):
+            skip_without_counts(context, reason)
+        is_given = context["params"].get("from") or context["params"].get("to")
+        window = span if is_given else replace(span, created_to=None)
+        with self.order_reading(connection) as reading, self.progress(context, "order") as reading.progress:
+            return download_history(reading, turn, window, now=datetime.now(UTC))
 
 
 class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
@@ -69,10 +98,10 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection:
+            if context["dag_run"].run_type == "backfill":
+                skip_without_counts(context, "A backfill is about the past: open orders are read by other runs.")
             if reason := why_open_orders_can_wait(connection, self.account, now=datetime.now(UTC)):
-                # The tasks that add up counts find none, instead of an error about a missing XCom.
-                context["ti"].xcom_push(key="return_value", value={})
-                raise AirflowSkipException(reason)
+                skip_without_counts(context, reason)
             with self.order_reading(connection) as reading:
                 return refresh_open_orders(reading)
 
@@ -119,6 +148,7 @@ class BackMarketOrderAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/orders``, with the run's counts, where orders changed; else skips."""
 
     thing = "orders"
+    one = "order"
     things = "orders"
 
 
@@ -137,8 +167,7 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
         from backmarket.warehouse.migrations import migrate
         from backmarket.warehouse.orders import purge_personal_data
 
-        if not read_variable(self.account, "enabled"):
-            raise AirflowSkipException(f"{key_of(self.account, 'enabled')} is off: nothing is touched.")
+        self.skip_unless_enabled("Nothing is touched.", told_by="order_download_gate")
         days = read_variable(self.account, "pii_retention_days")
         if days is None:
             retention = key_of(self.account, "pii_retention_days")
@@ -147,6 +176,9 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
             migrate(connection)
             addresses, documents = purge_personal_data(connection, self.account, days=days)
         self.log.info(
-            "Older than %d days, deleted: %d addresses, %d quarantined documents.", days, addresses, documents
+            "Older than %s, deleted: %s, %s.",
+            counted(days, "day"),
+            counted(addresses, "address", "addresses"),
+            counted(documents, "quarantined document"),
         )
         return {"addresses": addresses, "quarantined_documents": documents}

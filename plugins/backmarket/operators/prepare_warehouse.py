@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backmarket.operators.base import BackMarketOperator
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,8 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
                 config.token.get_secret_value(),
                 shows_any=self._token_shows_any,
             )
-        self.log.info("Schema up to date%s.", f"; applied now: {', '.join(applied)}" if applied else "")
+        news = f"; {counted(len(applied), 'migration')} applied now, up to {applied[-1]}" if applied else ""
+        self.log.info("The schema is up to date%s.", news)
         return applied
 
     def _token_shows_any(self, known: Sequence[KnownThing]) -> bool:

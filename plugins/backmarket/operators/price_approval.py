@@ -13,20 +13,22 @@ from backmarket.operators.base import BackMarketOperator
 from backmarket.services.price_approval import (
     ALL_OF_THEM,
     NONE_OF_THEM,
+    PriceAnswerError,
     options_of,
     record_answer,
     subject_of,
     table_of,
 )
+from backmarket.words import tally
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
-    """Shows a table of old price, new price and reason under Browse → Required Actions, and waits for the answer.
+    """Shows a table of old and new prices under Browse → Required Actions, and waits for the answer.
 
-    Selected moves are approved, the others refused; without an answer in time all expire. "None of them" wins over
+    Selected moves are approved, the others declined; without an answer in time all expire. "None of them" wins over
     whatever else is selected: a doubt sends nothing. Nothing is sent here: the next run of
     ``backmarket_inventory_prices`` sends what was approved and still is the plan.
     """
@@ -75,9 +77,31 @@ class BackMarketPriceApprovalOperator(BackMarketOperator, HITLOperator):
         chosen = None if is_expired else set(event["chosen_options"])
         user = None if is_expired else (event.get("responded_by_user") or {}).get("name")
         with connect(self.warehouse_conn_id) as connection:
-            moves = price_approval.asked(connection, self.account, run_id=context["run_id"])
-            self.options = options_of(moves)
+            # Some may have been decided on the page while the form was open: they stay as they were decided.
+            self.options = options_of(price_approval.all_asked(connection, self.account, run_id=context["run_id"]))
             self.validate_chosen_options(list(chosen or ()))
+            moves = price_approval.asked(connection, self.account, run_id=context["run_id"])
             counts = record_answer(connection, self.account, moves, chosen, run_id=context["run_id"], decided_by=user)
-        self.log.info("Moves approved: %(approved)d, refused: %(refused)d, expired: %(expired)d.", counts)
+        self.log.info("Large price changes: %s.", tally(counts))
         return counts
+
+    def validate_chosen_options(self, chosen_options: list[str]) -> None:
+        """Refuse an answer that names a move which was not in the question.
+
+        :raises PriceAnswerError: then.
+        """
+        if others := sorted(set(chosen_options) - set(self.options)):
+            raise PriceAnswerError(
+                f"The answer names what was not asked: {', '.join(others)}. Nothing was decided. The question is put "
+                "again: answer it under Browse → Required Actions."
+            )
+
+    def process_trigger_event_error(self, event: dict[str, Any]) -> None:
+        """Say in words that Airflow could not hand an answer over.
+
+        :raises PriceAnswerError: always.
+        """
+        raise PriceAnswerError(
+            f"Airflow could not hand the answer over: {event['error']}. Nothing was decided. The question is put "
+            "again: answer it under Browse → Required Actions."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -13,6 +14,7 @@ from backmarket.configuration import ui_url
 from backmarket.lineage import ORDER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.seller_account import DEFAULT_ACCOUNT
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -48,13 +50,18 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         except NoInboxError as error:
             raise AirflowSkipException(str(error)) from error
         with connect(self.warehouse_conn_id) as connection:
-            loading = StatementLoading(connection, self.account, self.log)
+            loading = StatementLoading(
+                connection, self.account, self.log, progress_of=partial(self.progress, context, "row")
+            )
             counts = loading.load(files)
         seconds = round(monotonic() - began, 1)
         self.log.info(
-            "Statement files: %(files)d in the inbox, %(loaded)d new or changed, %(unreadable)d not understood; "
-            "%(new_lines)d new rows in %(seconds).1f s.",
-            counts | {"seconds": seconds},
+            "%s in the inbox: %s new or changed, %s not understood; %s in %s.",
+            counted(counts["files"], "statement file"),
+            f"{counts['loaded']:,}",
+            f"{counts['unreadable']:,}",
+            counted(counts["new_lines"], "new row"),
+            f"{seconds:,} seconds",
         )
         return {**counts, "seconds": seconds, "files_left": loading.files_left}
 
@@ -94,7 +101,7 @@ class BackMarketReconciliationOperator(BackMarketOperator):
     A backfill's run has one day: the UTC date on which its interval starts. With the params ``from`` and ``to`` (not
     included) a run has those days. Any other run looks at everything, whatever its date. One transaction.
 
-    :raises ValueError: where the period cannot be understood.
+    :raises PeriodError: where the period cannot be understood.
     """
 
     reads = (
@@ -107,7 +114,7 @@ class BackMarketReconciliationOperator(BackMarketOperator):
     writes = ("backmarket.settlement_findings", "backmarket.settlement_finding_history", "backmarket.settlement_lines")
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the counts: findings changed and closed, open ones by kind, and what the quality check needs."""
+        """Return the counts: findings changed and closed, and open ones by kind."""
         from backmarket.services.settlements import compare_with_orders, period_of
         from backmarket.settings import ReconciliationSettings
         from backmarket.warehouse.connection import connect
@@ -124,9 +131,43 @@ class BackMarketSettlementAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/settlements``, with the run's counts, where rows are new or findings changed."""
 
     thing = "settlements"
+    one = "row or finding"
     things = "rows or findings"
     summed = ("new_lines", "changed", "closed", "open")
     changing = ("new_lines", "changed", "closed")
+
+
+class BackMarketSettlementCheckOperator(BackMarketOperator):
+    """Fails where a file cannot be read, a statement does not add up, or too many rows belong to no order.
+
+    It is not tried again: only a person can change what it finds.
+
+    :raises SettlementsOffError: saying which file or statement, why, and what to do.
+    """
+
+    reads = (
+        "backmarket.settlement_statements",
+        "backmarket.settlement_lines",
+        "backmarket.settlement_quality",
+        "backmarket.quarantine",
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(retries=0, **kwargs)
+
+    def execute(self, context: Context) -> None:
+        """Look at all statements of the account, whatever the run's period."""
+        from backmarket.services.settlement_check import fail_where_settlements_are_off
+        from backmarket.settings import key_of, read_variable
+        from backmarket.warehouse.connection import connect
+        from backmarket.warehouse.settlements.quality import read_quality
+
+        limit = "settlement_orphan_limit_pct"
+        with connect(self.warehouse_conn_id) as connection:
+            quality = read_quality(connection, self.account)
+        fail_where_settlements_are_off(
+            quality, orphan_limit_pct=read_variable(self.account, limit), variable=key_of(self.account, limit)
+        )
 
 
 class BackMarketSettlementReportLink(BaseOperatorLink):
@@ -159,13 +200,14 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return where the settlement report is: its run_id, and the days it is about."""
+        from backmarket.configuration import order_url
         from backmarket.services.settlements import period_of, report_settlements
         from backmarket.warehouse.connection import connect
 
         run_id = context["dag_run"].run_id
         period = period_of(context["params"], context["dag_run"])
         with connect(self.warehouse_conn_id) as connection:
-            reported = report_settlements(connection, self.account, run_id, period)
+            reported = report_settlements(connection, self.account, run_id, period, partial(order_url, self.account))
         if reported is None:
             raise AirflowSkipException("No statement has been loaded yet: nothing to report.")
         self.log.info(

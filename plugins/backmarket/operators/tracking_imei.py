@@ -103,6 +103,7 @@ class BackMarketShipmentAnnouncementOperator(BackMarketAnnouncementOperator):
     """Updates the asset ``backmarket/shipments``, with the run's counts, where orders were shipped."""
 
     thing = "shipments"
+    one = "shipment"
     things = "shipments"
     summed = ("confirmed", "refused")
     changing = ("confirmed",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import (
@@ -13,13 +13,25 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 from fastapi import HTTPException
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from backmarket.concerns import STEMS
+from backmarket.concerns import PRICE_APPROVAL, STEMS
 from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
 
 if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
 FORM_LIFETIME_SECONDS = 12 * 60 * 60
+_NOTICE_SECONDS = 5 * 60
+
+
+class Notice(NamedTuple):
+    """What a form has done, told on the page that follows.
+
+    :param path: of the run in Airflow that it started; empty where there is none.
+    """
+
+    text: str
+    path: str = ""
 
 
 def readable_stems(user: BaseUser, account: str) -> frozenset[str]:
@@ -62,6 +74,31 @@ def may_edit(user: BaseUser, variable: str) -> bool:
     return allowed
 
 
+def may_work_off(user: BaseUser, stem: str, account: str) -> bool:
+    """Tell whether a user may work off what belongs to a concern: whoever may edit its DAG."""
+    return _may(user, dag_id_of(stem, account), "PUT")
+
+
+def may_approve(user: BaseUser, account: str) -> bool:
+    """Tell whether a user may decide about prices: whoever may answer the form in Airflow."""
+    return _may(user, dag_id_of(PRICE_APPROVAL.stem, account), "PUT", DagAccessEntity.HITL_DETAIL)
+
+
+def may_start(user: BaseUser, dag_id: str) -> bool:
+    """Tell whether a user may start a run of a DAG."""
+    return _may(user, dag_id, "POST", DagAccessEntity.RUN)
+
+
+def _may(user: BaseUser, dag_id: str, method: ResourceMethod, entity: DagAccessEntity | None = None) -> bool:
+    from airflow.models.dag import DagModel
+
+    details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
+    allowed: bool = get_auth_manager().is_authorized_dag(
+        method=method, access_entity=entity, details=details, user=user
+    )
+    return allowed
+
+
 def form_token(user: BaseUser) -> str:
     """Return what a form of this user must bring back: signed, so that no other site can make one."""
     return _serializer().dumps(user.get_id())
@@ -80,7 +117,20 @@ def check_form_token(user: BaseUser, token: str) -> None:
         raise HTTPException(403, "This form is no longer valid. Nothing was changed: load the page again and repeat.")
 
 
-def _serializer() -> URLSafeTimedSerializer:
+def sign_notice(notice: Notice) -> str:
+    """Return what was done as a part of an address: signed, so that no link can put words on the page."""
+    return _serializer("backmarket-notice").dumps(list(notice))
+
+
+def read_notice(signed: str) -> Notice | None:
+    """Return what an address says was done; None where it says nothing, or nothing of the last five minutes."""
+    try:
+        return Notice(*_serializer("backmarket-notice").loads(signed, max_age=_NOTICE_SECONDS)) if signed else None
+    except BadSignature:
+        return None
+
+
+def _serializer(salt: str = "backmarket-page") -> URLSafeTimedSerializer:
     from airflow.configuration import conf
 
-    return URLSafeTimedSerializer(conf.get_mandatory_value("api", "secret_key"), salt="backmarket-page")
+    return URLSafeTimedSerializer(conf.get_mandatory_value("api", "secret_key"), salt=salt)

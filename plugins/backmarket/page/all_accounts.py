@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from backmarket.concerns import ORDERS, SETTLEMENTS, kinds_of
-from backmarket.page.airflow_state import dag_states, known_accounts
-from backmarket.page.overview import failed_tasks
+from backmarket.page.airflow_state import failed_tasks, known_accounts
 from backmarket.page.place import Place
 from backmarket.seller_account import DEFAULT_WAREHOUSE, dag_id_of
 from backmarket.warehouse.needs import read_needs
@@ -27,7 +26,7 @@ class AccountRow:
     """One account.
 
     :param stems: the concerns that the reader may see.
-    :param failed: tasks that failed in the newest run of their DAG.
+    :param failed: tasks that failed in the newest run of their DAG that is no backfill's.
     :param needs: what waits for a person, the most pressing kind first.
     :param orders: created in the last thirty days; None where the reader may not see orders.
     :param changes: sent to Back Market in the last thirty days.
@@ -74,8 +73,7 @@ def gather_accounts(session: Session, readable: Callable[[str], frozenset[str]])
 
 def _row(session: Session, place: Place, stems: frozenset[str]) -> AccountRow:
     row = AccountRow(place.account, stems)
-    dags = dag_states(session, [dag_id_of(stem, place.account) for stem in stems])
-    row.failed = len(failed_tasks(dags))
+    row.failed = failed_tasks(session, [dag_id_of(stem, place.account) for stem in stems])
     try:
         with place.read() as database:
             _add_warehouse(row, database)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from backmarket.reports.charts import Kind, Series
+    from backmarket.reports.charts import Series
     from backmarket.warehouse.snapshot import Row
 
 _MOST_SERIES = 6
@@ -39,50 +39,62 @@ class Chart:
 def per_day(title: str, note: str, rows: Sequence[Row], today: date, *, days: int = 30) -> Chart:
     """Draw counts by day, stacked by series."""
     buckets = [today - timedelta(days=back) for back in range(days - 1, -1, -1)]
-    return _draw(title, note, rows, buckets, kind="StackedBar")
+    return _draw(title, note, rows, buckets)
 
 
-def per_week(title: str, note: str, rows: Sequence[Row], today: date, *, weeks: int = 16) -> Chart:
-    """Draw amounts by week, side by side: currencies do not add up."""
+def per_week(title: str, note: str, rows: Sequence[Row], today: date, *, weeks: int = 16) -> list[Chart]:
+    """Draw amounts by week, a chart for each currency, the largest first: currencies do not add up."""
     monday = today - timedelta(days=today.weekday())
     buckets = [monday - timedelta(weeks=back) for back in range(weeks - 1, -1, -1)]
-    return _draw(title, note, rows, buckets, kind="Bar")
+    currencies = [name for name, _ in _ranked(_by_series(rows))]
+    if not currencies:
+        return [Chart(title, note, None, ())]
+    return [
+        _draw(f"{title} in {currency}", note, [row for row in rows if row["series"] == currency], buckets)
+        for currency in currencies
+    ]
 
 
-def _draw(title: str, note: str, rows: Sequence[Row], buckets: Sequence[date], *, kind: Kind) -> Chart:
-    values: dict[str, dict[date, Any]] = {}
-    for row in rows:
-        values.setdefault(row["series"], {})[row["bucket"]] = row["value"]
+def _draw(title: str, note: str, rows: Sequence[Row], buckets: Sequence[date]) -> Chart:
+    values = _by_series(rows)
     if not values:
         return Chart(title, note, None, ())
     largest = _largest(values)
     legend = tuple((name, _sum_of(by_bucket)) for name, by_bucket in largest)
     series = tuple((name, tuple(map(by_bucket.get, buckets))) for name, by_bucket in largest)
-    return Chart(title, note, Markup(_svg(kind, title, series, tuple(buckets))), legend)  # noqa: S704 - pygal escapes
+    return Chart(title, note, Markup(_svg(title, series, tuple(buckets))), legend)  # noqa: S704 - pygal escapes
 
 
 @lru_cache(maxsize=64)
-def _svg(kind: Kind, title: str, series: tuple[Series, ...], buckets: tuple[date, ...]) -> str:
+def _svg(title: str, series: tuple[Series, ...], buckets: tuple[date, ...]) -> str:
     """Draw; kept, as the same numbers are asked for again and again and drawing takes longer than all queries."""
     labels = [f"{bucket:%-d %b}" for bucket in buckets]
     return draw_bars(
-        kind,
         title,
         labels,
         series,
-        shown_labels=labels[:: -max(1, len(buckets) // 4)],
-        value_formatter=_axis,
+        most_labels=5,
         width=360,
         height=170,
         margin=6,
-        margin_right=20,
-        y_labels_major_count=3,
+        margin_right=24,
     )
+
+
+def _by_series(rows: Sequence[Row]) -> dict[str, dict[date, Any]]:
+    values: dict[str, dict[date, Any]] = {}
+    for row in rows:
+        values.setdefault(row["series"], {})[row["bucket"]] = row["value"]
+    return values
+
+
+def _ranked(values: dict[str, dict[date, Any]]) -> list[tuple[str, dict[date, Any]]]:
+    return sorted(values.items(), key=lambda item: -sum(abs(value) for value in item[1].values()))
 
 
 def _largest(values: dict[str, dict[date, Any]]) -> list[tuple[str, dict[date, Any]]]:
     """Keep the largest series by name and put the rest together, so that colours stay apart."""
-    ranked = sorted(values.items(), key=lambda item: -sum(abs(value) for value in item[1].values()))
+    ranked = _ranked(values)
     kept, rest = ranked[:_MOST_SERIES], ranked[_MOST_SERIES:]
     if rest:
         together: dict[date, Any] = {}
@@ -96,7 +108,3 @@ def _largest(values: dict[str, dict[date, Any]]) -> list[tuple[str, dict[date, A
 def _sum_of(by_bucket: dict[date, int | Decimal]) -> str:
     total = sum(by_bucket.values())
     return f"{total:,}" if isinstance(total, int) else f"{total:,.2f}"
-
-
-def _axis(value: float) -> str:
-    return f"{value / 1000:,.4g}k" if abs(value) >= 10_000 else f"{value:,.0f}"

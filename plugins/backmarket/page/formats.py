@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pendulum
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 ORDER_STATES = {
     0: "new",
@@ -35,6 +36,15 @@ PUBLICATION_STATES = {
     3: "offline",
     4: "deactivated",
 }
+_PATH = re.compile(r"\S*/\S*/\S*")
+_WORD_END = re.compile(r"[/_](?=\w)")
+TASK_STATES = {
+    "upstream_failed": "not reached: a task before it failed",
+    "deferred": "waiting for Back Market",
+    "awaiting_input": "waiting for a person",
+    "up_for_retry": "to be tried again",
+}
+_STARTS_WITHIN = timedelta(minutes=2)
 _TIMINGS = ("seconds", "pages", "calls")
 
 
@@ -51,6 +61,20 @@ def time_ago(moment: datetime | None, now: datetime) -> Markup:
     )
 
 
+def time_to_come(moment: datetime, now: datetime, *, is_under_way: bool = False) -> Markup:
+    """Write when the next run comes; one that should have begun is overdue, or waits for the one that is under way."""
+    if moment > now:
+        return time_ago(moment, now)
+    if is_under_way:
+        return Markup("after this run")
+    if moment > now - _STARTS_WITHIN:
+        return Markup("now")
+    late = pendulum.instance(now).diff_for_humans(pendulum.instance(moment.astimezone(UTC)), absolute=True)
+    return Markup('<span class="state failed" title="{} UTC">overdue by {}</span>').format(
+        f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}", late
+    )
+
+
 def exact_time(moment: datetime) -> Markup:
     """Write a time to the minute, in UTC."""
     moment = moment.astimezone(UTC)
@@ -60,6 +84,11 @@ def exact_time(moment: datetime) -> Markup:
 def day_only(moment: datetime) -> Markup:
     """Write a day alone, where the time of day is not known."""
     return Markup('<time datetime="{0}">{0}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%d}")
+
+
+def breakable(text: str) -> Markup:
+    """Let the paths in a text break between their words, after ``/`` and ``_``, and not within."""
+    return Markup(_PATH.sub(lambda path: _WORD_END.sub(r"\g<0><wbr>", path[0]), str(escape(text))))  # noqa: S704 - escaped
 
 
 def counts_in_words(values: dict[str, Any] | None) -> str:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from backmarket.api.throttle import GENERAL_RATES
 from backmarket.concerns import ACCOUNT, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
 from backmarket.page import charts
-from backmarket.page.airflow_state import dag_states, open_approvals, task_path
-from backmarket.page.variables import read_all
+from backmarket.page.airflow_state import backfills, dag_states, known_accounts, open_approvals, task_path
+from backmarket.page.variables import connection_sources, read_all, unread_variables
 from backmarket.page.verdict import Standing, Verdict, verdict
-from backmarket.seller_account import dag_id_of
+from backmarket.rules.progress import progress_in_words
+from backmarket.seller_account import dag_id_of, seller_account
 from backmarket.warehouse.needs import read_needs
 from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
 from backmarket.warehouse.snapshot import DatabaseDownError
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from backmarket.concerns import Switch
-    from backmarket.page.airflow_state import Approval, DagState
+    from backmarket.page.airflow_state import Approval, Backfill, DagState, FailedTask, SwitchRun
     from backmarket.page.charts import Chart
     from backmarket.page.place import Place
     from backmarket.page.variables import VariableState
+    from backmarket.sources import Unread
     from backmarket.warehouse.needs import Need
     from backmarket.warehouse.snapshot import Reader, Row
 
@@ -38,16 +40,6 @@ _LATE_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class FailedTask:
-    """A task that failed in the newest run of its DAG."""
-
-    dag_id: str
-    task_id: str
-    since: datetime | None
-    path: str
-
-
-@dataclass(frozen=True)
 class StoppedDag:
     """A DAG whose concern is switched on and that does not run all the same."""
 
@@ -57,11 +49,13 @@ class StoppedDag:
 
 @dataclass(frozen=True)
 class SwitchRow:
-    """One switch as a row of the page.
+    """One switch as a row of the page: all of it but the last success is about one run, the newest of its DAG.
 
     :param variable: what it is set to.
     :param dag: None where Airflow has not read its file.
-    :param counts: of its last success.
+    :param run: what that run did for this switch; None before the first.
+    :param last_success: of any run that was no backfill's.
+    :param planned: what became of the changes that the run has planned and nobody has sent, by status.
     """
 
     switch: Switch
@@ -69,7 +63,18 @@ class SwitchRow:
     dag_id: str
     dag: DagState | None
     last_success: datetime | None = None
-    counts: dict[str, Any] = field(default_factory=dict)
+    planned: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def run(self) -> SwitchRun | None:
+        """What the newest run did for this switch."""
+        return self.dag.switches.get(self.switch.toggle) if self.dag else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the run has counted, and what it planned and did not send."""
+        done = self.run.counts if self.run else {}
+        return {name: done.get(name, 0) + self.planned.get(name, 0) for name in {**done, **self.planned}}
 
 
 @dataclass
@@ -82,6 +87,7 @@ class Overview:
     rows: list[SwitchRow]
     failed: list[FailedTask]
     stopped: list[StoppedDag]
+    backfills: list[Backfill]
     approvals: list[Approval]
     dags: dict[str, DagState]
     accounts: list[Row] = field(default_factory=list)
@@ -89,6 +95,9 @@ class Overview:
     sku_lines: int | None = None
     needs: list[Need] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    conn_ids: list[str] = field(default_factory=list)
+    loading: list[str] = field(default_factory=list)
     problem: str = ""
 
     @property
@@ -96,16 +105,23 @@ class Overview:
         """The account that the page is about; None before the first run has claimed it."""
         return next((row for row in self.accounts if row["chosen"]), None)
 
-    def dag_of(self, stem: str) -> DagState | None:
-        """The DAG of a concern; None where Airflow has not read it or the reader may not see it."""
-        return self.dags.get(dag_id_of(stem, self.account))
+    @property
+    def connections(self) -> list[tuple[str, str]]:
+        """The account's connections, each with what holds it besides Airflow's own database."""
+        return connection_sources(self.conn_ids)
+
+    @property
+    def failed_backfills(self) -> list[Backfill]:
+        """The backfills with runs that have failed."""
+        return [each for each in self.backfills if each.failed]
 
     @property
     def waiting(self) -> int:
         """How many things wait for a person; a question in Airflow counts as the moves it is about."""
         asked = any(need.name == "approvals" for need in self.needs)
         questions = 0 if asked else len(self.approvals)
-        return len(self.failed) + len(self.stopped) + questions + sum(need.total for need in self.needs)
+        odd = len(self.failed) + len(self.stopped) + len(self.failed_backfills) + len(self.unread)
+        return odd + questions + sum(need.total for need in self.needs)
 
     @property
     def verdict(self) -> Verdict:
@@ -120,14 +136,26 @@ class Overview:
                 failed=len(self.failed),
                 stopped=len(self.stopped),
                 waiting=self.waiting,
+                unusable=tuple(
+                    f"{item['subject']} {item['summary']}"
+                    for need in self.needs
+                    if need.name == "feeds"
+                    for item in need.items
+                ),
             )
         )
 
 
 def log_path(account: str, item: Row) -> str:
-    """Return where Airflow shows the log of the task that decided about a change; empty for what is no change."""
+    """Return where Airflow shows the log that says why a change was refused; empty for what is no change.
+
+    Of one that was refused before that was written down, it is the log of the task that sends its kind.
+    """
     if not item.get("run_id"):
         return ""
+    if task := item.get("refused_in"):
+        path = task_path(task["dag_id"], task["task_id"], run_id=task["run_id"], map_index=task["map_index"])
+        return f"{path}?try_number={task['try_number']}"
     stem, task_id = task_of(item["kind"])
     return task_path(dag_id_of(stem, account), task_id, run_id=item["run_id"])
 
@@ -139,7 +167,7 @@ def gather(session: Session, place: Place, stems: frozenset[str]) -> Overview:
     dag_ids = {stem: dag_id_of(stem, account) for stem in stems}
     dags = dag_states(session, dag_ids.values())
     rows = [
-        SwitchRow(switch, variables[switch.toggle], dag_ids[concern.stem], dags.get(dag_ids[concern.stem]))
+        _row(switch, variables[switch.toggle], dag_ids[concern.stem], dags.get(dag_ids[concern.stem]))
         for concern, switch in SWITCHES
         if concern.stem in stems
     ]
@@ -149,10 +177,14 @@ def gather(session: Session, place: Place, stems: frozenset[str]) -> Overview:
         account=account,
         variables=variables,
         rows=rows,
-        failed=failed_tasks(dags),
+        # Those of one cause stand together.
+        failed=sorted((task for dag in dags.values() for task in dag.failed), key=lambda task: task.cause),
         stopped=_stopped(rows, now) if variables["enabled"].value is True else [],
+        backfills=backfills(session, dags),
         approvals=open_approvals(session, dags),
         dags=dags,
+        unread=unread_variables(session, account, known_accounts(session)),
+        conn_ids=[seller_account(account).backmarket_conn_id, place.warehouse_conn_id],
     )
     try:
         with place.read() as database:
@@ -162,14 +194,8 @@ def gather(session: Session, place: Place, stems: frozenset[str]) -> Overview:
     return overview
 
 
-def failed_tasks(dags: dict[str, DagState]) -> list[FailedTask]:
-    """Return the tasks that failed in the newest run of each DAG."""
-    return [
-        FailedTask(dag.dag_id, task_id, dag.run_started, dag.task_path(task_id))
-        for dag in dags.values()
-        for task_id, state in dag.tasks.items()
-        if state == "failed"
-    ]
+def _row(switch: Switch, variable: VariableState, dag_id: str, dag: DagState | None) -> SwitchRow:
+    return SwitchRow(switch, variable, dag_id, dag, dag.successes.get(switch.toggle) if dag else None)
 
 
 def _stopped(rows: list[SwitchRow], now: datetime) -> list[StoppedDag]:
@@ -181,7 +207,7 @@ def _stopped(rows: list[SwitchRow], now: datetime) -> list[StoppedDag]:
             found.append(StoppedDag(dag_id, "Airflow has not read its file: see Import Errors on Airflow's first page"))
         elif dag.is_paused:
             found.append(StoppedDag(dag_id, "paused: unpause it"))
-        elif dag.next_run and dag.next_run < now - _LATE_AFTER and dag.run_state not in {"running", "queued"}:
+        elif dag.next_run and dag.next_run < now - _LATE_AFTER and not dag.is_under_way:
             found.append(StoppedDag(dag_id, "its next run is overdue: is the scheduler running?"))
     return found
 
@@ -189,28 +215,43 @@ def _stopped(rows: list[SwitchRow], now: datetime) -> list[StoppedDag]:
 def _add_warehouse(overview: Overview, database: Reader, stems: frozenset[str]) -> None:
     kinds = kinds_of(stems)
     overview.accounts = database.rows("select_accounts")
+    if overview.chosen and overview.chosen["conn_id"]:
+        overview.conn_ids[0] = overview.chosen["conn_id"]
     overview.requests = database.units_since("general", _REQUESTS.interval / 1000)
     overview.sku_lines = database.units_since("sku_lines", _SKU_LINES.interval / 1000)
     overview.rows = _with_results(overview.rows, database, kinds)
     overview.needs = read_needs(database, stems, most=_MOST_ITEMS)
     overview.charts = _charts(database, kinds, stems, overview.now)
+    overview.loading = _loading(database, stems)
+
+
+def _loading(database: Reader, stems: frozenset[str]) -> list[str]:
+    """Say how far the loads are that run now and take a while."""
+    tasks = {switch.toggle for concern, switch in SWITCHES if concern.stem in stems}
+    return [
+        progress_in_words(row["done"], row["total"], float(row["seconds"]), row["thing"], row["part"])
+        for row in database.rows("select_progress")
+        if row["task"] in tasks
+    ]
 
 
 def _with_results(rows: list[SwitchRow], database: Reader, kinds: list[str]) -> list[SwitchRow]:
-    states = {row["concern"]: row for row in database.rows("select_successes")}
-    # Settlements keep no watermark: their newest report is their newest success.
-    states.update(("settlement_download", row) for row in database.rows("select_settlement_success"))
-    changes = {row["kind"]: row for row in database.rows("select_last_changes", kinds=kinds)}
+    """Add to rows what the database knows of their run, and of a success that is older than Airflow remembers."""
+    states = {row["concern"]: row["succeeded_at"] for row in database.rows("select_successes")}
+    runs = {row.switch.kind: row.dag.run_id if row.dag else "" for row in rows if row.switch.kind in kinds}
+    changes = {
+        row["kind"]: row
+        for row in database.rows("select_changes_of_runs", kinds=list(runs), run_ids=list(runs.values()))
+    }
     found = []
     for row in rows:
         switch = row.switch
-        own = [states[name] for name in (*switch.sync_names, switch.toggle) if name in states]
-        newest = max((state["succeeded_at"] for state in own if state["succeeded_at"]), default=None)
-        counts = (own[0]["counts"] if own else None) or {}
-        if switch.kind in changes:
-            newest = newest or changes[switch.kind]["confirmed_at"]
-            counts = counts or changes[switch.kind]["counts"] or {}
-        found.append(replace(row, last_success=newest, counts=counts))
+        known = [states.get(name) for name in (*switch.sync_names, switch.toggle)]
+        known.append(changes[switch.kind]["confirmed_at"] if switch.kind in changes else None)
+        planned = (changes[switch.kind]["counts"] or {}) if switch.kind in changes else {}
+        found.append(
+            replace(row, last_success=row.last_success or max(filter(None, known), default=None), planned=planned)
+        )
     return found
 
 
@@ -224,7 +265,7 @@ def _charts(database: Reader, kinds: list[str], stems: frozenset[str], now: date
     drawn.append(charts.per_day("Changes sent per day", "by kind, last 30 days", rows, today))
     if SETTLEMENTS.stem in stems:
         rows = _settlement_weeks(database, today)
-        drawn.append(charts.per_week("Settlement net per week", "by currency, last 16 weeks", rows, today))
+        drawn += charts.per_week("Settlement net per week", "last 16 weeks", rows, today)
     return drawn
 
 

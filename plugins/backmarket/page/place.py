@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from backmarket.warehouse.snapshot import reader
+from backmarket.warehouse.snapshot import reader, writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,4 +29,13 @@ class Place(NamedTuple):
         :raises DatabaseDownError: as :func:`backmarket.warehouse.snapshot.reader`.
         """
         with reader(self.account, self.warehouse_conn_id) as database:
+            yield database
+
+    @contextmanager
+    def write(self) -> Iterator[Reader]:
+        """Open one transaction that reads and writes.
+
+        :raises DatabaseDownError: as :func:`backmarket.warehouse.snapshot.writer`.
+        """
+        with writer(self.account, self.warehouse_conn_id) as database:
             yield database

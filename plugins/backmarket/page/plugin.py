@@ -25,5 +25,7 @@ class BackMarketPlugin(AirflowPlugin):
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The page; a property, so that only the API server loads what it needs."""
         from backmarket.page.app import create_page
+        from backmarket.page.connection_port import lend_ports
 
+        lend_ports()
         return [{"name": "Back Market", "url_prefix": "/backmarket", "app": create_page()}]

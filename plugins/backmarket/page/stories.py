@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS
+from backmarket.page.back_office import back_office
 from backmarket.warehouse.seller_rows import STOCK, LeftOut, UnreadableError, moment
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from backmarket.warehouse.snapshot import Reader, Row
 
 LARGEST_BIGINT = 2**63 - 1
+_TO_ACCEPT = 1
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,33 @@ class OrderStory:
 
     :param head: the order's own columns; None where no order of this number is stored.
     :param events: all that happened, newest first, each with ``at``, ``source``, ``what`` and ``detail``.
+    :param back_office: where Back Market shows it; empty where it does not.
     """
 
     order_id: int
     head: Row | None
     lines: list[Row]
     events: list[Row]
+    back_office: str
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should have been shipped, and is not."""
+        return bool(self.head and self.head["overdue"])
+
+    @property
+    def advice(self) -> str:
+        """What a person can do about an overdue order; empty where it is not."""
+        if not self.is_overdue or not self.head:
+            return ""
+        if self.head["state"] == _TO_ACCEPT:
+            return "Accept it, or cancel it in the Back Office."
+        if self.head["is_backship"]:
+            return (
+                "It is a Backship order: hand the parcel over under Back Market's label. Back Market brings its "
+                "tracking; none from you is taken."
+            )
+        return "Ship it, or cancel it in the Back Office."
 
 
 @dataclass(frozen=True)
@@ -52,6 +75,7 @@ class SkuStory:
     sold: int
     markets: list[Row]
     events: list[Row]
+    back_office: str
 
     @property
     def known(self) -> bool:
@@ -74,6 +98,7 @@ def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> Or
                 *_shipped(database.rows("order_shipments", order_id=order_id)),
             ]
         ),
+        back_office(database).order(order_id),
     )
 
 
@@ -81,13 +106,14 @@ def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
     """Return all that this database knows of a SKU, of orders and of stock each only for readers of their DAG."""
     spellings = [row["sku"] for row in database.rows("sku_spellings", sku=sku)]
     skus = list(dict.fromkeys([sku, *spellings, sku.upper(), sku.lower()]))
+    office = back_office(database).listing(sku)
     sales: list[Row] = []
     sold = 0
     if ORDERS.stem in readable:
         sales = database.rows("sku_sales", skus=skus)
         sold = sum(row["units"] for row in database.rows("sku_sold", skus=skus))
     if INVENTORY_PRICES.stem not in readable:
-        return SkuStory(sku, None, "", None, None, sold, [], _by_time(sales))
+        return SkuStory(sku, None, "", None, None, sold, [], _by_time(sales), office)
     events = [row for name in ("sku_changes", "sku_history") for row in database.rows(name, skus=skus)]
     stock, problem = _newest_count(database.rows("sku_stock", skus=skus))
     return SkuStory(
@@ -99,6 +125,7 @@ def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
         sold,
         database.rows("sku_markets", skus=skus),
         _by_time([*sales, *events]),
+        office,
     )
 
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
+from backmarket import sources
 from backmarket.concerns import SWITCHES
 from backmarket.seller_account import DEFAULT_ACCOUNT
 from backmarket.settings import PREFIX, VARIABLES, Settings, VariableError, keys_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from sqlalchemy.orm import Session
 
@@ -39,6 +42,77 @@ class VariableState:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Question:
+    """What is asked before a Variable is changed on which much hangs.
+
+    :param title: what is about to be done.
+    :param text: what follows from it.
+    :param button: what a person presses to go on.
+    """
+
+    title: str
+    text: str
+    button: str
+
+
+class WrongValueError(Exception):
+    """A value cannot be used for a Variable; the text says why and what can be."""
+
+
+_QUESTIONS = {
+    ("enabled", True): Question(
+        "Switch everything on?",
+        "From the next run on, all that is switched on below reads from Back Market and sends to it.",
+        "Switch on",
+    ),
+    ("enabled", False): Question(
+        "Switch everything off?",
+        "Nothing is read and nothing is sent until it is on again: no orders are accepted or shipped, and quantities "
+        "stay as they are, whatever is sold elsewhere.",
+        "Switch off",
+    ),
+    ("order_acceptance", True): Question(
+        "Accept orders by themselves?",
+        "From the next run on, every paid line that the stock covers is accepted. Back Market takes no acceptance "
+        "back: each of these orders has to be shipped.",
+        "Accept orders",
+    ),
+    ("order_acceptance", False): Question(
+        "Stop accepting orders?",
+        "Paid orders wait until a person accepts them in the Back Office; those that wait too long are late.",
+        "Stop accepting",
+    ),
+    ("dry_run", False): Question(
+        "End the dry run?",
+        "From the next run on, what is planned is sent to Back Market.",
+        "End the dry run",
+    ),
+}
+
+
+def question_about(account: str, key: str, text: str) -> Question | None:
+    """Return what to ask before a Variable is changed; None where it is changed at once, or cannot be here."""
+    field = key.removeprefix(PREFIX).rpartition("__")[2]
+    settings = editable().get(field)
+    if settings is None or key not in keys_of(account, field) or _outside(key)[1]:
+        return None
+    try:
+        wanted = getattr(settings.checked({field: text.strip()}), field)
+    except VariableError:
+        return None
+    return _QUESTIONS.get((field, wanted))
+
+
+def value_of(session: Session, account: str, field: str) -> Any:
+    """Return what a task of an account would take a Variable for; its default where that cannot be used."""
+    from airflow.models.variable import Variable
+    from sqlalchemy import select
+
+    found = session.scalars(select(Variable).where(Variable.key.in_(keys_of(account, field))))
+    return _state(account, field, VARIABLES[field], {variable.key: variable.val or "" for variable in found}).value
+
+
 def editable() -> dict[str, type[Settings]]:
     """Return each field that the page may change, with the settings class that checks it."""
     return {field: VARIABLES[field] for field in (*_SHARED, *(switch.toggle for _, switch in SWITCHES))}
@@ -60,8 +134,8 @@ def read_all(session: Session, account: str) -> dict[str, VariableState]:
 def write(session: Session, user: BaseUser, account: str, key: str, text: str) -> None:
     """Set a Variable of an account, or of all, and note in Airflow's audit log who did.
 
-    :raises HTTPException: 404 for a Variable that is not on the page, 409 for one that is set elsewhere, 400 for a
-        value that a task would refuse.
+    :raises HTTPException: 404 for a Variable that is not on the page, 409 for one that is set elsewhere.
+    :raises WrongValueError: for a value that a task would refuse.
     """
     from airflow.models.log import Log
     from airflow.models.variable import Variable
@@ -79,7 +153,7 @@ def write(session: Session, user: BaseUser, account: str, key: str, text: str) -
             settings.checked({field: text})
         except VariableError:
             accepted = settings.model_fields[field].description
-            raise HTTPException(400, f"{text[:40]!r} cannot be used for {key}. Accepted: {accepted}.") from None
+            raise WrongValueError(f"{text[:40]!r} cannot be used. Accepted: {accepted}.") from None
     known = session.scalar(select(Variable).where(Variable.key == key))
     Variable.set(
         key,
@@ -115,16 +189,30 @@ def _find(key: str, stored: dict[str, str]) -> tuple[str | None, str]:
 
 
 def _outside(key: str) -> tuple[str | None, str]:
-    """Return what a secrets backend before Airflow's own database holds, and its name for a person."""
+    """Return what a place before Airflow's own database holds, and its name for a person."""
     from airflow.configuration import ensure_secrets_loaded
-    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
-    from airflow.secrets.metastore import MetastoreBackend
 
-    for backend in ensure_secrets_loaded():
-        if isinstance(backend, MetastoreBackend):
-            break
-        value = backend.get_variable(key)
-        if value is not None:
-            is_environment = isinstance(backend, EnvironmentVariablesBackend)
-            return value, "environment" if is_environment else type(backend).__name__
-    return None, ""
+    return sources.variable_source(key, ensure_secrets_loaded())
+
+
+def connection_sources(conn_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Return each connection with what holds it before Airflow's own database: as ``kept_by`` of a Variable."""
+    from airflow.configuration import ensure_secrets_loaded
+
+    backends = ensure_secrets_loaded()
+    return [(conn_id, sources.connection_source(conn_id, backends)) for conn_id in conn_ids]
+
+
+def unread_variables(session: Session, account: str, accounts: Collection[str]) -> list[sources.Unread]:
+    """Return the Variables that look like ours and that nobody reads, of Airflow's database and of this environment.
+
+    :param account: whose page it is: what names another one is for that one's page alone.
+    :param accounts: those there are.
+    """
+    from airflow.models.variable import Variable
+    from sqlalchemy import func, select
+
+    stored = session.scalars(select(Variable.key).where(func.lower(Variable.key).startswith("back")))
+    others = tuple(f"{PREFIX}{other}__" for other in accounts if other != account)
+    keys = [key for key in (*stored, *sources.keys_in_environment()) if not key.startswith(others)]
+    return sources.unread_variables(keys, {account})

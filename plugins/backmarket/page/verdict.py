@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from backmarket.words import counted
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -15,7 +17,8 @@ class Standing:
     :param token_valid: what the last check of the token found; None before the first.
     :param is_enabled: whether the main switch is on.
     :param is_dry_run: whether changes are only recorded.
-    :param failed: tasks that failed in the newest run of their DAG.
+    :param unusable: tables of the seller that cannot be used as a whole, each with how many of its rows.
+    :param failed: tasks that failed in the newest run of their DAG that is no backfill's.
     :param stopped: DAGs that should run and do not.
     :param waiting: how many things wait for a person, failed tasks and stopped DAGs included.
     """
@@ -28,16 +31,18 @@ class Standing:
     failed: int
     stopped: int
     waiting: int
+    unusable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Verdict:
     """How things stand.
 
-    :param level: ``bad``: something does not work; ``warn``: a person should look; ``off``: it is not to work now.
+    :param level: ``bad``: something does not work; ``warn``: a person should look; ``off``: it is not to work now;
+        ``dry``: it works, and nothing is sent.
     """
 
-    level: Literal["good", "warn", "bad", "off"]
+    level: Literal["good", "warn", "bad", "off", "dry"]
     headline: str
     text: str
 
@@ -51,15 +56,33 @@ def verdict(standing: Standing) -> Verdict:
         return Verdict("bad", "Back Market refuses the token", text)
     if not standing.is_enabled:
         return Verdict("off", "Switched off", "Nothing is read from Back Market and nothing is sent.")
+    return _fault(standing) or _rest(standing)
+
+
+def _fault(standing: Standing) -> Verdict | None:
+    """Return what does not work of all that is switched on; None where everything does."""
+    waiting = _waiting(standing.waiting)
+    if standing.unusable:
+        first, *others = standing.unusable
+        rest = "".join(f" {other}." for other in others)
+        return Verdict("bad", first, f"Correct the table; the next run reads it anew.{rest} {waiting}")
     if standing.failed:
-        return Verdict("bad", f"{_count(standing.failed, 'task')} failed", _waiting(standing.waiting))
+        return Verdict("bad", f"{counted(standing.failed, 'task')} failed", waiting)
     if standing.stopped:
-        return Verdict("bad", f"{_count(standing.stopped, 'DAG')} not running", _waiting(standing.waiting))
+        return Verdict("bad", f"{counted(standing.stopped, 'DAG')} not running", waiting)
+    return None
+
+
+def _rest(standing: Standing) -> Verdict:
+    """Return what else there is to know where everything works."""
     if standing.is_dry_run:
-        return Verdict("off", "Dry run", "Every change is planned and recorded, none is sent.")
+        text = "Every change is planned and recorded, none leaves: what Back Market shows stays as it is."
+        if standing.waiting:
+            text += f" {counted(standing.waiting, 'thing')} to look at, listed below."
+        return Verdict("dry", "Dry run: nothing is sent", text)
     if standing.waiting:
         text = "Everything that is switched on works. What waits for you is listed below."
-        return Verdict("warn", f"{_count(standing.waiting, 'thing')} to look at", text)
+        return Verdict("warn", f"{counted(standing.waiting, 'thing')} to look at", text)
     if standing.token_valid is None:
         text = f"Nothing has run yet. Start {standing.account_dag} to check the token."
         return Verdict("off", "Ready to start", text)
@@ -67,8 +90,4 @@ def verdict(standing: Standing) -> Verdict:
 
 
 def _waiting(number: int) -> str:
-    return f"{_count(number, 'thing')} in all to look at, listed below."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{counted(number, 'thing')} in all to look at, listed below."

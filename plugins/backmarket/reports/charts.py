@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from decimal import Decimal
 
-Kind = Literal["Bar", "StackedBar", "HorizontalStackedBar"]
 Series = tuple[str, tuple["Decimal | int | None", ...]]
+_MOST_STEPS = 5
+_THOUSANDS_FROM = 10_000
 
 
 def draw_bars(
-    kind: Kind,
     title: str,
     labels: Sequence[str],
     series: Sequence[Series],
     *,
-    shown_labels: Sequence[str] | None = None,
+    most_labels: int | None = None,
     value_words: Callable[[Decimal | int], str] = "{:,.0f}".format,
     **options: Any,
 ) -> str:
-    """Return the SVG: bars of ``series-0``, ``color-0`` and so on, each with words that a pointer shows over it.
+    """Return the SVG: stacked bars of ``color-0``, ``color-1`` and so on, each with words that a pointer shows over it.
 
-    :param title: for readers who cannot see the drawing.
+    Bars stand over their labels, and what the axis says is as far apart as it is drawn.
+
+    :param title: what the picture shows, also for readers who cannot see it.
     :param labels: of the places on the axis, in order.
-    :param series: name and values; a value for each label, None for no bar.
-    :param shown_labels: those that there is room for; None for all.
+    :param series: name and values in one unit; a value for each label, None for no bar.
+    :param most_labels: how many there is room for, the first and the last among them; None for all.
     :param value_words: writes a value for the words of its bar.
     :param options: of pygal, such as width and height.
     """
     import pygal
     from pygal.style import Style
 
-    chart = getattr(pygal, kind)(
+    columns = [values for _, values in series]
+    are_counts = all(value is None or isinstance(value, int) for values in columns for value in values)
+    ticks = even_ticks(*_extent(columns), least_step=1 if are_counts else 0)
+    chart = pygal.StackedBar(
         css=[],
         js=[],
         disable_xml_declaration=True,
@@ -45,12 +51,14 @@ def draw_bars(
         spacing=4,
         truncate_label=-1,
         show_minor_x_labels=False,
-        show_minor_y_labels=False,
         include_x_axis=True,
+        range=(ticks[0], ticks[-1]),
+        value_formatter=_words_on_axis(ticks),
         **options,
     )
     chart.x_labels = list(labels)
-    chart.x_labels_major = list(labels if shown_labels is None else shown_labels)
+    chart.x_labels_major = _spread(labels, most_labels or len(labels))
+    chart.y_labels = chart.y_labels_major = ticks
     for name, values in series:
         chart.add(name, [None if value is None else _bar(value, value_words) for value in values])
     tree = chart.render_tree()
@@ -58,13 +66,54 @@ def draw_bars(
     for part in [*tree.iter("defs"), *(g for g in tree.iter("g") if "overlay" in g.get("class", ""))]:
         parent = next(node for node in tree.iter() if part in list(node))
         parent.remove(part)
+    # Who drew it and when: the same numbers make the same picture.
+    for comment in [node for node in tree if not isinstance(node.tag, str)]:
+        tree.remove(comment)
     for number, (name, _) in enumerate(series):
         _name_bars(tree, number, name)
-    # Random, and nobody asks for it: the same numbers make the same picture.
     tree.attrib.pop("id")
     tree.set("role", "img")
     tree.set("aria-label", title)
+    for heading in tree.findall("title"):
+        heading.text = title
     return tostring(tree, encoding="unicode")
+
+
+def even_ticks(lowest: float, highest: float, *, least_step: float = 0) -> list[float]:
+    """Return what the axis says, from at or below the lowest value to at or above the highest.
+
+    The steps are alike: 1, 2 or 5, or ten times that, and so on; at most six numbers.
+
+    :param lowest: zero or less.
+    :param highest: zero or more.
+    """
+    highest = highest if highest > lowest else 1.0
+    smallest = 10.0 ** floor(log10((highest - lowest) / _MOST_STEPS))
+    steps = (max(smallest * factor, least_step) for factor in (1, 2, 5, 10, 20))
+    step = next(step for step in steps if ceil(highest / step) - floor(lowest / step) <= _MOST_STEPS)
+    return [round(number * step, 9) for number in range(floor(lowest / step), ceil(highest / step) + 1)]
+
+
+def _spread(labels: Sequence[str], most: int) -> list[str]:
+    """Keep so many labels as far apart as each other, from the first to the last."""
+    last = len(labels) - 1
+    steps = min(most - 1, last)
+    return [labels[round(step * last / steps)] for step in range(steps + 1)] if steps > 0 else list(labels)
+
+
+def _extent(columns: Sequence[Sequence[Decimal | int | None]]) -> tuple[float, float]:
+    """Return how far the stacks reach below zero and above it."""
+    places = list(zip(*columns, strict=True))
+    low = min((sum(value for value in place if value and value < 0) for place in places), default=0)
+    high = max((sum(value for value in place if value and value > 0) for place in places), default=0)
+    return float(low), float(high)
+
+
+def _words_on_axis(ticks: Sequence[float]) -> Callable[[float], str]:
+    if max(abs(tick) for tick in ticks) >= _THOUSANDS_FROM:
+        return lambda tick: f"{tick / 1000:,.4g}k" if tick else "0"
+    decimals = 0 if all(tick == round(tick) for tick in ticks) else 2
+    return lambda tick: f"{tick:,.{decimals}f}"
 
 
 def _bar(value: Decimal | int, value_words: Callable[[Decimal | int], str]) -> dict[str, Any]:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from backmarket.reports.charts import draw_bars
-from backmarket.rules.settlements.kinds import KINDS
+from backmarket.rules.settlements.kinds import KINDS, in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from backmarket.warehouse.settlements.reports import Figures, Rows
 
-_MOST_BARS = 15
 _SUMS = ("sales", "fees", "refunds", "adjustments", "net", "paid_out")
+# That of the page, so that a report looks alike alone and on the page.
+_STYLE = Path(__file__).resolve().parents[1] / "page" / "static" / "page.css"
+_WIDE = {"width": 900, "height": 240, "margin_right": 40}
+_NARROW = {"width": 360, "height": 200, "margin": 6, "margin_right": 30}
 
 
-def render(figures: Figures, *, account: str) -> str:
-    """Return the page: self-contained, readable without a network and without scripts, by day and by night."""
+def render(figures: Figures, *, account: str, order_url: Callable[[int], str]) -> str:
+    """Return the page: self-contained, readable without a network and without scripts, by day and by night.
+
+    What is within its ``<main>`` is shown on the page Back Market, too.
+
+    :param order_url: where an order's story is.
+    """
     environment = Environment(
         loader=PackageLoader("backmarket.reports", "."),
         autoescape=True,
@@ -30,11 +42,14 @@ def render(figures: Figures, *, account: str) -> str:
     return environment.get_template("settlement_report.html").render(
         figures=figures,
         account=account,
+        order_url=order_url,
         kinds=KINDS,
+        words=in_words,
+        sums=_SUMS,
         totals=[_total(figures.daily, currency) for currency in currencies],
         at_stake=_at_stake(figures.findings),
-        charts=[(currency, _net_chart(figures, currency)) for currency in currencies],
-        costs=[(currency, chart) for currency in currencies if (chart := _cost_chart(figures.costs, currency))],
+        charts=[(currency, *_net_charts(figures, currency)) for currency in currencies],
+        style=Markup(_STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own
     )
 
 
@@ -56,48 +71,25 @@ def _at_stake(findings: Rows) -> list[tuple[str, int, Any]]:
     ]
 
 
-def _net_chart(figures: Figures, currency: str) -> str:
-    """Draw a bar for each day, also for a day without rows."""
+def _net_charts(figures: Figures, currency: str) -> tuple[Markup, Markup]:
+    """Draw a bar for each day, also for a day without rows: for a wide screen, and for a phone."""
     net = {row["day"]: row["net"] for row in figures.daily if row["currency"] == currency}
     days = [figures.first_day + timedelta(days=n) for n in range((figures.last_day - figures.first_day).days + 1)]
     labels = [f"{day:%-d %b %Y}" for day in days]
-    return draw_bars(
-        "StackedBar",
-        f"Net per day in {currency}",
-        labels,
-        [
-            ("earned", tuple(net[day] if net.get(day, -1) >= 0 else None for day in days)),
-            ("lost", tuple(net[day] if net.get(day, 0) < 0 else None for day in days)),
-        ],
-        shown_labels=labels[:: max(1, len(days) // 6)],
-        value_words="{:,.2f}".format,
-        value_formatter="{:,.0f}".format,
-        width=900,
-        height=240,
-        margin_right=40,
-        min_scale=3,
-        max_scale=6,
-        y_labels_major_every=1,
-    )
+    series = [
+        ("earned", tuple(net[day] if net.get(day, -1) >= 0 else None for day in days)),
+        ("lost", tuple(net[day] if net.get(day, 0) < 0 else None for day in days)),
+    ]
 
+    def drawn(most_labels: int, size: dict[str, int]) -> Markup:
+        svg = draw_bars(
+            f"Net per day in {currency}",
+            labels,
+            series,
+            most_labels=most_labels,
+            value_words="{:,.2f}".format,
+            **size,
+        )
+        return Markup(svg)  # noqa: S704 - pygal escapes
 
-def _cost_chart(costs: Rows, currency: str) -> str:
-    """Draw a bar for each kind of fee, the largest first; its amount stands beside its name."""
-    rows = [row for row in costs if row["currency"] == currency][:_MOST_BARS]
-    if not rows:
-        return ""
-    # Drawn from the bottom up.
-    amounts = [row["amount"] for row in reversed(rows)]
-    return draw_bars(
-        "HorizontalStackedBar",
-        f"Fees by kind in {currency}",
-        [f"{row['invoice_key']}  {row['amount']:,.2f}" for row in reversed(rows)],
-        [
-            ("given back", tuple(amount if amount >= 0 else None for amount in amounts)),
-            ("taken", tuple(-amount if amount < 0 else None for amount in amounts)),
-        ],
-        value_words="{:,.2f}".format,
-        width=900,
-        height=40 + 30 * len(rows),
-        show_x_labels=False,
-    )
+    return drawn(7, _WIDE), drawn(3, _NARROW)

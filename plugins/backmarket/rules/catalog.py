@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stdnum import ean as ean_code
 
+from backmarket.rules.given_texts import shortened
 from backmarket.rules.listing_review import GRADES
 from backmarket.rules.skus import sku_key
 from backmarket.rules.text_checks import decimals, is_number, is_uuid, is_web_address
@@ -159,11 +160,11 @@ def _identity(row: CatalogRow, kind: Kind) -> Iterator[str]:
     elif not ean and not product_id:
         yield "product_id and ean are both missing: one of them has to name the product"
     if ean and not _EAN.fullmatch(ean):
-        yield f"ean {ean} is not 8, 12 or 13 digits"
+        yield f"ean {shortened(ean)} is not 8, 12 or 13 digits"
     elif ean and not ean_code.is_valid(ean):
         yield f"ean {ean} has a wrong check digit"
     if product_id and not product_id.isdecimal() and not is_uuid(product_id):
-        yield f"product_id {product_id} is neither a UUID nor a number"
+        yield f"product_id {shortened(product_id)} is neither a UUID nor a number"
 
 
 def _quantity(row: CatalogRow) -> Iterator[str]:
@@ -177,9 +178,9 @@ def _quantity(row: CatalogRow) -> Iterator[str]:
 def _price(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
     yield from _amount(row, "price", "price is missing", market)
     if market is None:
-        yield f"market {row.market} is no market of this account's platform"
+        yield f"market {shortened(row.market or '')} is no market of this account's platform"
     elif (_text(row.currency) or "").upper() != market.currency:
-        yield f"currency {_text(row.currency) or 'is missing and'} is not {market.currency}, the market's"
+        yield f"currency {shortened(_text(row.currency) or 'is missing and')} is not {market.currency}, the market's"
 
 
 def _amount(row: CatalogRow, column: str, missing: str, market: MarketRules | None) -> Iterator[str]:
@@ -198,7 +199,7 @@ def _grade_and_warranty(row: CatalogRow) -> Iterator[str]:
     if not grade:
         yield "grade is missing: Back Market would take the article for GOOD"
     elif grade.upper() not in GRADES:
-        yield f"grade {grade} is none of {', '.join(GRADES)}"
+        yield f"grade {shortened(grade)} is none of {', '.join(GRADES)}"
     if row.warranty_delay is None:
         if _is_missing(row, "warranty_delay"):
             yield "warranty_delay is missing"
@@ -236,7 +237,7 @@ def _images(row: CatalogRow) -> Iterator[str]:
         yield f"images holds {len(images)} URLs, at most {MOST_IMAGES} are taken"
     for number, image in enumerate(images, start=1):
         if not isinstance(image, str) or not is_web_address(image):
-            yield f"image {number} is not an http or https URL"
+            yield f"image {number} is '{shortened(str(image))}': an http or https URL is needed"
         elif len(image) > _LONGEST_URL:
             yield f"image {number} is longer than {_LONGEST_URL} characters"
 
@@ -276,11 +277,11 @@ def _attribute_value(attribute: Attribute, value: str) -> Iterator[str]:
     if len(value) > _LONGEST_ATTRIBUTE:
         yield f"attribute {attribute.field} is longer than {_LONGEST_ATTRIBUTE} characters"
     elif attribute.kind == _CHOICE and attribute.choices and value not in attribute.choices:
-        yield f"attribute {attribute.field} {value} is none of {', '.join(attribute.choices)}"
+        yield f"attribute {attribute.field} {shortened(value)} is none of {', '.join(attribute.choices)}"
     elif attribute.kind == _INTEGER and not re.fullmatch(r"[+-]?\d+", value):
-        yield f"attribute {attribute.field} {value} is not a whole number"
+        yield f"attribute {attribute.field} {shortened(value)} is not a whole number"
     elif attribute.kind == _DECIMAL and not is_number(value):
-        yield f"attribute {attribute.field} {value} is not a number"
+        yield f"attribute {attribute.field} {shortened(value)} is not a number"
 
 
 def _too_long(name: str, value: str | None) -> Iterator[str]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+LONGEST_SHOWN = 40
+"""Of a text that cannot be used, a message repeats so many characters."""
+
 # Quotation marks, straight and typographic, and the asterisks around a Code 39 bar code.
 _AROUND = "'\"`*\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a"
 _TRAILING = ".,;:!?"
@@ -39,6 +42,11 @@ _NOTHING = frozenset(
     notrackingnumber untracked nottracked intransit shipped sent delivered dispatched processing
     """.split()
 )
+
+
+def shortened(text: str) -> str:
+    """Return a text as a message may repeat it: its first characters."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def tidy(text: str | None) -> str:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from backmarket.rules.given_texts import shortened
 
 Verdict = Literal["unchanged", "send", "ask", "refuse"]
 
 Decision = Literal["approved", "refused", "expired"]
 """What a person decided about a large move, or that none did in time."""
+
+
+class Answer(NamedTuple):
+    """A decision about a large move.
+
+    :param by: who decided; None where that is not known, or nobody did.
+    :param at: when.
+    """
+
+    decision: Decision
+    by: str | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +93,21 @@ def decide_price(
     return PriceDecision("send", price)
 
 
-def after_decision(planned: PriceDecision, decision: Decision | None) -> PriceDecision:
+def after_decision(planned: PriceDecision, answer: Answer | None) -> PriceDecision:
     """Apply what a person decided about a move that needs approval.
 
     :param planned: as :func:`decide_price` returns it; returned unchanged where it needs no approval.
-    :param decision: about exactly this move; None where there is none.
+    :param answer: about exactly this move; None where there is none.
     """
-    if planned.verdict != "ask" or decision is None:
+    if planned.verdict != "ask" or answer is None:
         return planned
-    if decision == "approved":
+    if answer.decision == "approved":
         return replace(planned, verdict="send", reason="")
-    how = "a person refused it" if decision == "refused" else "nobody approved it in time"
-    return replace(planned, verdict="refuse", reason=f"{planned.reason}: {how}")
+    if answer.decision == "expired":
+        return replace(planned, verdict="refuse", reason=f"{planned.reason}: nobody approved it in time")
+    # The page tells a person's no from what needs one by how this begins.
+    declined = f"declined by {answer.by or 'a person'} on {answer.at:%Y-%m-%d}"
+    return replace(planned, verdict="refuse", reason=f"{declined}: {planned.reason}")
 
 
 def change_pct(old: Decimal | None, new: Decimal) -> Decimal | None:
@@ -106,7 +124,8 @@ def _refusal(wanted: WantedPrice, offer: OfferRow, *, currency: str, decimals: i
         return f"price {price} is not a number"
     reasons = []
     if (wanted.currency or "").strip().upper() != currency:
-        reasons.append(f"currency {wanted.currency or 'is missing and'} is not {currency}, which {wanted.market} takes")
+        given = shortened(wanted.currency or "is missing and")
+        reasons.append(f"currency {given} is not {currency}, which {wanted.market} takes")
     if price <= 0:
         reasons.append(f"price {price} is not above zero")
     if price != round(price, decimals):

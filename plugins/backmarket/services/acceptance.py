@@ -10,7 +10,7 @@ from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
 from backmarket.rules.order_facts import SEND
 from backmarket.rules.skus import sku_key
 from backmarket.services.order_changes import OrderAction, Plan
-from backmarket.warehouse.inventory_prices import lines_by_sku
+from backmarket.warehouse.inventory_prices import lines_by_sku, stock_rows
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.tracking_imei import paid_orders, stock_by_sku
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.acceptance import Request
+    from backmarket.rules.inventory import StockRow
     from backmarket.rules.order_facts import Decision, OrderFacts
     from backmarket.settings import AcceptanceSettings
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.ledger import RecordedChange
+    from backmarket.warehouse.seller_rows import SellerRows
 
 _ACCEPT = 2
 _SAME_REFUSAL_AGAIN = timedelta(hours=1)
@@ -42,12 +44,13 @@ class Acceptance(OrderAction):
         queue = requests(paid_orders(connection, account))
         refusals = Ledger(connection, account, self.kind).refusals(since=now - _SAME_REFUSAL_AGAIN)
         changes: list[PlannedChange] = []
-        for request, decision in zip(queue, self._decisions(connection, account, queue, now), strict=True):
+        decisions, judged = self._decisions(connection, account, queue, now)
+        for request, decision in zip(queue, decisions, strict=True):
             status, reason = planned_status(dry_run=self.settings.dry_run), None
             if decision.verdict != "send":
                 status, ship_by = "refused", request.order.ship_by
                 reason = decision.reason + (f"; ship by {ship_by:%Y-%m-%d %H:%M} UTC" if ship_by else "")
-                message = "Order %d, SKU %s is not accepted: %s. A person has to decide."
+                message = "Order %s, SKU %s is not accepted: %s. A person has to decide."
                 self.log.warning(message, request.order.order_id, request.sku, reason)
             for line in request.lines:
                 subject = str(line.orderline_id)
@@ -61,17 +64,22 @@ class Acceptance(OrderAction):
                     self.log.warning("Line %s: Back Market refused it less than an hour ago; later again.", subject)
                 else:
                     changes.append(PlannedChange(subject, payload, status=status, reason=reason))
-        return Plan(changes)
+        return Plan(changes, judged=judged)
 
-    def _decisions(self, connection: Connection, account: str, queue: list[Request], now: datetime) -> list[Decision]:
+    def _decisions(
+        self, connection: Connection, account: str, queue: list[Request], now: datetime
+    ) -> tuple[list[Decision], SellerRows[StockRow] | None]:
+        """Decide on each request; where a count was lacking, return the whole of ``seller.stock`` too."""
         by_order = [judge_acceptance(request.order, request.sku, request.orderline_ids) for request in queue]
         if not self.settings.acceptance_requires_stock:
-            return by_order
+            return by_order, None
         policy = self.settings.stock_policy
         lines = lines_by_sku(connection, account, now=now, hold=timedelta(0), intake_lag=policy.intake_lag)
-        stock = stock_by_sku(connection, account, {sku_key(request.sku) for request in queue})
+        skus = {sku_key(request.sku) for request in queue}
+        stock = stock_by_sku(connection, account, skus)
         by_stock = judge_stock(queue, stock, lines, policy, now=now)
-        return [stock if order == SEND else order for order, stock in zip(by_order, by_stock, strict=True)]
+        decisions = [stock if order == SEND else order for order, stock in zip(by_order, by_stock, strict=True)]
+        return decisions, stock_rows(connection, account) if skus - stock.keys() else None
 
     def group(self, change: RecordedChange) -> Hashable:
         """Put the lines of one SKU of one order together: Back Market accepts them in one call."""

@@ -15,6 +15,7 @@ from backmarket.api.errors import (
 from backmarket.api.markets import MARKETS
 from backmarket.services.item_failures import raise_what_concerns_all
 from backmarket.warehouse.accounts import record_check
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,19 +54,19 @@ def check_account(
         raise
     record_check(connection, account, platform=platform, token_valid=True, details=found)
     log.info(
-        "The token is valid. %s belongs to platform %s; %d orders visible.",
+        "The token is valid. %s belongs to platform %s; %s visible.",
         client.config.base_url,
         platform,
-        found["orders"],
+        counted(found["orders"], "order"),
     )
     for market, listings in found["listings"].items():
-        log.info("Market %s answers: %d listings.", market, listings)
+        log.info("Market %s answers: %s.", market, counted(listings, "listing"))
     for market, reason in found["refused"].items():
         log.warning("Market %s does not answer: %s", market, reason)
     log.info(
-        "%d calls, %d milliseconds a call. Switch concerns on one by one under Admin → Variables.",
-        found["calls"],
-        found["milliseconds_a_call"],
+        "%s, %s a call. Switch concerns on one by one under Admin → Variables.",
+        counted(found["calls"], "request"),
+        counted(found["milliseconds_a_call"], "millisecond"),
     )
     return {"platform": platform, **found}
 

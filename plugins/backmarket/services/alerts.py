@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse.alerts import forget_told, note_told
 from backmarket.warehouse.tracking_imei import desk_counts, late_orders
+from backmarket.words import counted, minute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,16 +69,15 @@ def show_desk(
     """
     desk, late = desk_counts(connection, account), late_orders(connection, account, hours=hours)
     for waits_for, orders in desk.items():
-        log.info("%d open orders wait for %s.", orders, waits_for)
+        log.info("%s for %s.", counted(orders, "open order waits", "open orders wait"), waits_for)
     for order in late:
         log.warning("%s", late_sentence(order))
     if late:
         log.warning(
-            "%d orders have less than %d hours to their ship-by time, or are past it. Ship them, or cancel what "
-            "cannot be shipped in the Back Office; backmarket.order_desk lists all. "
-            "Variable %s sets the limit.",
-            len(late),
-            hours,
+            "%s less than %s to the ship-by time, or none. Ship what is due, or cancel what cannot be shipped in the "
+            "Back Office; backmarket.order_desk lists all. Variable %s sets the limit.",
+            counted(len(late), "order has", "orders have"),
+            counted(hours, "hour"),
             variable,
         )
     return desk, late
@@ -110,9 +110,9 @@ def attention_message(account: str, needs: Sequence[Need], new: set[str], url: s
         fresh = [item for item, subject in zip(need.items, _subjects(need), strict=True) if subject in new]
         if fresh:
             told[need.title] = len(fresh)
-            lines.append(f"{need.title}: {len(fresh)} new, {need.total} in all. {need.advice}")
+            lines.append(f"{need.title}: {len(fresh):,} new, {need.total:,} in all. {need.advice}")
             lines += [f"- {item['subject']}: {item['detail']}" for item in fresh[:_MOST_NEEDS_NAMED]]
-    things = f"{len(new)} new {'thing needs' if len(new) == 1 else 'things need'} a person"
+    things = counted(len(new), "new thing needs a person", "new things need a person")
     return Message(
         title=f"Back Market ({account}): {things}",
         text="\n".join([*lines, f"All of it: {url}"]),
@@ -126,20 +126,32 @@ def late_message(account: str, late: Sequence[LateOrder], hours: int, url: str) 
     :param url: where all that waits is shown.
     """
     first = sorted(late, key=lambda order: order.ship_by)[:_MOST_LATE_NAMED]
-    things = "1 order has" if len(late) == 1 else f"{len(late)} orders have"
+    things = counted(len(late), "order has", "orders have")
     advice = "Ship them, or cancel what cannot be shipped in the Back Office."
     return Message(
-        title=f"Back Market ({account}): {things} less than {hours} hours left to ship, or none",
+        title=f"Back Market ({account}): {things} less than {counted(hours, 'hour')} left to ship, or none",
         text="\n".join([*(f"- {late_sentence(order)}" for order in first), advice, f"All of it: {url}"]),
         facts={"kind": "ship_by", "account": account, "orders": [order.order_id for order in first], "url": url},
     )
 
 
 def late_sentence(order: LateOrder) -> str:
-    """Say what a late order waits for, and by when it has to be shipped."""
+    """Say what a late order waits for, by when it has to be shipped, and what can be done about a Backship order."""
+    due = f"{minute(order.ship_by)} ({_left(order.hours_left)})"
+    if order.is_backship and order.waits_for in {"shipment", "tracking"}:
+        return (
+            f"Order {order.order_id} (Backship) waits to be handed over, to ship by {due}: hand the parcel over under "
+            "Back Market's label; no tracking comes from you."
+        )
     why = f": {order.reason}" if order.reason else "."
-    due = f"{order.ship_by:%Y-%m-%d %H:%M} UTC ({order.hours_left} hours left)"
     return f"Order {order.order_id} waits for {order.waits_for}, to ship by {due}{why}"
+
+
+def _left(hours: float) -> str:
+    whole = round(abs(hours))
+    if not whole:
+        return "within the hour" if hours >= 0 else "less than an hour ago"
+    return f"{counted(whole, 'hour')} {'left' if hours > 0 else 'ago'}"
 
 
 def _subjects(need: Need) -> list[str]:

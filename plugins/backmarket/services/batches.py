@@ -11,6 +11,7 @@ from backmarket.rules.batch_result import LONGEST_REASON, errors_by_key, told
 from backmarket.rules.batches import End, again_or_refused
 from backmarket.rules.catalog_csv import write_catalog
 from backmarket.services.item_failures import raise_what_concerns_all
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +62,8 @@ class BatchSending:
             return self._send_parts(market, batch, columns)
         except BackMarketError as error:
             raise_what_concerns_all(error)
-            self.log.warning("A batch of %d lines for %s stays planned: %s", len(batch), market, error)
+            size = counted(len(batch), "line")
+            self.log.warning("A batch of %s for %s stays planned: %s", size, market, error)
             self.unsent.extend(batch)
             self.markets_left[market] = str(error)
             return 0
@@ -115,10 +117,11 @@ class BatchSending:
                 self.ledger.take_back(ids, str(error))
                 raise
             self.ledger.settle(ids, "unknown", f"the answer to the batch was lost: {error}")
-            self.log.warning("The answer to a batch of %d lines was lost; reading settles it: %s", len(ids), error)
+            size = counted(len(ids), "line")
+            self.log.warning("The answer to a batch of %s was lost; reading settles it: %s", size, error)
             return
         self.ledger.record_batch(ids, batch_id)
-        self.log.info("Back Market took batch %d: %d lines for %s.", batch_id, len(lines), market)
+        self.log.info("Back Market took batch %s: %s for %s.", batch_id, counted(len(lines), "line"), market)
 
     def _settle_unsent(self, lines: list[RecordedChange], error: RefusedError) -> None:
         """Settle lines of a refused batch that cannot be sent again within the hour: that refusal was their try."""
@@ -136,7 +139,7 @@ class BatchSending:
             ends.setdefault(end, []).append(change.change_id)
         for end, change_ids in ends.items():
             self.ledger.settle(change_ids, end.status, end.reason)
-            self.log.warning("A batch of %d lines: %s.", len(lines), end.reason)
+            self.log.warning("A batch of %s: %s.", counted(len(lines), "line"), end.reason)
 
 
 def _ids(changes: list[RecordedChange]) -> list[int]:
@@ -180,7 +183,7 @@ def read_status(client: BackMarketClient, batch_id: int | None, log: Log) -> Bat
         return BatchStatus("lost")
     except BackMarketError as error:
         raise_what_concerns_all(error)
-        log.warning("Batch %d counts as not finished, as its status cannot be read: %s", batch_id, error)
+        log.warning("Batch %s counts as not finished, as its status cannot be read: %s", batch_id, error)
         return BatchStatus("running")
     if batch.has_failed:
         return BatchStatus("failed", told(batch.last_action_error)[:LONGEST_REASON])
@@ -203,4 +206,4 @@ def log_remarks(log: Log, remarks: Sequence[str], table: str) -> None:
     for remark in remarks[:_MOST_REMARKS_LOGGED]:
         log.warning("%s", remark)
     if len(remarks) > _MOST_REMARKS_LOGGED:
-        log.warning("All %d remarks stand in %s.", len(remarks), table)
+        log.warning("All %s remarks stand in %s.", f"{len(remarks):,}", table)

@@ -12,6 +12,7 @@ from backmarket.rules.batches import MOST_LINES_OF_A_BATCH, End, Line, end_of_cr
 from backmarket.services.batches import BatchSending, by_batch, log_remarks, read_status
 from backmarket.services.item_failures import named
 from backmarket.services.listing_lookup import look_up_each, store_found
+from backmarket.words import counted, tally, time_of_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 100
 _COUNTED = ("confirmed", "different", "refused", "planned")
+_ENDS = {"confirmed": "created as sent", "different": "created with differences"}
 
 
 class ListingsNotCreatedError(Exception):
@@ -68,8 +70,14 @@ class CreationSending:
         self.not_sent += [change.subject for change in [*sending.unsent, *sending.refused]]
         waiting = len(queue) - counts["listed_already"] - counts["sent"]
         if waiting:
-            self.log.info("%d lines wait; the next may go at %s.", waiting, self.budget.free_at())
-        self.log.info("Sent %(sent)d lines in %(batches)d batches; %(listed_already)d were listed already.", counts)
+            waits = counted(waiting, "line waits", "lines wait")
+            self.log.info("%s; the next may go at %s.", waits, time_of_day(self.budget.free_at()))
+        self.log.info(
+            "Sent %s in %s; %s listed already.",
+            counted(counts["sent"], "line"),
+            counted(counts["batches"], "batch", "batches"),
+            counted(counts["listed_already"], "SKU was", "SKUs were"),
+        )
         return {**counts, "waiting": waiting, "not_sent": self.not_sent[:_MOST_NAMED]}
 
     def _without_listed(self, changes: list[RecordedChange]) -> list[RecordedChange]:
@@ -84,7 +92,9 @@ class CreationSending:
         listed = [change for change, lookup in pairs if lookup.exists]
         if listed:
             self.catalog.settle_listed(change.change_id for change in listed)
-            self.log.info("%d SKUs are listed already; their listings stay as they are.", len(listed))
+            self.log.info(
+                "%s listed already; what is listed stays as it is.", counted(len(listed), "SKU is", "SKUs are")
+            )
         for change, lookup in pairs:
             if lookup.failure:
                 self.not_sent.append(change.subject)
@@ -189,9 +199,8 @@ def final_counts(ended: Mapping[str, int], unknown: int, log: Log) -> dict[str, 
     counts = {name: ended.get(name, 0) for name in _COUNTED}
     counts |= {"unknown": unknown, "new": counts["confirmed"] + counts["different"]}
     log.info(
-        "Created: %(confirmed)d as sent, %(different)d with differences. Refused: %(refused)d. To be sent again: "
-        "%(planned)d. Not known yet: %(unknown)d.",
-        counts,
+        "Listings: %s.",
+        tally({_ENDS.get(name, name): number for name, number in counts.items() if name != "new"}),
     )
     return counts
 
@@ -207,10 +216,10 @@ def fail_if_not_created(leftovers: Mapping[str, int], results: Mapping[str, int]
     refused = leftovers["refused"] + results["refused"]
     again, unknown = results["planned"], results["unknown"]
     if refused or again or unknown:
+        ends = tally({"refused": refused, "planned": again, "not known in time": unknown})
         raise ListingsNotCreatedError(
-            f"Of the lines sent to Back Market, {refused} were refused, {again} go into the next run, and of "
-            f"{unknown} it is not known in time how they ended. backmarket.catalog_readiness has the reason of "
-            "each SKU. Correct refused rows of seller.catalog; the next run settles the rest by itself."
+            f"Not all lines sent to Back Market became listings: {ends}. backmarket.catalog_readiness has the reason "
+            "of each SKU. Correct refused rows of seller.catalog; the next run settles the rest by itself."
         )
     if not_sent:
         raise ListingsNotCreatedError(

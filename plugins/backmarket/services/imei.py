@@ -27,6 +27,7 @@ from backmarket.services.order_changes import OrderAction, Plan
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.orders import asked_orders
 from backmarket.warehouse.tracking_imei import device_lines, devices, orders_of_lines, parcels_by_order, stored_facts
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -169,7 +170,7 @@ def _add(uses: _Uses, use: LineUse, imei: str | None, key: str | None) -> None:
 def _judge(of_line: list[JudgedDevice], uses: _Uses, circumstances: Circumstances) -> JudgedDevice:
     first = of_line[0]
     if len({_comparable(each.identifiers) for each in of_line}) > 1:
-        reason = f"{len(of_line)} rows with different identifiers for one line: keep the one that is right"
+        reason = f"{len(of_line):,} rows with different identifiers for one line: keep the one that is right"
         return replace(first, decision=refuse(reason))
     if first.identifiers is None or first.order is None or first.line is None:
         return first
@@ -233,11 +234,12 @@ class Registration(OrderAction):
             status = planned_status(dry_run=self.settings.dry_run)
             if decision.verdict != "send":
                 status = "refused"
-                self.log.warning("Device of order %d, line %s: %s", each.order_id, each.subject, decision.reason)
+                self.log.warning("Device of order %s, line %s: %s", each.order_id, each.subject, decision.reason)
             changes.append(PlannedChange(each.subject, payload, status=status, reason=decision.reason or None))
         if with_shipment:
-            self.log.info("%d identifiers go out with their orders' shipments.", with_shipment)
-        return Plan(changes, [feed])
+            go = counted(with_shipment, "identifier goes", "identifiers go")
+            self.log.info("%s out with the shipment of the order.", go)
+        return Plan(changes, [feed], feed)
 
     def judge(self, order: OrderFacts, payloads: list[dict[str, Any]]) -> Decision:
         """Judge the line."""

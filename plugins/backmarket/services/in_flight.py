@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING
+
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,5 +25,8 @@ def let_arrive(changes: Iterable[RecordedChange], in_flight: timedelta, log: Log
     sent_last = max((change.sent_at for change in changes if change.sent_at), default=None)
     if sent_last and (wait := sent_last + in_flight - datetime.now(UTC)) > timedelta(0):
         seconds = min(wait, in_flight).total_seconds()
-        log.info("Waiting %.0f s, so that what an earlier run sent has arrived, before looking.", seconds)
+        log.info(
+            "Waiting %s, so that what an earlier run sent has arrived, before looking.",
+            counted(ceil(seconds), "second"),
+        )
         time.sleep(seconds)

@@ -17,9 +17,12 @@ from backmarket.api.errors import (
     RedirectRefusedError,
     ThrottledError,
 )
+from backmarket.warehouse.feeds import FeedUnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from backmarket.warehouse.feeds import UnusableFeed
 
 Item = TypeVar("Item")
 
@@ -95,12 +98,12 @@ def named(items: Sequence[object]) -> str:
     """Write items for a person: the first ten, and how many more there are."""
     first = ", ".join(map(str, items[:_MOST_NAMED]))
     more = len(items) - _MOST_NAMED
-    return f"{first} and {more} more" if more > 0 else first
+    return f"{first} and {more:,} more" if more > 0 else first
 
 
 _SENTENCES = {
     "quarantined": (
-        "{Documents} could not be understood, {items} times in this run: they are kept whole in "
+        "{Documents} could not be understood ({items} in this run): they are kept whole in "
         "backmarket.quarantine, with the reason, and are tried again whenever Back Market sends them. If the reason "
         "names a field that Back Market has changed, report it to the maintainers."
     ),
@@ -133,13 +136,17 @@ _SENTENCES = {
 """What to say of what tasks left, by the name under which they return it: how many, or which."""
 
 
-def fail_where_items_are_left(done: Sequence[Mapping[str, Any]], documents: str) -> None:
+def fail_where_items_are_left(
+    done: Sequence[Mapping[str, Any]], documents: str, unusable: Sequence[UnusableFeed] = ()
+) -> None:
     """Pass where every item was dealt with.
 
     :param done: what the tasks of a run returned. Read from it: how many documents are ``quarantined`` and how many
         rows of the seller's tables ``newly_left_out``; which ids are ``unread``, ``lists_short``, changes
         ``not_sent``, ``files_left`` and ``markets_left``.
     :param documents: what was read, for the message.
+    :param unusable: tables of the seller that cannot be used as a whole.
+    :raises FeedUnusableError: where there are such tables; it says what else is left, too.
     :raises ItemsLeftError: saying how many of what are left, the first by name, and what to do.
     """
     left = [
@@ -147,12 +154,13 @@ def fail_where_items_are_left(done: Sequence[Mapping[str, Any]], documents: str)
         for name, sentence in _SENTENCES.items()
         if (items := _items([task[name] for task in done if task.get(name)]))
     ]
-    if left:
-        raise ItemsLeftError(" ".join([*left, "Everything else of this run is done."]))
+    if left or unusable:
+        error = FeedUnusableError if unusable else ItemsLeftError
+        raise error(" ".join([*map(str, unusable), *left, "Everything else of this run is done."]))
 
 
 def _items(left: list[Any]) -> str:
     """Return how many are left, where tasks have counted them, or the first by name; empty where none is."""
     if all(isinstance(each, int) for each in left):
-        return str(sum(left) or "")
+        return f"{total:,}" if (total := sum(left)) else ""
     return named(list(dict.fromkeys(item for each in left for item in each)))

@@ -14,12 +14,15 @@ from backmarket.rules.catalog import MarketRules, kind_of, reasons_against, twin
 from backmarket.rules.catalog_csv import columns_of
 from backmarket.rules.skus import sku_key
 from backmarket.services.listing_reading import read_each_market
+from backmarket.warehouse import feeds
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.listings import Check, Verdict
-from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+from backmarket.warehouse.seller_rows import name_left_out
+from backmarket.words import counted, minute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.config import ClientConfig
@@ -58,11 +61,13 @@ class CreationPlanning:
     products_on: bool
     retry_refused: bool
 
-    def plan(self, *, run_id: str) -> dict[str, int]:
+    def plan(self, *, run_id: str, rows_limit_pct: Decimal) -> dict[str, Any]:
         """Check all rows of the kind, and record checks and plan.
 
-        :return: how many rows of the kind are listed, under way, ready, refused and left out.
-        :raises FeedUnusableError: where no row of the whole table can be read; what could be planned is.
+        :param rows_limit_pct: with a larger share of rows that cannot be used the table is unusable as a whole.
+        :return: how many rows of the kind are listed, under way, ready, refused and left out; and the table, as
+            ``unusable_feeds``, where it cannot be used as a whole.
+        :raises FeedUnusableError: where the table cannot be read at all.
         """
         connection, account = self.catalog.connection, self.catalog.account
         rows, feed = self.catalog.read()
@@ -80,10 +85,10 @@ class CreationPlanning:
         self.catalog.store_checks(self.kind, checks)
         self._log_plan(changes)
         left_out = self._name_left_out(rows, feed, run_id=run_id)
-        fail_if_unusable(connection, account, feed)
+        unusable = feeds.judge(connection, account, feed, limit_pct=rows_limit_pct, run_id=run_id)
         verdicts = Counter(check.verdict for check in checks)
         counts = {verdict.replace(" ", "_"): verdicts[verdict] for verdict in get_args(Verdict)}
-        return {**counts, **left_out}
+        return {**counts, **left_out, "unusable_feeds": unusable}
 
     def _check(self, rows: list[CatalogRow]) -> Iterator[tuple[Check, dict[str, Any]]]:
         """Check each row of this kind; yield the result, and what of the row is to be sent."""
@@ -132,12 +137,13 @@ class CreationPlanning:
         for change in refused[:_MOST_REFUSALS_LOGGED]:
             self.log.warning("SKU %s is not sent: %s.", change.subject, change.reason)
         if len(refused) > _MOST_REFUSALS_LOGGED:
-            self.log.warning("All %d refusals stand in backmarket.catalog_readiness.", len(refused))
+            self.log.warning("All %s refusals stand in backmarket.catalog_readiness.", f"{len(refused):,}")
         ready = len(changes) - len(refused)
         if self.dry_run and ready:
-            self.log.info("Dry run: %d rows would be sent; they stand in backmarket.changes as dry_run.", ready)
+            would_go = counted(ready, "row")
+            self.log.info("Dry run: %s would be sent; see status dry_run in backmarket.changes.", would_go)
         else:
-            self.log.info("%d rows are ready to be sent, %d are refused.", ready, len(refused))
+            self.log.info("%s ready to be sent, %s refused.", counted(ready, "row"), f"{len(refused):,}")
 
 
 def download_categories(client: BackMarketClient, catalog: Catalog, log: Log) -> dict[str, Any]:
@@ -158,7 +164,10 @@ def download_categories(client: BackMarketClient, catalog: Catalog, log: Log) ->
         log,
         was_answered=len(due) < len(stored_at),
     )
-    log.info("Category trees read: %s.", leaves or "none needed, or all fresh")
+    trees = [
+        f"{market} with {counted(number, 'category', 'categories')}" for market, number in leaves.items() if number
+    ]
+    log.info("Category trees read: %s.", ", ".join(trees) or "none needed, or all fresh")
     return {"leaves": leaves, "markets_left": list(left)}
 
 
@@ -175,7 +184,7 @@ def _download_tree(
     except BackMarketError as error:
         if stored_at is None:
             raise
-        log.warning("The tree of %s stays that of %s: %s", market, stored_at, error)
+        log.warning("The tree of %s stays that of %s: %s", market, minute(stored_at), error)
         return 0
     for category in tree.left_out:
         log.warning(

@@ -14,9 +14,11 @@ from backmarket.api.page_requests import COSTS_ONE_PAGE
 from backmarket.rules.listing_review import unknown_parts
 from backmarket.services.item_failures import ItemFailures
 from backmarket.services.odd_fields import OddFields
+from backmarket.services.progress import unseen
 from backmarket.warehouse import listings as stored_listings
 from backmarket.warehouse import quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
+from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Listing, ListingPage, Unreadable
     from backmarket.services.log import Log
+    from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
 
 CONCERN = "listings"
@@ -77,11 +80,12 @@ class OddListings:
 
     def log_all(self, log: Log) -> None:
         """Write to the log what a person should see."""
-        self.odd_fields.tell(log, f"listings of {self.market}")
+        self.odd_fields.tell(log, "listing", where=f" of {self.market}")
         for key, document in self.unreadable.items():
             log.warning("Listing %s could not be understood and is kept in quarantine: %s", key, document.reason)
         for what, times in sorted(self.unknown.items()):
-            log.warning("Unknown to this version, kept as sent: %s (%d listings of %s).", what, times, self.market)
+            where = f"{counted(times, 'listing')} of {self.market}"
+            log.warning("Unknown to this version, kept as sent: %s (%s).", what, where)
         if self.nameless:
             log.warning("Some documents came without a usable id, so no listing of %s is marked as gone.", self.market)
 
@@ -93,6 +97,7 @@ class ListingReading:
     :param seen: the listings read, those that could not be understood included.
     :param began_at: Back Market's time when reading began; None before it.
     :param failure: what a page failed with, so that the list is not complete.
+    :param progress: is told of each page how many listings have been read, and how many there are.
     """
 
     client: BackMarketClient
@@ -101,6 +106,7 @@ class ListingReading:
     seen: set[UUID] = field(default_factory=set)
     began_at: datetime | None = None
     failure: BackMarketError | None = None
+    progress: Advance = unseen
     _is_proven: bool = False
 
     def __post_init__(self) -> None:
@@ -120,6 +126,7 @@ class ListingReading:
                 for page in pages:
                     self.began_at = self.began_at or page.asked_at
                     self._stage(page)
+                    self.progress(len(self.seen), page.count)
         except COSTS_ONE_PAGE as error:
             self.failure = error
         self._is_proven = listings.is_proven
@@ -181,6 +188,7 @@ class MarketReading:
     """Reads markets of one account.
 
     :param markets: all markets that are read: a listing is gone when none of them has an offer of it.
+    :param progress: is told of each page how many listings of a market have been read, and how many there are.
     """
 
     client: BackMarketClient
@@ -188,6 +196,7 @@ class MarketReading:
     account: str
     markets: Sequence[str]
     log: Log
+    progress: Advance = unseen
 
     def read(self, market: str) -> MarketRead:
         """Read and store one market.
@@ -196,7 +205,8 @@ class MarketReading:
 
         :raises BackMarketError: where nothing could be read, or other pages would fail, too; what was read is stored.
         """
-        reading = ListingReading(self.client, stored_listings.ListingStaging(self.connection, self.account), market)
+        staging = stored_listings.ListingStaging(self.connection, self.account)
+        reading = ListingReading(self.client, staging, market, progress=self.progress)
         refusal: BackMarketError | None = None
         try:
             complete = reading.read()
@@ -204,11 +214,7 @@ class MarketReading:
             complete, refusal = False, error
         counts = reading.store(list(dict.fromkeys([*self.markets, market])), complete=complete)
         reading.odd.log_all(self.log)
-        self.log.info(
-            "Listings of %s: %d new, %d changed, %d unchanged, %d gone, %d quarantined.",
-            market,
-            *(counts[name] for name in ("new", "changed", "unchanged", "gone", "quarantined")),
-        )
+        self.log.info("Listings of %s: %s.", market, tally(counts))
         if refusal:
             raise refusal
         if reading.failure and not reading.seen:
@@ -233,7 +239,7 @@ class MarketReading:
             raise read.failure
         if not read.is_whole:
             raise ShortReadError(
-                f"{read.listings} listings of {market} were read, and others may be missing; what was read is stored, "
+                f"{counted(read.listings, 'listing')} of {market} came, others may be missing; what came is stored, "
                 "none is marked as gone",
                 method="GET",
                 path="/ws/listings",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from backmarket.words import counted
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
@@ -25,17 +27,19 @@ class OddFields:
         for odd in odd_fields:
             self.found.setdefault(odd, set()).add(document_id)
 
-    def tell(self, log: Log, documents: str) -> None:
+    def tell(self, log: Log, document: str, *, where: str = "") -> None:
         """Log a warning for each kind of odd field.
 
-        :param documents: what the documents are, such as ``orders``.
+        :param document: what each document is, such as ``order``.
+        :param where: of which market.
         """
+        from backmarket.api.models.document import fault_in_words
+
         for odd, ids in sorted(self.found.items()):
             name, _, kind = odd.partition(": ")
             log.warning(
-                "Field %s has an unexpected form (%s) in %d %s: stored as empty, kept in the raw document.",
+                "Field %s has an unexpected form (%s) in %s: stored as empty, kept in the raw document.",
                 name,
-                kind,
-                len(ids),
-                documents,
+                fault_in_words(kind),
+                counted(len(ids), document) + where,
             )

@@ -16,6 +16,7 @@ from backmarket.warehouse import inventory_prices
 from backmarket.warehouse.inventory_prices import Reading
 from backmarket.warehouse.ledger import Ledger
 from backmarket.warehouse.listings import store_readings
+from backmarket.words import changes_counted, time_of_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -264,16 +265,14 @@ class OfferSending(OfferSettling):
         waiting = len(ledger.planned())
         if waiting and not self.budget.left():
             self.log.warning(
-                "%d changes (%s) wait in their order, nothing is lost. SKU lines are free again at %s UTC.",
-                waiting,
-                ledger.kind,
-                f"{self.budget.free_at():%H:%M:%S}",
+                "%s in their order, nothing is lost. SKU lines are free again at %s.",
+                f"{changes_counted(waiting, ledger.kind)} {'waits' if waiting == 1 else 'wait'}",
+                time_of_day(self.budget.free_at()),
             )
         elif waiting:
             self.log.warning(
-                "%d changes (%s) stay planned, nothing is lost: the next run goes on with them.",
-                waiting,
-                ledger.kind,
+                "%s planned, nothing is lost: the next run goes on.",
+                f"{changes_counted(waiting, ledger.kind)} {'stays' if waiting == 1 else 'stay'}",
             )
         return waiting
 
@@ -319,9 +318,7 @@ class OfferSending(OfferSettling):
             update.settle("planned", f"refused together, sent apart to find out which: {reason}")
             outcomes = [self._send(own) for own in update.apart()]
             return outcomes[0]
-        ((ledger, change),) = update.changes
         update.settle("refused", reason)
-        self.log.warning("%s (%s): Back Market refused it: %s", change.subject, ledger.kind, reason)
         return self.count("refused", "refused")
 
 

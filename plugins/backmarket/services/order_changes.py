@@ -13,12 +13,15 @@ from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, 
 from backmarket.api.redaction import without_values
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
-from backmarket.warehouse.seller_rows import fail_if_unusable, name_left_out
+from backmarket.warehouse import feeds
+from backmarket.warehouse.seller_rows import name_left_out
 from backmarket.warehouse.tracking_imei import facts_of_document
+from backmarket.words import changes_counted, name_of_kind, tally
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Order
@@ -36,11 +39,13 @@ class Plan(NamedTuple):
     """All changes of one kind, as they are wanted now.
 
     :param changes: those to be sent, and those refused, each with its reason.
-    :param feeds: the seller's tables whose unusable rows this task names; the changes come from the first.
+    :param feeds: the seller's tables whose unusable rows this task names.
+    :param judged: the whole table that the changes come from, or are held by: it may be unusable as a whole.
     """
 
     changes: list[PlannedChange]
     feeds: Sequence[SellerRows[Any]] = ()
+    judged: SellerRows[Any] | None = None
 
 
 # How often a change is sent at once that surely was not applied; then the next run, or the retry, goes on.
@@ -122,27 +127,32 @@ class OrderWriting:
             # All these changes had trouble before; whether it is an outage shows when the others are sent.
             raise_what_concerns_all(error)
 
-    def carry_out(self, plan: Plan, *, run_id: str) -> dict[str, Any]:
+    def carry_out(self, plan: Plan, *, run_id: str, rows_limit_pct: Decimal) -> dict[str, Any]:
         """Record a plan, name the rows that it left out, and send all that is planned.
 
-        :return: how many changes were wanted, confirmed, refused and so on, the subjects of those held back, and how
-            many rows were left out.
+        :param rows_limit_pct: a table with a larger share of rows that cannot be used is unusable as a whole.
+        :return: how many changes were wanted, confirmed, refused and so on, the subjects of those held back, how many
+            rows were left out; and the table that cannot be used as a whole, as ``unusable_feeds``.
         :raises ChangesWaitingError: where some changes could not be sent now; all others were.
-        :raises FeedUnusableError: where the first of the plan's tables has no row that can be used.
         """
         connection, account = self.staging.connection, self.staging.account
         left_out: Counter[str] = Counter()
         for feed in plan.feeds:
             left_out.update(name_left_out(connection, account, feed, run_id=run_id))
+        unusable = []
+        if plan.judged:
+            unusable = feeds.judge(connection, account, plan.judged, limit_pct=rows_limit_pct, run_id=run_id)
         self.ledger.plan(plan.changes, run_id=run_id)
         self._send_planned()
         held = [change.subject for change in plan.changes if change.status == "refused"]
         wanted = len(plan.changes) - len(held)
-        kind, ended = self.action.kind, dict(self.counts)
-        self.log.info("Wanted: %d (%s); ended: %s; held: %d.", wanted, kind, ended, len(held))
-        for feed in plan.feeds[:1]:
-            fail_if_unusable(connection, account, feed)
-        return {"wanted": wanted, **ended, "held": held, **left_out}
+        self.log.info(
+            "%s wanted: %s; %s held back.",
+            changes_counted(wanted, self.action.kind),
+            tally(self.counts, none="nothing was to be sent"),
+            f"{len(held):,}" if held else "none",
+        )
+        return {"wanted": wanted, **self.counts, "held": held, **left_out, "unusable_feeds": unusable}
 
     def _judge(self, order: Order, changes: list[RecordedChange]) -> Decision:
         return self.action.judge(facts_of_document(order), _payloads(changes))
@@ -174,7 +184,7 @@ class OrderWriting:
             self.log.warning("%s waits: %s", name[0].upper() + name[1:], reason)
         if self.failures.failed:
             raise ChangesWaitingError(
-                f"Changes ({self.ledger.kind}) of {self.failures.names} could not be sent, or not be read back; "
+                f"Changes of {self.failures.names} could not be sent, or not be read back; "
                 "backmarket.changes says why. All others are done. These stay in the queue: the next run, or clearing "
                 "this task, goes on with them."
             )
@@ -230,7 +240,7 @@ class OrderWriting:
             ended = self._read_back(changes, "planned", f"read back: not applied, safe to send. Before: {error}")
             return error if ended == "planned" else None
         remark = remark and _impersonal(remark, order)
-        self.log.info("Sent: order %d, %s.", order.order_id, self.ledger.kind)
+        self.log.info("Order %s: %s sent.", order.order_id, name_of_kind(self.ledger.kind))
         if self.action.unshown_is_final:
             self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
         else:
@@ -282,9 +292,11 @@ class OrderWriting:
     def _settle(self, changes: list[RecordedChange], status: Settlement, reason: str | None) -> None:
         self.ledger.settle([change.change_id for change in changes], status, reason)
         self.counts[status] += len(changes)
-        if status not in {"confirmed", "planned"}:
+        # Refusals are logged where they are recorded.
+        if status not in {"confirmed", "planned", "refused"}:
             subjects = ", ".join(change.subject for change in changes)
-            self.log.warning("%s %s: %s. %s", self.ledger.kind, subjects, status, reason)
+            name = name_of_kind(self.ledger.kind).capitalize()
+            self.log.warning("%s of %s: %s. %s", name, subjects, status, reason or "")
 
     def _grouped(self, changes: Iterable[RecordedChange]) -> list[list[RecordedChange]]:
         groups: dict[Hashable, list[RecordedChange]] = {}

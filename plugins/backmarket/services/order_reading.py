@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,25 @@ from backmarket.api.errors import BackMarketError, NotFoundError, ShortReadError
 from backmarket.rules.order_askings import choose_orders_to_ask
 from backmarket.rules.order_facts import PAID
 from backmarket.rules.order_window import (
+    MOST_HISTORY_READS,
     Historical,
+    HistoryRead,
+    HistoryReadTooOftenError,
     Incremental,
     historical_window,
+    history_read_for,
     incremental_window,
     moment_of,
     next_watermark,
 )
 from backmarket.services.item_failures import ItemFailures, named
 from backmarket.services.odd_fields import OddFields
-from backmarket.warehouse import orders, quarantine, sync_state
+from backmarket.services.progress import unseen
+from backmarket.warehouse import order_history, orders, quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
 from backmarket.warehouse.settlements.reconciliation import remember_unknown
 from backmarket.warehouse.tracking_imei import orders_to_read
+from backmarket.words import counted, minute, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Order, Unreadable
     from backmarket.services.log import Log
+    from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.orders import OrderStaging
 
@@ -62,6 +69,7 @@ class OrderReading:
     :param unread: why Back Market could not serve an order, by its id.
     :param stopped_by: what all further reading would have failed with.
     :param stored: how many orders were new, changed, unchanged and quarantined, once they are stored.
+    :param progress: is told of each page how many orders of a list have been read, and how many it has.
     """
 
     client: BackMarketClient
@@ -80,6 +88,7 @@ class OrderReading:
     unread: dict[str, str] = field(default_factory=dict)
     stopped_by: BackMarketError | None = None
     stored: dict[str, int] = field(default_factory=dict)
+    progress: Advance = unseen
 
     def read_list(self, **filters: Any) -> bool:
         """Read one list to its end.
@@ -93,6 +102,7 @@ class OrderReading:
         from backmarket.api.page_requests import COSTS_ONE_PAGE
 
         moving = self.client.moving_orders(**filters)
+        met: set[int] = set()
         try:
             with closing(moving.pages()) as pages:
                 for page in pages:
@@ -102,6 +112,8 @@ class OrderReading:
                     self._note(wanted)
                     for document in page.unreadable:
                         self._set_aside(document)
+                    met.update(order.order_id for order in page.orders)
+                    self.progress(len(met), page.count)
         except COSTS_ONE_PAGE as error:
             self.failure = self.failure or error
         self.is_complete = self.is_complete and moving.is_complete
@@ -180,17 +192,17 @@ class OrderReading:
     def _log_what_was_read(self, counts: dict[str, Any]) -> None:
         if self.assumed_local:
             self.log.warning(
-                "%d orders came with times without an offset that lie in Back Market's future as UTC: taken as "
-                "French local time.",
-                self.assumed_local,
+                "%s with times without an offset that lie in Back Market's future as UTC: taken as French local time.",
+                counted(self.assumed_local, "order came", "orders came"),
             )
-        self.odd.tell(self.log, "orders")
+        self.odd.tell(self.log, "order")
         for key, document in self.unreadable.items():
             self.log.warning("Order %s could not be understood and is kept in quarantine: %s", key, document.reason)
         self.log.info(
-            "Orders: %(new)d new, %(changed)d changed, %(unchanged)d unchanged, %(quarantined)d quarantined; "
-            "%(requests)d requests in %(seconds).1f s.",
-            counts,
+            "Orders: %s; %s in %s.",
+            tally(self.stored, none="none came"),
+            counted(counts["requests"], "request"),
+            f"{counts['seconds']:,} seconds",
         )
         for order_id, reason in self.unread.items():
             self.log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
@@ -239,7 +251,7 @@ def download_orders(reading: OrderReading, window: Incremental | Historical) -> 
 
     :raises BackMarketError: where not all could be read; what was read is stored, the watermark has not moved.
     """
-    reading.log.info("Reading orders %s.", window)
+    reading.log.info("Reading orders %s.", window.in_words)
     watermark = None
     try:
         if isinstance(window, Historical):
@@ -250,9 +262,67 @@ def download_orders(reading: OrderReading, window: Incremental | Historical) -> 
     except BackMarketError as error:
         reading.stopped_by = error
     counts = reading.store(DOWNLOAD if watermark else None, watermark=watermark)
-    reading.log.info("Watermark: %s.", watermark or "not moved")
+    if watermark:
+        reading.log.info("All that Back Market changed up to %s is stored.", minute(watermark))
+    else:
+        reading.log.info("The watermark has not moved.")
     reading.fail_if_incomplete()
     return counts
+
+
+@dataclass(frozen=True)
+class HistoryTurn:
+    """A run of a backfill that may have to read the past, for itself and for the runs after it.
+
+    :param clear_number: how often the run has been cleared.
+    """
+
+    connection: Connection
+    account: str
+    run_id: str
+    clear_number: int
+
+    def why_span_is_read(self, span: Historical, dag_id: str, *, now: datetime) -> str | None:
+        """Wait for the run's turn, and return why it need not read its span; None where it has to.
+
+        :raises HistoryReadTooOftenError: where others have read the past so often that this one will not.
+        """
+        order_history.lock_history(self.connection, self.account)
+        reads = order_history.history_reads(self.connection, self.account, now=now)
+        if read := history_read_for(span, self.clear_number, reads):
+            return (
+                f"The orders created from {_minute(span.created_from)} to {_minute(span.created_to or now)} UTC were "
+                f"read by run {read.run_id}, which began {_minute(read.began_at)} UTC and read on from "
+                f"{_minute(read.created_from)}: nothing is asked of Back Market. Clear this run to read them again."
+            )
+        if len(reads) >= MOST_HISTORY_READS:
+            oldest = min(span.created_from, *(read.created_from for read in reads))
+            conf = f'{{"from": "{oldest:%Y-%m-%dT%H:%M:%SZ}", "to": "{now:%Y-%m-%dT%H:%M:%SZ}"}}'
+            raise HistoryReadTooOftenError(
+                f"Runs of backfills have read the order history {len(reads)} times within a day, each up to the "
+                "present, as one that runs backwards does. This one is not read. One run reads any span in one pass; "
+                f'stop the backfill and set "from" to where you want it to begin: airflow dags trigger {dag_id} '
+                f"--conf '{conf}'"
+            )
+        return None
+
+
+def download_history(reading: OrderReading, turn: HistoryTurn, span: Historical, *, now: datetime) -> dict[str, Any]:
+    """Read and store the orders of a span of the past, and note that for the other runs.
+
+    :raises BackMarketError: where not all could be read; what was read is stored, and the next run reads again.
+    """
+    counts = download_orders(reading, span)
+    order_history.note_history_read(
+        turn.connection,
+        turn.account,
+        HistoryRead(turn.run_id, turn.clear_number, span.created_from, span.created_to, now),
+    )
+    return counts
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def why_open_orders_can_wait(connection: Connection, account: str, *, now: datetime) -> str | None:
@@ -265,7 +335,7 @@ def why_open_orders_can_wait(connection: Connection, account: str, *, now: datet
         sync_state.record_success(connection, account, _OPEN_ORDERS, {})
         return "The first download has just read everything: due in a day."
     if now < last + _OPEN_ORDERS_EVERY:
-        return f"Done {last:%Y-%m-%d %H:%M} UTC, due a day later."
+        return f"Done {minute(last)}, due a day later."
     return None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backmarket.rules.prices import change_pct
 from backmarket.warehouse import price_approval
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from backmarket.rules.prices import Decision
@@ -19,6 +20,10 @@ NONE_OF_THEM = "None of them"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
+class PriceAnswerError(Exception):
+    """An answer to the question about prices cannot be used: nothing was decided."""
+
+
 def options_of(moves: list[Move]) -> list[str]:
     """Return the choices of the form."""
     return [*(move.option for move in moves), ALL_OF_THEM, NONE_OF_THEM]
@@ -26,22 +31,21 @@ def options_of(moves: list[Move]) -> list[str]:
 
 def subject_of(account: str, moves: list[Move]) -> str:
     """Return the form's title."""
-    changes = "1 large price change" if len(moves) == 1 else f"{len(moves)} large price changes"
-    return f"Back Market ({account}): {changes}. Which may go out?"
+    return f"Back Market ({account}): {counted(len(moves), 'large price change')}. Which may go out?"
 
 
 def table_of(moves: list[Move]) -> str:
     """Return the form's text, in Markdown: what to do, and a table of the moves."""
     rows = [
-        f"Select the moves that may go out, or `{ALL_OF_THEM}`, or `{NONE_OF_THEM}`. What is not selected is refused.",
+        f"Select the moves that may go out, or `{ALL_OF_THEM}`, or `{NONE_OF_THEM}`. What is not selected is declined.",
         "",
-        "| SKU | Market | Old price | New price | Change | Reason |",
-        "|---|---|---:|---:|---:|---|",
+        "| SKU | Market | Old price | New price | Change |",
+        "|---|---|---:|---:|---:|",
     ]
     for move in moves:
         prices = f"{move.old_price} {move.currency} | {move.new_price} {move.currency}"
         change = f"{change_pct(move.old_price, move.new_price):+.1f} %"
-        rows.append(f"| {_plain(move.sku)} | {move.market} | {prices} | {change} | {_plain(move.reason)} |")
+        rows.append(f"| {_plain(move.sku)} | {move.market} | {prices} | {change} |")
     return "\n".join(rows)
 
 

@@ -22,6 +22,7 @@ from backmarket.services.item_failures import named
 from backmarket.services.offers import name_of
 from backmarket.warehouse.ledger import Ledger, RecordedChange
 from backmarket.warehouse.prices import count_offers, shown_prices, skus_and_grades
+from backmarket.words import tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,11 +108,7 @@ class PriceBatches:
         markets = list(dict.fromkeys(change.market for change in self.under_way() if change.batch_id in over))
         left = reading.read_each(markets)["markets_left"]
         counts = self.settle(statuses)
-        self.log.info(
-            "Prices sent in batches: %(confirmed)d confirmed, %(refused)d refused, %(planned)d to be sent again, "
-            "%(unknown)d not known yet.",
-            counts,
-        )
+        self.log.info("Prices sent in batches: %s.", tally(counts))
         if left:
             raise MarketsLeftError(
                 f"The markets {named(left)} could not be read back after their batches; the log says why. "

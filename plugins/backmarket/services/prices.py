@@ -19,6 +19,7 @@ from backmarket.warehouse.inventory_prices import Finding
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.prices import price_rows, shown_prices, unmatched_prices
 from backmarket.warehouse.seller_rows import LeftOut
+from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,12 @@ SAME_REFUSAL_AGAIN = timedelta(days=1)
 
 # What a market showed longer ago says nothing: as where it could not be read by this run.
 FRESH = timedelta(minutes=30)
+_VERDICTS = {
+    "send": "to be sent",
+    "ask": "to be approved by a person",
+    "refuse": "refused",
+    "price_changed_outside": "changed outside",
+}
 
 
 class PricePlan(NamedTuple):
@@ -130,14 +137,15 @@ def log_plan(connection: Connection, account: str, counts: dict[str, int], log: 
 
     :param counts: of :func:`plan_prices`.
     """
-    log.info("Prices: %s.", ", ".join(f"{name} {number}" for name, number in counts.items()))
+    told = {_VERDICTS.get(name, name): number for name, number in counts.items() if name != "prices"}
+    log.info("%s looked at: %s.", counted(counts["prices"], "price"), tally(told, none="nothing to do"))
     unmatched = unmatched_prices(connection, account, markets)
     for reason, rows, examples in unmatched:
-        log.warning("%d rows of seller.prices %s, such as %s.", rows, reason, ", ".join(examples))
+        log.warning("%s of seller.prices %s, such as %s.", counted(rows, "row"), reason, ", ".join(examples))
     if counts["price_changed_outside"]:
         log.warning(
-            "%d prices were changed outside since they were sent: see backmarket.inventory_findings.",
-            counts["price_changed_outside"],
+            "%s changed outside since it was sent: see backmarket.inventory_findings.",
+            counted(counts["price_changed_outside"], "price was", "prices were"),
         )
     return sum(rows for _, rows, _ in unmatched)
 

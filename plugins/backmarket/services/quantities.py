@@ -14,9 +14,10 @@ from backmarket.services.offers import settle_by_readings
 from backmarket.warehouse import inventory_prices
 from backmarket.warehouse.inventory_prices import Finding
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
+from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from backmarket.rules.inventory import OrderLineRow, QuantityPlan
     from backmarket.services.listing_reading import MarketReading
@@ -37,6 +38,13 @@ SAME_REFUSAL_AGAIN = timedelta(days=1)
 _ROUNDS = 3
 
 _MOST_ROWS_LOGGED = 50
+_FOUND = {
+    "stock_missing": "without a stock row",
+    "held_by_zero_guard": "held by the zero guard",
+    "sku_ambiguous": "with an ambiguous SKU",
+    "stock_stale": "counted too long ago",
+    "count_in_future": "counted in the future",
+}
 _HEADER = ("SKU", "stock", "reserved", "held", "safety", "max", "shown", "to show", "remark")
 
 Plans = list[tuple["ShownStock", "QuantityPlan"]]
@@ -124,6 +132,13 @@ def plan_quantities(
     return {"skus": len(plans), "to_send": to_send, **Counter(finding.kind for finding in findings)}
 
 
+def plan_in_words(counts: Mapping[str, int]) -> str:
+    """Write what :func:`plan_quantities` returned."""
+    findings = {_FOUND.get(name, name): number for name, number in counts.items() if name not in {"skus", "to_send"}}
+    planned = f"{counted(counts['skus'], 'SKU')} planned, {counts['to_send']:,} to be sent"
+    return f"{planned}; found: {tally(findings)}" if any(findings.values()) else planned
+
+
 def send_quantities(
     sending: OfferSending,
     settings: QuantitySettings,
@@ -161,13 +176,13 @@ def log_summary(connection: Connection, account: str, log: Log) -> int:
     """
     rows = inventory_prices.plan_summary(connection, account, most=_MOST_ROWS_LOGGED)
     for row in [_HEADER, *rows]:
-        cells = ["" if cell is None else str(cell) for cell in row]
+        cells = ["" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row]
         log.info("%-24s %8s %8s %6s %6s %6s %6s %8s  %s", *cells)
     if held := inventory_prices.held_by_guard(connection, account):
         raise MassZeroError(
-            f"The stock feed would zero {held} live SKUs at once, more than backmarket_zero_guard_pct allows, "
-            "and no orders explain it. They are left as they are; everything else was sent. If the feed is right, "
-            "trigger this DAG with allow_mass_zero; if not, repair seller.stock: the next run sees it."
+            f"The stock feed would zero {counted(held, 'live SKU')} at once, more than backmarket_zero_guard_pct "
+            "allows, and no orders explain it. They are left as they are; everything else was sent. If the feed is "
+            "right, trigger this DAG with allow_mass_zero; if not, repair seller.stock: the next run sees it."
         )
     return len(rows)
 
@@ -197,9 +212,10 @@ def _clock_ahead(reading: MarketReading) -> timedelta:
     ahead = reading.client.clock_ahead
     if abs(ahead) > CLOCK_TOLERANCE:
         reading.log.warning(
-            "Back Market's clock is %+d s from this machine's. Set this machine's right: units that go are matched by "
-            "time with the orders that took them.",
-            ahead.total_seconds(),
+            "Back Market's clock is %s %s this machine's. Set this machine's right: units that go are matched by time "
+            "with the orders that took them.",
+            counted(round(abs(ahead.total_seconds())), "second"),
+            "ahead of" if ahead > timedelta(0) else "behind",
         )
     return ahead
 
@@ -244,7 +260,7 @@ def _all_plans(
     plans: Plans = []
     for sku, candidates in shown.items():
         if len(candidates) > 1:
-            detail = f"{len(candidates)} pairs of stock row and listing share this SKU: none is changed"
+            detail = f"{len(candidates):,} pairs of stock row and listing share this SKU: none is changed"
             findings.append(Finding("sku_ambiguous", sku, detail))
             continue
         (each,) = candidates
@@ -266,12 +282,17 @@ def _all_plans(
 
 def _remarks(each: ShownStock, plan: QuantityPlan) -> list[Finding]:
     found = []
+    if plan.stock < 0:
+        detail = f"seller.stock counts {plan.stock}: 0 is shown; more was booked out than was there, so check the shelf"
+        found.append(Finding("count_below_zero", each.stock.sku, detail))
     if plan.is_stale:
         detail = f"counted at {each.stock.counted_at:%Y-%m-%d %H:%M} UTC: too old to raise what is shown"
         found.append(Finding("stock_stale", each.stock.sku, detail))
     if plan.ahead:
         minutes = round(plan.ahead.total_seconds() / 60)
-        detail = f"counted {minutes} minutes in the future: is it local time, written as UTC? It raises nothing"
+        detail = (
+            f"counted {counted(minutes, 'minute')} in the future: is it local time, written as UTC? It raises nothing"
+        )
         found.append(Finding("count_in_future", each.stock.sku, detail))
     if plan.reserved + plan.held > max(0, plan.stock):
         detail = f"{plan.reserved + plan.held} units are promised, {plan.stock} were counted"

@@ -17,6 +17,7 @@ from backmarket.rules.seller_files.cells import AS_NUMBER, Column, MomentColumn,
 from backmarket.rules.seller_files.headers import ACCOUNT, Header, HeaderError, find_header
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.styles import StyleError
+from backmarket.services.item_failures import named
 from backmarket.services.text_tables import FileFormatError, TextTable, read_table
 from backmarket.warehouse import quarantine
 from backmarket.warehouse.seller_files import (
@@ -31,12 +32,14 @@ from backmarket.warehouse.seller_files import (
     why_not_fillable,
 )
 from backmarket.warehouse.seller_rows import amount, moment, whole_number
+from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from backmarket.services.log import Log
+    from backmarket.settings import SellerFilesSettings
     from backmarket.warehouse.connection import Connection
 
 REJECTED = ".rejected.csv"
@@ -98,6 +101,52 @@ class FileRules:
     count_lag: timedelta = timedelta(hours=1)
     guard_pct: int = 50
     may_drop_all: bool = False
+
+
+class FilesLeftError(Exception):
+    """Some files, or rows of them, could not be used; everything else is loaded."""
+
+
+def rules_of(settings: SellerFilesSettings, *, may_drop_all: bool) -> FileRules:
+    """Return how files are to be read.
+
+    :param may_drop_all: whether a person has allowed files that take most of what is there away.
+    """
+    return FileRules(
+        is_snapshot=settings.seller_files_mode == "snapshot",
+        columns={str(table): columns for table, columns in settings.seller_columns.items()},
+        count_lag=timedelta(minutes=settings.seller_count_lag_minutes),
+        guard_pct=settings.zero_guard_pct,
+        may_drop_all=may_drop_all,
+    )
+
+
+def fail_where_files_are_left(done: Mapping[str, Any]) -> None:
+    """Pass where all that the files say is loaded.
+
+    :param done: what the task that loads them returned.
+    :raises FilesLeftError: naming files and what to do.
+    """
+    told = []
+    if done["refused_files"]:
+        told.append(
+            f"Nothing of {named(done['refused_files'])} could be used: the log of seller_files and "
+            "backmarket.seller_files say why. Put a corrected file in its place."
+        )
+    if done["held_files"]:
+        told.append(
+            f"{named(done['held_files'])} would take too much away, and is held. Put a whole file in its place, or "
+            "trigger the DAG with the param allow_mass_zero."
+        )
+    if done["rejected"]:
+        told.append(
+            f"{counted(done['rejected'], 'row')} cannot be used: correct what stands in the files named *{REJECTED}, "
+            "beside those that hold them."
+        )
+    if done["files_left"]:
+        told.append(f"The storage did not give {named(done['files_left'])}: check that its connection may read them.")
+    if told:
+        raise FilesLeftError(" ".join([*told, "Everything else is loaded."]))
 
 
 def target_of(name: str) -> Target | None:
@@ -168,17 +217,9 @@ class SellerFileLoading:
             self.log.warning("%s is refused, nothing of it is loaded: %s.", file.path, state.reason)
         else:
             self.rejected += state.rejected
-            self.log.info(
-                "%s: %s rows for seller.%s; %s new, %s changed, %s gone; %s cannot be used.",
-                file.path,
-                *(
-                    f"{number:,}" if isinstance(number, int) else number
-                    for number in (
-                        state.row_count, target.name, state.new_rows, state.changed_rows, state.gone_rows,
-                        state.rejected,
-                    )
-                ),
-            )  # fmt: skip
+            what = {"new": state.new_rows, "changed": state.changed_rows, "gone": state.gone_rows}
+            rows, became = counted(state.row_count, "row"), tally(what, none="nothing changed")
+            self.log.info("%s: %s for seller.%s: %s.", file.path, rows, target.name, became)
         return state
 
     def _store(self, file: InboxFile, target: Target, content: IO[bytes], state: FileState) -> FileState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -9,18 +10,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from backmarket.api.models import Unreadable
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.references import invoice_reference
+from backmarket.services.progress import unseen
 from backmarket.warehouse import quarantine
 from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file, release_files
 from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 from backmarket.warehouse.settlements.reports import newest_days, read_figures, store_report
+from backmarket.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from backmarket.hooks.settlement_inbox import InboxFile
     from backmarket.services.log import Log
+    from backmarket.services.progress import Advance
     from backmarket.settings import ReconciliationSettings
     from backmarket.warehouse.connection import Connection
+
+
+class PeriodError(ValueError):
+    """The params of a run, or its interval, say no period: only a person can change that."""
 
 
 class Period(NamedTuple):
@@ -46,19 +55,19 @@ def period_of(params: Mapping[str, Any], run: Run) -> Period | None:
     """Return the days a run is about; None for a run about everything.
 
     :param params: of the run: ``from`` and ``to``, the latter not included.
-    :raises ValueError: where the period has no beginning or no end, or ends before it begins.
+    :raises PeriodError: where the period has no beginning or no end, or ends before it begins.
     """
     first, end = params.get("from"), params.get("to")
     if first or end:
         if not (first and end):
-            raise ValueError("a period needs both its params, 'from' and 'to' (not included)")
+            raise PeriodError("A period needs both its params, 'from' and 'to' (not included): trigger the DAG again.")
         period = Period(date.fromisoformat(first[:10]), date.fromisoformat(end[:10]) - timedelta(days=1))
         if period.first_day > period.last_day:
-            raise ValueError(f"'to' ({end[:10]}) must lie after 'from' ({first[:10]})")
+            raise PeriodError(f"'to' ({end[:10]}) must lie after 'from' ({first[:10]}): trigger the DAG again.")
         return period
     if run.run_type == "backfill":
         if run.data_interval_start is None:
-            raise ValueError("this backfill's run has no interval: set its params 'from' and 'to'")
+            raise PeriodError("This backfill's run has no interval: set its params 'from' and 'to'.")
         day = run.data_interval_start.astimezone(UTC).date()
         return Period(day, day)
     return None
@@ -70,6 +79,7 @@ class StatementLoading:
 
     :param unreadable: the files that cannot be understood without guessing; each is in quarantine with its reason.
     :param files_left: the files that the storage did not give.
+    :param progress_of: by a file's name, what is told how many of its rows have been read.
     """
 
     connection: Connection
@@ -77,6 +87,7 @@ class StatementLoading:
     log: Log
     unreadable: list[str] = field(default_factory=list)
     files_left: list[str] = field(default_factory=list)
+    progress_of: Callable[[str], AbstractContextManager[Advance]] = lambda _: nullcontext(unseen)
 
     def load(self, files: Sequence[InboxFile]) -> dict[str, int]:
         """Load every file that is new or has changed; return how many files were seen, loaded and unreadable, and how
@@ -98,9 +109,9 @@ class StatementLoading:
     def _load(self, file: InboxFile) -> int | None:
         """Load one file and return how many rows were new; None where it could not be read."""
         try:
-            with file.content() as (content, sha256):
+            with file.content() as (content, sha256), self.progress_of(file.name) as advance:
                 statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content)
-                new = load_file(self.connection, self.account, statement)
+                new = load_file(self.connection, self.account, statement, advance)
         except OSError as error:
             self.files_left.append(file.path)
             self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)
@@ -112,24 +123,24 @@ class StatementLoading:
             self.unreadable.append(file.path)
             self.log.warning("%s is in quarantine, nothing of it is loaded: %s.", file.path, error)
             return None
-        self.log.info("%s: %d new rows.", file.path, new)
+        self.log.info("%s: %s.", file.path, counted(new, "new row"))
         return new
 
 
 def compare_with_orders(
     connection: Connection, account: str, settings: ReconciliationSettings, period: Period | None, log: Log
 ) -> dict[str, Any]:
-    """Recompute findings, of everything or of a period; return the counts and what the quality check needs."""
+    """Recompute findings, of everything or of a period; return the counts."""
     limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)
     done = reconcile(connection, account, limits, period.days if period else None)
     log.info(
-        "%d rows tied to orders that arrived later; %d findings new or changed, %d closed.",
-        done.tied,
-        done.changed,
-        done.closed,
+        "%s tied to orders that arrived later; %s new or changed, %s closed.",
+        counted(done.tied, "row"),
+        counted(done.changed, "finding"),
+        f"{done.closed:,}",
     )
     for kind, count in done.open_by_kind.items():
-        log.info("Open: %5d %s", count, kind)
+        log.info("Open: %s: %s.", kind.replace("_", " "), f"{count:,}")
     return {
         "account": account,
         "tied": done.tied,
@@ -137,14 +148,16 @@ def compare_with_orders(
         "closed": done.closed,
         "open": sum(done.open_by_kind.values()),
         "open_by_kind": done.open_by_kind,
-        "orphan_limit_pct": str(settings.settlement_orphan_limit_pct),
     }
 
 
-def report_settlements(connection: Connection, account: str, run_id: str, period: Period | None) -> Period | None:
+def report_settlements(
+    connection: Connection, account: str, run_id: str, period: Period | None, order_url: Callable[[int], str]
+) -> Period | None:
     """Store a run's settlement report and return its days; None where no statement has been loaded yet.
 
     :param period: None for the newest ninety days that statements speak of.
+    :param order_url: where an order's story is.
     """
     from backmarket.reports.settlement_report import render
 
@@ -152,5 +165,5 @@ def report_settlements(connection: Connection, account: str, run_id: str, period
     if days is None:
         return None
     figures = read_figures(connection, account, *days)
-    store_report(connection, account, run_id, figures, render(figures, account=account))
+    store_report(connection, account, run_id, figures, render(figures, account=account, order_url=order_url))
     return Period(*days)

@@ -79,10 +79,10 @@ class Shipping(OrderAction):
                     reason = (device.decision.reason if device else None) or None
                     changes.append(PlannedChange(subject, payload, status=status, reason=reason))
             elif decision.verdict != "done":
-                self.log.warning("Shipment of order %d: %s", order_id, decision.reason)
+                self.log.warning("Shipment of order %s: %s", order_id, decision.reason)
                 known = {"order_id": order_id}
                 changes.append(PlannedChange(subject, known, status="refused", reason=decision.reason))
-        return Plan(changes, [feed, alias_feed])
+        return Plan(changes, [feed, alias_feed], feed)
 
     def _judged_devices(
         self, connection: Connection, account: str, parcels: Mapping[int, list[Shipment]], now: datetime
@@ -105,14 +105,14 @@ class Shipping(OrderAction):
         unknown_shipper = None if carrier else row.shipper
         if unknown_shipper:
             self.log.warning(
-                "Order %d: Back Market knows no carrier %r; it goes as %s. A row in seller.shipper_aliases ties it to "
-                "one of theirs.",
+                "Order %s: Back Market knows no carrier “%s”; it goes as %s. "
+                "A row in seller.shipper_aliases ties it to one of theirs.",
                 row.order_id,
                 unknown_shipper,
                 OTHER,
             )
         if row.tracking_url and not url:
-            self.log.warning("Order %d: its tracking URL cannot be sent and is left out.", row.order_id)
+            self.log.warning("Order %s: its tracking URL cannot be sent and is left out.", row.order_id)
         payload = {
             "order_id": row.order_id,
             "tracking_number": number,

@@ -119,6 +119,11 @@ def _require_same_seller(
         )
 
 
+def names(connection: Connection) -> list[str]:
+    """Return the accounts that are run in this database, by name."""
+    return [name for (name,) in connection.execute(sql.statement("account/select_names"))]
+
+
 def record_check(
     connection: Connection, account: str, *, platform: str, token_valid: bool, details: Mapping[str, Any]
 ) -> None:

@@ -53,6 +53,9 @@ def open_connection(conn_id: str = DEFAULT_WAREHOUSE, *, connect_seconds: int | 
         # Not by start-up option: connection poolers refuse those. One that is full fails here, not at the login.
         connection.execute("set timezone to 'UTC'")
         connection.execute("set datestyle to 'ISO'")
+        if task := _this_task():
+            # What a statement writes down can lead to the log of the task that ran it.
+            connection.execute("select set_config('airflow.task', %s, false)", [task])
     except psycopg.OperationalError as error:
         if connection is not None:
             connection.close()
@@ -68,6 +71,17 @@ def connect(conn_id: str = DEFAULT_WAREHOUSE) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def _this_task() -> str:
+    """Return which task of Airflow this is, as JSON; empty where it is none."""
+    from airflow.sdk import get_current_context
+
+    try:
+        ti: Any = get_current_context()["ti"]
+    except RuntimeError:
+        return ""
+    return json.dumps({name: getattr(ti, name) for name in ("dag_id", "run_id", "task_id", "map_index", "try_number")})
 
 
 def _first_line(error: Exception) -> str:

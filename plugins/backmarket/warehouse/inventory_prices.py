@@ -12,7 +12,7 @@ from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 from backmarket.rules.hidden_sales import Baseline, Drop, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
 from backmarket.rules.skus import sku_key
-from backmarket.warehouse import sql
+from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FindingKind = Literal[
     "stock_missing",
     "stock_stale",
+    "stock_without_listing",
+    "price_without_listing",
+    "count_below_zero",
     "count_in_future",
     "promised_too_much",
     "sold_below_zero",
@@ -32,8 +35,8 @@ FindingKind = Literal[
     "quantity_changed_outside",
     "price_changed_outside",
 ]
-# What was changed outside is an event, and stays; all others are states, which end.
-STATES = [kind for kind in get_args(FindingKind) if not kind.endswith("_changed_outside")]
+# What was changed outside is an event, and stays; all others are states, which end. A plan of quantities finds these.
+STATES = [kind for kind in get_args(FindingKind) if not kind.endswith(("_changed_outside", "_without_listing"))]
 
 LinesBySku = dict[str, list[OrderLineRow]]
 
@@ -72,7 +75,7 @@ def stock_rows(connection: Connection, account: str, *, sku_keys: Iterable[str] 
     :param sku_keys: the SKUs that are wanted, as :func:`sku_key` gives them; None for all.
     """
     parameters = {"account": account, "sku_keys": None if sku_keys is None else list(sku_keys)}
-    return STOCK.read(connection.execute(sql.statement("inventory_prices/select_stock"), parameters))
+    return STOCK.read(feeds.select(connection, STOCK.table, sql.statement("inventory_prices/select_stock"), parameters))
 
 
 def shown_stock(connection: Connection, account: str, stored: Iterable[Reading]) -> tuple[list[ShownStock], list[str]]:
@@ -237,13 +240,15 @@ def record_findings(connection: Connection, account: str, findings: Iterable[Fin
         connection.execute(sql.statement("inventory_prices/upsert_finding"), {"account": account, **finding._asdict()})
 
 
-def end_states(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
-    """Forget the states that a plan no longer found.
+def end_states(
+    connection: Connection, account: str, findings: Iterable[Finding], *, kinds: Sequence[FindingKind] = STATES
+) -> None:
+    """Forget the states of these kinds that were not found any more.
 
-    :param findings: all findings of the plan.
+    :param findings: all that were found.
     """
     keys = [f"{finding.kind}/{finding.sku}" for finding in findings]
-    parameters = {"account": account, "kinds": STATES, "keys": keys}
+    parameters = {"account": account, "kinds": list(kinds), "keys": keys}
     connection.execute(sql.statement("inventory_prices/delete_ended_findings"), parameters)
 
 
@@ -266,7 +271,8 @@ def _known_until(connection: Connection, account: str, sku: str | None) -> dict[
     """Return, by :func:`sku_key`, the earliest moment that can be read of a SKU's count."""
     parameters = {"account": account, "sku": sku}
     known: dict[str, datetime] = {}
-    for key, *texts in connection.execute(sql.statement("inventory_prices/select_known_moments"), parameters):
+    statement = sql.statement("inventory_prices/select_known_moments")
+    for key, *texts in feeds.select(connection, STOCK.table, statement, parameters):
         for column, text in zip(("counted_at", "orders_known_until"), texts, strict=True):
             with suppress(UnreadableError):
                 at = moment(column, text or "")

@@ -7,6 +7,7 @@ killed run leaves ``sent`` rows; the next one reads back before it sends anythin
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from backmarket.warehouse.connection import Connection
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["accept", "tracking", "imei", "quantity", "price", "listing", "product"]
 PlannedStatus = Literal["planned", "awaiting_approval", "dry_run", "refused"]
@@ -95,7 +98,7 @@ class Ledger:
         """Replace what was planned and not sent by a new plan, in one transaction.
 
         What waits already keeps its place in the queue; what the plan lacks is superseded; what is under way is
-        left alone. A refusal is recorded once, until it or its reason changes.
+        left alone. A refusal is recorded and logged once, until it or its reason changes.
         """
         parameters = {"account": self.account, "kind": self.kind, "run_id": run_id}
         with self.connection.transaction():
@@ -105,8 +108,10 @@ class Ledger:
                 for position, change in enumerate(changes):
                     row = (change.subject, change.market, dump(dict(change.payload)), change.status)
                     copy.write_row((position, *row, clean(change.reason)))
-            for name in ("supersede_unsent", "upsert_plan", "insert_refusals"):
+            for name in ("supersede_unsent", "upsert_plan"):
                 self.connection.execute(sql.statement(f"changes/{name}"), parameters)
+            refused = self.connection.execute(sql.statement("changes/insert_refusals"), parameters).fetchall()
+        self._log_refusals(refused)
 
     def lock_kind(self) -> None:
         """Wait until no other process makes changes of this kind; the lock is held as long as the connection."""
@@ -159,7 +164,7 @@ class Ledger:
         return Refusals({(subject, market): payload for subject, market, payload in rows})
 
     def settle(self, change_ids: Iterable[int], status: Settlement, reason: str | None = None) -> None:
-        """Write down how sent changes ended, or that this is not known yet.
+        """Write down how sent changes ended, or that this is not known yet; and log those that were refused.
 
         :param status: ``planned`` puts a change that surely was not applied back into the queue.
         :param reason: for a person: the API's words, or what differs.
@@ -170,7 +175,15 @@ class Ledger:
             "status": status,
             "reason": clean(reason),
         }
-        self.connection.execute(sql.statement("changes/settle"), parameters)
+        settled = self.connection.execute(sql.statement("changes/settle"), parameters).fetchall()
+        if status == "refused":
+            self._log_refusals(settled)
+
+    def _log_refusals(self, refused: Iterable[tuple[str, str, str | None]]) -> None:
+        """Name each in the log of the task that its row leads to."""
+        for subject, market, reason in refused:
+            where = f" in {market}" if market else ""
+            log.warning("The %s of %s%s is refused: %s", self.kind, subject, where, reason)
 
     def _select(self, name: str) -> list[tuple[Any, ...]]:
         parameters = {"account": self.account, "kind": self.kind}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from backmarket.rules.catalog import Attribute, CatalogRow, LeafCategory
-from backmarket.warehouse import sql
+from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.jsonb import clean, dump
 from backmarket.warehouse.seller_rows import CATALOG, LeftOut, SellerRows
 
@@ -154,7 +154,8 @@ class Catalog:
         named: list[CatalogRow] = []
         whole: list[CatalogRow] = []
         left_out: list[LeftOut] = []
-        for texts in self._select("select_catalog"):
+        statement = sql.statement("listings/select_catalog")
+        for texts in feeds.select(self.connection, CATALOG.table, statement, {"account": self.account}):
             given = dict(zip(CATALOG.columns, texts, strict=True))
             values, reasons = CATALOG.values_of(given)
             if reasons:
@@ -170,6 +171,10 @@ class Catalog:
     def listed(self) -> set[str]:
         """Return the SKUs that have a listing, in lower case."""
         return {row[0] for row in self._select("select_listed_skus")}
+
+    def proposed(self) -> set[str]:
+        """Return the SKUs of ``seller.catalog``, in lower case: of these a listing is to be created."""
+        return {row[0] for row in self._select("select_proposed_skus")}
 
     def under_way(self) -> set[str]:
         """Return the SKUs, in lower case, of which it is not known yet whether their listing was created."""

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS, kinds_of
+from backmarket.concerns import (
+    ACCOUNT,
+    INVENTORY_PRICES,
+    LISTINGS,
+    ORDERS,
+    SETTLEMENTS,
+    TRACKING_IMEI,
+    kinds_of,
+    task_of,
+)
+from backmarket.warehouse.lists import Order, read_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from backmarket.warehouse.snapshot import Reader, Row
+
+
+_NEWEST = Order("since", descending=True)
+_OLDEST = Order("since")
 
 
 @dataclass(frozen=True)
@@ -21,11 +35,14 @@ class Need:
     :param statement: the one in ``include/sql/page.sql`` that reads it.
     :param advice: what to do about it.
     :param stem: the concern whose readers may see it; empty where each change's own kind says so.
-    :param task_id: the task of its DAG whose log tells more; empty where there is none, or each item has its own.
-    :param parameters: of the statement, besides account, kinds and most.
+    :param order: the first of them come first.
+    :param parameters: of the statement, besides account, need and kinds.
+    :param can_be_marked: whether a person may resolve or ignore it; what ends by itself or by an answer may not.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
-        ``subject``, ``detail``, ``since``, and ``topic``: what it is about, without the numbers that change; changes
-        have ``kind`` and ``run_id`` too.
+        ``subject``, ``kind``, ``market``, ``why``, ``detail`` (kind, market and why in one), ``amount``, ``currency``,
+        ``since``, and ``topic``: what it is about, without the numbers that change; ``value`` stands for topic and
+        detail. Changes have ``run_id`` too. What was done about it last, where that did not take it away: ``mark``,
+        ``comment``, ``marked_by``, ``marked_at``.
     """
 
     name: str
@@ -33,22 +50,47 @@ class Need:
     statement: str
     advice: str
     stem: str = ""
-    task_id: str = ""
+    order: Order = _NEWEST
     parameters: Mapping[str, bool] = field(default_factory=dict)
+    can_be_marked: bool = True
     total: int = 0
     items: list[Row] = field(default_factory=list)
 
+    def parameters_for(self, stems: Collection[str]) -> dict[str, Any]:
+        """Return what the statement needs, besides the account, for readers of some concerns."""
+        return {"kinds": kinds_of(stems), "need": self.name, **self.parameters}
 
+
+APPROVALS = Need(
+    "approvals",
+    "Prices to approve",
+    "needs_approvals",
+    "What is approved goes out with the next run, if it still is the plan then. What is declined is not asked about "
+    "again before the old or the new price changes.",
+    INVENTORY_PRICES.stem,
+    order=_OLDEST,
+    can_be_marked=False,
+)
 # The most pressing first.
 _KINDS = (
     Need(
-        "approvals",
-        "Prices to approve",
-        "needs_approvals",
-        "Answer under Browse → Required Actions.",
-        INVENTORY_PRICES.stem,
+        "feeds",
+        "Tables that cannot be used",
+        "needs_feeds",
+        "Correct the table, or the view in its place; the next run reads it anew.",
+        order=_OLDEST,
+        can_be_marked=False,
     ),
-    Need("late", "Orders overdue", "needs_late_orders", "Accept or ship them, or tell the customer.", ORDERS.stem),
+    APPROVALS,
+    Need(
+        "late",
+        "Orders overdue",
+        "needs_late_orders",
+        "Each line says what can be done. Tell the customer where it takes longer.",
+        ORDERS.stem,
+        order=_OLDEST,
+        can_be_marked=False,
+    ),
     Need(
         "refused",
         "Changes refused",
@@ -61,6 +103,7 @@ _KINDS = (
         "Waiting for more than a day",
         "needs_changes",
         "They go by themselves once what the reason names is there. See that it comes.",
+        order=_OLDEST,
         parameters={"waiting": True},
     ),
     Need(
@@ -69,7 +112,6 @@ _KINDS = (
         "needs_findings",
         "Check the order's story, then ask Back Market.",
         SETTLEMENTS.stem,
-        "reconciliation",
     ),
     Need(
         "stock",
@@ -77,7 +119,13 @@ _KINDS = (
         "needs_stock_and_prices",
         "Correct seller.stock or seller.prices.",
         INVENTORY_PRICES.stem,
-        "upload_summary",
+    ),
+    Need(
+        "unclaimed",
+        "Rows of no account",
+        "needs_unclaimed_rows",
+        "Nothing reads them. Correct column account; the next run of the account's check looks again.",
+        ACCOUNT.stem,
     ),
     Need(
         "quarantine",
@@ -85,30 +133,62 @@ _KINDS = (
         "needs_quarantine",
         "Correct rows of seller tables. What Back Market sent is tried again when it is sent again.",
         ORDERS.stem,
-        "quarantine_check",
     ),
 )
 
 NAMES = tuple(kind.name for kind in _KINDS)
+WITHIN = ("needs_left",)
+"""The statement that takes what is worked off out of any of these lists."""
+
+_STEMS_OF_ENTITIES = {
+    "listing": LISTINGS.stem,
+    "seller.catalog": LISTINGS.stem,
+    "seller.stock": INVENTORY_PRICES.stem,
+    "seller.prices": INVENTORY_PRICES.stem,
+    "seller.shipments": TRACKING_IMEI.stem,
+    "seller.devices": TRACKING_IMEI.stem,
+    "seller.shipper_aliases": TRACKING_IMEI.stem,
+    "settlement_file": SETTLEMENTS.stem,
+}
+"""The concern that reads what is in quarantine, by entity; orders read all others."""
 
 
-def read_needs(database: Reader, stems: Collection[str], *, most: int, only: str = "") -> list[Need]:
-    """Return what waits, the most pressing kind first; kinds without anything are left out.
+def read_needs(database: Reader, stems: Collection[str], *, most: int) -> list[Need]:
+    """Return what waits, the most pressing kind first; kinds without anything are left out, and what is worked off.
 
     :param stems: of the concerns to look at.
     :param most: items to return of each kind.
-    :param only: the name of one kind; empty: all.
     """
     found = []
     for kind in _KINDS:
-        if (kind.stem and kind.stem not in stems) or (only and only != kind.name):
+        if kind.stem and kind.stem not in stems:
             continue
-        items = database.rows(kind.statement, kinds=kinds_of(stems), most=most, **kind.parameters)
-        if items:
-            found.append(replace(kind, total=items[0]["total"], items=items))
+        need = read_need(database, kind, stems, most=most)
+        if need.items:
+            found.append(need)
     return found
 
 
-def title_of(name: str) -> str:
-    """Return what a kind of thing is called; empty where there is no such kind."""
-    return next((kind.title for kind in _KINDS if kind.name == name), "")
+def read_need(database: Reader, kind: Need, stems: Collection[str], *, most: int | None) -> Need:
+    """Return what waits of one kind, and nobody has worked off.
+
+    :param most: items to return; None: all.
+    """
+    total, items = read_first(
+        database, kind.statement, kind.order, most=most, parameters=kind.parameters_for(stems), within=WITHIN
+    )
+    return replace(kind, total=total, items=items)
+
+
+def need_of(name: str) -> Need | None:
+    """Return a kind of thing without its items; None where there is no such kind."""
+    return next((kind for kind in _KINDS if kind.name == name), None)
+
+
+def stem_of_item(need: Need, item: Row) -> str:
+    """Return the concern that a thing belongs to, and that looks at it again."""
+    if need.statement == "needs_changes":
+        return task_of(item["kind"])[0]
+    if need.statement == "needs_quarantine":
+        return _STEMS_OF_ENTITIES.get(item["topic"].partition("/")[0], ORDERS.stem)
+    return need.stem

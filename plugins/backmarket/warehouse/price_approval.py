@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from backmarket.rules.prices import Answer
 from backmarket.warehouse import sql
 
 if TYPE_CHECKING:
     from backmarket.rules.prices import Decision
     from backmarket.warehouse.connection import Connection
 
-Decisions = dict[tuple[str, str, Decimal | None, Decimal | None], "Decision"]
+Decisions = dict[tuple[str, str, Decimal | None, Decimal | None], Answer]
 """What people decided, by SKU, market, old price and new price."""
 
 MOST_MOVES_A_QUESTION = 50
@@ -71,6 +72,43 @@ def asked(connection: Connection, account: str, *, run_id: str) -> list[Move]:
     return [Move(*row) for row in connection.execute(sql.statement("price_approval/select_asked"), parameters)]
 
 
+def all_asked(connection: Connection, account: str, *, run_id: str) -> list[Move]:
+    """Return the moves that a run asked about, those too that were decided elsewhere meanwhile."""
+    parameters = {"account": account, "run_id": run_id}
+    return [Move(*row) for row in connection.execute(sql.statement("price_approval/select_all_asked"), parameters)]
+
+
+def decide_waiting(
+    connection: Connection,
+    account: str,
+    change_id: int,
+    prices: tuple[str, str],
+    decision: Decision,
+    *,
+    decided_by: str,
+    decided_since: datetime,
+) -> str | None:
+    """Record a decision about a move that waits in the ledger, and return the run that may have asked about it.
+
+    :param prices: the old and the new one, as they were shown.
+    :param decided_since: a decision made before this no longer holds.
+    :return: None where there was nothing to decide: it is another move now, or was decided already.
+    """
+    from psycopg.rows import scalar_row
+
+    parameters = {
+        "account": account,
+        "change_id": change_id,
+        "old_price": prices[0],
+        "new_price": prices[1],
+        "status": decision,
+        "decided_by": decided_by,
+        "decided_since": decided_since,
+    }
+    cursor = connection.cursor(row_factory=scalar_row)
+    return cursor.execute(sql.statement("price_approval/decide_waiting"), parameters).fetchone()
+
+
 def decide(
     connection: Connection,
     account: str,
@@ -89,4 +127,4 @@ def decisions(connection: Connection, account: str, markets: list[str], *, decid
     """Return what people decided about moves in these markets."""
     parameters = {"account": account, "markets": markets, "decided_since": decided_since}
     rows = connection.execute(sql.statement("price_approval/select_decisions"), parameters)
-    return {(sku, market, old, new): decision for sku, market, old, new, decision in rows}
+    return {(sku, market, old, new): Answer(*answer) for sku, market, old, new, *answer in rows}

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from backmarket.warehouse import sql
+from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.seller_rows import PRICES, LeftOut, SellerRows
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def price_rows(
     left_out: list[LeftOut] = []
     shown: list[PriceRow] = []
     parameters = {"account": account, "markets": markets}
-    found = connection.execute(sql.statement("inventory_prices/select_prices"), parameters)
+    found = feeds.select(connection, PRICES.table, sql.statement("inventory_prices/select_prices"), parameters)
     for _, same_row in groupby(found, key=itemgetter(0)):
         offers = [(row[1:6], row[6:]) for row in same_row]
         texts, _ = offers[0]

@@ -17,12 +17,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from backmarket.rules.catalog import CatalogRow
+from backmarket.rules.given_texts import LONGEST_SHOWN, shortened
 from backmarket.rules.identifiers import Device
 from backmarket.rules.inventory import StockRow
 from backmarket.rules.prices import WantedPrice
 from backmarket.rules.shipping import Shipment
 from backmarket.rules.skus import clean_sku
-from backmarket.warehouse import quarantine, sql
+from backmarket.warehouse import quarantine
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,11 +37,11 @@ UNNAMED = "unnamed"
 """The key of a row that has nothing to name it by."""
 
 _MOST_LOGGED = 20
-_LONGEST_SHOWN = 40
 # An index of PostgreSQL takes 2,704 bytes an entry, and a character is up to four.
 _LONGEST_NAME = 500
 _LONGEST_KEY = 200
 _BLANKS = " \t\r\n"
+_OF_ORDERS = frozenset({"order_id", "orderline_id", "shipped_at"})
 _WHOLE = re.compile(r"(-?[0-9]{1,10})(?:\.0+)?")
 _LARGEST_WHOLE = 2**31 - 1
 _ID = re.compile(r"([1-9][0-9]{0,17})(\.0+)?")
@@ -56,10 +58,6 @@ _log = logging.getLogger(__name__)
 
 class UnreadableError(ValueError):
     """A text is not what its column needs; the message is a sentence for a person."""
-
-
-class FeedUnusableError(Exception):
-    """A table of the seller has rows, and not one of them can be used; everything else was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +145,7 @@ class Form(Generic[T]):
         reasons: dict[str, str] = {}
         for name, column in self.columns.items():
             given = texts[name]
-            # An export writes an empty text where there is nothing.
-            if given is None or not given.strip(_BLANKS):
+            if given is None or is_blank(given):
                 values[name] = None
                 if column.required:
                     reasons[name] = f"{name} is missing"
@@ -173,7 +170,8 @@ def text(_column: str, given: str) -> str:
 def name(column: str, given: str) -> str:
     """Take a text as it is, if it is short enough to be a name."""
     if len(given) > _LONGEST_NAME:
-        raise UnreadableError(f"{column} is longer than {_LONGEST_NAME} characters ({len(given)})")
+        need = f"at most {_LONGEST_NAME} characters are taken, it has {len(given):,}"
+        raise _unreadable(column, given, need)
     return given
 
 
@@ -240,10 +238,10 @@ def json_value(column: str, given: str) -> Any:
         found = json.loads(given, parse_constant=_refuse_constant)
         written = json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise UnreadableError(f"{column} is not valid JSON") from None
+        raise _unreadable(column, given, 'JSON such as ["https://example.com/1.jpg"] is needed') from None
     # With lone surrogates, which the encoding above refuses, all that PostgreSQL does not take.
     if b"\\u0000" in written:
-        raise UnreadableError(f"{column} is JSON with a NUL in it")
+        raise _unreadable(column, given, "JSON without a NUL in it is needed")
     return found
 
 
@@ -329,6 +327,10 @@ ALIASES = Form(
 )
 
 
+FORMS: tuple[Form[Any], ...] = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, ALIASES)
+"""All tables that the seller's systems fill."""
+
+
 def name_left_out(
     connection: Connection,
     account: str,
@@ -358,7 +360,7 @@ def tell_left_out(feed: SellerRows[Any]) -> None:
         name = f"{feed.named_by} {each.key}"
         _log.warning("A row of %s cannot be used and is left out: %s: %s", feed.table, name, each.reason)
     if len(feed.left_out) > _MOST_LOGGED:
-        _log.warning("%d rows of %s cannot be used, all in all.", len(feed.left_out), feed.table)
+        _log.warning("%s of %s cannot be used, all in all.", counted(len(feed.left_out), "row"), feed.table)
 
 
 def keep_left_out(
@@ -381,29 +383,6 @@ def keep_left_out(
     return quarantine.replace(connection, account, table, documents, run_id=run_id, others=others)
 
 
-def fail_if_unusable(connection: Connection, account: str, feed: SellerRows[Any]) -> None:
-    """Fail where a table has rows and none of them can be used; to be called after everything else was done.
-
-    :raises FeedUnusableError: saying which table, how many rows, the first reason, and what to do.
-    """
-    from psycopg.sql import SQL, Identifier
-
-    # A parcel or device without an order, as of another shop, is no sign that the table is broken.
-    broken = [each for each in feed.left_out if (each.document.get("order_id", "none needed") or "").strip(_BLANKS)]
-    if feed.rows or not broken:
-        return
-    query = SQL(sql.statement("quarantine/count_seller_rows")).format(table=Identifier(*feed.table.split(".")))
-    row = connection.execute(query, {"account": account}).fetchone()
-    # A statement may leave out rows that need nothing more: these can be used.
-    if row and row[0] <= len(feed.left_out):
-        first = broken[0]
-        raise FeedUnusableError(
-            f"{feed.table} has {row[0]} rows and none of them can be used. The first, {feed.named_by} {first.key}: "
-            f"{first.reason}. Nothing new was sent from it. Correct the table, or the view in its place; the next run "
-            "reads it anew. backmarket.quarantine holds every row with its reason."
-        )
-
-
 def _keyed(left_out: Iterable[LeftOut]) -> dict[str, LeftOut]:
     """Give each row a key of its own: rows of one name are numbered, so that a changed row does not look new."""
     met: Counter[str] = Counter()
@@ -414,21 +393,29 @@ def _keyed(left_out: Iterable[LeftOut]) -> dict[str, LeftOut]:
     return found
 
 
+def is_blank(given: str | None) -> bool:
+    """Tell whether a column holds nothing: an export writes an empty text where there is nothing."""
+    return given is None or not given.strip(_BLANKS)
+
+
 def _named(column: str, given: str | None) -> str:
     if column == "order_id" and given is not None:
-        return given.strip(_BLANKS) if _is_showable(given) else "an order_id that is not shown here"
+        return given.strip(_BLANKS) if _is_showable(column, given) else "an order_id that is not shown here"
     return (given or "")[:_LONGEST_KEY]
 
 
 def _unreadable(column: str, given: str, need: str) -> UnreadableError:
-    if _is_showable(given):
-        return UnreadableError(f"{column} is '{given}': {need}")
+    if _is_showable(column, given):
+        return UnreadableError(f"{column} is '{shortened(given)}': {need}")
     return UnreadableError(f"{column} cannot be read: {need}")
 
 
-def _is_showable(given: str) -> bool:
-    """Tell whether a text may stand in a message: what is long, or an e-mail address, may be about a person."""
-    return len(given) <= _LONGEST_SHOWN and "@" not in given and given.isprintable()
+def _is_showable(column: str, given: str) -> bool:
+    """Tell whether a text may stand in a message, as an e-mail address may not.
+
+    Where rows are about orders, a long text in the wrong column may be a person's address.
+    """
+    return "@" not in given and given.isprintable() and (column not in _OF_ORDERS or len(given) <= LONGEST_SHOWN)
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,4 +1,7 @@
-"""Reads the operational database for people, in one snapshot: what is not there yet is nothing, not an error."""
+"""Reads the operational database for people, in one snapshot: what is not there yet is nothing, not an error.
+
+What people do about the things that wait is written here, too.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +44,14 @@ class Reader:
 
     def rows(self, name: str, **parameters: Any) -> list[Row]:
         """Return the rows of a statement; none where a table that it reads does not exist yet."""
-        if not relations_of(name) <= self.present:
+        if not self.can_read(name):
             return []
         statement = sql.statement(f"page/{name}")
         return list(self.connection.execute(statement, {"account": self.account, **parameters}).fetchall())
+
+    def can_read(self, *names: str) -> bool:
+        """Tell whether every table that some statements read is there."""
+        return all(relations_of(name) <= self.present for name in names)
 
     def units_since(self, bucket: str, seconds: float) -> int | None:
         """Return what the rate limiter counted in the last seconds; None where it never did.
@@ -68,6 +75,25 @@ def reader(account: str, conn_id: str = DEFAULT_WAREHOUSE) -> Iterator[Reader]:
 
     :raises DatabaseDownError: where the database is not set up, does not answer or breaks off.
     """
+    with _opened(conn_id) as connection:
+        connection.execute("set default_transaction_isolation to 'repeatable read'")
+        connection.execute("set default_transaction_read_only to on")
+        with connection.transaction():
+            yield Reader(connection, account, _present(connection))
+
+
+@contextmanager
+def writer(account: str, conn_id: str = DEFAULT_WAREHOUSE) -> Iterator[Reader]:
+    """Open one transaction that reads and writes: all of it holds at its end, or nothing.
+
+    :raises DatabaseDownError: as :func:`reader`; nothing was changed then.
+    """
+    with _opened(conn_id) as connection, connection.transaction():
+        yield Reader(connection, account, _present(connection))
+
+
+@contextmanager
+def _opened(conn_id: str) -> Iterator[Connection]:
     import psycopg
     from airflow.sdk.exceptions import AirflowNotFoundException
     from psycopg.rows import dict_row
@@ -87,16 +113,13 @@ def reader(account: str, conn_id: str = DEFAULT_WAREHOUSE) -> Iterator[Reader]:
         ) from None
     try:
         connection.row_factory = dict_row
-        connection.execute("set default_transaction_isolation to 'repeatable read'")
-        connection.execute("set default_transaction_read_only to on")
         connection.execute("set statement_timeout to '10s'")
         # Starting helpers takes longer than any of these statements.
         connection.execute("set max_parallel_workers_per_gather to 0")
-        with connection.transaction():
-            yield Reader(connection, account, _present(connection))
+        yield connection
     except psycopg.Error as error:
         # The server's words could quote data; its log has them.
-        log.warning("The database could not be read: %s", type(error).__name__)
+        log.warning("The database could not be used: %s", type(error).__name__)
         raise DatabaseDownError(
             f"The database of connection {conn_id} refused or broke off: {type(error).__name__}. If this stays after "
             "a reload, run any Back Market DAG, which brings the schema up to date, or ask who runs the database."

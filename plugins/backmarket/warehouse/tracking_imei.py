@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backmarket.rules.identifiers import LineUse
 from backmarket.rules.order_facts import LineFacts, OrderFacts
 from backmarket.rules.skus import sku_key
-from backmarket.warehouse import sql
+from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.inventory_prices import stock_rows
 from backmarket.warehouse.seller_rows import (
     ALIASES,
@@ -38,6 +38,7 @@ class LateOrder(NamedTuple):
 
     :param waits_for: stock, acceptance, shipment or tracking.
     :param hours_left: to its ship-by time; negative once that has passed.
+    :param is_backship: whether it goes under a label of Back Market's, which brings its tracking.
     """
 
     order_id: int
@@ -45,6 +46,7 @@ class LateOrder(NamedTuple):
     reason: str | None
     ship_by: datetime
     hours_left: float
+    is_backship: bool = False
 
 
 class DeviceLine(NamedTuple):
@@ -112,7 +114,8 @@ def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> d
 
 def shipments(connection: Connection, account: str) -> SellerRows[Shipment]:
     """Return the rows of ``seller.shipments`` that may matter, the most urgent order first."""
-    return SHIPMENTS.read(connection.execute(sql.statement("tracking_imei/select_shipments"), {"account": account}))
+    statement = sql.statement("tracking_imei/select_shipments")
+    return SHIPMENTS.read(feeds.select(connection, SHIPMENTS.table, statement, {"account": account}))
 
 
 def parcels_by_order(connection: Connection, account: str) -> dict[int, list[Shipment]]:
@@ -125,7 +128,8 @@ def parcels_by_order(connection: Connection, account: str) -> dict[int, list[Shi
 
 def devices(connection: Connection, account: str) -> SellerRows[Device]:
     """Return the rows of ``seller.devices`` that may matter, the most urgent order first."""
-    return DEVICES.read(connection.execute(sql.statement("tracking_imei/select_devices"), {"account": account}))
+    statement = sql.statement("tracking_imei/select_devices")
+    return DEVICES.read(feeds.select(connection, DEVICES.table, statement, {"account": account}))
 
 
 def device_lines(

@@ -28,6 +28,28 @@ if TYPE_CHECKING:
 
     from pydantic import ModelWrapValidatorHandler, ValidationInfo
 
+_FAULTS = {
+    "bool_parsing": "neither true nor false",
+    "bool_type": "neither true nor false",
+    "datetime_parsing": "no time",
+    "decimal_parsing": "no number",
+    "decimal_type": "no number",
+    "finite_number": "no finite number",
+    "greater_than": "too small",
+    "greater_than_equal": "too small",
+    "int_from_float": "no whole number",
+    "int_parsing": "no whole number",
+    "int_type": "no whole number",
+    "less_than": "too large",
+    "less_than_equal": "too large",
+    "list_type": "no list",
+    "model_type": "no object",
+    "string_type": "no text",
+    "tuple_type": "no list",
+    "uuid_parsing": "no id",
+    "uuid_type": "no id",
+}
+
 
 class Needed:
     """Marks a field that may be empty, but makes the whole document unreadable where it is of an unexpected form.
@@ -157,7 +179,14 @@ def read_each(
 def reason_of(error: ValidationError) -> str:
     """Name the fields at fault and the kind of fault, without any value: values may be personal."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault['type']}" for fault in faults)
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault_in_words(fault['type'])}" for fault in faults
+    )
+
+
+def fault_in_words(kind: str) -> str:
+    """Say for a person what pydantic calls a kind of fault: ``int_parsing`` is ``no whole number``."""
+    return _FAULTS.get(kind, kind.replace("_", " "))
 
 
 def _faults(error: ValidationError) -> Iterator[tuple[str, str]]:

@@ -23,11 +23,13 @@ if (frame) {
     attributeFilter: ["class", "style"],
   });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-airflow]");
+    const link = event.target.closest("a[data-airflow], a[target]");
     if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const outside = frame.document.createElement("a");
     outside.href = link.href;
+    outside.target = link.target;
+    outside.rel = link.rel;
     frame.document.body.append(outside);
     outside.click();
     outside.remove();
@@ -38,4 +40,13 @@ if (frame) {
 document.addEventListener("DOMContentLoaded", () => {
   const form = location.hash.startsWith("#backmarket_") && document.getElementById(location.hash.slice(1));
   if (form) form.querySelector("[role=switch], input:not([type=hidden])")?.focus({ preventScroll: true });
+});
+
+// One check box for all of a list; without this script each is ticked by itself.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const all of document.querySelectorAll("[data-select-all]")) {
+    const boxes = [...all.closest("table").querySelectorAll("tbody input[type=checkbox]")];
+    all.hidden = boxes.length < 2;
+    all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
+  }
 });

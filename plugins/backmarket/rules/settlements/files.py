@@ -66,6 +66,7 @@ class Survey:
     :param undated: the date texts that say no date.
     :param numbers: every order id or orderline id that a row names.
     :param parcels: every tracking number that a shipping row without an order names.
+    :param rows: how many there are.
     :param totals: Σ amounts by currency, filled while lines are read.
     :param counts: rows by currency, likewise.
     :param days: value dates by currency, likewise; without those of rows that have none.
@@ -77,6 +78,7 @@ class Survey:
     read_amount: Callable[[str], str]
     numbers: set[int]
     parcels: set[str]
+    rows: int
     totals: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     counts: Counter[str] = field(default_factory=Counter)
     days: dict[str, set[date]] = field(default_factory=lambda: defaultdict(set))
@@ -94,7 +96,9 @@ def survey(text: TextIO, issued_on: date | None = None) -> Survey:
     shapes: set[str] = set()
     numbers: set[int | None] = set()
     parcels: set[str | None] = set()
+    rows = 0
     for block in read_blocks(text, dialect):
+        rows += len(block.value_date)
         dates.update(block.value_date)
         shapes.update(block.values(block.amount, _shape).values())
         block.values(block.currency, _currency)
@@ -107,7 +111,7 @@ def survey(text: TextIO, issued_on: date | None = None) -> Survey:
                     numbers.add(number)
                     parcels.add(parcel)
     if not dates:
-        raise StatementError("there is a header and not one row")
+        raise StatementError("it has a header and not one row: download the statement again")
     try:
         read_amount = choose_amount_style(shapes).reader(shapes)
         read_dates, undated = _read_dates(dates, issued_on)
@@ -120,6 +124,7 @@ def survey(text: TextIO, issued_on: date | None = None) -> Survey:
         read_amount,
         {number for number in numbers if number is not None},
         {parcel for parcel in parcels if parcel is not None},
+        rows,
     )
 
 

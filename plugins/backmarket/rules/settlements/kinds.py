@@ -1,4 +1,4 @@
-"""Every kind of settlement finding, and what it means in one sentence."""
+"""Every kind of settlement finding, and what it means in one sentence; how a person reads its name."""
 
 from __future__ import annotations
 
@@ -20,3 +20,9 @@ KINDS: dict[str, str] = {
     "no_value_date": "the row has no date: it counts on the day of the statement",
     "payout_never_released": "a payout held back, and not released when due",
 }
+
+
+def in_words(name: str) -> str:
+    """Write a kind, a category or a key for a person: ``missing_sale`` is "Missing sale"."""
+    words = " ".join(name.replace("_", " ").split())
+    return words[:1].upper() + words[1:]

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from psycopg.sql import SQL, Identifier
 
 from backmarket.rules.settlements.blocks import StatementError
+from backmarket.rules.settlements.contents import refuse_other_content
 from backmarket.rules.settlements.files import Survey, read_lines, survey
 from backmarket.rules.settlements.references import invoice_reference, issue_date
 from backmarket.warehouse import sql
@@ -17,6 +18,7 @@ from backmarket.warehouse.settlements.lines import copy_text
 from backmarket.warehouse.settlements.ties import find_ties
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from backmarket.warehouse.connection import Connection
@@ -54,9 +56,12 @@ def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
     return {path: KnownFile(*known) for path, *known in rows}
 
 
-def load_file(connection: Connection, account: str, file: StatementFile) -> int:
+def load_file(
+    connection: Connection, account: str, file: StatementFile, advance: Callable[[int, int], object] = lambda *_: None
+) -> int:
     """Store the rows of a file that are not stored yet, in one transaction; safe beside others that load it too.
 
+    :param advance: is told how many rows have been read, and how many the file has.
     :return: how many rows were new; 0 for a content that was loaded before under any name.
     :raises StatementError: where it cannot be understood or is another account's; nothing is stored then.
     """
@@ -69,9 +74,10 @@ def load_file(connection: Connection, account: str, file: StatementFile) -> int:
         if any(known.sha256 == file.sha256 for known in known_files(connection, account).values()):
             _remember(connection, account, file, invoice_ref, 0)
             return 0
+        refuse_other_content(file.content)
         text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
         try:
-            new, line_count = _store(connection, account, file, invoice_ref, text)
+            new, line_count = _store(connection, account, file, invoice_ref, text, advance)
         finally:
             text.detach()
         _remember(connection, account, file, invoice_ref, line_count)
@@ -99,7 +105,12 @@ def release_files(connection: Connection, account: str, still: list[str]) -> Non
 
 
 def _store(
-    connection: Connection, account: str, file: StatementFile, invoice_ref: str, text: io.TextIOWrapper
+    connection: Connection,
+    account: str,
+    file: StatementFile,
+    invoice_ref: str,
+    text: io.TextIOWrapper,
+    advance: Callable[[int, int], object],
 ) -> tuple[int, int]:
     """Return how many rows are new, and how many there are."""
     key = {"account": account, "invoice_ref": invoice_ref}
@@ -109,14 +120,16 @@ def _store(
     text.seek(0)
     if stored is None:
         # Nothing to compare with, so nothing to stage.
-        _copy(connection, account, file, invoice_ref, text, found, Identifier("backmarket", "settlement_lines"))
+        _copy(
+            connection, account, file, invoice_ref, text, found, Identifier("backmarket", "settlement_lines"), advance
+        )
         days = sorted(set(found.dates.values()))
         connection.execute(sql.statement("settlements/insert_stale_days"), {"account": account, "days": days})
         new = found.counts.total()
     else:
         connection.execute("set local work_mem = '64MB'")
         connection.execute(sql.statement("settlements/stage_lines"))
-        _copy(connection, account, file, invoice_ref, text, found, Identifier("staged_settlement_lines"))
+        _copy(connection, account, file, invoice_ref, text, found, Identifier("staged_settlement_lines"), advance)
         connection.execute("analyze staged_settlement_lines")
         export = {"exported_at": file.modified_at, "newest_before": stored[0], "is_newest": is_newest}
         row = connection.execute(sql.statement("settlements/merge_lines"), key | export).fetchone()
@@ -134,12 +147,14 @@ def _copy(
     text: io.TextIOWrapper,
     found: Survey,
     table: Identifier,
+    advance: Callable[[int, int], object],
 ) -> None:
     ties = find_ties(connection, account, found.numbers, found.parcels)
     statement = SQL(sql.statement("settlements/copy_lines")).format(table=table)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for lines in read_lines(text, found):
             copy.write(copy_text(lines, ties, account, invoice_ref, file.modified_at))
+            advance(found.counts.total(), found.rows)
 
 
 def _upsert_statements(connection: Connection, key: dict[str, str], file: StatementFile, found: Survey) -> None:

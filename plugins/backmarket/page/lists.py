@@ -1,0 +1,375 @@
+"""Lists of the page: what each shows, what an address asks of it, and the same as a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from backmarket.concerns import INVENTORY_PRICES, ORDERS
+from backmarket.page.back_office import BackOffice, back_office
+from backmarket.warehouse.lists import Choice, ListRows, Order, read_list, stream_list
+from backmarket.warehouse.needs import WITHIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from backmarket.page.place import Place
+    from backmarket.warehouse.needs import Need
+    from backmarket.warehouse.snapshot import Reader
+
+ROWS_A_PAGE = 100
+_LONGEST_TEXT = 100
+_AMOUNT = re.compile(r"[0-9]{1,12}([.,][0-9]{1,4})?", re.ASCII)
+_DAYS = re.compile(r"[0-9]{1,5}", re.ASCII)
+_PAGE = re.compile(r"[1-9][0-9]{0,7}", re.ASCII)
+# A spreadsheet takes a cell that begins so for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a list.
+
+    :param name: of the statement's column that it shows and sorts by.
+    :param shown_as: which macro of ``lists.html`` shows it.
+    :param stems: the concerns that a person must be able to read to see it, besides the list's own.
+    """
+
+    name: str
+    title: str
+    shown_as: str = "text"
+    stems: frozenset[str] = frozenset()
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it stands at the right."""
+        return self.shown_as in {"number", "money"}
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """What a list is.
+
+    :param name: of its CSV file.
+    :param path: its address below the page's own.
+    :param statement: the one in ``include/sql/page.sql`` that has all its rows.
+    :param order: how it is sorted where nobody asks for anything else.
+    :param parameters: of the statement, besides account.
+    :param within: statements around it, as :func:`backmarket.warehouse.lists.read_list` knows them.
+    """
+
+    name: str
+    title: str
+    path: str
+    statement: str
+    columns: tuple[Column, ...]
+    order: Order
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an address asks of a list.
+
+    :param given: the filter as it was typed, by field.
+    :param problems: why a field of the filter cannot be used, by field; the list is shown without it.
+    """
+
+    choice: Choice
+    order: Order
+    page: int
+    given: Mapping[str, str]
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One page of a list, for its template.
+
+    :param kept: what every address of it carries besides the filter.
+    """
+
+    list_of: ListOf
+    columns: list[Column]
+    wanted: Wanted
+    rows: ListRows
+    kept: Mapping[str, str]
+    back_office: BackOffice
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, one at the least."""
+        return max(1, -(-self.rows.total // ROWS_A_PAGE))
+
+    @property
+    def first(self) -> int:
+        """The number of the first row on this page, from one."""
+        return (self.wanted.page - 1) * ROWS_A_PAGE + 1
+
+    @property
+    def last(self) -> int:
+        """The number of the last row on this page."""
+        return self.first + len(self.rows.items) - 1
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether rows may have been left out."""
+        return self.wanted.choice != Choice()
+
+    def link(self, **changes: object) -> str:
+        """Return the address of this list with its filter and order, changed so; ``page`` is the first if not given."""
+        asked = {**self.kept, **self.wanted.given, "sort": self._sort(self.wanted.order), **changes}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return f"{self.list_of.path}?{query}" if query else self.list_of.path
+
+    def title_of(self, name: str) -> str:
+        """Return what a column is called."""
+        return next(column.title for column in self.list_of.columns if column.name == name)
+
+    def link_without_filter(self) -> str:
+        """Return the address of the whole list."""
+        return self.link(**dict.fromkeys(self.wanted.given, ""))
+
+    def link_to_sort(self, column: Column) -> str:
+        """Return the address of this list in the order of a column, or the other way round where it is so already."""
+        descending = self.wanted.order.column == column.name and not self.wanted.order.descending
+        return self.link(sort=self._sort(Order(column.name, descending)))
+
+    def sorted_by(self, column: Column) -> str:
+        """Return the value of ``aria-sort`` of a column; empty where it is not the one."""
+        if self.wanted.order.column != column.name:
+            return ""
+        return "descending" if self.wanted.order.descending else "ascending"
+
+    @property
+    def sort(self) -> str:
+        """What an address has to say for this order; empty for the one that nobody has to ask for."""
+        return self._sort(self.wanted.order)
+
+    def _sort(self, order: Order) -> str:
+        if order == self.list_of.order:
+            return ""
+        return f"-{order.column}" if order.descending else order.column
+
+
+_WHAT = Column("subject", "What", "story")
+_KIND = Column("kind", "Kind", "words")
+_MARKET = Column("market", "Market")
+_WHY = Column("why", "Why", "why")
+_AMOUNT_OF_MONEY = Column("amount", "Amount", "money")
+_SINCE = Column("since", "Since", "age")
+_OF_APPROVALS = (
+    Column("subject", "SKU", "story"),
+    _MARKET,
+    Column("old_price", "Old price", "money"),
+    Column("amount", "New price", "money"),
+    Column("change_pct", "Change in %", "number"),
+    Column("floor", "Your floor"),
+    Column("stock", "Counted"),
+    _SINCE,
+)
+
+
+def list_of_need(need: Need, stems: Iterable[str]) -> ListOf:
+    """Return the list of all that waits of one kind."""
+    return ListOf(
+        need.name,
+        need.title,
+        f"/needs/{need.name}",
+        need.statement,
+        (_WHAT, _KIND, _MARKET, _WHY, _AMOUNT_OF_MONEY, _SINCE),
+        need.order,
+        need.parameters_for(frozenset(stems)),
+        WITHIN,
+    )
+
+
+def list_of_approvals(need: Need, stems: Iterable[str]) -> ListOf:
+    """Return the list of the moves of prices that wait for a person, with what they are decided by."""
+    return replace(list_of_need(need, stems), columns=_OF_APPROVALS, within=(*WITHIN, "approvals"))
+
+
+LIST_OF_ORDERS = ListOf(
+    "orders",
+    "Open orders",
+    "/orders",
+    "list_orders",
+    (
+        Column("subject", "Order", "story"),
+        _MARKET,
+        Column("ship_by", "Ship by", "deadline"),
+        Column("kind", "Waits for", "words"),
+        Column("why", "Why", "why"),
+        Column("skus", "SKUs"),
+        Column("units", "Units", "number"),
+        Column("amount", "Price", "money"),
+        Column("since", "Paid", "age"),
+    ),
+    Order("ship_by"),
+)
+LIST_OF_LISTINGS = ListOf(
+    "listings",
+    "Listings",
+    "/listings",
+    "list_listings",
+    (
+        Column("subject", "SKU", "story"),
+        Column("detail", "Listing"),
+        Column("kind", "State"),
+        Column("market", "Markets"),
+        Column("stock", "Stock", "number", frozenset({INVENTORY_PRICES.stem})),
+        Column("shown", "Shown", "number"),
+        Column("sold", "Sold in 30 days", "number", frozenset({ORDERS.stem})),
+        Column("cover", "Days of cover", "number", frozenset({INVENTORY_PRICES.stem, ORDERS.stem})),
+        Column("amount", "Lowest price", "money"),
+        Column("prices", "Price by market"),
+        Column("since", "First seen", "age"),
+    ),
+    Order("subject"),
+)
+MOST_HITS = 200
+
+
+def list_of_hits(wanted: str, readable: frozenset[str]) -> ListOf:
+    """Return the list of orders and SKUs that a text is a part of, those first that it is the whole of.
+
+    :param readable: the concerns that the person may see: of orders and of SKUs each only what their stories show.
+    """
+    return ListOf(
+        "search",
+        "Search",
+        "/search",
+        "list_hits",
+        (
+            Column("subject", "What", "story"),
+            Column("kind", "Found in"),
+            Column("detail", "As"),
+            _MARKET,
+            Column("amount", "Price", "money"),
+            Column("since", "Ordered", "age"),
+        ),
+        Order("distance"),
+        {
+            "wanted": wanted,
+            "orders": ORDERS.stem in readable,
+            "skus": not readable.isdisjoint({ORDERS.stem, INVENTORY_PRICES.stem}),
+            "each": MOST_HITS,
+        },
+    )
+
+
+def wanted_of(list_of: ListOf, query: Mapping[str, str]) -> Wanted:
+    """Read what an address asks of a list; what it asks that there is not is left out."""
+    given = {
+        name: value
+        for name in ("market", "kind", "amount", "days", "text")
+        if (value := query.get(name, "").replace("\0", "").strip()[:_LONGEST_TEXT])
+    }
+    problems = {}
+    if "amount" in given and not _AMOUNT.fullmatch(given["amount"]):
+        problems["amount"] = "A number such as 120 or 99.50 is needed."
+    if "days" in given and not _DAYS.fullmatch(given["days"]):
+        problems["days"] = "A whole number of days is needed."
+    usable = {name: value for name, value in given.items() if name not in problems}
+    choice = Choice(
+        market=usable.get("market", ""),
+        kind=usable.get("kind", ""),
+        amount=Decimal(usable["amount"].replace(",", ".")) if "amount" in usable else None,
+        days=int(usable["days"]) if "days" in usable else None,
+        text=usable.get("text", ""),
+    )
+    sort = query.get("sort", "")
+    asked = Order(sort.removeprefix("-"), descending=sort.startswith("-"))
+    order = asked if asked.column in {column.name for column in list_of.columns} else list_of.order
+    page = query.get("page", "")
+    return Wanted(choice, order, int(page) if _PAGE.fullmatch(page) else 1, given, problems)
+
+
+def readable_part(list_of: ListOf, readable: frozenset[str]) -> ListOf:
+    """Return a list without the columns that a person may not see, nor sort by."""
+    return replace(list_of, columns=tuple(column for column in list_of.columns if column.stems <= readable))
+
+
+def show(list_of: ListOf, query: Mapping[str, str], place: Place, kept: Mapping[str, str]) -> Shown:
+    """Read one page of a list; the first where there are not so many.
+
+    :param kept: what every address of it has to carry.
+    """
+    wanted = wanted_of(list_of, query)
+    with place.read() as database:
+        rows = _read(database, list_of, wanted)
+        if not rows.items and wanted.page > 1:
+            wanted = replace(wanted, page=1)
+            rows = _read(database, list_of, wanted)
+        office = back_office(database)
+    columns = [column for column in list_of.columns if _has_something_in(column, rows)]
+    return Shown(list_of, columns, wanted, rows, kept, office)
+
+
+def _read(database: Reader, list_of: ListOf, wanted: Wanted) -> ListRows:
+    return read_list(
+        database,
+        list_of.statement,
+        wanted.order,
+        wanted.choice,
+        most=ROWS_A_PAGE,
+        skip=(wanted.page - 1) * ROWS_A_PAGE,
+        parameters=list_of.parameters,
+        within=list_of.within,
+    )
+
+
+def _has_something_in(column: Column, rows: ListRows) -> bool:
+    found = {"market": bool(rows.markets), "kind": bool(rows.kinds), "amount": rows.has_amounts}
+    return found.get(column.name, True)
+
+
+def csv_file(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
+    """Yield a CSV file of every row that was asked for, in their order.
+
+    Its first line is read before this returns: what cannot be read is told as on any page.
+    """
+    lines = _csv_lines(list_of, wanted, place)
+    return chain([next(lines)], lines)
+
+
+def csv_name(list_of: ListOf, account: str) -> str:
+    """Return what a CSV file is called."""
+    whose = re.sub(r"[^A-Za-z0-9_-]", "_", account)
+    return f"backmarket-{whose}-{list_of.name}-{datetime.now(UTC):%Y-%m-%d}.csv"
+
+
+def csv_cell(value: Any) -> Any:
+    """Write a value for a file that a spreadsheet may open; a text that it would take for a formula gets a quote."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _csv_lines(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
+    columns = [(column.name, column.title) for column in list_of.columns]
+    if any(column.shown_as == "money" for column in list_of.columns):
+        columns.append(("currency", "Currency"))
+    with place.read() as database:
+        rows = stream_list(database, list_of.statement, wanted.order, wanted.choice, list_of.parameters, list_of.within)
+        first = next(rows, None)
+        # The mark at the beginning tells spreadsheets that this is UTF-8.
+        yield "\N{ZERO WIDTH NO-BREAK SPACE}" + _csv_line(title for _, title in columns)
+        for row in chain([first] if first else [], rows):
+            yield _csv_line(csv_cell(row[name]) for name, _ in columns)
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

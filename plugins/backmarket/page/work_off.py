@@ -1,0 +1,217 @@
+"""Does what a person asks for on the lists of what waits: work off, try again, decide about prices, take back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from fastapi import HTTPException
+
+from backmarket.concerns import INVENTORY_PRICES, kinds_of
+from backmarket.page import access
+from backmarket.page.access import Notice
+from backmarket.page.runs import start_run
+from backmarket.seller_account import dag_id_of
+from backmarket.services import work_off as service
+from backmarket.warehouse import need_marks
+from backmarket.warehouse.needs import APPROVALS, NAMES, need_of, read_need, stem_of_item
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+    from sqlalchemy.orm import Session
+
+    from backmarket.page.place import Place
+    from backmarket.page.runs import Started
+    from backmarket.services.work_off import Done
+    from backmarket.warehouse.need_marks import Mark
+    from backmarket.warehouse.needs import Need
+    from backmarket.warehouse.snapshot import Reader, Row
+
+_MARKS: dict[str, Mark] = {"resolve": "resolved", "ignore": "ignored", "comment": "commented", "retry": "retried"}
+_WORDS = {
+    "resolved": "resolved",
+    "ignored": "ignored until it changes",
+    "commented": "commented",
+    "retried": "to be tried again",
+    "approved": "approved",
+    "declined": "declined",
+}
+_LONGEST_COMMENT = 500
+
+
+@dataclass(frozen=True)
+class Acting:
+    """Who does something, and where.
+
+    :param readable: the concerns that the person may see.
+    """
+
+    session: Session
+    user: BaseUser
+    place: Place
+    readable: frozenset[str]
+
+
+def work_off(acting: Acting, name: str, chosen: list[str], action: str, comment: str) -> Notice:
+    """Do one thing about the chosen things of a kind, all or nothing; a retry then starts the DAGs it is about.
+
+    :raises HTTPException: 404 for a kind or an action that there is not, 403 where the person may not.
+    """
+    mark, kind = _MARKS.get(action), need_of(name)
+    if mark is None or kind is None or not kind.can_be_marked:
+        raise HTTPException(404, "There is no such page.")
+    comment = comment.strip()[:_LONGEST_COMMENT]
+    if not chosen:
+        return Notice("Nothing was selected, so nothing was done.")
+    if mark == "commented" and not comment:
+        return Notice("There was no comment to keep: write it, then press Comment.")
+    with acting.place.write() as database:
+        need = _as_it_is(database, acting, kind)
+        items = service.choose(need, chosen)
+        stems = {stem_of_item(kind, item) for item in items}
+        for stem in sorted(stems):
+            if not access.may_work_off(acting.user, stem, acting.place.account):
+                dag_id = dag_id_of(stem, acting.place.account)
+                raise HTTPException(403, f"You may not do this: it needs the right to edit {dag_id}. Nothing was done.")
+        done = service.work_off(database, need, items, mark, comment=comment, by=acting.user.get_name())
+    _log(acting, f"{kind.name}: {mark}", done)
+    told = _told(done, len(chosen), mark)
+    return _start(acting, stems, need, done, told) if mark == "retried" else Notice(told)
+
+
+def decide_prices(acting: Acting, chosen: list[str], action: str, comment: str, decision_days: int) -> Notice:
+    """Approve or decline the chosen moves of prices, and start the run that sends what still is the plan.
+
+    :param decision_days: how long a decision holds.
+    :raises HTTPException: 404 for another action, 403 where the person may not.
+    """
+    if action not in {"approve", "decline"}:
+        raise HTTPException(404, "There is no such page.")
+    require_approver(acting)
+    if not chosen:
+        return Notice("Nothing was selected, so nothing was done.")
+    with acting.place.write() as database:
+        done = service.decide_prices(
+            database,
+            service.choose(_as_it_is(database, acting, APPROVALS), chosen),
+            is_approved=action == "approve",
+            comment=comment.strip()[:_LONGEST_COMMENT],
+            by=acting.user.get_name(),
+            decided_since=datetime.now(UTC) - timedelta(days=decision_days),
+        )
+    mark = "approved" if action == "approve" else "declined"
+    _log(acting, f"prices: {mark}", done)
+    told = _told(done, len(chosen), mark)
+    if not done.items:
+        return Notice(told)
+    _answer_empty_questions(acting, done.run_ids)
+    return _start(acting, {INVENTORY_PRICES.stem}, APPROVALS, done, told)
+
+
+def take_back(acting: Acting, mark_ids: list[int]) -> Notice:
+    """Let things that were resolved or ignored wait again.
+
+    :raises HTTPException: 403 where the person may not.
+    """
+    with acting.place.write() as database:
+        rows = {row["mark_id"]: row for row in read_worked_off(database, acting.readable)}
+        found = [rows[mark_id] for mark_id in mark_ids if mark_id in rows]
+        for row in found:
+            kind = need_of(row["need"])
+            stem = stem_of_item(kind, row) if kind else ""
+            if not access.may_work_off(acting.user, stem, acting.place.account):
+                raise HTTPException(403, "You may not do this: it needs the right to edit the DAG that it belongs to.")
+        back = need_marks.reopen(
+            database.connection, acting.place.account, [row["mark_id"] for row in found], by=acting.user.get_name()
+        )
+    return Notice(f"{_things(back)} listed again, where still so.")
+
+
+def require_approver(acting: Acting) -> None:
+    """Refuse who may not decide about prices.
+
+    :raises HTTPException: 403.
+    """
+    if not access.may_approve(acting.user, acting.place.account):
+        raise HTTPException(403, "You may not decide about prices: that needs the right to answer the form in Airflow.")
+
+
+def read_worked_off(database: Reader, readable: frozenset[str], *, most: int | None = None) -> list[Row]:
+    """Return what people did about things, the newest first, of the concerns that a reader may see."""
+    needs = [name for name in NAMES if (kind := need_of(name)) and kind.stem in readable]
+    return database.rows("worked_off", needs=needs, kinds=kinds_of(readable), most=most)
+
+
+def _as_it_is(database: Reader, acting: Acting, kind: Need) -> Need:
+    return read_need(database, kind, acting.readable, most=None)
+
+
+def _told(done: Done, chosen: int, mark: str) -> str:
+    told = f"{_things(len(done.items))} {_WORDS[mark]}."
+    if left := chosen - len(done.items):
+        told += f" {_things(left)} changed or decided since the page was shown: look again."
+    return told
+
+
+def _things(number: int) -> str:
+    return f"{number:,} thing{'' if number == 1 else 's'}"
+
+
+def _log(acting: Acting, what: str, done: Done) -> None:
+    """Note in Airflow's audit log who did what."""
+    from airflow.models.log import Log
+
+    extra = f"{what}: {', '.join(str(item['subject']) for item in done.items)}"[:1000]
+    acting.session.add(Log(event="backmarket_page_work_off", owner=acting.user.get_name(), extra=extra))
+
+
+def _start(acting: Acting, stems: set[str], need: Need, done: Done, told: str) -> Notice:
+    """Start the DAG of each concern, and note for each mark which run it was."""
+    started: dict[str, Started] = {
+        stem: start_run(acting.session, acting.user, dag_id_of(stem, acting.place.account)) for stem in sorted(stems)
+    }
+    # The runs are in Airflow's database before the marks name them.
+    acting.session.commit()
+    with acting.place.write() as database:
+        for stem, run in started.items():
+            mark_ids = [
+                mark_id
+                for mark_id, item in zip(done.mark_ids, done.items, strict=True)
+                if stem_of_item(need, item) == stem
+            ]
+            if run.run_id:
+                need_marks.note_run(database.connection, acting.place.account, mark_ids, run.path)
+    return Notice(
+        " ".join([told, *(run.text for run in started.values())]),
+        next((run.path for run in started.values() if run.path), ""),
+    )
+
+
+def _answer_empty_questions(acting: Acting, run_ids: frozenset[str]) -> None:
+    """Answer the forms in Airflow that have no move left to decide; they would stand there until their time is over."""
+    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+    from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+
+    from backmarket.concerns import PRICE_APPROVAL
+    from backmarket.services.price_approval import NONE_OF_THEM
+    from backmarket.warehouse.price_approval import asked
+
+    answer: dict[str, Any] = {"chosen_options": [NONE_OF_THEM], "params_input": {}}
+    for run_id in run_ids:
+        with acting.place.read() as database:
+            is_empty = not asked(database.connection, acting.place.account, run_id=run_id)
+        if is_empty:
+            try:
+                update_hitl_detail(
+                    dag_id_of(PRICE_APPROVAL.stem, acting.place.account),
+                    run_id,
+                    "price_approval",
+                    UpdateHITLDetailPayload(**answer),
+                    acting.user,
+                    acting.session,
+                )
+            except HTTPException as error:
+                # There is no such question, or somebody has answered it: nothing is left to answer.
+                if error.status_code not in {404, 409}:
+                    raise

@@ -1,0 +1,205 @@
+"""Axe-core, which knows the rules of accessible pages, finds nothing on any page, light or dark, wide or narrow.
+
+Skipped where no Chromium is found.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from starlette.routing import Route
+
+from backmarket.page.app import create_page
+from backmarket.warehouse.needs import NAMES
+from tests.page.given import add_orders, add_settlement_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import psycopg
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Route as Request
+    from starlette.testclient import TestClient
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+HOST = "http://localhost"
+SKU = "SKU-50"
+EXAMPLES = {"name": NAMES, "order_id": ("50", "123"), "sku": (SKU, "unknown"), "run_id": ("run",)}
+PERIOD = "reports/period?first_day=2026-09-01&last_day=2026-09-30"
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"),
+    pytest.mark.timeout(600),
+]
+
+
+def _paths() -> Iterator[str]:
+    """Yield the address of every page, with examples of what it is about: one that is added comes by itself."""
+    for route in create_page().routes:
+        if not isinstance(route, Route) or "GET" not in (route.methods or ()):
+            continue
+        path = route.path.removeprefix("/")
+        if path == "reports/period":
+            yield PERIOD
+        elif found := re.search(r"\{(\w+)(?::path)?\}", path):
+            yield from (path.replace(found[0], example) for example in EXAMPLES[found[1]])
+        else:
+            yield path
+    yield "needs/nonsense"
+
+
+@pytest.fixture
+def busy(
+    warehouse: psycopg.Connection[Any],
+    dags_of: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two accounts, and something of every kind that can wait for a person, failed tasks and paused DAGs included."""
+    dags_of("default", "us")
+    for name in ("enabled", "order_download", "prices_upload"):
+        monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", "on")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_MAX_QTY", "many")
+    _fail("backmarket_listings", "markets")
+    add_orders(warehouse, 2000)
+    add_settlement_lines(warehouse, 100)
+    warehouse.execute(_BUSY)
+
+
+def _fail(dag_id: str, task_id: str) -> None:
+    """Have a task fail in the newest run of its DAG."""
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+    with create_session() as session:
+        dag = SerializedDagModel.get_dag(dag_id, session=session)
+        assert dag is not None
+        run = dag.create_dagrun(
+            run_id="failed",
+            run_after=datetime.now(UTC),
+            run_type=DagRunType.MANUAL,
+            triggered_by=DagRunTriggeredByType.TEST,
+            state=DagRunState.FAILED,
+            session=session,
+        )
+        run.start_date = datetime.now(UTC)
+        for task in run.get_task_instances(session=session):
+            task.state = "failed" if task.task_id == task_id else "success"
+
+
+@pytest.fixture
+def chromium() -> Iterator[Browser]:
+    """A browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1240), ("dark", 1240), ("dark", 390)])
+def test_axe_finds_nothing_on_any_page(
+    signed_in: Callable[[str], TestClient],
+    busy: None,
+    chromium: Browser,
+    scheme: Literal["light", "dark"],
+    width: int,
+) -> None:
+    """As an administrator sees them, who has all switches and fields."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    admin = signed_in("admin")
+
+    def answer(request: Request) -> None:
+        found = admin.get(request.request.url.removeprefix(HOST), follow_redirects=True)
+        request.fulfill(status=found.status_code, headers=dict(found.headers), body=found.content)
+
+    page = chromium.new_page(color_scheme=scheme, viewport={"width": width, "height": 860})
+    page.route("**/*", answer)
+    page.goto(f"{HOST}/backmarket/")
+    kinds = page.locator("section[aria-labelledby=needs] h3").count()
+    assert kinds == len(NAMES) + 2, "every kind, failed tasks and DAGs that do not run"
+    violations: dict[str, list[str]] = {}
+    looked_at = []
+    for path in _paths():
+        page.goto(f"{HOST}/backmarket/{path}")
+        looked_at.append(page.title())
+        found = Axe().run(page).response["violations"]
+        for each in found:
+            nodes = [f"{node['html']}: {node['failureSummary']}" for node in each["nodes"][:3]]
+            violations[f"{path}: {each['id']}"] = nodes
+    assert violations == {}
+    assert len(set(looked_at)) > len(NAMES)
+
+
+_BUSY = """
+insert into backmarket.accounts (account, host, platform, token_fingerprint, token_valid, checked_at)
+values ('default', 'www.backmarket.fr', 'EU', 'f', true, now()), ('us', 'www.backmarket.com', 'NA', 'g', false, now());
+
+insert into backmarket.changes (
+    account, kind, subject, market, payload, status, reason, run_id, planned_at, confirmed_at
+)
+select 'default', kind, subject, 'fr-fr', payload, status, reason, 'run', now() - interval '25 hours', confirmed_at
+from (
+    values
+    (
+        'price', 'SKU-50', '{"price": "60", "old_price": "100", "currency": "EUR"}'::jsonb, 'awaiting_approval', null,
+        null
+    ),
+    ('price', 'SKU-51', '{}', 'refused', 'above max_price', null),
+    ('tracking', '50', '{}', 'refused', 'waits: the tracking number is missing', null),
+    ('quantity', 'SKU-50', '{"quantity": 3}', 'confirmed', null, now())
+) as given (kind, subject, payload, status, reason, confirmed_at);
+
+insert into backmarket.settlement_findings (
+    account, kind, subject, order_id, day, expected, actual, currency, detail, documents, status
+)
+select 'default', 'fee_difference', 'order ' || n, n, '2026-09-08', 20, 19, 'EUR', 'one less', '[]', 'open'
+from generate_series(40, 60) as n;
+
+insert into backmarket.settlement_lines (
+    account, invoice_ref, currency, line_id, line_no, invoice_key, category, role, value_date, designation, amount,
+    first_export
+)
+values ('default', '20260914-EU-H-1', 'EUR', 1, 1, 'fee', 'service', '', '2026-09-08', 'fee', -4.50, now());
+
+insert into backmarket.settlement_reports (account, run_id, first_day, last_day, html)
+select 'default', 'run', '2026-09-01', '2026-09-14',
+    '<!doctype html><html lang="en"><head><title>Report</title></head><body><main><h1>Report</h1></main></body></html>';
+
+insert into backmarket.inventory_findings (account, kind, sku, detail)
+values ('default', 'stock_stale', 'SKU-50', 'counted three days ago');
+
+insert into backmarket.inventory (
+    account, sku, id, stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, planned_at
+)
+values ('default', 'SKU-50', md5('50')::uuid, 7, 1, 1, 0, 5, 5, 3, 5, now());
+
+insert into backmarket.listings (account, id, sku, title_market, title, quantity, first_seen_at, read_at)
+values ('default', md5('50')::uuid, 'SKU-50', 'fr-fr', 'a phone', 3, now(), now());
+
+insert into backmarket.listing_offers (
+    account, id, market, price, currency, publication_state, document, first_seen_at, read_at
+)
+values ('default', md5('50')::uuid, 'fr-fr', 100, 'EUR', 2, '{}', now(), now());
+
+insert into backmarket.quarantine (account, entity, key, document, reason)
+values ('default', 'order', '50', '{}', 'price: not a number'),
+('default', 'seller.stock', 'SKU-50', '{}', 'quantity is ''x'': a whole number is needed');
+
+insert into backmarket.feeds (account, feed, row_count, left_out, reasons, unusable_since)
+values ('default', 'seller.stock', 122, 122, array['sku SKU-50: quantity is ''x'''], now());
+
+insert into backmarket.unclaimed_rows (account, feed, given, row_count)
+values ('default', 'seller.stock', 'defualt', 3);
+
+insert into seller.stock (sku, quantity, counted_at) values ('SKU-50', 7, now());
+insert into seller.prices (sku, market, price, currency) values ('SKU-50', 'fr-fr', 60, 'EUR');
+insert into seller.shipments (order_id, tracking_number, shipper, shipped_at) values (50, '6X1', 'DHL', now());
+"""
