@@ -33,6 +33,7 @@ VIEWS = (
     "search?q=4999",
     "search?q=00000000",
     "search?q=nowhere",
+    "worked-off",
     "reports",
 )
 
@@ -111,7 +112,12 @@ def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
         "select 'SKU-' || n, n % 9, now() from generate_series(1, 5000) as n"
     )
     warehouse.execute(
-        "vacuum analyze backmarket.changes, backmarket.listing_offers, seller.stock, "
+        "insert into backmarket.need_marks (account, need, topic, mark, story, subject, detail, marked_by) "
+        "select 'default', 'refused', 'price/fr-fr/SKU-' || n % 5000, 'ignored', 'sku', 'SKU-' || n % 5000, "
+        "'price fr-fr · above max_price', 'admin' from generate_series(1, 20000) as n"
+    )
+    warehouse.execute(
+        "vacuum analyze backmarket.changes, backmarket.listing_offers, seller.stock, backmarket.need_marks, "
         "backmarket.settlement_findings, backmarket.quarantine, backmarket.inventory_findings, "
         " backmarket.listings, backmarket.listing_offer_history"
     )

@@ -14,7 +14,6 @@ from backmarket.api.markets import MARKETS, PLATFORM_HOSTS, Platform, is_loopbac
 _USER_AGENT = re.compile(r"BM-([^;]+)-[^;]+;\s*[^\s;@]+@([^\s;@]+)")
 # What stands where a seller's own company belongs: in our documentation, in Back Market's and in what people copy.
 _EXAMPLE_NAMES = {
-    "company",
     "mycompany",
     "yourcompany",
     "companyname",
@@ -134,4 +133,4 @@ class ClientConfig(BaseModel):
 
 def _is_example(name: str) -> bool:
     """Tell whether a name is what an example has in place of a seller's: ``YourCompany``, ``{Company}``."""
-    return re.sub(r"[^a-z]", "", name) in _EXAMPLE_NAMES
+    return "{" in name or re.sub(r"[^a-z]", "", name) in _EXAMPLE_NAMES
