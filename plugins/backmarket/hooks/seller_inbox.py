@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ROOT = Path(__file__).resolve().parents[2]
-_ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".parquet", ".jsonl", ".ndjson", ".json", ".pdf")
 
 
 class SellerFile(InboxFile):
@@ -68,7 +67,7 @@ def list_seller_inbox(url: str | None, wanted: Callable[[str], bool], *, variabl
             f"The seller inbox {url} cannot be listed: {error}. For s3://, gs:// or abfs:// install the provider of "
             "that storage and name its connection, as in s3://connection_id@bucket/folder."
         ) from error
-    found = (file for path in stored for file in files_of(path, _ENDINGS))
+    found = (file for path in stored for file in files_of(path))
     return [
         SellerFile(file.path, file.size, file.modified_at, file.storage, file.member)
         for file in found
@@ -77,5 +76,5 @@ def list_seller_inbox(url: str | None, wanted: Callable[[str], bool], *, variabl
 
 
 def _is_file(path: ObjectStoragePath) -> bool:
-    name = path.name.lower()
-    return name.endswith((*_ENDINGS, ".gz", ".zip")) and not name.startswith((".", "~$")) and path.is_file()
+    # Workbooks that are open have such a file beside them.
+    return not path.name.startswith((".", "~$")) and path.is_file()
