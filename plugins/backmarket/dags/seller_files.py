@@ -6,8 +6,8 @@ Every fifteen minutes, reads the files that have landed in the inbox and are new
 
 **Switches** (Admin → Variables): `backmarket_enabled` and `backmarket_seller_files`. Files land in
 `backmarket_seller_inbox`. `backmarket_seller_files_mode` says whether a stock or price file names everything there is
-(`snapshot`) or what has changed (`increment`). `backmarket_seller_columns` says which of your headers is which column, where
-they are not understood by themselves. Files are never moved or changed.
+(`snapshot`) or what has changed (`increment`). `backmarket_seller_columns` says which of your headers is which column,
+where they are not understood by themselves. Files are never moved or changed.
 
 **A run** judges each row by itself. Good rows fill `seller.stock` and so on, all of a file at once; bad ones are
 written, with the reason, to `<name>.rejected.csv` beside it and to quarantine. A file is loaded once; a corrected one
