@@ -89,9 +89,9 @@ def test_without_an_inbox_it_skips(
     run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A worker without the default folder has nothing to say about files."""
-    from backmarket.hooks import seller_inbox
+    from backmarket.hooks import inbox
 
-    monkeypatch.setattr(seller_inbox, "default_seller_inbox", lambda: tmp_path / "nowhere")
+    monkeypatch.setattr(inbox, "default_inbox", lambda folder: tmp_path / folder)
     switch_on("seller_files")
     run = run_dag("backmarket_seller_files")
     assert run.tasks["seller_files"] == "skipped"

@@ -30,20 +30,15 @@ class BackMarketSellerFilesOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: files seen and loaded, rows new, changed and gone, rows rejected; and the files refused,
         held, and not given by the storage."""
-        from backmarket.hooks.seller_inbox import list_seller_inbox
-        from backmarket.hooks.settlement_inbox import NoInboxError
-        from backmarket.services.seller_files import SellerFileLoading, rules_of, target_of
+        from backmarket.hooks.inbox import SELLER, NoInboxError, list_inbox
+        from backmarket.services.seller_files import SellerFileLoading, rules_of
         from backmarket.settings import SellerFilesSettings, key_of
         from backmarket.warehouse.connection import connect
         from backmarket.words import counted
 
         settings = SellerFilesSettings.load(self.account)
         try:
-            files = list_seller_inbox(
-                settings.seller_inbox,
-                lambda name: target_of(name) is not None,
-                variable=key_of(self.account, "seller_inbox"),
-            )
+            files = list_inbox(settings.seller_inbox, SELLER, variable=key_of(self.account, "seller_inbox"))
         except NoInboxError as error:
             raise AirflowSkipException(str(error)) from error
         may_drop_all = bool((context["dag_run"].conf or {}).get("allow_mass_zero"))

@@ -16,7 +16,7 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from backmarket.hooks import settlement_inbox
-from backmarket.hooks.settlement_inbox import InboxError, InboxFile, list_inbox
+from backmarket.hooks.inbox import InboxError, InboxFile, list_inbox
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.settlements import BackMarketSettlementDownloadOperator
 from backmarket.rules.settlements.blocks import StatementError
