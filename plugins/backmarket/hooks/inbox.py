@@ -191,7 +191,7 @@ def _is_named_zip(name: str) -> bool:
 
 
 def _members_of(stored: IO[bytes]) -> list[str]:
-    """Return the files in an archive that may be statements; none where it is a document, such as a workbook."""
+    """Return the files in an archive; none where it is a document, such as a workbook."""
     if not _begins_with(ZIP, stored):
         return []
     with _open_archive(stored) as archive:
