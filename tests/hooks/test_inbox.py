@@ -243,7 +243,7 @@ def test_a_file_that_the_storage_keeps_back_does_not_stop_the_others(
         return readable(self)
 
     monkeypatch.setattr(InboxFile, "content", content)
-    counts = BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({})
+    counts = BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({"run_id": "run"})
     assert counts["files_left"] == [f"{tmp_path.as_uri()}/20260914-EU-H-2.csv"]
     with pytest.raises(ItemsLeftError, match=r"20260914-EU-H-2\.csv"):
         BackMarketItemsCheckOperator(task_id="quarantine_check", counts=[counts]).execute({})
@@ -259,10 +259,10 @@ def test_a_file_that_is_kept_back_stays_in_quarantine_if_it_was_there(
     file = tmp_path / "20260914-EU-H-1.csv"
     file.write_bytes(b"no statement")
     download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
-    assert download.execute({})["unreadable"] == 1
+    assert download.execute({"run_id": "run"})["unreadable"] == 1
     file.write_bytes(b"no statement either")
     monkeypatch.setattr(InboxFile, "content", lambda _file: _raise(PermissionError("Access Denied")))
-    assert download.execute({})["files_left"] == [file.as_uri()]
+    assert download.execute({"run_id": "run"})["files_left"] == [file.as_uri()]
     assert warehouse.execute("select count(*) from backmarket.quarantine").fetchone() == (1,)
 
 
@@ -285,7 +285,7 @@ def test_a_file_of_another_kind_is_named_and_costs_no_other(
     for name, (content, _) in others.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "20260914-EU-H-1.csv").write_bytes(CONTENT + b"sales,2026-09-08,S,1,Phone,1.00,EUR\n")
-    counts = BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({})
+    counts = BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({"run_id": "run"})
     assert (counts["loaded"], counts["unreadable"], counts["files_left"]) == (1, len(others), [])
     kept = dict(warehouse.execute("select key, reason from backmarket.quarantine").fetchall())
     reasons = {key.removeprefix(f"{tmp_path.as_uri()}/").partition("!/")[0]: reason for key, reason in kept.items()}
