@@ -1,6 +1,6 @@
-"""Axe-core, which knows the rules of accessible pages, finds nothing on any page, light or dark, wide or narrow; none is wider than its window.
+"""Axe-core, which knows the rules of accessible pages, finds nothing on any page, light or dark, wide or narrow.
 
-Skipped where no Chromium is found.
+None of them is wider than its window. Skipped where no Chromium is found.
 """
 
 from __future__ import annotations
