@@ -393,6 +393,8 @@ _HALVE_TWO_PRICES = """
     where
         offer.market = 'fr-fr' and offer.price between 100 and offer.max_price
         and not exists (select 1 from backmarket.price_approvals where status = 'asked')
+        -- What a person has decided about holds, and is not asked about again.
+        and not exists (select 1 from backmarket.price_approvals as decided where decided.sku = listing.sku)
     order by listing.sku
     limit 2
     on conflict (account, sku, market) do update set price = excluded.price
