@@ -251,7 +251,7 @@ select
         when row_count is null then 'cannot be read'
         else concat(
             'cannot be used: ', to_char(left_out, 'FM999,999,999,990'), ' of ', to_char(row_count, 'FM999,999,999,990'),
-            ' rows'
+            case row_count when 1 then ' row' else ' rows' end
         )
     end as summary,
     concat_ws(
@@ -259,7 +259,8 @@ select
         case
             when row_count is not null
                 then concat(
-                    to_char(left_out, 'FM999,999,999,990'), ' of ', to_char(row_count, 'FM999,999,999,990'), ' rows'
+                    to_char(left_out, 'FM999,999,999,990'), ' of ', to_char(row_count, 'FM999,999,999,990'),
+                    case row_count when 1 then ' row' else ' rows' end
                 )
         end,
         array_to_string(reasons, ' · ')

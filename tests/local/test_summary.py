@@ -28,5 +28,5 @@ def test_sums_of_findings_are_each_in_their_own_currency(
     )
     print_summary(warehouse_uri)
     printed = [line.replace("│", "").split() for line in capsys.readouterr().out.splitlines()]
-    assert ["currency_mismatch", "1", "175.99", "EUR", "152.30", "GBP"] in printed
-    assert ["fee_difference", "1", "9.00", "EUR", "-"] in printed
+    assert ["currency", "mismatch", "1", "175.99", "EUR", "152.30", "GBP"] in printed
+    assert ["fee", "difference", "1", "9.00", "EUR", "-"] in printed

@@ -28,7 +28,7 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def check() -> None:
     """Load the inbox, then look at all statements."""
-    BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({})
+    BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({"run_id": "run"})
     BackMarketSettlementCheckOperator(task_id="settlement_check").execute({})
 
 
@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(warehouse: psycopg.
 
 def test_a_statement_that_does_not_add_up_is_named(warehouse: psycopg.Connection[Any], inbox: Path) -> None:
     """With what its file says and what is stored, each in its currency."""
-    BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({})
+    BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({"run_id": "run"})
     warehouse.execute("delete from backmarket.settlement_lines where category = 'revenue'")
     assert (
         "1 statement does not add up. 20260914-EU-H-1 (20260914-EU-H-1.csv) says -20.00 EUR in 31 rows, and -30.00 EUR "

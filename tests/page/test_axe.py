@@ -1,6 +1,6 @@
 """Axe-core, which knows the rules of accessible pages, finds nothing on any page, light or dark, wide or narrow.
 
-Skipped where no Chromium is found.
+None of them is wider than its window. Skipped where no Chromium is found.
 """
 
 from __future__ import annotations
@@ -50,6 +50,14 @@ def _paths() -> Iterator[str]:
         else:
             yield path
     yield "needs/nonsense"
+
+
+# What reaches over the right edge of a page that has to be moved sideways to be read.
+_BEYOND = """
+() => document.documentElement.scrollWidth <= window.innerWidth ? [] : [...document.querySelectorAll("body *")]
+  .filter((each) => each.getBoundingClientRect().right > window.innerWidth)
+  .map((each) => each.outerHTML.slice(0, 120))
+"""
 
 
 @pytest.fixture
@@ -126,6 +134,7 @@ def test_axe_finds_nothing_on_any_page(
     kinds = page.locator("section[aria-labelledby=needs] h3").count()
     assert kinds == len(NAMES) + 2, "every kind, failed tasks and DAGs that do not run"
     violations: dict[str, list[str]] = {}
+    too_wide = {}
     looked_at = []
     for path in _paths():
         page.goto(f"{HOST}/backmarket/{path}")
@@ -134,7 +143,10 @@ def test_axe_finds_nothing_on_any_page(
         for each in found:
             nodes = [f"{node['html']}: {node['failureSummary']}" for node in each["nodes"][:3]]
             violations[f"{path}: {each['id']}"] = nodes
+        if beyond := page.evaluate(_BEYOND):
+            too_wide[path] = beyond
     assert violations == {}
+    assert too_wide == {}
     assert len(set(looked_at)) > len(NAMES)
 
 

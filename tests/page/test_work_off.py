@@ -167,6 +167,7 @@ def test_a_paused_dag_is_said_and_not_started(
     """A document's retry starts the DAG that reads it, unless that is paused."""
     dags_of("default")
     _pause("backmarket_inventory_prices", is_paused=True)
+    _pause("backmarket_orders", is_paused=True)
     warehouse.execute(
         "insert into backmarket.quarantine (account, entity, key, document, reason) "
         "values ('default', 'order', '7', '{}', 'state: is missing'), ('default', 'seller.stock', 'A', '{}', 'no')"

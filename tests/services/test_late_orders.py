@@ -17,22 +17,22 @@ DUE = datetime(2026, 11, 26, 9, tzinfo=UTC)
     [
         (
             LateOrder(7, "shipment", None, DUE, 3.5),
-            "Order 7 waits for shipment, to ship by 2026-11-26 09:00 UTC (3.5 hours left).",
+            "Order 7 waits for shipment, to ship by 2026-11-26 09:00 UTC (4 hours left).",
         ),
         (
             LateOrder(7, "stock", "stock: none", DUE, -2.5),
-            "Order 7 waits for stock, to ship by 2026-11-26 09:00 UTC (2.5 hours overdue): stock: none",
+            "Order 7 waits for stock, to ship by 2026-11-26 09:00 UTC (2 hours overdue): stock: none",
         ),
         (
             LateOrder(7, "shipment", None, DUE, -2.5, is_backship=True),
             (
-                "Order 7 (Backship) waits to be handed over, to ship by 2026-11-26 09:00 UTC (2.5 hours overdue): hand "
+                "Order 7 (Backship) waits to be handed over, to ship by 2026-11-26 09:00 UTC (2 hours overdue): hand "
                 "the parcel over under Back Market's label; no tracking comes from you."
             ),
         ),
         (
             LateOrder(7, "acceptance", None, DUE, 1.0, is_backship=True),
-            "Order 7 waits for acceptance, to ship by 2026-11-26 09:00 UTC (1.0 hours left).",
+            "Order 7 waits for acceptance, to ship by 2026-11-26 09:00 UTC (1 hour left).",
         ),
     ],
     ids=["in time", "overdue", "Backship", "Backship, to accept"],

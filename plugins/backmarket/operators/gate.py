@@ -47,10 +47,10 @@ class BackMarketGateOperator(BaseOperator):
 
         off = [key_of(self.account, name) for name in ("enabled", self.toggle) if not self._is_on(name, context)]
         if off:
-            _skip(context, f"{' and '.join(off)} off: set to true under Admin → Variables to switch this on")
+            self._skip(context, f"{' and '.join(off)} off: set to true under Admin → Variables to switch this on")
         key = key_of(self.account, self.toggle)
         if context["dag_run"].run_type == "backfill" and not has_past(self.toggle):
-            _skip(context, f"a backfill is about the past: {key} is about the present, and left to other runs")
+            self._skip(context, f"a backfill is about the past: {key} is about the present, and left to other runs")
         return f"{key} is on"
 
     def _is_on(self, name: str, context: Context) -> bool:
@@ -62,7 +62,7 @@ class BackMarketGateOperator(BaseOperator):
             first = self._first_that_reads(name)
             if first == self.task_id:
                 raise
-            _skip(context, f"Variable {error.key} cannot be used: the log of {first} says why")
+            self._skip(context, f"Variable {error.key} cannot be used: the log of {first} says why")
 
     def _first_that_reads(self, name: str) -> str:
         """Return the first gate of this DAG that reads a Variable."""
@@ -70,7 +70,7 @@ class BackMarketGateOperator(BaseOperator):
         gates = (task for task in (dag.tasks if dag else [self]) if isinstance(task, BackMarketGateOperator))
         return next(gate.task_id for gate in gates if name in {"enabled", gate.toggle})
 
-
-def _skip(context: Context, reason: str) -> NoReturn:
-    context["ti"].xcom_push(key="reason", value=reason)
-    raise AirflowSkipException(reason)
+    @staticmethod
+    def _skip(context: Context, reason: str) -> NoReturn:
+        context["ti"].xcom_push(key="reason", value=reason)
+        raise AirflowSkipException(reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from backmarket.rules.order_window import Historical
     from backmarket.services.order_changes import OrderAction
     from backmarket.warehouse.connection import Connection
-
-
-def skip_without_counts(context: Context, reason: str) -> NoReturn:
-    """Skip a task whose counts others add up: they find none, instead of an error about a missing XCom."""
-    context["ti"].xcom_push(key="return_value", value={})
-    raise AirflowSkipException(reason)
 
 
 class BackMarketOrderDownloadOperator(BackMarketOperator):
@@ -73,7 +67,7 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
         run = context["dag_run"]
         turn = HistoryTurn(connection, self.account, context["run_id"], run.clear_number or 0)
         if reason := turn.why_span_is_read(span, run.dag_id, now=datetime.now(UTC)):
-            skip_without_counts(context, reason)
+            self.skip_without_counts(context, reason)
         is_given = context["params"].get("from") or context["params"].get("to")
         window = span if is_given else replace(span, created_to=None)
         with self.order_reading(connection) as reading, self.progress(context, "order") as reading.progress:
@@ -99,9 +93,9 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
 
         with connect(self.warehouse_conn_id) as connection:
             if context["dag_run"].run_type == "backfill":
-                skip_without_counts(context, "A backfill is about the past: open orders are read by other runs.")
+                self.skip_without_counts(context, "A backfill is about the past: open orders are read by other runs.")
             if reason := why_open_orders_can_wait(connection, self.account, now=datetime.now(UTC)):
-                skip_without_counts(context, reason)
+                self.skip_without_counts(context, reason)
             with self.order_reading(connection) as reading:
                 return refresh_open_orders(reading)
 

@@ -150,8 +150,8 @@ def late_sentence(order: LateOrder) -> str:
 def _left(hours: float) -> str:
     whole = round(abs(hours))
     if not whole:
-        return "within the hour" if hours >= 0 else "less than an hour ago"
-    return f"{counted(whole, 'hour')} {'left' if hours > 0 else 'ago'}"
+        return "within the hour" if hours >= 0 else "less than an hour overdue"
+    return f"{counted(whole, 'hour')} {'left' if hours > 0 else 'overdue'}"
 
 
 def _subjects(need: Need) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
 from backmarket.warehouse.seller_rows import DEVICES, FORMS, SHIPMENTS, is_blank
+from backmarket.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -50,8 +51,8 @@ class UnusableFeed:
             return f"{self.table} cannot be read: {reasons}. {_ADVICE}"
         good = "Nothing new was sent from it." if self.left_out >= self.rows else "Its other rows were used."
         return (
-            f"{self.table} cannot be used: {self.left_out:,} of {self.rows:,} rows. The first: {reasons}. {good} "
-            f"{_ADVICE} backmarket.quarantine holds every row with its reason."
+            f"{self.table} cannot be used: {self.left_out:,} of {counted(self.rows, 'row')}. The first: {reasons}. "
+            f"{good} {_ADVICE} backmarket.quarantine holds every row with its reason."
         )
 
 
