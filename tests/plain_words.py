@@ -26,12 +26,14 @@ _FAULTS = {
     "a list": re.compile(r"\[\]|\['|\[\d+,|\(\)(?!\w)"),
     "a truth value": re.compile(r"\b(?:None|True|False)\b"),
     "a time as Python writes it": re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?\+00:00"),
-    "a large count without separators": re.compile(rf"(?<![\w.,:/-])\d{{4,7}} (?:new |open |live )?(?:{_ONE})s?\b"),
+    "a large count without separators": re.compile(
+        rf"(?<![\w.,:/-])\d{{4,}} (?!of |in |to |and )(?:new |open |live )?(?:{_ONE})s?\b"
+    ),
     "one of many": re.compile(
         rf"(?<![\w.,:/-])1 (?:[a-z]+ )?(?!(?:{_NOT_SINGULAR})\b)(?:{'|'.join(_THINGS)}|quantitie|batche|addresse)e?s\b"
     ),
     "many as one": re.compile(
-        r"(?<![\w.,:/-])(?!1 )(?:\d{1,3}(?:,\d{3})+|\d{1,7}) (?:new |open |live )?"
+        r"(?<![\w.,:/-])(?!1 )(?:\d{1,3}(?:,\d{3})+|\d+) (?:new |open |live )?"
         rf"(?:{'|'.join(_THINGS)})(?![\w-])"
     ),
 }
