@@ -11,7 +11,16 @@ from backmarket.seller_account import DEFAULT_ACCOUNT
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-THINGS = ("orders", "listings", "inventory", "shipments", "settlements", "price_questions", "price_answers")
+THINGS = (
+    "orders",
+    "listings",
+    "inventory",
+    "shipments",
+    "settlements",
+    "seller_tables",
+    "price_questions",
+    "price_answers",
+)
 
 
 def asset(thing: str, account: str = DEFAULT_ACCOUNT) -> Asset:

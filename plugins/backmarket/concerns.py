@@ -70,6 +70,12 @@ LISTINGS = Concern(
         Switch("product_creation", "New products", "product", results="product_creation_results"),
     ),
 )
+SELLER_FILES = Concern(
+    "seller_files",
+    "*/15 * * * *",
+    "files of the seller fill the seller tables",
+    (Switch("seller_files", "Your files in"),),
+)
 INVENTORY_PRICES = Concern(
     "inventory_prices",
     "*/15 * * * *",
@@ -101,6 +107,7 @@ CONCERNS = (
     # In the order of an order's life, as the page shows them.
     ORDERS,
     LISTINGS,
+    SELLER_FILES,
     INVENTORY_PRICES,
     TRACKING_IMEI,
     SETTLEMENTS,

@@ -23,7 +23,7 @@ SELLER_TABLES = (
 LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")
 
 _API = "ws/"
-_INBOX = "inbox/settlements"
+_INBOX = "inbox/"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Lineage:
     def of(self, reads: Iterable[str], writes: Iterable[str]) -> OperatorLineage[Any, Any]:
         """Return what a task has read and written.
 
-        :param reads: tables with their schema, paths of the seller API, or ``inbox/settlements``.
+        :param reads: tables with their schema, paths of the seller API, or ``inbox/settlements`` and ``inbox/seller``.
         :param writes: likewise.
         """
         from airflow.providers.openlineage.extractors import OperatorLineage
@@ -47,8 +47,8 @@ class Lineage:
     def _dataset(self, name: str) -> Dataset:
         from openlineage.client.event_v2 import Dataset
 
-        if name == _INBOX:
-            namespace, name = self._inbox()
+        if name.startswith(_INBOX):
+            namespace, name = self._inbox(name.removeprefix(_INBOX))
         elif name.startswith(_API):
             from backmarket.hooks.backmarket import BackMarketHook
 
@@ -64,9 +64,10 @@ class Lineage:
         database = hook.get_openlineage_database_info(hook.connection)
         return f"{database.scheme}://{database.authority}", f"{database.database}.{name}"
 
-    def _inbox(self) -> tuple[str, str]:
-        from backmarket.hooks.settlement_inbox import open_inbox
+    def _inbox(self, folder: str) -> tuple[str, str]:
+        from backmarket.hooks.inbox import SETTLEMENTS, open_inbox
         from backmarket.settings import read_variable
 
-        inbox = open_inbox(read_variable(self.account, "settlement_inbox"))
+        variable = "settlement_inbox" if folder == SETTLEMENTS else "seller_inbox"
+        inbox = open_inbox(read_variable(self.account, variable), folder)
         return inbox.namespace, inbox.key if inbox.bucket else inbox.path

@@ -39,6 +39,7 @@ OPERATORS = (
     "orders",
     "prepare_warehouse",
     "price_approval",
+    "seller_files",
     "sending",
     "settlements",
     "tracking_imei",

@@ -37,16 +37,26 @@ Toggle = Annotated[bool, Field(description="true, false, yes, no, on, off, 1 or 
 Days = Annotated[int, Field(ge=0, description="a whole number of days, 0 or more")]
 
 
-def _decode_markets(value: object) -> object:
-    """Accept the JSON list that interfaces promise; anything else is left for the validator to refuse."""
+def _decode(value: object) -> object:
+    """Accept JSON; what it must hold is for the validator to say."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 Units = Annotated[int, Field(ge=0, description="a whole number of units, 0 or more")]
 Markets = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z]{2}$")], ...],
-    BeforeValidator(_decode_markets),
+    BeforeValidator(_decode),
     Field(description='a JSON list of markets, such as ["fr-fr", "de-de"], or empty for the connection\'s'),
+]
+
+
+SellerColumns = Annotated[
+    dict[Literal["stock", "prices", "shipments", "devices", "catalog"], dict[str, str]],
+    BeforeValidator(_decode),
+    Field(
+        description="a JSON object of tables, each with its headers and the columns they are, such as "
+        '{"stock": {"Lagerbestand": "quantity"}}, or empty'
+    ),
 ]
 
 
@@ -110,8 +120,6 @@ class Settings(BaseModel):
             return cls(**values)
         except ValidationError as error:
             field = str(error.errors()[0]["loc"][0])
-        except json.JSONDecodeError:
-            field = "markets"
         accepted = cls.model_fields[field].description
         key = (keys or {}).get(field, PREFIX + field)
         raise VariableError(key, f"is {values[field]!r}, which cannot be used. Accepted: {accepted}")
@@ -293,6 +301,27 @@ class SellerRowsSettings(Settings):
     seller_rows_limit_pct: Decimal = Field(
         default=Decimal(50), ge=0, le=100, allow_inf_nan=False, description="a percentage from 0 to 100"
     )
+
+
+class SellerFilesSettings(Settings):
+    """The Variables of filling the seller's tables from files, in ``backmarket_seller_files``.
+
+    :param seller_files: files in.
+    :param seller_inbox: where files land; None for the folder ``inbox/seller`` of this worker.
+    :param seller_files_mode: whether a stock or price file says everything there is, or only what changed.
+    :param seller_columns: the seller's own headers by table: which column each is.
+    :param seller_count_lag_minutes: how much older than its file a count is that has no time of its own.
+    :param zero_guard_pct: a file that takes away more of the rows there are is held.
+    """
+
+    seller_files: Toggle = False
+    seller_inbox: str | None = Field(
+        default=None, description="a folder or an object-storage URL such as s3://bucket/folder", pattern=r"^\S.*$"
+    )
+    seller_files_mode: Literal["snapshot", "increment"] = Field(default="snapshot", description="snapshot or increment")
+    seller_columns: SellerColumns = {}
+    seller_count_lag_minutes: int = Field(default=60, ge=0, description="a whole number of minutes, 0 or more")
+    zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
 
 
 class AlertSettings(Settings):

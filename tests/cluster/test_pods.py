@@ -31,6 +31,7 @@ DAGS = (
     "backmarket_inventory_prices",
     "backmarket_price_approval",
     "backmarket_settlements",
+    "backmarket_seller_files",
     "backmarket_alerts",
 )
 ARTICLES = """
@@ -95,6 +96,9 @@ def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
     before = node.fingerprint()
     inbox = tmp_path / "bucket"
     sandbox.write_statements(inbox)
+    seller_inbox = tmp_path / "seller"
+    seller_inbox.mkdir()
+    (seller_inbox / "catalog.csv").write_text("sku,title\nLATER,Téléphone Y\n")
     metadata = tmp_path / "airflow.db"
     shutil.copyfile(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"), metadata)
     connection = {
@@ -114,6 +118,8 @@ def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
         "AIRFLOW_CONN_BACKMARKET_DEFAULT": json.dumps(connection),
         **{f"AIRFLOW_VAR_{name.upper()}": "true" for name in TOGGLES},
         "AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX": inbox.as_uri(),
+        "AIRFLOW_VAR_BACKMARKET_SELLER_FILES": "true",
+        "AIRFLOW_VAR_BACKMARKET_SELLER_INBOX": seller_inbox.as_uri(),
         "AIRFLOW_VAR_BACKMARKET_HISTORY_RETENTION_DAYS": "30",
         "AIRFLOW_VAR_BACKMARKET_PII_RETENTION_DAYS": "30",
     }

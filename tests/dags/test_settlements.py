@@ -180,7 +180,7 @@ def test_without_an_inbox_what_is_loaded_is_compared_all_the_same(
     connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The download skips itself where its folder is missing; orders have changed since the last statement."""
-    monkeypatch.setattr("backmarket.hooks.settlement_inbox._ROOT", Path("/nowhere/plugins"))
+    monkeypatch.setattr("backmarket.hooks.inbox._ROOT", Path("/nowhere/plugins"))
     switch_on("settlement_download")
     run = run_dag("backmarket_settlements")
     assert run.state == "success"

@@ -38,7 +38,7 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         """Return the counts: files seen, loaded and unreadable, rows new, seconds taken; and the files that the storage
         did not give, as ``files_left``.
         """
-        from backmarket.hooks.settlement_inbox import NoInboxError, list_inbox
+        from backmarket.hooks.inbox import NoInboxError, list_inbox
         from backmarket.services.settlements import StatementLoading
         from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect

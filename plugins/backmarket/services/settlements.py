@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from backmarket.hooks.settlement_inbox import InboxFile
+    from backmarket.hooks.inbox import InboxFile
     from backmarket.services.log import Log
     from backmarket.services.progress import Advance
     from backmarket.settings import ReconciliationSettings

@@ -1,4 +1,4 @@
-"""Finds and opens statement files where they land: any object storage that Airflow reads, packed or not."""
+"""Finds and opens files where they land: any object storage that Airflow reads, packed or not."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ from backmarket.rules.settlements.contents import GZIP, ZIP, document_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SETTLEMENTS, SELLER = "settlements", "seller"
+"""What lands in an inbox, and the default folder's name: statements, or files that fill the seller's tables."""
+
 # plugins/ in this repository and on an Airflow it was copied to; site-packages where it was installed.
 _ROOT = Path(__file__).resolve().parents[2]
 _IN_MEMORY_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
-# Hidden, half written, a lock, what a system leaves in its folders, a README: none of these is meant as a statement.
-_NO_STATEMENT = re.compile(
+# Hidden, half written, a lock, what a system leaves in its folders, a README: none of these is meant.
+_NOT_MEANT = re.compile(
     r"(^|/)(\.|~\$|__MACOSX/|readme[^/]*$|thumbs\.db$|desktop\.ini$)|(~|\.(tmp|temp|part|partial|crdownload|swp|lock))$",
     re.IGNORECASE,
 )
@@ -46,16 +49,16 @@ _UNPACKING_ERRORS = (
 
 
 class InboxError(Exception):
-    """The place where statement files land, or files in it, cannot be read; the message says which."""
+    """The place where files land, or files in it, cannot be read; the message says which."""
 
 
 class NoInboxError(InboxError):
-    """Nobody has said where statement files land, and the default folder is not on this worker."""
+    """Nobody has said where files land, and the default folder is not on this worker."""
 
 
 @dataclass(frozen=True)
 class InboxFile:
-    """One statement file, possibly inside a ``.zip``.
+    """One file, possibly inside a ``.zip``.
 
     :param path: its URL; a member of an archive follows after ``!/``.
     :param size: bytes as stored, of the archive where it lies in one.
@@ -93,56 +96,74 @@ class InboxFile:
                 raise StatementError(f"the archive cannot be unpacked: {error}") from error
             yield copy, _sha256(copy)
 
+    def write_beside(self, ending: str, text: str) -> None:
+        """Store a text under the file's name with another ending; without a text, none is there afterwards.
 
-def default_inbox() -> Path:
-    """Return where statement files land unless a Variable says so: beside ``plugins/``, else in Airflow's home."""
+        :raises OSError: where the storage does not take it.
+        """
+        name = self.storage.name if self.member is None else f"{self.storage.name}.{self.name}"
+        beside = self.storage.parent / (name.removesuffix(".gz").rpartition(".")[0] + ending)
+        if text:
+            with beside.open("w", encoding="utf-8", newline="") as file:  # type: ignore[no-untyped-call]
+                file.write(text)
+        elif beside.exists():
+            beside.unlink()
+
+
+def default_inbox(folder: str) -> Path:
+    """Return where files land unless a Variable says so: beside ``plugins/``, else in Airflow's home.
+
+    :param folder: :data:`SETTLEMENTS` or :data:`SELLER`.
+    """
     home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
-    return (_ROOT.parent if _ROOT.name == "plugins" else home) / "inbox" / "settlements"
+    return (_ROOT.parent if _ROOT.name == "plugins" else home) / "inbox" / folder
 
 
-def open_inbox(url: str | None) -> ObjectStoragePath:
+def open_inbox(url: str | None, folder: str) -> ObjectStoragePath:
     """Return an inbox, which need not be there; None is :func:`default_inbox`."""
-    return ObjectStoragePath(url or default_inbox().as_uri())
+    return ObjectStoragePath(url or default_inbox(folder).as_uri())
 
 
-def list_inbox(url: str | None, *, variable: str = "backmarket_settlement_inbox") -> list[InboxFile]:
+def list_inbox(
+    url: str | None, folder: str = SETTLEMENTS, *, variable: str = "backmarket_settlement_inbox"
+) -> list[InboxFile]:
     """List all files below an inbox, and those in its ``.zip`` archives, in the order of their paths.
 
-    Whatever their names, loading them tells whether they are statements. Left out is what is obviously not meant as
-    one: hidden files and folders, half-written ones (``.tmp``, ``.part``, …), locks, and READMEs.
+    Whatever their names, loading them tells what they are. Left out is what is obviously not meant: hidden files and
+    folders, half-written ones (``.tmp``, ``.part``, …), locks, and READMEs.
 
     :param url: the inbox; None for :func:`default_inbox`.
+    :param folder: of the default inbox: what lands there.
     :param variable: the Variable that says it, for messages.
     :raises NoInboxError: where none is given, and the default is not there.
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """
     try:
-        inbox = open_inbox(url)
+        inbox = open_inbox(url, folder)
         if not inbox.is_dir():
             if url is None:
                 raise NoInboxError(
-                    f"Variable {variable} is empty, and the folder {default_inbox()}, where statements"
-                    " are looked for then, is not on this worker. Another worker's folder of that name is not this one."
-                    f" Set {variable} under Admin → Variables to object storage (s3://…, gs://…,"
-                    " abfs://…) or to a folder that all workers share."
+                    f"Variable {variable} is empty, and the folder {default_inbox(folder)}, where files are looked for "
+                    "then, is not on this worker. Another worker's folder of that name is not this one. Set "
+                    f"{variable} under Admin → Variables to object storage (s3://…, gs://…, abfs://…) or to a folder "
+                    "that all workers share."
                 )
             raise InboxError(
-                f"The settlement inbox {url} is not there, or holds nothing, which in object storage is the same. "
-                f"Put the first statement into it, or correct Variable {variable} under Admin → "
-                "Variables; then clear this task."
+                f"The inbox {url} is not there, or holds nothing, which in object storage is the same. Put the first "
+                f"file into it, or correct Variable {variable} under Admin → Variables; then clear this task."
             )
         stored = sorted((path for path in inbox.rglob("*") if _is_meant(inbox, path)), key=str)
     except (ImportError, ValueError, OSError) as error:
         raise InboxError(
-            f"The settlement inbox {url} cannot be listed: {error}. For s3://, gs:// or abfs:// install the provider "
-            "of that storage and name its connection, as in s3://connection_id@bucket/folder."
+            f"The inbox {url} of Variable {variable} cannot be listed: {error}. For s3://, gs:// or abfs:// install "
+            "the provider of that storage and name its connection, as in s3://connection_id@bucket/folder."
         ) from error
     return [file for path in stored for file in _files_of(path)]
 
 
 def _is_meant(inbox: ObjectStoragePath, path: ObjectStoragePath) -> bool:
     below = str(path).removeprefix(str(inbox).rstrip("/")).lstrip("/")
-    return not _NO_STATEMENT.search(below) and path.is_file()
+    return not _NOT_MEANT.search(below) and path.is_file()
 
 
 def _files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
@@ -170,14 +191,14 @@ def _is_named_zip(name: str) -> bool:
 
 
 def _members_of(stored: IO[bytes]) -> list[str]:
-    """Return the files in an archive that may be statements; none where it is a document, such as a workbook."""
+    """Return the files in an archive; none where it is a document, such as a workbook."""
     if not _begins_with(ZIP, stored):
         return []
     with _open_archive(stored) as archive:
         names = sorted(archive.namelist())
     if document_of(names):
         return []
-    return [name for name in names if not name.endswith("/") and not _NO_STATEMENT.search(name)]
+    return [name for name in names if not name.endswith("/") and not _NOT_MEANT.search(name)]
 
 
 def _open_archive(stored: IO[bytes]) -> zipfile.ZipFile:

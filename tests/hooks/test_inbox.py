@@ -15,8 +15,8 @@ from airflow.sdk.io import attach
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from backmarket.hooks import settlement_inbox
-from backmarket.hooks.settlement_inbox import InboxError, InboxFile, list_inbox
+from backmarket.hooks import inbox as inboxes
+from backmarket.hooks.inbox import InboxError, InboxFile, list_inbox
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.settlements import BackMarketSettlementDownloadOperator
 from backmarket.rules.settlements.blocks import StatementError
@@ -211,7 +211,7 @@ def test_an_inbox_that_is_not_there_says_what_to_do(url: str) -> None:
 def test_a_worker_without_the_default_folder_says_so_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other workers may have one, and nothing of theirs would ever be loaded here: never an empty inbox."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", "")
-    monkeypatch.setattr(settlement_inbox, "_ROOT", tmp_path / "plugins")
+    monkeypatch.setattr(inboxes, "_ROOT", tmp_path / "plugins")
     download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
     with pytest.raises(AirflowSkipException, match=rf"{tmp_path}/inbox/settlements.* Set backmarket_settlement_inbox"):
         download.execute({})
@@ -219,7 +219,7 @@ def test_a_worker_without_the_default_folder_says_so_at_once(tmp_path: Path, mon
 
 def test_an_installed_package_looks_into_airflow_s_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside site-packages nobody would look for a folder of their own."""
-    monkeypatch.setattr(settlement_inbox, "_ROOT", tmp_path / "site-packages")
+    monkeypatch.setattr(inboxes, "_ROOT", tmp_path / "site-packages")
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
     inbox = tmp_path / "airflow" / "inbox" / "settlements"
     inbox.mkdir(parents=True)

@@ -1,0 +1,170 @@
+-- name: adopt_rows
+-- Note that a file is the one that says these rows now.
+-- :account, :target, :path; {key} makes one text of the key's columns
+insert into backmarket.seller_file_rows as known (account, target, key, path)
+select distinct %(account)s, %(target)s, {key}, %(path)s
+from staged_seller_rows
+on conflict (account, target, key) do update set path = excluded.path
+where known.path is distinct from excluded.path;
+
+-- name: count_gone_rows
+-- How many rows the file takes away, of how many.
+-- :account; {table}, {is_full}
+select
+    (select count(*) from gone_seller_rows) as gone,
+    (select count(*) from {table} where account::text = %(account)s and {is_full}) as known;
+
+-- name: delete_rows
+-- Take away what the file says otherwise, or no longer says.
+-- :account; {table}, {key}, {differing}
+delete from {table}
+where account::text = %(account)s and {key} in (select differing.key from {differing} as differing);
+
+-- name: drop_twins
+-- Of rows that are alike one is enough.
+-- {columns}
+delete from staged_seller_rows as twin
+using (
+    select row_no, row_number() over (partition by {columns} order by row_no) as place
+    from staged_seller_rows
+) as numbered
+where numbered.row_no = twin.row_no and numbered.place > 1;
+
+-- name: find_doubles
+-- Rows that say different things under one key: which of them is meant is not guessed.
+-- {key}
+delete from staged_seller_rows
+where {key} in (select {key} from staged_seller_rows group by 1 having count(*) > 1)
+returning row_no;
+
+-- name: forget_rows
+-- Forget which file said the rows that have gone.
+-- :account, :target
+delete from backmarket.seller_file_rows
+where account = %(account)s and target = %(target)s and key in (select gone.key from gone_seller_rows as gone);
+
+-- name: insert_rows
+-- Store what is new or said otherwise.
+-- {table}, {columns}, {key}
+insert into {table} ({columns})
+select {columns}
+from staged_seller_rows
+where {key} in (select differing.key from differing_seller_rows as differing);
+
+-- name: is_known_content
+-- Whether this content has been loaded under any name.
+-- :account, :sha256
+select exists (
+    select 1 from backmarket.seller_files
+    where account = %(account)s and sha256 = %(sha256)s and status = 'loaded'
+) as is_known;
+
+-- name: kind_of_table
+-- What a seller table is: r or p for a table, v for a view; no row where it is missing.
+-- :schema, :name
+select relation.relkind::text
+from pg_catalog.pg_class as relation
+inner join pg_catalog.pg_namespace as namespace on relation.relnamespace = namespace.oid
+where namespace.nspname = %(schema)s and relation.relname = %(name)s;
+
+-- name: select_differences
+-- How many keys are new, said otherwise and unchanged.
+-- {key}
+select
+    count(*) filter (where differing.key is not null and known.key is null) as new,
+    count(*) filter (where differing.key is not null and known.key is not null) as changed,
+    count(*) filter (where differing.key is null) as unchanged
+from (select distinct {key} as key from staged_seller_rows) as given
+left join differing_seller_rows as differing on given.key = differing.key
+left join known_seller_keys as known on given.key = known.key;
+
+-- name: select_files
+-- The files read so far.
+-- :account
+select path, size, modified_at, sha256, status
+from backmarket.seller_files
+where account = %(account)s;
+
+-- name: stage_differences
+-- The keys whose rows the file says otherwise than they are stored, or that are not stored yet.
+-- :account; {table}, {key}, {columns}
+create temporary table differing_seller_rows on commit drop as
+select distinct found.key
+from (
+    (
+        select {key} as key, {columns} from staged_seller_rows
+        except all
+        select {key} as key, {columns} from {table} where account::text = %(account)s
+    )
+    union all
+    (
+        select {key} as key, {columns} from {table}
+        where account::text = %(account)s and {key} in (select {key} from staged_seller_rows)
+        except all
+        select {key} as key, {columns} from staged_seller_rows
+    )
+) as found;
+
+-- name: stage_gone_of_file
+-- The keys that an earlier version of the file said and this one does not.
+-- :account, :target, :path, :rejected_keys; {key}
+create temporary table gone_seller_rows on commit drop as
+select known.key
+from backmarket.seller_file_rows as known
+where known.account = %(account)s and known.target = %(target)s and known.path = %(path)s
+except select {key} from staged_seller_rows
+except select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
+
+-- name: stage_gone_of_snapshot
+-- The keys that are stored and that a file which says everything does not say.
+-- :account, :rejected_keys; {table}, {key}, {is_full}
+create temporary table gone_seller_rows on commit drop as
+select {key} as key from {table} where account::text = %(account)s and {is_full}
+except select {key} from staged_seller_rows
+except select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
+
+-- name: stage_known_keys
+-- The keys that are stored.
+-- :account; {table}, {key}
+create temporary table known_seller_keys on commit drop as
+select distinct {key} as key from {table} where account::text = %(account)s;
+
+-- name: stage_rows
+-- A place for the rows of a file, as the table that they go to has them.
+-- {table}
+create temporary table staged_seller_rows on commit drop as
+select *, null::integer as row_no from {table} limit 0;
+
+-- name: upsert_file
+-- Remember a file as it was read.
+-- :account, :path, :target, :size, :modified_at, :sha256, :status, :reason, :row_count, :rejected, :new_rows,
+-- :changed_rows, :gone_rows, :run_id
+insert into backmarket.seller_files (
+    account, path, target, size, modified_at, sha256, status, reason, row_count, rejected, new_rows, changed_rows,
+    gone_rows, run_id
+)
+values (
+    %(account)s, %(path)s, %(target)s, %(size)s, %(modified_at)s, %(sha256)s, %(status)s, %(reason)s, %(row_count)s,
+    %(rejected)s, %(new_rows)s, %(changed_rows)s, %(gone_rows)s, %(run_id)s
+)
+on conflict (account, path) do update set
+    target = excluded.target,
+    size = excluded.size,
+    modified_at = excluded.modified_at,
+    sha256 = excluded.sha256,
+    status = excluded.status,
+    reason = excluded.reason,
+    row_count = excluded.row_count,
+    rejected = excluded.rejected,
+    new_rows = excluded.new_rows,
+    changed_rows = excluded.changed_rows,
+    gone_rows = excluded.gone_rows,
+    run_id = excluded.run_id,
+    read_at = now();
+
+-- name: zero_stock
+-- What a stock file no longer counts is not there any more.
+-- :account, :counted_at; {key}
+update seller.stock
+set quantity = 0, counted_at = greatest(counted_at, %(counted_at)s), orders_known_until = null
+where account = %(account)s and {key} in (select gone.key from gone_seller_rows as gone);

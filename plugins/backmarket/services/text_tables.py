@@ -1,0 +1,290 @@
+"""Reads a file of the seller into texts, cell by cell: CSV, Excel workbooks, Parquet and JSON lines.
+
+Nothing passes through a number on its way: ``00123`` and ``1E5`` stay as they are. A workbook's own numbers come as
+the workbook shows them, which is up to 15 digits.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence  # noqa: TC003 - read at run time by the dataclass
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any
+
+from backmarket.rules.seller_files.cells import AS_NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+
+ROWS_AT_ONCE = 20_000
+FIRST_ROWS = 30
+_DELIMITERS = (",", ";", "\t", "|")
+_DIGITS = 15
+_SIGNATURES = ((b"PK\x03\x04", "a workbook"), (b"PAR1", "Parquet"))
+# In the order in which they are tried; the byte order marks tell the others.
+_ENCODINGS = ("utf-8", "cp1252")
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class FileFormatError(ValueError):
+    """A file cannot be read at all; the message says why, for a person."""
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A file as rows of texts.
+
+    :param kind: what the file is, for a person.
+    :param first_rows: its first rows, where the header stands.
+    :param frames: gives all rows from the beginning, each time it is called: frames of texts whose columns are numbered
+        from 0. A row that is longer than the widest of the first rows has something in the last column.
+    """
+
+    kind: str
+    first_rows: Sequence[Sequence[str]]
+    frames: Callable[[], Iterator[pd.DataFrame]]
+
+
+def read_table(content: IO[bytes], name: str, *, sheet: str = "") -> TextTable:
+    """Find out what a file is, by its content, and make its rows readable.
+
+    :param content: seekable; it stays open for as long as the table is used.
+    :param name: the file's own name, to tell JSON lines from CSV.
+    :param sheet: the sheet of a workbook that is read where there is one of this name; else the first.
+    :raises FileFormatError: where it is none of the known formats, or broken.
+    """
+    start = content.read(8)
+    content.seek(0)
+    if not start:
+        raise FileFormatError("it is empty")
+    if start.startswith(b"PK\x03\x04"):
+        return _read_workbook(content, sheet)
+    if start.startswith(b"PAR1"):
+        return _read_parquet(content)
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
+        raise FileFormatError("it is a workbook of Excel 2003 or older, or one with a password. Save it as .xlsx")
+    if start.startswith(b"%PDF"):
+        raise FileFormatError("it is a PDF. Export the table as CSV or .xlsx")
+    encoding = _encoding_of(content, start)
+    first = _peek(content, encoding).lstrip()
+    if first.startswith("{") or name.lower().endswith((".jsonl", ".ndjson", ".json")):
+        return _read_json_lines(content, encoding)
+    if first[:1] == "<":
+        raise FileFormatError("it is a web page or XML, as a login page that was saved. Export the table anew")
+    return _read_csv(content, encoding)
+
+
+def _encoding_of(content: IO[bytes], start: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if start.startswith(mark):
+            return encoding
+    for encoding in _ENCODINGS:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            while chunk := content.read(1 << 20):
+                if b"\0" in chunk:
+                    raise FileFormatError("it is no text: it has bytes of zero in it")
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            continue
+        finally:
+            content.seek(0)
+        return encoding
+    raise FileFormatError("its encoding is none of UTF-8, UTF-16 and Windows-1252. Save it as UTF-8")
+
+
+def _text_of(content: IO[bytes], encoding: str) -> io.TextIOWrapper:
+    content.seek(0)
+    return io.TextIOWrapper(content, encoding=encoding, newline="")
+
+
+def _peek(content: IO[bytes], encoding: str) -> str:
+    text = _text_of(content, encoding)
+    try:
+        return text.read(1000)
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"it is not {encoding} text: {error.reason}") from None
+    finally:
+        text.detach()
+
+
+def _read_csv(content: IO[bytes], encoding: str) -> TextTable:
+    found = [(delimiter, _first_rows_by(content, encoding, delimiter)) for delimiter in _DELIMITERS]
+    # The delimiter that cuts most of the first rows into equally many fields.
+    delimiter, rows = max(found, key=lambda each: _regularity(each[1]))
+    width = max((len(row) for row in rows), default=1)
+
+    def frames() -> Iterator[pd.DataFrame]:
+        import pandas as pd
+
+        text = _text_of(content, encoding)
+        try:
+            with pd.read_csv(
+                text,
+                sep=delimiter,
+                header=None,
+                names=range(width + 1),
+                index_col=False,
+                dtype=str,
+                na_filter=False,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                engine="python",
+                on_bad_lines=lambda row: [*row[:width], "…"],
+                chunksize=ROWS_AT_ONCE,
+            ) as reader:
+                for frame in reader:
+                    yield frame.fillna("")
+        except (csv.Error, pd.errors.ParserError) as error:
+            raise FileFormatError(f"it is not CSV: {error}") from None
+        finally:
+            text.detach()
+
+    return TextTable("CSV", rows, frames)
+
+
+def _first_rows_by(content: IO[bytes], encoding: str, delimiter: str) -> list[list[str]]:
+    text = _text_of(content, encoding)
+    try:
+        return list(islice(csv.reader(text, delimiter=delimiter), FIRST_ROWS))
+    except csv.Error as error:
+        raise FileFormatError(f"it is not CSV: {error}") from None
+    finally:
+        text.detach()
+
+
+def _regularity(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
+    widths = [len(row) for row in rows if any(cell.strip() for cell in row)]
+    usual = max(set(widths), key=widths.count, default=1)
+    return (widths.count(usual) if usual > 1 else 0, usual)
+
+
+def _read_workbook(content: IO[bytes], sheet: str) -> TextTable:
+    from zipfile import BadZipFile
+
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(content, read_only=True, data_only=True)
+        names = {name.casefold(): name for name in book.sheetnames}
+        chosen = book[names.get(sheet.casefold(), book.sheetnames[0])]
+        # Some programs write wrong dimensions, and rows beyond them would not be read.
+        chosen.reset_dimensions()
+        rows = [[_written(cell) for cell in row] for row in chosen.iter_rows()]
+    except (BadZipFile, InvalidFileException, KeyError, ValueError, IndexError) as error:
+        raise FileFormatError(
+            f"it is no workbook that can be read ({type(error).__name__}). Save it as .xlsx"
+        ) from None
+    return _of_rows("an Excel workbook", rows)
+
+
+def _written(cell: Any) -> str:
+    """Return what a cell of a workbook shows."""
+    value = cell.value
+    if isinstance(value, int) and not isinstance(value, bool):
+        # A SKU formatted as 00000 shows zeros that its number has not.
+        zeros = cell.number_format if set(cell.number_format or "") == {"0"} else ""
+        return str(value).zfill(len(zeros))
+    return _plain(value)
+
+
+def _read_parquet(content: IO[bytes]) -> TextTable:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(content)
+    except pa.ArrowException as error:
+        raise FileFormatError(f"it is no Parquet file that can be read: {error}") from None
+    header = [str(name) for name in file.schema_arrow.names]
+
+    def frames() -> Iterator[pd.DataFrame]:
+        yield _frame([header], len(header))
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
+            yield _frame([[_plain(value) for value in row.values()] for row in batch.to_pylist()], len(header))
+
+    return TextTable("Parquet", [header], frames)
+
+
+def _read_json_lines(content: IO[bytes], encoding: str) -> TextTable:
+    text = _text_of(content, encoding)
+    documents = []
+    try:
+        for number, line in enumerate(text, start=1):
+            if line.strip():
+                document = json.loads(line, parse_int=_Number, parse_float=_Number)
+                if not isinstance(document, dict):
+                    raise FileFormatError(f"line {number} is no JSON object. Write one object a line")
+                documents.append(document)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"line {len(documents) + 1} is not JSON. Write one object a line") from None
+    finally:
+        text.detach()
+    header = list(dict.fromkeys(name for document in documents for name in document))
+    rows = [header, *([_plain(document.get(name)) for name in header] for document in documents)]
+    return _of_rows("JSON lines", rows)
+
+
+class _Number(str):
+    """A number of JSON as it is written."""
+
+    __slots__ = ()
+
+
+def _of_rows(kind: str, rows: list[list[str]]) -> TextTable:
+    width = max((len(row) for row in rows), default=0)
+
+    def frames() -> Iterator[pd.DataFrame]:
+        for first in range(0, len(rows), ROWS_AT_ONCE):
+            yield _frame(rows[first : first + ROWS_AT_ONCE], width)
+
+    return TextTable(kind, rows[:FIRST_ROWS], frames)
+
+
+def _frame(rows: Iterable[Sequence[str]], width: int) -> pd.DataFrame:
+    import pandas as pd
+
+    padded = [[*row, *[""] * (width + 1 - len(row))] for row in rows]
+    return pd.DataFrame(padded, columns=range(width + 1), dtype=str)
+
+
+def _plain(value: Any) -> str:
+    """Write a value as text: numbers without an exponent where all digits are known, times in ISO 8601."""
+    return next((write(value) for kind, write in _WRITERS if isinstance(value, kind)), str(value))
+
+
+def _of_double(value: float) -> str:
+    """Write a double with the 15 digits that it surely holds, as spreadsheets do; more of them are not made up."""
+    shown = format(value, f".{_DIGITS}g")
+    return shown.replace("e", "E") if "e" in shown or "n" in shown else _as_number(shown)
+
+
+def _as_number(text: str) -> str:
+    return text if text.lstrip("-").isdigit() else AS_NUMBER + text
+
+
+# Of several that fit a value the first counts.
+_WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
+    (type(None), lambda _: ""),
+    (_Number, _as_number),
+    (str, str),
+    (bool, lambda value: str(value).lower()),
+    (int, str),
+    (float, _of_double),
+    (Decimal, lambda value: _as_number(format(value, "f"))),
+    ((date, time), lambda value: value.isoformat()),
+    ((list, dict), lambda value: json.dumps(value, ensure_ascii=False)),
+    (bytes, lambda value: value.decode("utf-8", errors="replace")),
+)

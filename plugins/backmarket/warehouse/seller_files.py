@@ -1,0 +1,217 @@
+"""Stores what a file of the seller says: staged, compared and merged in one transaction, all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - read at run time by the dataclass
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg.sql import SQL, Composed, Identifier
+from psycopg.types.json import Jsonb
+
+from backmarket.warehouse import sql
+from backmarket.warehouse.jsonb import clean
+from backmarket.warehouse.seller_rows import CATALOG, DEVICES, PRICES, SHIPMENTS, STOCK, Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from backmarket.warehouse.connection import Connection
+
+
+@dataclass(frozen=True)
+class Target:
+    """One of the seller's tables that files can fill.
+
+    :param name: the table without its schema; names of files begin with it.
+    :param keys: the columns that tell what a row is about.
+    :param is_unique: whether there is one row a key; else a file says all rows of a key.
+    :param required: the columns that a file must have, and each of its rows.
+    :param is_snapshot: whether a file may say everything there is, so that what it does not name is gone.
+    """
+
+    name: str
+    form: Form[Any]
+    keys: tuple[str, ...]
+    required: tuple[str, ...]
+    is_unique: bool = True
+    is_snapshot: bool = False
+
+    @property
+    def table(self) -> Identifier:
+        """The table with its schema."""
+        return Identifier(*self.form.table.split("."))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns but the account."""
+        return tuple(self.form.columns)
+
+    def key_of(self, values: Mapping[str, Any]) -> str | None:
+        """Return a row's key as one text; None where a part of it cannot be read."""
+        parts = [values.get(name) for name in self.keys]
+        return None if None in parts else "/".join(map(str, parts))
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("stock", STOCK, ("sku",), ("sku", "quantity"), is_snapshot=True),
+        Target("prices", PRICES, ("sku", "market"), ("sku", "market", "price", "currency"), is_snapshot=True),
+        Target("shipments", SHIPMENTS, ("order_id",), ("order_id", "tracking_number"), is_unique=False),
+        Target("devices", DEVICES, ("order_id",), ("order_id",), is_unique=False),
+        Target("catalog", CATALOG, ("sku",), ("sku",)),
+    )
+}
+
+
+class KnownFile(NamedTuple):
+    """A file of the inbox as it was when it was read."""
+
+    size: int
+    modified_at: datetime
+    sha256: str
+    status: str
+
+
+class FileState(NamedTuple):
+    """What became of a file.
+
+    :param status: ``loaded``; ``refused``: nothing of it is stored; ``held``: it would have taken too much away.
+    :param reason: why it is not loaded, for a person.
+    """
+
+    path: str
+    target: str
+    size: int
+    modified_at: datetime
+    sha256: str
+    status: str = "loaded"
+    reason: str = ""
+    row_count: int = 0
+    rejected: int = 0
+    new_rows: int = 0
+    changed_rows: int = 0
+    gone_rows: int = 0
+
+
+class Differences(NamedTuple):
+    """What a file changes: keys that are new, said otherwise, unchanged and gone, and how many could be gone."""
+
+    new: int
+    changed: int
+    unchanged: int
+    gone: int
+    known: int
+
+
+class Staging:
+    """The rows of one file, staged in the transaction of a connection.
+
+    :param account: whose rows they are.
+    :param path: the file's.
+    """
+
+    def __init__(self, connection: Connection, account: str, target: Target, path: str) -> None:
+        self._connection = connection
+        self._target = target
+        self._parts = {
+            "table": target.table,
+            "key": _key(target),
+            "columns": SQL(", ").join(map(Identifier, ("account", *target.columns))),
+            "is_full": SQL("quantity::text <> '0'") if target.name == "stock" else SQL("true"),
+        }
+        self._values: dict[str, Any] = {"account": account, "target": target.name, "path": path}
+        # One file of a table after the other.
+        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"seller/{account}/{target.name}"])
+        self._run("stage_rows")
+
+    def copy(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        """Stage rows, each with its number in the file."""
+        columns = self._target.columns
+        names = SQL(", ").join(map(Identifier, ("account", *columns, "row_no")))
+        statement = SQL("copy staged_seller_rows ({}) from stdin").format(names)
+        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for number, values in rows:
+                copy.write_row([self._values["account"], *(_stored(values.get(column)) for column in columns), number])
+
+    def drop_doubles(self) -> list[int]:
+        """Drop rows that repeat another, and all that contradict each other; return the numbers of the latter."""
+        self._run("drop_twins")
+        if not self._target.is_unique:
+            return []
+        return [row[0] for row in self._run("find_doubles")]
+
+    def compare(self, *, is_snapshot: bool, rejected_keys: Sequence[str]) -> Differences:
+        """Find out what the rows change.
+
+        :param is_snapshot: whether what they do not name is gone; else that which this file said earlier.
+        :param rejected_keys: what rows say that cannot be used: nothing of it is gone.
+        """
+        self._values["rejected_keys"] = [clean(key) for key in rejected_keys]
+        self._connection.execute("analyze staged_seller_rows")
+        self._run("stage_known_keys")
+        self._run("stage_differences")
+        self._run("stage_gone_of_snapshot" if is_snapshot else "stage_gone_of_file")
+        ((new, changed, unchanged),) = self._run("select_differences")
+        ((gone, known),) = self._run("count_gone_rows")
+        return Differences(new, changed, unchanged, gone, known)
+
+    def merge(self, counted_at: datetime) -> None:
+        """Bring the table to what the rows say.
+
+        :param counted_at: from when on nothing is left of a SKU that a stock file does not count any more.
+        """
+        if self._target.name == "stock":
+            self._values["counted_at"] = counted_at
+            self._run("zero_stock")
+        else:
+            self._run("delete_rows", differing=Identifier("gone_seller_rows"))
+        self._run("delete_rows", differing=Identifier("differing_seller_rows"))
+        self._run("insert_rows")
+        self._run("forget_rows")
+        self._run("adopt_rows")
+
+    def _run(self, name: str, **parts: Identifier) -> list[Any]:
+        query = SQL(sql.statement(f"seller_files/{name}")).format(**{**self._parts, **parts})
+        cursor = self._connection.execute(query, self._values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
+    """Return the files read so far, by path."""
+    rows = connection.execute(sql.statement("seller_files/select_files"), {"account": account}).fetchall()
+    return {path: KnownFile(*known) for path, *known in rows}
+
+
+def is_known_content(connection: Connection, account: str, sha256: str) -> bool:
+    """Tell whether a content has been loaded before, under any name."""
+    parameters = {"account": account, "sha256": sha256}
+    row = connection.execute(sql.statement("seller_files/is_known_content"), parameters).fetchone()
+    return bool(row and row[0])
+
+
+def remember(connection: Connection, account: str, state: FileState, *, run_id: str) -> None:
+    """Write down what became of a file."""
+    values = {**state._asdict(), "path": clean(state.path), "reason": clean(state.reason)}
+    connection.execute(sql.statement("seller_files/upsert_file"), {**values, "account": account, "run_id": run_id})
+
+
+def why_not_fillable(connection: Connection, target: Target) -> str:
+    """Return why files cannot fill a table, for a person; empty where they can."""
+    schema, _, name = target.form.table.partition(".")
+    row = connection.execute(sql.statement("seller_files/kind_of_table"), {"schema": schema, "name": name}).fetchone()
+    if row and row[0] in {"r", "p"}:
+        return ""
+    what = "is not there" if row is None else "is a view"
+    return f"{target.form.table} {what}: files fill tables alone. Take the file out of the inbox, or the view away"
+
+
+def _key(target: Target) -> Composed:
+    parts = SQL(", ").join(SQL("{}::text").format(Identifier(name)) for name in target.keys)
+    return SQL("concat_ws('/', {})").format(parts)
+
+
+def _stored(value: Any) -> Any:
+    return Jsonb(value) if isinstance(value, list | dict) else value
