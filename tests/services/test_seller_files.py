@@ -117,6 +117,11 @@ def _parquet() -> bytes:
         ("stock.csv", STOCK.encode()),
         ("stock.csv", STOCK.encode("utf-8-sig")),
         ("stock.csv", STOCK.encode("utf-16")),
+        ("stock.csv", STOCK.encode("utf-16-le")),
+        ("stock.csv", STOCK.encode("utf-16-be")),
+        ("stock.csv", STOCK.replace(",", "^").encode()),
+        ("stock.csv", STOCK.replace(",", "\x1f").encode()),
+        ("stock.csv", STOCK.replace(",", ":").replace("07:00:00Z", "0700Z").encode()),
         ("stock.csv", STOCK.replace(",", ";").replace("sku", "Référence").encode("cp1252")),
         ("stock_2026.txt", STOCK.replace(",", "\t").encode()),
         ("STOCK.CSV", STOCK.replace(",", "|").encode()),
@@ -127,6 +132,10 @@ def _parquet() -> bytes:
             "stock.jsonl",
             (b'{"SKU": "A", "qty": 1, "counted_at": "2026-11-26T07:00:00Z"}\n'
             b'{"counted_at": "2026-11-26T07:00:00Z", "SKU": "B", "qty": 2.0}\n'),
+        ),
+        (
+            "stock.json",
+            b'[{"sku": "A", "quantity": 1, "counted_at": "2026-11-26T07:00:00Z"},\n {"sku": "B", "quantity": "2"}]',
         ),
         ("stock.xlsx", workbook(["sku", "quantity"], ["A", 1], ["B", 2.0]).data),
         ("stock.xlsx", workbook(["Stock of today"], [], ["Artikelnummer", "Menge"], ["A", "1"], [None], ["B", 2]).data),
@@ -235,7 +244,7 @@ def test_a_key_that_stands_twice_is_not_guessed(inbox: Inbox) -> None:
     [
         ("stock.csv", b"", "it is empty"),
         ("stock.csv", b"%PDF-1.7 ...", "it is a PDF"),
-        ("stock.xls", b"\xd0\xcf\x11\xe0........", "Excel 2003"),
+        ("stock.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", "an Excel workbook of the old kind (.xls)"),
         ("stock.csv", b"<html><body>Sign in</body></html>", "a web page"),
         (
             "stock.csv",
@@ -249,6 +258,9 @@ def test_a_key_that_stands_twice_is_not_guessed(inbox: Inbox) -> None:
         ("stock.parquet", b"PAR1 no Parquet", "no Parquet file"),
         ("stock.jsonl", b'{"sku": "A"}\n[1]\n', "line 2 is no JSON object"),
         ("stock.jsonl", b'{"sku": "A"}\n{"sku"\n', "line 2 is not JSON"),
+        ("stock.json", b'[{"sku": "A", "quantity": 1}, 2]', "entry 2 of its JSON array is no object"),
+        ("stock.json", b'[{"sku": "A", "quantity": 1}', "it begins as a JSON array and is none"),
+        ("stock.csv", b" \n \n", "it is empty"),
         ("stock.csv", b"sku,quantity\nA\0,1\n", "bytes of zero"),
     ],
 )
@@ -327,6 +339,30 @@ def test_a_content_is_loaded_once(inbox: Inbox) -> None:
     inbox.connection.execute("update seller.stock set quantity = 7 where sku = 'A'")
     inbox.load(csv_file(STOCK), csv_file(STOCK, "in/stock_again.csv"))
     assert inbox.stock == {"A": 7, "B": 2}
+
+
+def test_a_content_that_comes_back_is_loaded_again(inbox: Inbox) -> None:
+    """Monday's count may be Wednesday's, with another one between; and one table's content may be another's."""
+    monday = csv_file("sku,quantity\nA,1\n", "in/stock_1.csv")
+    tuesday = csv_file("sku,quantity\nA,2\n", "in/stock_2.csv", modified_at=STORED_AT + timedelta(days=1))
+    wednesday = csv_file("sku,quantity\nA,1\n", "in/stock_3.csv", modified_at=STORED_AT + timedelta(days=2))
+    inbox.load(monday, tuesday)
+    assert inbox.stock == {"A": 2}
+    inbox.load(monday, tuesday, wednesday)
+    assert inbox.stock == {"A": 1}
+
+
+def test_what_is_said_of_a_file_goes_with_it(inbox: Inbox) -> None:
+    """Its rows stay; when it comes back, it is read anew."""
+    bad, good = csv_file("sku,quantity\nA,1\nB,x\n"), csv_file("sku,imei\n", "in/devices.csv")
+    inbox.load(bad, good)
+    assert len(inbox.rows("select 1 from backmarket.quarantine")) == 2
+    inbox.load()
+    assert inbox.rows("select 1 from backmarket.quarantine") == []
+    assert inbox.stock == {"A": 1}
+    loading = inbox.load(bad)
+    assert loading.rejected == 1
+    assert inbox.rows("select key from backmarket.quarantine") == [("row 3 (B)",)]
 
 
 def test_all_rows_of_an_order_are_replaced(inbox: Inbox) -> None:

@@ -1,4 +1,4 @@
-"""Reads a file of the seller into texts, cell by cell: CSV, Excel workbooks, Parquet and JSON lines.
+"""Reads a file of the seller into texts, cell by cell: CSV, Excel workbooks, Parquet, JSON lines and JSON arrays.
 
 Nothing passes through a number on its way: ``00123`` and ``1E5`` stay as they are. A workbook's own numbers come as
 the workbook shows them, which is up to 15 digits.
@@ -17,6 +17,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
+from backmarket.rules.file_kinds import WORKBOOK, ZIP, kind_of_bytes, kind_of_text
 from backmarket.rules.seller_files.cells import AS_NUMBER
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 20_000
 FIRST_ROWS = 30
-_DELIMITERS = (",", ";", "\t", "|")
+# Of two that fit equally well the first counts.
+_DELIMITERS = (",", ";", "\t", "|", "^", "~", "¦", "\x1f", ":")
 _DIGITS = 15
-_SIGNATURES = ((b"PK\x03\x04", "a workbook"), (b"PAR1", "Parquet"))
+_HEAD_BYTES = 2048
 # In the order in which they are tried; the byte order marks tell the others.
 _ENCODINGS = ("utf-8", "cp1252")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -61,24 +63,23 @@ def read_table(content: IO[bytes], name: str, *, sheet: str = "") -> TextTable:
     :param sheet: the sheet of a workbook that is read where there is one of this name; else the first.
     :raises FileFormatError: where it is none of the known formats, or broken.
     """
-    start = content.read(8)
+    start = content.read(_HEAD_BYTES)
     content.seek(0)
-    if not start:
+    if not start.strip():
         raise FileFormatError("it is empty")
-    if start.startswith(b"PK\x03\x04"):
-        return _read_workbook(content, sheet)
     if start.startswith(b"PAR1"):
         return _read_parquet(content)
-    if start.startswith(b"\xd0\xcf\x11\xe0"):
-        raise FileFormatError("it is a workbook of Excel 2003 or older, or one with a password. Save it as .xlsx")
-    if start.startswith(b"%PDF"):
-        raise FileFormatError("it is a PDF. Export the table as CSV or .xlsx")
+    kind = kind_of_bytes(content, start)
+    if kind == WORKBOOK or (kind is None and start.startswith(ZIP)):
+        return _read_workbook(content, sheet)
+    if kind:
+        raise FileFormatError(f"it is {kind}. Save the table as CSV or .xlsx")
     encoding = _encoding_of(content, start)
     first = _peek(content, encoding).lstrip()
-    if first.startswith("{") or name.lower().endswith((".jsonl", ".ndjson", ".json")):
-        return _read_json_lines(content, encoding)
-    if first[:1] == "<":
-        raise FileFormatError("it is a web page or XML, as a login page that was saved. Export the table anew")
+    if first.startswith(("{", "[")) or name.lower().endswith((".jsonl", ".ndjson", ".json")):
+        return _read_json(content, encoding, is_array=first.startswith("["))
+    if kind := kind_of_text(first):
+        raise FileFormatError(f"it is {kind}. Export the table anew")
     return _read_csv(content, encoding)
 
 
@@ -86,6 +87,11 @@ def _encoding_of(content: IO[bytes], start: bytes) -> str:
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding
+    # Without a mark, the zero bytes of its letters tell UTF-16.
+    if start[1:2] == b"\0":
+        return "utf-16-le"
+    if start[:1] == b"\0":
+        return "utf-16-be"
     for encoding in _ENCODINGS:
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
@@ -216,25 +222,45 @@ def _read_parquet(content: IO[bytes]) -> TextTable:
     return TextTable("Parquet", [header], frames)
 
 
-def _read_json_lines(content: IO[bytes], encoding: str) -> TextTable:
+def _read_json(content: IO[bytes], encoding: str, *, is_array: bool) -> TextTable:
     text = _text_of(content, encoding)
-    documents = []
     try:
-        for number, line in enumerate(text, start=1):
-            if line.strip():
-                document = json.loads(line, parse_int=_Number, parse_float=_Number)
-                if not isinstance(document, dict):
-                    raise FileFormatError(f"line {number} is no JSON object. Write one object a line")
-                documents.append(document)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(f"line {len(documents) + 1} is not JSON. Write one object a line") from None
+        documents = _of_array(text) if is_array else _of_lines(text)
     finally:
         text.detach()
     header = list(dict.fromkeys(name for document in documents for name in document))
     rows = [header, *([_plain(document.get(name)) for name in header] for document in documents)]
-    return _of_rows("JSON lines", rows)
+    return _of_rows("JSON", rows)
+
+
+def _of_lines(text: Iterable[str]) -> list[dict[str, Any]]:
+    documents = []
+    for number, line in enumerate(text, start=1):
+        if not line.strip():
+            continue
+        try:
+            document = _parse_json(line)
+        except (ValueError, RecursionError):
+            raise FileFormatError(f"line {number} is not JSON. Write one object a line") from None
+        if not isinstance(document, dict):
+            raise FileFormatError(f"line {number} is no JSON object. Write one object a line")
+        documents.append(document)
+    return documents
+
+
+def _of_array(text: IO[str]) -> list[dict[str, Any]]:
+    try:
+        documents = _parse_json(text.read())
+    except (ValueError, RecursionError):
+        raise FileFormatError("it begins as a JSON array and is none. Write an array of objects") from None
+    for number, document in enumerate(documents, start=1):
+        if not isinstance(document, dict):
+            raise FileFormatError(f"entry {number} of its JSON array is no object. Write an array of objects")
+    return list(documents)
+
+
+def _parse_json(text: str) -> Any:
+    return json.loads(text, parse_int=_Number, parse_float=_Number)
 
 
 class _Number(str):

@@ -71,15 +71,15 @@ class KnownFile(NamedTuple):
 
     size: int
     modified_at: datetime
-    sha256: str
     status: str
+    is_gone: bool
 
 
 class FileState(NamedTuple):
     """What became of a file.
 
     :param status: ``loaded``; ``refused``: nothing of it is stored; ``held``: it would have taken too much away.
-    :param reason: why it is not loaded, for a person.
+    :param reason: why nothing of it is stored, for a person.
     """
 
     path: str
@@ -185,9 +185,18 @@ def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
     return {path: KnownFile(*known) for path, *known in rows}
 
 
-def is_known_content(connection: Connection, account: str, sha256: str) -> bool:
-    """Tell whether a content has been loaded before, under any name."""
-    parameters = {"account": account, "sha256": sha256}
+def release_files(connection: Connection, account: str, entity: str, paths: Sequence[str]) -> None:
+    """Note that files are not in the inbox any more, and let go what the quarantine says of them.
+
+    :param entity: what they are in quarantine as, before their path.
+    """
+    parameters = {"account": account, "entity": entity, "paths": list(paths)}
+    connection.execute(sql.statement("seller_files/release_files"), parameters)
+
+
+def is_known_content(connection: Connection, account: str, target: str, sha256: str) -> bool:
+    """Tell whether what was loaded last for a table had this content, under any name, and all of its rows were used."""
+    parameters = {"account": account, "target": target, "sha256": sha256}
     row = connection.execute(sql.statement("seller_files/is_known_content"), parameters).fetchone()
     return bool(row and row[0])
 
