@@ -7,6 +7,10 @@ import hashlib
 import io
 import json
 import logging
+import signal
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +24,8 @@ import pytest
 from backmarket.services.seller_files import FileRules, SellerFileLoading, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 STORED_AT = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 
@@ -437,3 +442,48 @@ def test_a_packed_file_is_told_by_its_inner_name() -> None:
     """The inbox unpacks ``.gz``; its name still begins with the table's."""
     assert target_of("stock.csv.gz")
     assert gzip.decompress(gzip.compress(b"x")) == b"x"
+
+
+_LOADS = """
+import logging, sys, psycopg
+from backmarket.hooks.inbox import SELLER, list_inbox
+from backmarket.services.seller_files import FileRules, SellerFileLoading
+
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    loading = SellerFileLoading(connection, "default", FileRules(), logging.getLogger(), "run")
+    loading.load(list_inbox(sys.argv[2], SELLER))
+"""
+
+
+def test_a_process_that_is_killed_in_the_merge_leaves_all_or_nothing(
+    inbox: Inbox, warehouse_uri: str, tmp_path: Path
+) -> None:
+    """SIGKILL between two tables of the transaction: the table is as before, and the next process does it all."""
+    (tmp_path / "stock.csv").write_text("sku,quantity\nA,1\nB,2\n")
+    inbox.load(csv_file("sku,quantity\nB,7\n", "in/stock_before.csv"))
+    # Just after the rows are stored, before it is noted that they are.
+    inbox.connection.execute(
+        "create function wait() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return null; end $$;"
+        "create trigger wait after insert on seller.stock execute function wait()"
+    )
+    command = [sys.executable, "-c", _LOADS, warehouse_uri, tmp_path.as_uri()]
+    with subprocess.Popen(command) as process:
+        waits = "select true from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+        _until(lambda: inbox.rows(waits))
+        process.send_signal(signal.SIGKILL)
+    assert inbox.stock == {"B": 7}
+    assert inbox.rows("select path from backmarket.seller_files") == [("in/stock_before.csv",)]
+    subprocess.run(command, check=True)
+    assert inbox.stock == {"A": 1, "B": 2}
+    assert inbox.rows("select status, new_rows, changed_rows from backmarket.seller_files order by path")[0] == (
+        "loaded",
+        1,
+        1,
+    )
+
+
+def _until(found: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -140,7 +140,7 @@ def _read_csv(content: IO[bytes], encoding: str) -> TextTable:
                 header=None,
                 names=range(width + 1),
                 index_col=False,
-                dtype=str,
+                dtype=object,
                 na_filter=False,
                 keep_default_na=False,
                 skip_blank_lines=False,
@@ -283,7 +283,7 @@ def _frame(rows: Iterable[Sequence[str]], width: int) -> pd.DataFrame:
     import pandas as pd
 
     padded = [[*row, *[""] * (width + 1 - len(row))] for row in rows]
-    return pd.DataFrame(padded, columns=range(width + 1), dtype=str)
+    return pd.DataFrame(padded, columns=range(width + 1), dtype=object)
 
 
 def _plain(value: Any) -> str:

@@ -129,12 +129,12 @@ class Staging:
 
     def copy(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
         """Stage rows, each with its number in the file."""
-        columns = self._target.columns
+        account, columns = self._values["account"], self._target.columns
         names = SQL(", ").join(map(Identifier, ("account", *columns, "row_no")))
         statement = SQL("copy staged_seller_rows ({}) from stdin").format(names)
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for number, values in rows:
-                copy.write_row([self._values["account"], *(_stored(values.get(column)) for column in columns), number])
+                copy.write_row([account, *[_stored(values[column]) for column in columns], number])
 
     def drop_doubles(self) -> list[int]:
         """Drop rows that repeat another, and all that contradict each other; return the numbers of the latter."""

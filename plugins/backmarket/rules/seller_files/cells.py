@@ -25,7 +25,7 @@ AS_NUMBER = "\ue000"
 
 def why_ruined(column: str, text: str) -> str | None:
     """Return why a text is a number that a spreadsheet has ruined, for a person; None where it is none."""
-    if _RUINED.fullmatch(text) is None:
+    if "+" not in text or _RUINED.fullmatch(text) is None:
         return None
     return (
         f"{column} is '{text.strip()}': a spreadsheet has made a number of it and lost digits. Format the column as "
