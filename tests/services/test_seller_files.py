@@ -181,14 +181,43 @@ def test_a_workbooks_numbers_come_as_it_shows_them(inbox: Inbox) -> None:
     assert inbox.rows("select order_id, sku, imei from seller.devices") == [(5000001, "00123", "356938035643809")]
 
 
-@pytest.mark.parametrize("ruined", ["3.5E+14", "3,56938E+14", "3.569380356438090E+15"])
+@pytest.mark.parametrize(
+    "ruined", ["3.5E+14", "3,56938E+14", "3.569380356438090E+15", "356938035643810.0", "353012345678900,00"]
+)
 def test_a_number_that_a_spreadsheet_has_ruined_is_refused(inbox: Inbox, ruined: str) -> None:
     """Its digits are lost; the others go on."""
     file = csv_file(f'order_id,imei\n1,"{ruined}"\n2,356938035643809\n', "in/devices.csv")
     loading = inbox.load(file)
     assert inbox.rows("select order_id from seller.devices") == [(2,)]
     assert loading.rejected == 1
-    assert "lost digits" in file.beside[".rejected.csv"]
+    assert "digits may be lost" in file.beside[".rejected.csv"]
+
+
+def test_a_number_of_json_is_judged_as_it_is_written(inbox: Inbox) -> None:
+    """Where digits may be lost it is refused, as in any other format; a whole number is a text."""
+    numbers = ["3.5E+14", "356938035643809", "1e15", "356938035643810.0"]
+    lines = [f'{{"order_id": {number}, "imei": {imei}}}\n' for number, imei in enumerate(numbers, start=1)]
+    inbox.load(File("in/devices.jsonl", "".join(lines).encode()))
+    assert inbox.rows("select order_id, imei from seller.devices") == [(2, "356938035643809")]
+    assert inbox.rows("select key from backmarket.quarantine order by 1") == [
+        ("row 1 (1)",),
+        ("row 3 (3)",),
+        ("row 4 (4)",),
+    ]
+
+
+def test_hidden_sheets_are_not_read_but_by_name(inbox: Inbox) -> None:
+    """The first sheet that people see; one that is called as the table comes before it."""
+    book = openpyxl.Workbook()
+    (hidden, shown) = (book.worksheets[0], book.create_sheet("Export"))
+    hidden.sheet_state = "hidden"
+    hidden.append(["list", "of", "values"])
+    for row in (["sku", "quantity"], ["A", 1]):
+        shown.append(row)
+    data = io.BytesIO()
+    book.save(data)
+    inbox.load(File("in/stock.xlsx", data.getvalue()))
+    assert inbox.stock == {"A": 1}
 
 
 def test_prices_are_read_by_one_style_a_column(inbox: Inbox) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the dataclass
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import psycopg
@@ -427,7 +428,7 @@ class Reading:
         for column, text in texts.items():
             if column in self.target.required and values.get(column) is None and column not in reasons:
                 found.append(f"{column} is missing")
-            elif text and (ruined := why_ruined(column, text)):
+            elif text and (ruined := why_ruined(column, _without_mark(text))):
                 found.append(ruined)
         return list(dict.fromkeys(found))
 
@@ -452,13 +453,11 @@ class Reading:
 
 
 def _data_rows(table: TextTable, header: Header) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the rows below the header but blank ones, each with its number in the file, from 1."""
-    number = 0
-    for frame in table.frames():
-        for cells in frame.itertuples(index=False, name=None):
-            number += 1
-            if number > header.row + 1 and any(cell and not cell.isspace() for cell in cells):
-                yield number, cells
+    """Yield the rows below the header but blank ones, each with its number in the file."""
+    rows = chain.from_iterable(frame.itertuples(index=False, name=None) for frame in table.frames())
+    for place, cells in enumerate(rows):
+        if place > header.row and any(cell and not cell.isspace() for cell in cells):
+            yield place + table.first_number, cells
 
 
 def _without_mark(text: Any) -> Any:

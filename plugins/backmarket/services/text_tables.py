@@ -46,6 +46,7 @@ class TextTable:
 
     :param kind: what the file is, for a person.
     :param first_rows: its first rows, where the header stands.
+    :param first_number: the number of the first row for a person; 0 where the header is no row of the file.
     :param frames: gives all rows from the beginning, each time it is called: frames of texts whose columns are numbered
         from 0. A row that is longer than the widest of the first rows has something in the last column.
     """
@@ -53,6 +54,7 @@ class TextTable:
     kind: str
     first_rows: Sequence[Sequence[str]]
     frames: Callable[[], Iterator[pd.DataFrame]]
+    first_number: int = 1
 
 
 def read_table(content: IO[bytes], name: str, *, sheet: str = "") -> TextTable:
@@ -60,7 +62,7 @@ def read_table(content: IO[bytes], name: str, *, sheet: str = "") -> TextTable:
 
     :param content: seekable; it stays open for as long as the table is used.
     :param name: the file's own name, to tell JSON lines from CSV.
-    :param sheet: the sheet of a workbook that is read where there is one of this name; else the first.
+    :param sheet: the sheet of a workbook that is read where there is one of this name; else the first that is shown.
     :raises FileFormatError: where it is none of the known formats, or broken.
     """
     start = content.read(_HEAD_BYTES)
@@ -182,8 +184,8 @@ def _read_workbook(content: IO[bytes], sheet: str) -> TextTable:
 
     try:
         book = load_workbook(content, read_only=True, data_only=True)
-        names = {name.casefold(): name for name in book.sheetnames}
-        chosen = book[names.get(sheet.casefold(), book.sheetnames[0])]
+        sheets = [each for each in book.worksheets if each.sheet_state == "visible"] or book.worksheets
+        chosen = next((each for each in book.worksheets if each.title.casefold() == sheet.casefold()), sheets[0])
         # Some programs write wrong dimensions, and rows beyond them would not be read.
         chosen.reset_dimensions()
         rows = [[_written(cell) for cell in row] for row in chosen.iter_rows()]
@@ -219,7 +221,7 @@ def _read_parquet(content: IO[bytes]) -> TextTable:
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
             yield _frame([[_plain(value) for value in row.values()] for row in batch.to_pylist()], len(header))
 
-    return TextTable("Parquet", [header], frames)
+    return TextTable("Parquet", [header], frames, first_number=0)
 
 
 def _read_json(content: IO[bytes], encoding: str, *, is_array: bool) -> TextTable:
@@ -230,16 +232,15 @@ def _read_json(content: IO[bytes], encoding: str, *, is_array: bool) -> TextTabl
         text.detach()
     header = list(dict.fromkeys(name for document in documents for name in document))
     rows = [header, *([_plain(document.get(name)) for name in header] for document in documents)]
-    return _of_rows("JSON", rows)
+    return _of_rows("JSON", rows, first_number=0)
 
 
 def _of_lines(text: Iterable[str]) -> list[dict[str, Any]]:
     documents = []
     for number, line in enumerate(text, start=1):
-        if not line.strip():
-            continue
         try:
-            document = _parse_json(line)
+            # A blank line stays a row, so that all have the numbers that an editor shows.
+            document = _parse_json(line) if line.strip() else {}
         except (ValueError, RecursionError):
             raise FileFormatError(f"line {number} is not JSON. Write one object a line") from None
         if not isinstance(document, dict):
@@ -269,14 +270,14 @@ class _Number(str):
     __slots__ = ()
 
 
-def _of_rows(kind: str, rows: list[list[str]]) -> TextTable:
+def _of_rows(kind: str, rows: list[list[str]], *, first_number: int = 1) -> TextTable:
     width = max((len(row) for row in rows), default=0)
 
     def frames() -> Iterator[pd.DataFrame]:
         for first in range(0, len(rows), ROWS_AT_ONCE):
             yield _frame(rows[first : first + ROWS_AT_ONCE], width)
 
-    return TextTable(kind, rows[:FIRST_ROWS], frames)
+    return TextTable(kind, rows[:FIRST_ROWS], frames, first_number)
 
 
 def _frame(rows: Iterable[Sequence[str]], width: int) -> pd.DataFrame:
@@ -304,7 +305,7 @@ def _as_number(text: str) -> str:
 # Of several that fit a value the first counts.
 _WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
     (type(None), lambda _: ""),
-    (_Number, _as_number),
+    (_Number, lambda value: format(Decimal(value), "E") if "e" in value.lower() else _as_number(value)),
     (str, str),
     (bool, lambda value: str(value).lower()),
     (int, str),
