@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.page.back_office import BackOffice
-from backmarket.page.lists import LIST_OF_LISTINGS, LIST_OF_ORDERS, csv_cell, list_of_need, wanted_of
+from backmarket.page.downloads import csv_cell
+from backmarket.page.lists import LIST_OF_LISTINGS, LIST_OF_ORDERS, list_of_need, wanted_of
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from backmarket.warehouse.needs import NAMES, need_of
 from tests.page.given import add_orders

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from backmarket.concerns import LISTINGS, ORDERS, SETTLEMENTS
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS
 from backmarket.page import access, formats
 from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
 
@@ -30,6 +30,8 @@ _NAVIGATION = (
     ("Overview", "/", ""),
     ("Orders", "/orders", ORDERS.stem),
     ("Listings", "/listings", LISTINGS.stem),
+    ("Inventory", "/inventory", INVENTORY_PRICES.stem),
+    ("Changes", "/changes", ""),
     ("Worked off", "/worked-off", ""),
     ("Settlement reports", "/reports", SETTLEMENTS.stem),
 )
