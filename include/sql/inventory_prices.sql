@@ -1,7 +1,7 @@
 -- name: copy_inventory
 -- One row per SKU with stock.
 copy backmarket.inventory (
-    account, sku, id, stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at
+    account, sku, id, stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at, fed_by
 ) from stdin;
 
 -- name: count_held_by_guard
@@ -113,13 +113,13 @@ order by seen_at, seen_from;
 
 -- name: select_known_moments
 -- When each SKU was counted, and up to when the count knows of orders, as texts.
--- :account, :sku (null for all)
+-- :account, :sku_keys (as backmarket.sku_key gives them; null for all)
 select backmarket.sku_key(stock.sku::text), stock.counted_at::text, to_jsonb(stock) ->> 'orders_known_until'
 from seller.stock as stock
 where
     stock.account::text = %(account)s
     and stock.sku is not null
-    and (%(sku)s::text is null or backmarket.sku_key(stock.sku::text) = backmarket.sku_key(%(sku)s));
+    and (%(sku_keys)s::text [] is null or backmarket.sku_key(stock.sku::text) = any(%(sku_keys)s::text []));
 
 -- name: select_lines
 -- Order lines that may matter to a count or to a drop: not accepted yet, or made, paid or accepted since a moment. SKUs
@@ -186,8 +186,9 @@ select
     stock.counted_at::text,
     stock.safety_qty::text,
     stock.max_qty::text,
-    -- Through JSON, as a view need not have this column.
-    to_jsonb(stock) ->> 'orders_known_until'
+    -- Through JSON, as a view need not have these columns.
+    to_jsonb(stock) ->> 'orders_known_until',
+    to_jsonb(stock) ->> 'warehouse'
 from seller.stock as stock
 where
     stock.account::text = %(account)s

@@ -125,7 +125,7 @@ def read_all(warehouse: psycopg.Connection[Any]) -> None:
     """Run every reading of the seller's tables that there is, the page's too, and see the good rows come out."""
     assert "GOOD" in [row.sku for row in inventory_prices.stock_rows(warehouse, "default").rows]
     inventory_prices.lines_by_sku(warehouse, "default", now=NOW, hold=timedelta(1), intake_lag=timedelta(0))
-    assert "good" in tracking_imei.stock_by_sku(warehouse, "default", ["good"])
+    assert "good" in tracking_imei.stock_by_sku(warehouse, "default", ["good"], StockPolicy())
     plan_quantities(warehouse, "default", QuantitySettings(), now=NOW, run_id="r", allow_mass_zero=False)
     assert planned(warehouse, "quantity")["GOOD"][0] == "planned"
     plan_prices(warehouse, "default", PriceSettings(), markets=["fr-fr"], now=NOW, run_id="r")

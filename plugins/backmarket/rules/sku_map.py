@@ -243,7 +243,7 @@ class Shelf:
         return [] if is_plain and not self._is_shared(listing) else found
 
     def _is_shared(self, sku: str) -> bool:
-        """Tell whether units of a SKU may be those of several listings; one that it fed once has none but its orders'."""
+        """Tell whether units of a SKU may be of several listings; those that it fed once have what they sold."""
         once = sum(self._promised.get(listing, 0) > 0 for listing in self._once.get(sku, ()))
         return len(self._fed[sku]) + once > 1
 
@@ -350,7 +350,6 @@ def plan_listings(
         shown, waits = now_of[listing].shown, listing in waiting
         # What it shows or has sold may still be units of a SKU that feeds others now.
         fed_by = shelf.fed_by(listing, with_former=waits or plan.reserved + plan.held > 0)
-        if waits and plan.wanted > shown:
-            plan = replace(plan, wanted=shown, waits_for_others=True)
-        plans[listing] = ListingPlan(row, plan, fed_by)
+        held_back = replace(plan, wanted=shown, waits_for_others=True) if waits and plan.wanted > shown else plan
+        plans[listing] = ListingPlan(row, held_back, fed_by)
     return plans

@@ -10,8 +10,10 @@ from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
 from backmarket.rules.order_facts import SEND
 from backmarket.rules.skus import sku_key
 from backmarket.services.order_changes import OrderAction, Plan
+from backmarket.warehouse import sku_map
 from backmarket.warehouse.inventory_prices import lines_by_sku, stock_rows
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
+from backmarket.warehouse.seller_rows import tell_left_out
 from backmarket.warehouse.tracking_imei import paid_orders, stock_by_sku
 
 if TYPE_CHECKING:
@@ -76,10 +78,13 @@ class Acceptance(OrderAction):
         policy = self.settings.stock_policy
         lines = lines_by_sku(connection, account, now=now, hold=timedelta(0), intake_lag=policy.intake_lag)
         skus = {sku_key(request.sku) for request in queue}
-        stock = stock_by_sku(connection, account, skus)
-        by_stock = judge_stock(queue, stock, lines, policy, now=now)
+        feed, feeding = sku_map.read(connection, account)
+        tell_left_out(feed)
+        counts = stock_by_sku(connection, account, feeding.skus_around(skus), policy)
+        by_stock = judge_stock(queue, counts, lines, policy, now=now, sku_map=feeding)
         decisions = [stock if order == SEND else order for order, stock in zip(by_order, by_stock, strict=True)]
-        return decisions, stock_rows(connection, account) if skus - stock.keys() else None
+        uncounted = skus.difference(*(feeding.listings_of(sku) for sku in counts))
+        return decisions, stock_rows(connection, account) if uncounted else None
 
     def group(self, change: RecordedChange) -> Hashable:
         """Put the lines of one SKU of one order together: Back Market accepts them in one call."""
