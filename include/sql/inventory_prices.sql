@@ -20,7 +20,8 @@ where account = %(account)s and market = %(market)s and gone_at is null;
 
 -- name: count_unmatched
 -- Rows of seller.prices that no plan looks at: why, how many, and some of them.
--- :account, :markets
+-- :account, :markets; :sku_keys, :listing_keys as in inventory_prices/select_prices; :unusable: SKUs with a row of
+-- seller.sku_map that cannot be used
 select reason, count(*), (array_agg(concat_ws(' ', sku, market) order by sku, market))[:5] as examples
 from (
     select
@@ -29,12 +30,19 @@ from (
         case
             when price.sku is null or price.market is null then 'name no SKU or no market'
             when price.market::text <> all(%(markets)s) then 'are of a market that backmarket_markets does not name'
+            when fed.sku_key = any(%(unusable)s) then 'are of a SKU with a row in seller.sku_map that cannot be used'
+            when fed.sku_key is not null and fed.listing_key is null
+                then 'are of a SKU that its listing takes several of: name the listing by its own SKU'
             when listing.id is null then 'are of a SKU that has no listing'
             when offer.id is null then 'are of a listing that this market does not show'
         end as reason
     from seller.prices as price
+    left join unnest(%(sku_keys)s::text [], %(listing_keys)s::text []) as fed (sku_key, listing_key)
+        on backmarket.sku_key(price.sku::text) = fed.sku_key
     left join backmarket.listings as listing
-        on price.account::text = listing.account and backmarket.sku_key(price.sku::text) = backmarket.sku_key(listing.sku)
+        on price.account::text = listing.account
+        and case when fed.sku_key is null then backmarket.sku_key(price.sku::text) else fed.listing_key end
+        = backmarket.sku_key(listing.sku)
         and listing.gone_at is null
     left join backmarket.listing_offers as offer
         on listing.account = offer.account and listing.id = offer.id

@@ -18,6 +18,7 @@ SELLER_TABLES = (
     "seller.shipments",
     "seller.devices",
     "seller.catalog",
+    "seller.sku_map",
     "seller.shipper_aliases",
 )
 LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg import sql as composing
 
+from backmarket.rules.inventory import StockPolicy
 from backmarket.services.prices import plan_prices
 from backmarket.services.quantities import plan_quantities
 from backmarket.settings import PriceSettings, QuantitySettings
@@ -41,7 +42,7 @@ LISTING = "00000000-0000-0000-0000-000000000001"
 GOOD: dict[str, dict[str, str | None]] = {
     "stock": {
         "account": "default", "sku": "GOOD", "quantity": "7", "counted_at": "2026-03-02 11:00:00",
-        "safety_qty": None, "max_qty": None, "orders_known_until": None,
+        "safety_qty": None, "max_qty": None, "orders_known_until": None, "warehouse": None,
     },
     "prices": {
         "account": "default", "sku": "GOOD", "market": "fr-fr", "price": "101.00", "currency": "EUR",
@@ -55,6 +56,7 @@ GOOD: dict[str, dict[str, str | None]] = {
         "account": "default", "order_id": "50", "orderline_id": None, "sku": "SKU-50", "imei": "356938035643809",
         "serial_number": None,
     },
+    "sku_map": {"account": "default", "sku": "GOOD", "listing_sku": "GOOD", "units": "1"},
     "catalog": {
         "account": "default", "sku": "GOOD", "ean": None, "product_id": "51001", "quantity": "2", "price": "101.00",
         "currency": "EUR", "market": "fr-fr", "grade": "FAIR", "warranty_delay": "12", "comment": "C",

@@ -55,6 +55,7 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
         "seller.shipments",
         "seller.shipper_aliases",
         "seller.devices",
+        "seller.sku_map",
         "backmarket.orders",
         "backmarket.order_lines",
         "backmarket.settlement_lines",
@@ -82,6 +83,7 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
 
     reads = (
         "seller.devices",
+        "seller.sku_map",
         "seller.shipments",
         "backmarket.orders",
         "backmarket.order_lines",

@@ -172,8 +172,8 @@ class Shelf:
 
     def around(self, listings: Iterable[str]) -> set[str]:
         """Return these listings and all that share a SKU with one of them, now or once, or with one that does."""
-        met = set(listings)
-        ahead, skus = list(met), set()
+        met, skus = set(listings), set[str]()
+        ahead = list(met)
         while ahead:
             for sku in self._feeders.get(ahead.pop(), {}).keys() - skus:
                 skus.add(sku)

@@ -21,7 +21,7 @@ from backmarket.words import counted, tally
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from backmarket.rules.inventory import Counts, OrderLineRow, QuantityPlan
+    from backmarket.rules.inventory import Counts, OrderLineRow, QuantityPlan, StockRow
     from backmarket.rules.sku_map import SkuMap
     from backmarket.services.listing_reading import MarketReading
     from backmarket.services.log import Log
@@ -135,6 +135,16 @@ def plan_quantities(
         inventory_prices.end_states(connection, account, findings)
     to_send = sum(change.status != "refused" for change in changes)
     return {"skus": len(plans), "to_send": to_send, **Counter(finding.kind for finding in findings)}
+
+
+def rows_that_count(rows: Iterable[StockRow], settings: QuantitySettings, log: Log) -> list[StockRow]:
+    """Return the rows of ``seller.stock`` that count, and tell how many others there are."""
+    every = list(rows)
+    counting = [row for row in every if settings.stock_policy.counts(row)]
+    if others := len(every) - len(counting):
+        named = "of a warehouse that backmarket_warehouses does not name: its units do not count"
+        log.info("%s of seller.stock %s %s.", counted(others, "row"), "is" if others == 1 else "are", named)
+    return counting
 
 
 def plan_in_words(counts: Mapping[str, int]) -> str:
@@ -278,9 +288,9 @@ def _all_plans(
             continue
         (reading,) = shown[sku]
         named = replace(stock, sku=reading.sku) if fed_by else stock
-        each = ShownStock(named, reading.id, reading.quantity, fed_by)
-        plans.append((each, plan))
-        findings += _remarks(each, plan)
+        listing = ShownStock(named, reading.id, reading.quantity, fed_by)
+        plans.append((listing, plan))
+        findings += _remarks(listing, plan)
     return plans, findings
 
 
@@ -290,7 +300,9 @@ def _ambiguous(
     for sku, rows in counts.ambiguous.items():
         if shown.keys().isdisjoint(feeding.listings_of(sku)):
             continue
-        detail = f"{rows:,} rows of seller.stock share this SKU, and its warehouse if they name one: none of them is used"
+        detail = (
+            f"{rows:,} rows of seller.stock share this SKU, and its warehouse if they name one: none of them is used"
+        )
         yield Finding("sku_ambiguous", sku, detail)
     for sku, own in shown.items():
         if len(own) > 1 and sku in planned:

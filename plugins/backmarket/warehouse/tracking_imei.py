@@ -103,9 +103,7 @@ def paid_orders(connection: Connection, account: str) -> list[OrderFacts]:
     return list(stored_facts(connection, account, [order_id for (order_id,) in rows]).values())
 
 
-def stock_by_sku(
-    connection: Connection, account: str, skus: Iterable[str], policy: StockPolicy
-) -> dict[str, StockRow]:
+def stock_by_sku(connection: Connection, account: str, skus: Iterable[str], policy: StockPolicy) -> dict[str, StockRow]:
     """Return the counts of some SKUs, by :func:`sku_key`; one whose rows contradict each other has none."""
     found = stock_rows(connection, account, sku_keys=skus)
     tell_left_out(found)
