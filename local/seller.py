@@ -83,7 +83,7 @@ _COUNT_STOCK = """
             and line.gone_at is null
     ) as open on true
     where listing.sku is not null and listing.gone_at is null
-    on conflict (account, sku) do update set quantity = excluded.quantity, counted_at = excluded.counted_at
+    on conflict (account, sku, warehouse) do update set quantity = excluded.quantity, counted_at = excluded.counted_at
 """
 
 # Most prices stay; every fifth falls by three per cent, and a few by so much that a person has to agree.

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
-from backmarket.warehouse.seller_rows import CATALOG, DEVICES, PRICES, SHIPMENTS, STOCK, Form
+from backmarket.warehouse.seller_rows import CATALOG, DEVICES, PRICES, SHIPMENTS, SKU_MAP, STOCK, Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,10 +25,11 @@ class Target:
     """One of the seller's tables that files can fill.
 
     :param name: the table without its schema; names of files begin with it.
-    :param keys: the columns that tell what a row is about.
+    :param keys: the columns that tell what a row is about; those that are not required may be empty.
     :param is_unique: whether there is one row a key; else a file says all rows of a key.
     :param required: the columns that a file must have, and each of its rows.
     :param is_snapshot: whether a file may say everything there is, so that what it does not name is gone.
+    :param is_whole: whether a file with a row that cannot be used is refused, as what the others mean hangs on it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Target:
     required: tuple[str, ...]
     is_unique: bool = True
     is_snapshot: bool = False
+    is_whole: bool = False
 
     @property
     def table(self) -> Identifier:
@@ -50,18 +52,20 @@ class Target:
 
     def key_of(self, values: Mapping[str, Any]) -> str | None:
         """Return a row's key as one text; None where a part of it cannot be read."""
-        parts = [values.get(name) for name in self.keys]
-        return None if None in parts else "/".join(map(str, parts))
+        if any(name not in values or (values[name] is None and name in self.required) for name in self.keys):
+            return None
+        return "/".join(str(values[name]) for name in self.keys if values[name] is not None)
 
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("stock", STOCK, ("sku",), ("sku", "quantity"), is_snapshot=True),
+        Target("stock", STOCK, ("sku", "warehouse"), ("sku", "quantity"), is_snapshot=True),
         Target("prices", PRICES, ("sku", "market"), ("sku", "market", "price", "currency"), is_snapshot=True),
         Target("shipments", SHIPMENTS, ("order_id",), ("order_id", "tracking_number"), is_unique=False),
         Target("devices", DEVICES, ("order_id",), ("order_id",), is_unique=False),
         Target("catalog", CATALOG, ("sku",), ("sku",)),
+        Target("sku_map", SKU_MAP, ("sku",), ("sku", "listing_sku"), is_unique=False, is_whole=True),
     )
 }
 
@@ -129,12 +133,13 @@ class Staging:
 
     def copy(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
         """Stage rows, each with its number in the file."""
-        columns = self._target.columns
+        columns, keys = self._target.columns, self._target.keys
         names = SQL(", ").join(map(Identifier, ("account", *columns, "row_no")))
         statement = SQL("copy staged_seller_rows ({}) from stdin").format(names)
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for number, values in rows:
-                copy.write_row([self._values["account"], *(_stored(values.get(column)) for column in columns), number])
+                stored = ("" if values[name] is None and name in keys else _stored(values[name]) for name in columns)
+                copy.write_row([self._values["account"], *stored, number])
 
     def drop_doubles(self) -> list[int]:
         """Drop rows that repeat another, and all that contradict each other; return the numbers of the latter."""
@@ -209,7 +214,7 @@ def why_not_fillable(connection: Connection, target: Target) -> str:
 
 
 def _key(target: Target) -> Composed:
-    parts = SQL(", ").join(SQL("{}::text").format(Identifier(name)) for name in target.keys)
+    parts = SQL(", ").join(SQL("nullif({}::text, '')").format(Identifier(name)) for name in target.keys)
     return SQL("concat_ws('/', {})").format(parts)
 
 
