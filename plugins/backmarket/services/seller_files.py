@@ -265,8 +265,8 @@ class SellerFileLoading:
             raise FileRefusedError(f"none of its {reading.row_count:,} rows can be used. {reading.first_reason}")
         if target.is_whole and reading.rejected:
             raise FileRefusedError(
-                f"{counted(reading.rejected, 'row')} of it cannot be used, and what a SKU feeds is known only where all "
-                f"of its rows are. {reading.first_reason}"
+                f"{counted(reading.rejected, 'row')} of it cannot be used, and what a SKU feeds only all of its rows "
+                f"say. {reading.first_reason}"
             )
         is_snapshot = target.is_snapshot and self.rules.is_snapshot
         if is_snapshot and reading.rejected_without_key:
