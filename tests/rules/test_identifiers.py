@@ -172,24 +172,6 @@ def test_a_device_belongs_to_exactly_one_line(device: Device, line: int | None) 
         ({"state": 3, "serial_number": "S"}, "send"),
     ],
 )
-def test_a_device_is_named_by_either_sku() -> None:
-    """The seller's or the listing's; where two lines may be meant, or the map has a bad row, nothing is guessed."""
-    order = _order(LineFacts(1, 2, 1, "L1"), LineFacts(2, 2, 1, "L2"))
-    feeding = SkuMap([MapRow("A", "l1"), MapRow("B", "L1"), MapRow("B", "L2")], ["BAD", "L2"])
-    for device in (Device(7, sku=" a"), Device(7, sku="L1"), Device(7, 1, "B"), Device(7, 1, "A")):
-        assert line_of(device, order, feeding).orderline_id == 1
-    assert line_of(Device(7, 2, "L2"), order, feeding).orderline_id == 2
-    for device, why in (
-        (Device(7, sku="B"), "2 lines fit"),
-        (Device(7, 2, "A"), "do not belong together"),
-        (Device(7, sku="BAD"), "seller.sku_map has a row"),
-        (Device(7, sku="L2"), "seller.sku_map has a row"),
-        (Device(7, 1, "BAD"), "do not belong together"),
-    ):
-        with pytest.raises(IdentifierError, match=why):
-            line_of(device, order, feeding)
-
-
 def test_an_identifier_is_sent_where_the_line_can_take_it(line: dict[str, Any], verdict: str) -> None:
     """Accepted or shipped, one unit, nothing else registered."""
     order = _order(LineFacts(11, **{"quantity": 1, **line}))
@@ -462,3 +444,21 @@ def test_a_person_reads_with_which_orders_a_device_was_sold_before() -> None:
 def test_each_number_that_a_line_lacks_is_sent(registered: dict[str, str], missing: Identifiers) -> None:
     """Each by itself, whatever the other's state."""
     assert still_missing(LineFacts(1, 3, 1, **registered), Identifiers(IMEI, "S")) == missing
+
+
+def test_a_device_is_named_by_either_sku() -> None:
+    """The seller's or the listing's; where two lines may be meant, or the map has a bad row, nothing is guessed."""
+    order = _order(LineFacts(1, 2, 1, "L1"), LineFacts(2, 2, 1, "L2"))
+    feeding = SkuMap([MapRow("A", "l1"), MapRow("B", "L1"), MapRow("B", "L2")], ["BAD", "L2"])
+    for device in (Device(7, sku=" a"), Device(7, sku="L1"), Device(7, 1, "B"), Device(7, 1, "A")):
+        assert line_of(device, order, feeding).orderline_id == 1
+    assert line_of(Device(7, 2, "L2"), order, feeding).orderline_id == 2
+    for device, why in (
+        (Device(7, sku="B"), "2 lines fit"),
+        (Device(7, 2, "A"), "do not belong together"),
+        (Device(7, sku="BAD"), "seller.sku_map has a row"),
+        (Device(7, sku="L2"), "seller.sku_map has a row"),
+        (Device(7, 1, "BAD"), "do not belong together"),
+    ):
+        with pytest.raises(IdentifierError, match=why):
+            line_of(device, order, feeding)

@@ -128,7 +128,14 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator):
     :raises ChangesWaitingError: where some lines could not be accepted now; the others were.
     """
 
-    reads = ("seller.stock", "seller.sku_map", "backmarket.orders", "backmarket.order_lines", "ws/orders")
+    reads = (
+        "seller.stock",
+        "seller.sku_map",
+        "backmarket.inventory",
+        "backmarket.orders",
+        "backmarket.order_lines",
+        "ws/orders",
+    )
     writes = ("ws/orders", "backmarket.changes", *ORDER_TABLES)
 
     def load_action(self) -> OrderAction:
