@@ -302,7 +302,8 @@ where
         from (
             values
             ('stock', 'quantity'), ('stock', 'accept'), ('prices', 'price'), ('shipments', 'tracking'),
-            ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product')
+            ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product'), ('sku_map', 'quantity'),
+            ('sku_map', 'price')
         ) as fed (name, kind)
         where 'seller.' || fed.name = feeds.feed and fed.kind = any(%(kinds)s)
     );

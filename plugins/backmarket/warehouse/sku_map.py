@@ -33,7 +33,7 @@ def read(connection: Connection, account: str) -> MapReading:
 
     :raises FeedUnusableError: where the table cannot be read at all.
     """
-    rows = feeds.select(connection, SKU_MAP.table, sql.statement("sku_map/select_map"), {"account": account})
+    rows = feeds.select(connection, SKU_MAP.table, sql.statement("inventory_prices/select_map"), {"account": account})
     judged = [(texts, SKU_MAP.judge(texts)) for texts in (dict(zip(SKU_MAP.columns, row, strict=True)) for row in rows)]
     units: dict[tuple[str, str], set[int]] = defaultdict(set)
     for _, row in judged:
@@ -51,7 +51,7 @@ def read(connection: Connection, account: str) -> MapReading:
             usable.append(row)
     unusable = {sku for each in left_out if (sku := each.document["sku"]) is not None and not is_blank(sku)}
     former: dict[str, dict[str, int]] = defaultdict(dict)
-    for listing, sku, each in connection.execute(sql.statement("sku_map/select_former"), {"account": account}):
+    for listing, sku, each in connection.execute(sql.statement("inventory_prices/select_former"), {"account": account}):
         former[listing][sku] = each
     return MapReading(SellerRows(SKU_MAP.table, "sku", usable, left_out), SkuMap(usable, unusable, former))
 
@@ -62,7 +62,7 @@ def feeders_of(connection: Connection, account: str, listing_sku: str) -> list[s
     :raises FeedUnusableError: where the table cannot be read at all.
     """
     parameters = {"account": account, "sku": listing_sku}
-    rows = feeds.select(connection, SKU_MAP.table, sql.statement("sku_map/select_feeders"), parameters)
+    rows = feeds.select(connection, SKU_MAP.table, sql.statement("inventory_prices/select_feeders"), parameters)
     return [sku_key(listing_sku), *(sku for (sku,) in rows)]
 
 
