@@ -113,6 +113,42 @@ select count(*) as orders
 from backmarket.orders
 where account = %(account)s and date_creation >= now() - interval '30 days';
 
+-- name: list_changes
+-- The newest changes of each kind, and what became of them; none whose place a newer plan took before it was sent.
+-- :account, :kinds, :each (how many of a kind)
+select
+    case when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku' end as story,
+    coalesce(line.order_id::text, change.subject) as subject,
+    change.kind,
+    change.market,
+    replace(change.status, '_', ' ') as status,
+    change.payload ->> 'quantity' as units,
+    case when change.kind = 'price' then (change.payload ->> 'price')::numeric end as amount,
+    case when change.kind = 'price' then change.payload ->> 'currency' end as currency,
+    change.reason as why,
+    concat_ws(' · ', replace(change.status, '_', ' '), change.reason) as detail,
+    change.attempts,
+    change.planned_at as since,
+    change.sent_at,
+    change.confirmed_at,
+    lpad(change.change_id::text, 19, '0') as topic
+from unnest(%(kinds)s::text []) as kinds (kind)
+cross join lateral (
+    select *
+    from backmarket.changes
+    where account = %(account)s and kind = kinds.kind and status <> 'superseded'
+    order by planned_at desc
+    limit %(each)s
+) as change
+left join lateral (
+    select order_line.order_id
+    from backmarket.order_lines as order_line
+    where
+        change.kind in ('accept', 'imei') and order_line.account = change.account
+        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
+    limit 1
+) as line on true;
+
 -- name: list_first
 -- The first rows of a list, each with how many there are.
 -- :most; rows and order as for list_rows
@@ -120,6 +156,35 @@ select listed.*, count(*) over () as total -- noqa: AM04
 from ({rows}) as listed
 order by {order} nulls last, topic
 limit %(most)s;
+
+-- name: list_inventory
+-- How the newest plan came to the units of each SKU with stock.
+-- :account
+select
+    'sku' as story,
+    sku as subject,
+    case
+        when wanted = shown then 'as wanted'
+        when reason is null then 'sent'
+        else 'not sent'
+    end as kind,
+    '' as market,
+    stock,
+    reserved,
+    held,
+    sellable,
+    safety_qty,
+    max_qty,
+    wanted,
+    shown,
+    reason as why,
+    reason as detail,
+    null::numeric as amount,
+    null as currency,
+    planned_at as since,
+    sku as topic
+from backmarket.inventory
+where account = %(account)s;
 
 -- name: list_orders
 -- Open orders, and what each waits for.
@@ -199,6 +264,69 @@ select choices.*, shown.* -- noqa: AM04
 from choices
 left join shown on true
 order by {order} nulls last, topic;
+-- name: list_settled_orders
+-- What the statements of a period, both ends included, paid for each order, signed as there, and open findings about it.
+-- :account, :first_day, :last_day
+with paid as (
+    select
+        order_id, currency, max(value_date) as day,
+        coalesce(sum(amount) filter (where category = 'revenue'), 0) as sales,
+        coalesce(sum(amount) filter (where category in ('commission', 'payment_fee', 'service', 'logistics')), 0) as fees,
+        coalesce(sum(amount) filter (where category = 'refund'), 0) as refunds,
+        coalesce(sum(amount) filter (where category = 'adjustment'), 0) as adjustments,
+        coalesce(sum(amount) filter (where category not in ('cash_flow', 'unknown')), 0) as net
+    from backmarket.settlement_lines
+    where
+        account = %(account)s and order_id is not null and not vanished
+        and value_date between %(first_day)s and %(last_day)s
+    group by order_id, currency
+),
+
+differing as (
+    select
+        order_id, currency, max(day) as day, sum(at_stake) as at_stake,
+        string_agg(distinct replace(kind, '_', ' '), ', ') as kinds
+    from backmarket.settlement_open_findings
+    where account = %(account)s and order_id is not null and day between %(first_day)s and %(last_day)s
+    group by order_id, currency
+)
+
+select
+    'order' as story, coalesce(paid.order_id, differing.order_id)::text as subject,
+    coalesce(orders.country_code, '') as market,
+    case when differing.kinds is null then 'no difference' else 'open difference' end as kind,
+    paid.sales, paid.fees, paid.refunds, paid.adjustments, paid.net as amount,
+    coalesce(paid.currency, differing.currency) as currency,
+    differing.at_stake, differing.kinds as why, differing.kinds as detail,
+    greatest(paid.day, differing.day)::timestamp at time zone 'UTC' as since,
+    concat_ws('/', coalesce(paid.order_id, differing.order_id), coalesce(paid.currency, differing.currency)) as topic
+from paid
+full join differing on paid.order_id = differing.order_id and paid.currency = differing.currency
+left join backmarket.orders as orders
+    on orders.account = %(account)s and orders.order_id = coalesce(paid.order_id, differing.order_id);
+
+-- name: list_worked_off
+-- What people did about things, as a list.
+-- rows is worked_off
+select
+    done.mark_id,
+    done.story,
+    done.subject,
+    done.need as kind,
+    done.detail,
+    done.mark,
+    done.marked_by,
+    done.comment,
+    done.run_path,
+    done.status,
+    done.reason,
+    '' as market,
+    null::numeric as amount,
+    null as currency,
+    done.marked_at as since,
+    lpad(done.mark_id::text, 19, '0') as topic
+from ({rows}) as done
+
 -- name: digest_orders
 -- The orders of a UTC day, by creation, and their units: what was paid, and is neither cancelled nor refunded.
 -- :account, :day
@@ -405,9 +533,10 @@ select
         else ''
     end as story,
     key as subject,
-    entity as kind,
+    split_part(entity, ' ', 1) as kind,
     '' as market,
-    reason as why,
+    case when entity like 'seller_file %%' then concat(regexp_replace(entity, '^.*/', ''), ': ', reason) else reason end
+        as why,
     concat(entity, ' · ', reason) as detail,
     null::numeric as amount,
     null as currency,
@@ -595,9 +724,9 @@ where
     and shipped_at is not null;
 
 -- name: worked_off
--- What people did about things, the newest first: the last word on each. For a change that was tried again and a price
+-- What people did about things: the last word on each. For a change that was tried again and a price
 -- that was decided, how the newest change of the same subject stands.
--- :account, :needs (those all of whose things may be seen), :kinds, :most
+-- :account, :needs (those all of whose things may be seen), :kinds
 select
     done.mark_id,
     done.need,
@@ -644,9 +773,7 @@ left join lateral (
 ) as newest on true
 where
     done.mark not in ('commented', 'reopened')
-    and case when done.kind is null then done.need = any(%(needs)s) else done.kind = any(%(kinds)s) end
-order by done.marked_at desc
-limit %(most)s;
+    and case when done.kind is null then done.need = any(%(needs)s) else done.kind = any(%(kinds)s) end;
 
 -- name: select_accounts
 -- The accounts that this database holds, and what the last check of each token found.
@@ -688,6 +815,16 @@ select
         ) as counted
     ) as counts
 from unnest(%(kinds)s::text [], %(run_ids)s::text []) as runs (kind, run_id);
+
+-- name: select_findings_of_period
+-- Open findings of a period, both ends included, each with what is at stake.
+-- :account, :first_day, :last_day
+select
+    kind, order_id::text as order_id, invoice_ref, day, expected, coalesce(expected_currency, currency) as expected_currency,
+    actual, currency, at_stake, detail
+from backmarket.settlement_open_findings
+where account = %(account)s and day between %(first_day)s and %(last_day)s
+order by at_stake desc, kind, order_id;
 
 -- name: select_progress
 -- How far loads are that run now; one that was not updated for a minute has been killed.

@@ -29,7 +29,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 HOST = "http://localhost"
 SKU = "SKU-50"
 EXAMPLES = {"name": NAMES, "order_id": ("50", "123"), "sku": (SKU, "unknown"), "run_id": ("run",)}
-PERIOD = "reports/period?first_day=2026-09-01&last_day=2026-09-30"
+PERIOD = "first_day=2026-09-01&last_day=2026-09-30"
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"),
@@ -43,8 +43,8 @@ def _paths() -> Iterator[str]:
         if not isinstance(route, Route) or "GET" not in (route.methods or ()):
             continue
         path = route.path.removeprefix("/")
-        if path == "reports/period":
-            yield PERIOD
+        if path in {"reports/period", "reports/orders"}:
+            yield f"{path}?{PERIOD}"
         elif found := re.search(r"\{(\w+)(?::path)?\}", path):
             yield from (path.replace(found[0], example) for example in EXAMPLES[found[1]])
         else:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 # 3.5E+14, and 1,2E+05: what a spreadsheet shows of a long number. 1E5 may be a SKU.
 _RUINED = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?[eE]\+\d+\s*")
+# 356938035643810.0: a number that should have been a text, and that may have been rounded on its way.
+_FRACTION = re.compile(r"\s*\d{8,}[.,]0+\s*")
+_IDENTIFIERS = frozenset({"imei", "serial_number", "tracking_number", "ean"})
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,'\u00a0\u202f\u2009\u2019 ]*-?")
 _WHOLE = re.compile(r"-?[0-9]+")
 _DAY = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
@@ -25,11 +28,12 @@ AS_NUMBER = "\ue000"
 
 def why_ruined(column: str, text: str) -> str | None:
     """Return why a text is a number that a spreadsheet has ruined, for a person; None where it is none."""
-    if _RUINED.fullmatch(text) is None:
+    is_ruined = "+" in text and _RUINED.fullmatch(text) is not None
+    if not is_ruined and (column not in _IDENTIFIERS or _FRACTION.fullmatch(text) is None):
         return None
     return (
-        f"{column} is '{text.strip()}': a spreadsheet has made a number of it and lost digits. Format the column as "
-        "text before the values are put in"
+        f"{column} is '{text.strip()}': a spreadsheet has made a number of it, whose digits may be lost. Format the "
+        "column as text before the values are put in"
     )
 
 

@@ -1,0 +1,70 @@
+"""Makes a page of a template: what every page shows besides its own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS
+from backmarket.page import access, formats
+from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+PREFIX = "/backmarket"
+"""Where Airflow mounts the page."""
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("backmarket.page"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+# What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it.
+_NAVIGATION = (
+    ("Overview", "/", ""),
+    ("Orders", "/orders", ORDERS.stem),
+    ("Listings", "/listings", LISTINGS.stem),
+    ("Inventory", "/inventory", INVENTORY_PRICES.stem),
+    ("Changes", "/changes", ""),
+    ("Worked off", "/worked-off", ""),
+    ("Settlement reports", "/reports", SETTLEMENTS.stem),
+)
+
+_TEMPLATES.filters["breakable"] = formats.breakable
+_TEMPLATES.globals.update(
+    time_ago=formats.time_ago,
+    time_to_come=formats.time_to_come,
+    exact_time=formats.exact_time,
+    day_only=formats.day_only,
+    counts_in_words=formats.counts_in_words,
+    task_states=formats.TASK_STATES,
+    order_states=formats.ORDER_STATES,
+    line_states=formats.LINE_STATES,
+    publication_states=formats.PUBLICATION_STATES,
+)
+
+
+def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Answer with a template."""
+    root: str = request.scope.get("root_path", "")
+    readable: frozenset[str] = getattr(request.state, "readable", frozenset())
+    account: str = getattr(request.state, "account", DEFAULT_ACCOUNT)
+    here = {
+        "root": root,
+        "airflow": root.removesuffix(PREFIX),
+        "path": request.url.path.removeprefix(root),
+        "navigation": [(name, address) for name, address, stem in _NAVIGATION if not stem or stem in readable],
+        "accounts": list(getattr(request.state, "accounts", ())),
+        "home": getattr(request.state, "home", DEFAULT_ACCOUNT),
+        "account": account,
+        "dag_of": partial(dag_id_of, account=account),
+        "notice": access.read_notice(request.query_params.get("notice", "")),
+    }
+    html = _TEMPLATES.get_template(template).render(**here, **values)
+    return HTMLResponse(html, status_code=status)

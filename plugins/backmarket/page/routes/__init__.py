@@ -1,0 +1,1 @@
+"""The page's addresses, a module a concern of theirs."""
