@@ -177,13 +177,26 @@ select
     max_qty,
     wanted,
     shown,
+    feeders.words as yours,
     reason as why,
-    reason as detail,
+    concat_ws(' · ', feeders.words, reason) as detail,
     null::numeric as amount,
     null as currency,
     planned_at as since,
     sku as topic
-from backmarket.inventory
+from backmarket.inventory as inventory
+left join lateral (
+    select
+        string_agg(
+            concat(
+                feeder ->> 'share', ' of ', feeder ->> 'quantity', ' ', feeder ->> 'sku',
+                case when feeder ->> 'units' <> '1' then concat(' (', feeder ->> 'units', ' a unit)') end
+            ),
+            ', '
+        ) as words
+    -- Through JSON, as a database that no run has brought up to date yet has no such column.
+    from jsonb_array_elements(nullif(to_jsonb(inventory) -> 'fed_by', 'null')) as feeder
+) as feeders on true
 where account = %(account)s;
 
 -- name: list_orders

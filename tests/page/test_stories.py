@@ -146,6 +146,7 @@ def test_stories_show_both_names(signed_in: SignIn, warehouse: psycopg.Connectio
     assert "On the shelf for it: 6 of 7 own , 2 a unit." in plain
     assert "Your SKUs of it OWN 2 a unit" in plain
     assert 'href="/backmarket/skus/own"' in listing
+    assert "6 of 7 own (2 a unit)" in viewer.get("/backmarket/inventory").text
     own = viewer.get("/backmarket/skus/own").text
     plain = " ".join(re.sub(r"<[^>]*>", " ", own).split())
     assert "Listings that it feeds sku-50 2 a unit" in plain

@@ -134,8 +134,8 @@ def read_all(warehouse: psycopg.Connection[Any]) -> None:
     plan_prices(warehouse, "default", PriceSettings(), markets=["fr-fr"], now=NOW, run_id="r")
     assert planned(warehouse, "price")["GOOD"][0] == "planned"
     parameters = {"account": "default", "skus": ["GOOD"], "order_id": 50}
-    feed, feeding = sku_map.read(warehouse, "default")
-    assert "GOOD" in [row.sku for row in feed.rows]
+    map_feed, feeding = sku_map.read(warehouse, "default")
+    assert "GOOD" in [row.sku for row in map_feed.rows]
     assert feeding.listings_of("good") == {"good": 1}
     assert "good" in sku_map.feeders_of(warehouse, "default", "Good")
     unmatched_prices(warehouse, "default", ["fr-fr"], feeding)
