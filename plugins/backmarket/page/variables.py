@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import HTTPException
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from sqlalchemy.orm import Session
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 _SHARED = ("enabled", "dry_run", "safety_qty", "max_qty")
 
@@ -111,6 +113,28 @@ def value_of(session: Session, account: str, field: str) -> Any:
 
     found = session.scalars(select(Variable).where(Variable.key.in_(keys_of(account, field))))
     return _state(account, field, VARIABLES[field], {variable.key: variable.val or "" for variable in found}).value
+
+
+def load(session: Session, account: str, settings: type[AnySettings]) -> AnySettings:
+    """Return the settings that a task of an account would read.
+
+    :raises VariableError: as for the task, where a Variable cannot be understood.
+    """
+    from airflow.models.variable import Variable
+    from sqlalchemy import select
+
+    candidates = {field: keys_of(account, field) for field in settings.model_fields}
+    keys = [key for both in candidates.values() for key in both]
+    stored = {
+        variable.key: variable.val or "" for variable in session.scalars(select(Variable).where(Variable.key.in_(keys)))
+    }
+    said_by: dict[str, str] = {}
+    values: dict[str, str] = {}
+    for field, (own, common) in candidates.items():
+        said_by[field] = common if _find(own, stored)[0] is None else own
+        if text := (_find(said_by[field], stored)[0] or "").strip():
+            values[field] = text
+    return settings.checked(values, said_by)
 
 
 def editable() -> dict[str, type[Settings]]:

@@ -28,6 +28,7 @@ ROWS_AT_ONCE = 20_000
 FIRST_ROWS = 30
 _DELIMITERS = (",", ";", "\t", "|")
 _DIGITS = 15
+_FIRST_UNSURE = 10**_DIGITS
 _SIGNATURES = ((b"PK\x03\x04", "a workbook"), (b"PAR1", "Parquet"))
 # In the order in which they are tried; the byte order marks tell the others.
 _ENCODINGS = ("utf-8", "cp1252")
@@ -176,12 +177,13 @@ def _read_workbook(content: IO[bytes], sheet: str) -> TextTable:
 
     try:
         book = load_workbook(content, read_only=True, data_only=True)
-        names = {name.casefold(): name for name in book.sheetnames}
-        chosen = book[names.get(sheet.casefold(), book.sheetnames[0])]
+        # Without sheets that hold nothing but a chart.
+        sheets = {each.title.casefold(): each for each in reversed(book.worksheets)}
+        chosen = sheets.get(sheet.casefold(), book.worksheets[0])
         # Some programs write wrong dimensions, and rows beyond them would not be read.
         chosen.reset_dimensions()
         rows = [[_written(cell) for cell in row] for row in chosen.iter_rows()]
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, IndexError) as error:
+    except (BadZipFile, InvalidFileException, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise FileFormatError(
             f"it is no workbook that can be read ({type(error).__name__}). Save it as .xlsx"
         ) from None
@@ -192,6 +194,8 @@ def _written(cell: Any) -> str:
     """Return what a cell of a workbook shows."""
     value = cell.value
     if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= _FIRST_UNSURE:
+            return _of_double(value)
         # A SKU formatted as 00000 shows zeros that its number has not.
         zeros = cell.number_format if set(cell.number_format or "") == {"0"} else ""
         return str(value).zfill(len(zeros))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # 3.5E+14, and 1,2E+05: what a spreadsheet shows of a long number. 1E5 may be a SKU.
 _RUINED = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?[eE]\+\d+\s*")
+# What a workbook shows where a formula has failed.
+_FAILED = re.compile(r"\s*#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)\s*")
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,'\u00a0\u202f\u2009\u2019 ]*-?")
 _WHOLE = re.compile(r"-?[0-9]+")
 _DAY = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
@@ -24,7 +26,9 @@ AS_NUMBER = "\ue000"
 
 
 def why_ruined(column: str, text: str) -> str | None:
-    """Return why a text is a number that a spreadsheet has ruined, for a person; None where it is none."""
+    """Return why a text is no more than a spreadsheet's ruin of a value, for a person; None where it is none."""
+    if _FAILED.fullmatch(text):
+        return f"{column} is '{text.strip()}': a formula has failed. Correct it, or put the value itself there"
     if _RUINED.fullmatch(text) is None:
         return None
     return (

@@ -34,7 +34,7 @@ SYNONYMS: dict[str, frozenset[str]] = {
         """,
         "counted_at": """
             countedon counted counttime countdate stockdate stocktime asof updatedat lastupdated timestamp datetime
-            dateinventaire datestock compteele gezahltam gezaehltam zahldatum bestandsdatum fechastock fechainventario
+            dateinventaire datestock comptele compteele gezahltam gezaehltam zahldatum bestandsdatum fechastock fechainventario
             datainventario datagiacenza teldatum
         """,
         "safety_qty": "safety safetyqty safetyquantity safetystock stockdesecurite sicherheitsbestand stockseguridad",
