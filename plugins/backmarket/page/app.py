@@ -59,7 +59,14 @@ def _tell_refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         return render(request, "problem.html", status=404, title="Not found", text="There is no such page.")
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what this handler is registered for
-    titles = {401: "Sign in first", 403: "Not allowed", 404: "Not found", 409: "Set elsewhere", 400: "Not accepted", 413: "Too large"}
+    titles = {
+        401: "Sign in first",
+        403: "Not allowed",
+        404: "Not found",
+        409: "Set elsewhere",
+        400: "Not accepted",
+        413: "Too large",
+    }
     text = "Airflow does not know who you are, or your session is over." if error.status_code == 401 else error.detail
     return render(
         request,
