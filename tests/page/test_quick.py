@@ -34,6 +34,7 @@ VIEWS = (
     "search?q=00000000",
     "search?q=nowhere",
     "worked-off",
+    "files",
     "reports",
 )
 
