@@ -37,6 +37,7 @@ help:
 	@echo "make up PORT=8090 SANDBOX_PORT=8902    on other ports than 8080 and 8901"
 	@echo "make demo PYTHON=python3.12            with another Python (3.11 to 3.13)"
 	@echo "make test AIRFLOW=3.2.1                on an older Airflow, in an environment of its own: 3.2.1 or 3.3.0"
+	@echo "make bench SMALL=1                     the smaller cases: two minutes"
 	@echo "make chaos SEED=5 FAULTS=2000          another chaos, and a shorter one"
 
 demo: install
@@ -64,7 +65,7 @@ endif
 bench: install
 	@test -f benchmarks/__main__.py || { echo "There are no benchmarks here yet." >&2; exit 1; }
 	@$(BOOTSTRAP) bench
-	@BENCH_PYTHON="$(CURDIR)/.state/bench-venv/bin/python" $(BIN)/python -m benchmarks
+	@BENCH_PYTHON="$(CURDIR)/.state/bench-venv/bin/python" $(BIN)/python -m benchmarks $(if $(SMALL),--small)
 
 chaos: install
 	@$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))

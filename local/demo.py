@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """A DAG to run, and what a seller's own systems do before it."""
+    """A DAG to run, and what a seller's own systems put into an inbox before it."""
 
     dag_id: str
     before: Callable[[Stack], None] | None = None
@@ -34,11 +34,14 @@ class Step:
 # In this order: a later one builds on what an earlier one brought.
 STEPS = (
     Step("backmarket_account"),
-    Step("backmarket_listings", before=seller.propose_catalog),
+    Step("backmarket_seller_files", before=seller.propose_catalog),
+    Step("backmarket_listings"),
     Step("backmarket_orders"),
+    Step("backmarket_seller_files", before=seller.count_stock_and_set_prices),
     # Again: with the stock counted, paid orders can be accepted.
-    Step("backmarket_orders", before=seller.count_stock_and_set_prices),
-    Step("backmarket_tracking_imei", before=seller.ship_accepted_orders),
+    Step("backmarket_orders"),
+    Step("backmarket_seller_files", before=seller.ship_accepted_orders),
+    Step("backmarket_tracking_imei"),
     Step("backmarket_inventory_prices"),
     Step("backmarket_settlements", before=seller.export_statements),
 )

@@ -1,16 +1,17 @@
-"""What a seller's own systems and people do, so that the demo has work: from catalog to statements."""
+"""What a seller's own systems and people do, so that the demo has work: files from catalog to statements land."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, LiteralString
 
+import pandas as pd
 import psycopg
-from psycopg.types.json import Jsonb
 from stdnum import luhn
 
 from backmarket.settings import SMARTPHONES
-from local.variables import SETTLEMENT_INBOX
+from local.variables import SELLER_INBOX, SETTLEMENT_INBOX
 from sandbox.remote import Sandbox
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ _CATALOG: tuple[dict[str, Any], ...] = (
         "brand": "Exemple",
         "price_new": "399.00",
         "weight": 180,
-        "images": Jsonb(["https://images.example.com/1.jpg"]),
-        "attributes": Jsonb({"color": "Bleu", "storage": 64, "unlocked": "Unlocked GSM"}),
+        "images": ["https://images.example.com/1.jpg"],
+        "attributes": {"color": "Bleu", "storage": 64, "unlocked": "Unlocked GSM"},
     },
     {
         "sku": "DEMO-BROKEN",
@@ -61,17 +62,14 @@ _CATALOG: tuple[dict[str, Any], ...] = (
 
 # As many units as Back Market shows and open orders still need; every ninth SKU has sold out elsewhere, every
 # seventh got two more.
-_COUNT_STOCK = """
-    insert into seller.stock (account, sku, quantity, counted_at)
+_STOCK = """
     select
-        listing.account,
         listing.sku,
         case
             when abs(hashtext(listing.sku)) % 9 = 0 then 0
             when abs(hashtext(listing.sku)) % 7 = 0 then coalesce(listing.quantity, 0) + 2
             else coalesce(listing.quantity, 0)
-        end + coalesce(open.units, 0),
-        now()
+        end + coalesce(open.units, 0) as quantity
     from backmarket.listings as listing
     left join lateral (
         select sum(line.quantity) as units
@@ -83,34 +81,40 @@ _COUNT_STOCK = """
             and line.gone_at is null
     ) as open on true
     where listing.sku is not null and listing.gone_at is null
-    on conflict (account, sku) do update set quantity = excluded.quantity, counted_at = excluded.counted_at
+    order by listing.sku
 """
 
 # Most prices stay; every fifth falls by three per cent, and a few by so much that a person has to agree.
-_SET_PRICES = """
-    insert into seller.prices (account, sku, market, price, currency)
+_PRICES = """
     select
-        offer.account,
         listing.sku,
         offer.market,
-        round(
-            offer.price * case
-                when abs(hashtext(listing.sku)) % 37 = 0 then 0.6
-                when abs(hashtext(listing.sku)) % 5 = 0 then 0.97
-                else 1
-            end,
-            2
-        ),
-        offer.currency
+        coalesce(
+            known.price,
+            round(
+                offer.price * case
+                    when abs(hashtext(listing.sku)) % 37 = 0 then 0.6
+                    when abs(hashtext(listing.sku)) % 5 = 0 then 0.97
+                    else 1
+                end,
+                2
+            )
+        ) as price,
+        coalesce(known.currency, offer.currency) as currency
     from backmarket.listing_offers as offer
     inner join backmarket.listings as listing on offer.account = listing.account and offer.id = listing.id
+    left join seller.prices as known
+        on known.account = offer.account and known.sku = listing.sku and known.market = offer.market
     where offer.price > 0 and listing.sku is not null and offer.gone_at is null
-    on conflict (account, sku, market) do nothing
+    order by listing.sku, offer.market
 """
 
-_SHIP = """
-    insert into seller.shipments (account, order_id, tracking_number, tracking_url, shipper, shipped_at)
-    select account, order_id, 'DEMO' || order_id, 'https://track.example.com/' || order_id, 'dhl express', now()
+_PARCELS = """
+    select
+        order_id,
+        'DEMO' || order_id as tracking_number,
+        'https://track.example.com/' || order_id as tracking_url,
+        'dhl express' as shipper
     from backmarket.orders as shipped
     where
         state = 3
@@ -125,50 +129,62 @@ _SHIP = """
             from seller.shipments as known
             where known.account = shipped.account and known.order_id = shipped.order_id
         )
-    returning order_id
+    order by order_id
 """
 
-_LINES = """
-    select account, order_id, orderline_id, sku, coalesce(product, '')
+_DEVICES = """
+    select order_id, orderline_id, sku, coalesce(product, '') as product
     from backmarket.order_lines
     where order_id = any(%s) and state = 2 and quantity = 1 and imei is null and serial_number is null
     order by orderline_id
 """
 
 
-def propose_catalog(stack: Stack) -> None:
-    """Fill ``seller.catalog``: three articles that are not on sale yet."""
-    with psycopg.connect(stack.warehouse_uri) as connection:
-        for article in _CATALOG:
-            columns = ", ".join(article)
-            values = ", ".join(f"%({name})s" for name in article)
-            statement = f"insert into seller.catalog ({columns}) values ({values}) on conflict do nothing"  # noqa: S608
-            connection.execute(statement.encode(), article)
+def propose_catalog(_stack: Stack) -> None:
+    """Export three articles that are not on sale yet, as JSON lines."""
+    pd.DataFrame(_CATALOG, dtype=object).to_json(SELLER_INBOX / "catalog.jsonl", orient="records", lines=True)
 
 
 def count_stock_and_set_prices(stack: Stack) -> None:
-    """Fill ``seller.stock`` and ``seller.prices`` from what is on sale, with some changes."""
-    with psycopg.connect(stack.warehouse_uri) as connection:
-        connection.execute(_COUNT_STOCK)
-        connection.execute(_SET_PRICES)
+    """Save what is on the shelf as a workbook with a title, and export prices as Excel does in Germany."""
+    now = datetime.now(UTC)
+    stock = _read(stack, _STOCK).assign(counted_at=now.replace(tzinfo=None, microsecond=0))
+    with pd.ExcelWriter(SELLER_INBOX / "stock.xlsx", engine="openpyxl") as book:
+        pd.DataFrame([f"Stock on {now:%d %B %Y}"]).to_excel(book, sheet_name="Stock", index=False, header=False)
+        stock.to_excel(book, sheet_name="Stock", index=False, startrow=2)
+    prices = _read(stack, _PRICES)
+    prices["price"] = prices["price"].map(lambda price: str(price).replace(".", ","))
+    prices.columns = pd.Index(["Artikelnummer", "Markt", "Verkaufspreis", "Währung"])
+    prices.to_csv(SELLER_INBOX / "prices.csv", sep=";", index=False, encoding="cp1252")
 
 
 def ship_accepted_orders(stack: Stack) -> None:
-    """Fill ``seller.shipments`` and ``seller.devices`` for every order that waits for its parcel."""
-    with psycopg.connect(stack.warehouse_uri) as connection:
-        order_ids = [order_id for (order_id,) in connection.execute(_SHIP).fetchall()]
-        lines = connection.execute(_LINES, [order_ids]).fetchall()
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "insert into seller.devices (account, order_id, orderline_id, sku, imei, serial_number)"
-                " values (%s, %s, %s, %s, %s, %s)",
-                [(*line, *_identifiers(line[2], product)) for *line, product in lines],
-            )
+    """Export a parcel of every order that waits for one, as Parquet, and its devices, as packed CSV."""
+    now = datetime.now(UTC)
+    parcels = _read(stack, _PARCELS).assign(shipped_at=now)
+    if parcels.empty:
+        return
+    # Each export says what was shipped since the one before it, so each has a name of its own.
+    parcels.to_parquet(SELLER_INBOX / f"shipments_{now:%Y%m%dT%H%M%S}.parquet", index=False)
+    devices = _read(stack, _DEVICES, [parcels["order_id"].tolist()])
+    numbers = [
+        _identifiers(line, product)
+        for line, product in devices[["orderline_id", "product"]].itertuples(index=False, name=None)
+    ]
+    devices[["imei", "serial_number"]] = pd.DataFrame(numbers, columns=["imei", "serial_number"], dtype=object)
+    devices.drop(columns="product").to_csv(SELLER_INBOX / f"devices_{now:%Y%m%dT%H%M%S}.csv.gz", index=False)
 
 
 def export_statements(stack: Stack) -> None:
     """Put the settlement statements of all completed weeks into the inbox, with a difference of every kind."""
     Sandbox(stack.sandbox_url).write_statements(SETTLEMENT_INBOX, planted=True)
+
+
+def _read(stack: Stack, query: LiteralString, parameters: list[Any] | None = None) -> pd.DataFrame:
+    """Return what the seller's systems would know by themselves."""
+    with psycopg.connect(stack.warehouse_uri) as connection:
+        cursor = connection.execute(query, parameters)
+        return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
 
 
 def _identifiers(orderline_id: int, product: str) -> tuple[str | None, str | None]:

@@ -19,7 +19,7 @@ from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.settings import check_port
-from local.variables import DESCRIPTIONS, SETTLEMENT_INBOX, VARIABLES
+from local.variables import DESCRIPTIONS, SELLER_INBOX, SETTLEMENT_INBOX, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,7 +87,8 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
         check_port("PORT", settings.port)
         check_port("SANDBOX_PORT", settings.sandbox_port)
         environment_file(settings.state).unlink(missing_ok=True)
-        SETTLEMENT_INBOX.mkdir(parents=True, exist_ok=True)
+        for inbox in (SETTLEMENT_INBOX, SELLER_INBOX):
+            inbox.mkdir(parents=True, exist_ok=True)
         secrets = load_secrets(settings.state)
         warehouse_uri = ensure_database(uri, "backmarket")
         environment = airflow_environment(

@@ -31,6 +31,12 @@ _CONTENT = """
     union all select 'addresses', count(*) from backmarket.order_addresses
     union all select 'quarantined documents', count(*) from backmarket.quarantine
 """
+_FILES = """
+    select regexp_replace(path, '^.*/', ''), 'seller.' || target, row_count, new_rows, changed_rows, gone_rows, status
+    from backmarket.seller_files
+    order by read_at desc, path
+    limit 12
+"""
 _OFFERS = """
     select market, count(*), count(*) filter (where publication_state = 2)
     from backmarket.listing_offers
@@ -136,6 +142,7 @@ def print_summary(warehouse_uri: str) -> None:
         orders = connection.execute(_ORDERS).fetchall()
         content = connection.execute(_CONTENT).fetchall()
         watermarks = connection.execute(_WATERMARKS).fetchall()
+        files = connection.execute(_FILES).fetchall()
         offers = connection.execute(_OFFERS).fetchall()
         catalog = connection.execute(_CATALOG).fetchall()
         quantities = connection.execute(_QUANTITIES).fetchall()
@@ -150,6 +157,8 @@ def print_summary(warehouse_uri: str) -> None:
     console.print()
     console.print(_orders_table(orders))
     console.print(_content_table(content, watermarks))
+    what_of_files = ("file", "fills", "rows", "new", "changed", "gone", "outcome")
+    console.print(_table("Files of the seller, newest first", what_of_files, files))
     console.print(_table("Listings by market", ("market", "listings", "online"), offers))
     console.print(_table("What seller.catalog became", ("SKU", "verdict", "last change", "why not"), catalog))
     columns = ("SKU", "stock", "reserved", "held", "safety", "max", "was shown", "sent")

@@ -17,14 +17,17 @@ TOGGLES = (
     "backmarket_tracking_upload",
     "backmarket_imei_update",
     "backmarket_settlement_download",
+    "backmarket_seller_files",
 )
 
 SETTLEMENT_INBOX = STATE / "inbox" / "settlements"
+SELLER_INBOX = STATE / "inbox" / "seller"
 
 VARIABLES = {
     **dict.fromkeys(TOGGLES, "true"),
     "backmarket_markets": '["fr-fr", "de-de", "en-gb"]',
     "backmarket_settlement_inbox": SETTLEMENT_INBOX.as_uri(),
+    "backmarket_seller_inbox": SELLER_INBOX.as_uri(),
     # The sandbox's past holds orders that nobody shipped in time: no reason to end the demo in alarm.
     "backmarket_ship_by_alert_hours": "-10000",
 }
@@ -42,7 +45,9 @@ DESCRIPTIONS = {
     "backmarket_tracking_upload": "Tracking numbers out.",
     "backmarket_imei_update": "IMEIs and serial numbers out.",
     "backmarket_settlement_download": "Settlements in.",
+    "backmarket_seller_files": "Files fill the seller's tables.",
     "backmarket_markets": "A JSON list of the markets that are read and priced.",
     "backmarket_settlement_inbox": "Where statement files land: a folder or an object-storage URL.",
+    "backmarket_seller_inbox": "Where the seller's files land: a folder or an object-storage URL.",
     "backmarket_ship_by_alert_hours": "An order that has fewer hours left to be shipped raises an alarm.",
 }

@@ -404,9 +404,10 @@ select
         else ''
     end as story,
     key as subject,
-    entity as kind,
+    split_part(entity, ' ', 1) as kind,
     '' as market,
-    reason as why,
+    case when entity like 'seller_file %%' then concat(regexp_replace(entity, '^.*/', ''), ': ', reason) else reason end
+        as why,
     concat(entity, ' · ', reason) as detail,
     null::numeric as amount,
     null as currency,

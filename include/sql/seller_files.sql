@@ -52,12 +52,13 @@ from staged_seller_rows
 where {key} in (select differing.key from differing_seller_rows as differing);
 
 -- name: is_known_content
--- Whether this content has been loaded under any name.
--- :account, :sha256
-select exists (
-    select 1 from backmarket.seller_files
-    where account = %(account)s and sha256 = %(sha256)s and status = 'loaded'
-) as is_known;
+-- Whether what was loaded last for a table had this content, under any name, and all of its rows could be used.
+-- :account, :target, :sha256
+select newest.sha256 = %(sha256)s and newest.rejected = 0 as is_known
+from backmarket.seller_files as newest
+where newest.account = %(account)s and newest.target = %(target)s and newest.status = 'loaded'
+order by newest.read_at desc
+limit 1;
 
 -- name: kind_of_table
 -- What a seller table is: r or p for a table, v for a view; no row where it is missing.
@@ -66,6 +67,19 @@ select relation.relkind::text
 from pg_catalog.pg_class as relation
 inner join pg_catalog.pg_namespace as namespace on relation.relnamespace = namespace.oid
 where namespace.nspname = %(schema)s and relation.relname = %(name)s;
+
+-- name: release_files
+-- What was said of files that are not in the inbox any more is said no longer.
+-- :account, :entity, :paths (those that are gone)
+with gone as (
+    update backmarket.seller_files
+    set gone_at = now()
+    where account = %(account)s and path = any(%(paths)s::text [])
+    returning path
+)
+
+delete from backmarket.quarantine
+where account = %(account)s and entity in (select %(entity)s || ' ' || gone.path from gone);
 
 -- name: select_differences
 -- How many keys are new, said otherwise and unchanged.
@@ -81,7 +95,7 @@ left join known_seller_keys as known on given.key = known.key;
 -- name: select_files
 -- The files read so far.
 -- :account
-select path, size, modified_at, sha256, status
+select path, size, modified_at, status, gone_at is not null as is_gone
 from backmarket.seller_files
 where account = %(account)s;
 
@@ -112,16 +126,20 @@ create temporary table gone_seller_rows on commit drop as
 select known.key
 from backmarket.seller_file_rows as known
 where known.account = %(account)s and known.target = %(target)s and known.path = %(path)s
-except select {key} from staged_seller_rows
-except select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
+except
+select {key} from staged_seller_rows
+except
+select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
 
 -- name: stage_gone_of_snapshot
 -- The keys that are stored and that a file which says everything does not say.
 -- :account, :rejected_keys; {table}, {key}, {is_full}
 create temporary table gone_seller_rows on commit drop as
 select {key} as key from {table} where account::text = %(account)s and {is_full}
-except select {key} from staged_seller_rows
-except select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
+except
+select {key} from staged_seller_rows
+except
+select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
 
 -- name: stage_known_keys
 -- The keys that are stored.
@@ -133,7 +151,7 @@ select distinct {key} as key from {table} where account::text = %(account)s;
 -- A place for the rows of a file, as the table that they go to has them.
 -- {table}
 create temporary table staged_seller_rows on commit drop as
-select *, null::integer as row_no from {table} limit 0;
+select *, null::integer as row_no from {table} limit 0; -- noqa: AM04
 
 -- name: upsert_file
 -- Remember a file as it was read.
@@ -160,7 +178,8 @@ on conflict (account, path) do update set
     changed_rows = excluded.changed_rows,
     gone_rows = excluded.gone_rows,
     run_id = excluded.run_id,
-    read_at = now();
+    read_at = now(),
+    gone_at = null;
 
 -- name: zero_stock
 -- What a stock file no longer counts is not there any more.

@@ -17,6 +17,7 @@ THINGS = (
     "inventory",
     "shipments",
     "settlements",
+    "seller_inbox",
     "seller_tables",
     "price_questions",
     "price_answers",

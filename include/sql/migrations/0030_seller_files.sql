@@ -16,13 +16,16 @@ create table backmarket.seller_files (
     gone_rows integer not null default 0,
     run_id text not null,
     read_at timestamptz not null default now(),
+    gone_at timestamptz,
     primary key (account, path)
 );
-create index seller_files_by_content on backmarket.seller_files (account, sha256);
+create index seller_files_by_target on backmarket.seller_files (account, target, read_at);
 
 comment on table backmarket.seller_files is 'Every file of the seller inbox as it was when it was read last.';
 comment on column backmarket.seller_files.status is
 'loaded; refused: nothing of it is stored, the reason says why; held: it would have taken too much away.';
+comment on column backmarket.seller_files.gone_at is
+'Since when it is not in the inbox any more: then it is read anew when it comes back.';
 
 create table backmarket.seller_file_rows (
     account text not null,

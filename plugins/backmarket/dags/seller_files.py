@@ -1,8 +1,9 @@
 """
 ### Your files fill your tables
 
-Every fifteen minutes, reads the files that have landed in the inbox and are new or have changed: `stock*`, `prices*`,
-`shipments*`, `devices*` and `catalog*`, as CSV, Excel workbooks, Parquet or JSON lines, also packed.
+Every fifteen minutes, and when a DAG of yours updates the asset `backmarket/seller_inbox`, reads the files of the inbox
+that are new or have changed: `stock*`, `prices*`, `shipments*`, `devices*` and `catalog*`, as CSV, Excel workbooks,
+Parquet or JSON, also packed.
 
 **Switches** (Admin → Variables): `backmarket_enabled` and `backmarket_seller_files`. Files land in
 `backmarket_seller_inbox`. `backmarket_seller_files_mode` says whether a stock or price file names everything there is
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Param
 
+from backmarket.assets import asset
 from backmarket.concerns import SELLER_FILES
 from backmarket.dag_defaults import concern_dag
 from backmarket.operators.gate import BackMarketGateOperator
@@ -47,7 +49,14 @@ def create_dag(account: SellerAccount) -> DAG:
             default=False, type="boolean", title="Let files through that take most of what is there away"
         )
     }
-    with concern_dag(account, SELLER_FILES, doc_md=__doc__, tags=("seller_files",), params=params) as dag:
+    with concern_dag(
+        account,
+        SELLER_FILES,
+        doc_md=__doc__,
+        tags=("seller_files",),
+        assets=asset("seller_inbox", account.name),
+        params=params,
+    ) as dag:
         gate = BackMarketGateOperator(task_id="seller_files_gate", toggle="seller_files")
         prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
         files = BackMarketSellerFilesOperator(task_id="seller_files")

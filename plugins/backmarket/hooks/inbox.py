@@ -19,8 +19,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
+from backmarket.rules.file_kinds import GZIP, ZIP, document_of
 from backmarket.rules.settlements.blocks import StatementError
-from backmarket.rules.settlements.contents import GZIP, ZIP, document_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

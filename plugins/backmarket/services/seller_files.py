@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the dataclass
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import psycopg
@@ -28,6 +29,7 @@ from backmarket.warehouse.seller_files import (
     Target,
     is_known_content,
     known_files,
+    release_files,
     remember,
     why_not_fillable,
 )
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from backmarket.services.log import Log
     from backmarket.settings import SellerFilesSettings
     from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.seller_files import KnownFile
 
 REJECTED = ".rejected.csv"
 """How the name of the file ends that is written beside another, with the rows that cannot be used."""
@@ -56,6 +59,7 @@ FIRST_ROWS = 20
 
 _STYLES: dict[Any, type[Column]] = {amount: NumberColumn, whole_number: NumberColumn, moment: MomentColumn}
 _MOST_LOGGED = 20
+_COPY = "it says what the file that was loaded before it said"
 
 
 class FileRefusedError(ValueError):
@@ -184,14 +188,14 @@ class SellerFileLoading:
         """Load every file that is new or has changed, the oldest first; return the counts."""
         known = known_files(self.connection, self.account)
         counts = dict.fromkeys(("files", "loaded", "new", "changed", "gone"), 0)
+        self._release(known, {file.path for file in files})
         for file in sorted(files, key=lambda file: (file.modified_at, file.path)):
             target = target_of(file.name)
             if target is None:
                 continue
             counts["files"] += 1
             before = known.get(file.path)
-            is_settled = before is not None and (before.status == "loaded" or not self.rules.may_drop_all)
-            if before and is_settled and (before.size, before.modified_at) == (file.size, file.modified_at):
+            if before and self._is_settled(before, file):
                 if before.status != "loaded":
                     (self.held if before.status == "held" else self.refused).append(file.path)
                 continue
@@ -202,6 +206,15 @@ class SellerFileLoading:
                 counts["changed"] += state.changed_rows
                 counts["gone"] += state.gone_rows
         return counts
+
+    def _release(self, known: Mapping[str, KnownFile], paths: Collection[str]) -> None:
+        gone = [path for path, file in known.items() if path not in paths and not file.is_gone]
+        if gone:
+            release_files(self.connection, self.account, ENTITY, gone)
+
+    def _is_settled(self, known: KnownFile, file: InboxFile) -> bool:
+        is_same = (known.size, known.modified_at) == (file.size, file.modified_at)
+        return is_same and not known.is_gone and (known.status == "loaded" or not self.rules.may_drop_all)
 
     def _load(self, file: InboxFile, target: Target) -> FileState | None:
         try:
@@ -218,6 +231,8 @@ class SellerFileLoading:
         elif state.status == "refused":
             self.refused.append(file.path)
             self.log.warning("%s is refused, nothing of it is loaded: %s.", file.path, state.reason)
+        elif state.reason:
+            self.log.info("%s: %s.", file.path, state.reason)
         else:
             self.rejected += state.rejected
             what = {"new": state.new_rows, "changed": state.changed_rows, "gone": state.gone_rows}
@@ -234,14 +249,16 @@ class SellerFileLoading:
             state = FileState(file.path, target.name, file.size, file.modified_at, sha256)
             reading = self._reading(file, target)
             with self.connection.transaction(force_rollback=True):
-                is_known = is_known_content(self.connection, self.account, sha256)
+                is_known = is_known_content(self.connection, self.account, target.name, sha256)
                 if not is_known:
                     state = self._judge(file, reading, content, state)
         return Preview(reading, state, is_known)
 
     def _store(self, file: InboxFile, target: Target, content: IO[bytes], state: FileState) -> FileState:
         with self.connection.transaction():
-            if not is_known_content(self.connection, self.account, state.sha256):
+            if is_known_content(self.connection, self.account, target.name, state.sha256):
+                state = state._replace(reason=_COPY)
+            else:
                 reading = self._reading(file, target)
                 state = self._judge(file, reading, content, state)
                 if reading.unknown:
@@ -488,10 +505,8 @@ class Reading:
 
 
 def _data_rows(table: TextTable, header: Header) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the rows below the header but blank ones, each with its number in the file, from 1."""
-    number = 0
-    for frame in table.frames():
-        for cells in frame.itertuples(index=False, name=None):
-            number += 1
-            if number > header.row + 1 and any(cell and not cell.isspace() for cell in cells):
-                yield number, cells
+    """Yield the rows below the header but blank ones, each with its number in the file."""
+    rows = chain.from_iterable(frame.itertuples(index=False, name=None) for frame in table.frames())
+    for place, cells in enumerate(rows):
+        if place > header.row and any(cell and not cell.isspace() for cell in cells):
+            yield place + table.first_number, cells

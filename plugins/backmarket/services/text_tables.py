@@ -1,4 +1,4 @@
-"""Reads a file of the seller into texts, cell by cell: CSV, Excel workbooks, Parquet and JSON lines.
+"""Reads a file of the seller into texts, cell by cell: CSV, Excel workbooks, Parquet, JSON lines and JSON arrays.
 
 Nothing passes through a number on its way: ``00123`` and ``1E5`` stay as they are. A workbook's own numbers come as
 the workbook shows them, which is up to 15 digits.
@@ -17,6 +17,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
+from backmarket.rules.file_kinds import WORKBOOK, ZIP, kind_of_bytes, kind_of_text
 from backmarket.rules.seller_files.cells import AS_NUMBER
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 20_000
 FIRST_ROWS = 30
-_DELIMITERS = (",", ";", "\t", "|")
+# Of two that fit equally well the first counts.
+_DELIMITERS = (",", ";", "\t", "|", "^", "~", "¦", "\x1f", ":")
 _DIGITS = 15
 _FIRST_UNSURE = 10**_DIGITS
-_SIGNATURES = ((b"PK\x03\x04", "a workbook"), (b"PAR1", "Parquet"))
+_HEAD_BYTES = 2048
 # In the order in which they are tried; the byte order marks tell the others.
 _ENCODINGS = ("utf-8", "cp1252")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -45,6 +47,7 @@ class TextTable:
 
     :param kind: what the file is, for a person.
     :param first_rows: its first rows, where the header stands.
+    :param first_number: the number of the first row for a person; 0 where the header is no row of the file.
     :param frames: gives all rows from the beginning, each time it is called: frames of texts whose columns are numbered
         from 0. A row that is longer than the widest of the first rows has something in the last column.
     """
@@ -52,6 +55,7 @@ class TextTable:
     kind: str
     first_rows: Sequence[Sequence[str]]
     frames: Callable[[], Iterator[pd.DataFrame]]
+    first_number: int = 1
 
 
 def read_table(content: IO[bytes], name: str, *, sheet: str = "") -> TextTable:
@@ -59,27 +63,26 @@ def read_table(content: IO[bytes], name: str, *, sheet: str = "") -> TextTable:
 
     :param content: seekable; it stays open for as long as the table is used.
     :param name: the file's own name, to tell JSON lines from CSV.
-    :param sheet: the sheet of a workbook that is read where there is one of this name; else the first.
+    :param sheet: the sheet of a workbook that is read where there is one of this name; else the first that is shown.
     :raises FileFormatError: where it is none of the known formats, or broken.
     """
-    start = content.read(8)
+    start = content.read(_HEAD_BYTES)
     content.seek(0)
-    if not start:
+    if not start.strip():
         raise FileFormatError("it is empty")
-    if start.startswith(b"PK\x03\x04"):
-        return _read_workbook(content, sheet)
     if start.startswith(b"PAR1"):
         return _read_parquet(content)
-    if start.startswith(b"\xd0\xcf\x11\xe0"):
-        raise FileFormatError("it is a workbook of Excel 2003 or older, or one with a password. Save it as .xlsx")
-    if start.startswith(b"%PDF"):
-        raise FileFormatError("it is a PDF. Export the table as CSV or .xlsx")
+    kind = kind_of_bytes(content, start)
+    if kind == WORKBOOK or (kind is None and start.startswith(ZIP)):
+        return _read_workbook(content, sheet)
+    if kind:
+        raise FileFormatError(f"it is {kind}. Save the table as CSV or .xlsx")
     encoding = _encoding_of(content, start)
     first = _peek(content, encoding).lstrip()
-    if first.startswith("{") or name.lower().endswith((".jsonl", ".ndjson", ".json")):
-        return _read_json_lines(content, encoding)
-    if first[:1] == "<":
-        raise FileFormatError("it is a web page or XML, as a login page that was saved. Export the table anew")
+    if first.startswith(("{", "[")) or name.lower().endswith((".jsonl", ".ndjson", ".json")):
+        return _read_json(content, encoding, is_array=first.startswith("["))
+    if kind := kind_of_text(first):
+        raise FileFormatError(f"it is {kind}. Export the table anew")
     return _read_csv(content, encoding)
 
 
@@ -87,6 +90,11 @@ def _encoding_of(content: IO[bytes], start: bytes) -> str:
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding
+    # Without a mark, the zero bytes of its letters tell UTF-16.
+    if start[1:2] == b"\0":
+        return "utf-16-le"
+    if start[:1] == b"\0":
+        return "utf-16-be"
     for encoding in _ENCODINGS:
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
@@ -135,7 +143,7 @@ def _read_csv(content: IO[bytes], encoding: str) -> TextTable:
                 header=None,
                 names=range(width + 1),
                 index_col=False,
-                dtype=str,
+                dtype=object,
                 na_filter=False,
                 keep_default_na=False,
                 skip_blank_lines=False,
@@ -177,9 +185,8 @@ def _read_workbook(content: IO[bytes], sheet: str) -> TextTable:
 
     try:
         book = load_workbook(content, read_only=True, data_only=True)
-        # Without sheets that hold nothing but a chart.
-        sheets = {each.title.casefold(): each for each in reversed(book.worksheets)}
-        chosen = sheets.get(sheet.casefold(), book.worksheets[0])
+        sheets = [each for each in book.worksheets if each.sheet_state == "visible"] or book.worksheets
+        chosen = next((each for each in book.worksheets if each.title.casefold() == sheet.casefold()), sheets[0])
         # Some programs write wrong dimensions, and rows beyond them would not be read.
         chosen.reset_dimensions()
         rows = [[_written(cell) for cell in row] for row in chosen.iter_rows()]
@@ -217,28 +224,47 @@ def _read_parquet(content: IO[bytes]) -> TextTable:
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
             yield _frame([[_plain(value) for value in row.values()] for row in batch.to_pylist()], len(header))
 
-    return TextTable("Parquet", [header], frames)
+    return TextTable("Parquet", [header], frames, first_number=0)
 
 
-def _read_json_lines(content: IO[bytes], encoding: str) -> TextTable:
+def _read_json(content: IO[bytes], encoding: str, *, is_array: bool) -> TextTable:
     text = _text_of(content, encoding)
-    documents = []
     try:
-        for number, line in enumerate(text, start=1):
-            if line.strip():
-                document = json.loads(line, parse_int=_Number, parse_float=_Number)
-                if not isinstance(document, dict):
-                    raise FileFormatError(f"line {number} is no JSON object. Write one object a line")
-                documents.append(document)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(f"line {len(documents) + 1} is not JSON. Write one object a line") from None
+        documents = _of_array(text) if is_array else _of_lines(text)
     finally:
         text.detach()
     header = list(dict.fromkeys(name for document in documents for name in document))
     rows = [header, *([_plain(document.get(name)) for name in header] for document in documents)]
-    return _of_rows("JSON lines", rows)
+    return _of_rows("JSON", rows, first_number=0)
+
+
+def _of_lines(text: Iterable[str]) -> list[dict[str, Any]]:
+    documents = []
+    for number, line in enumerate(text, start=1):
+        try:
+            # A blank line stays a row, so that all have the numbers that an editor shows.
+            document = _parse_json(line) if line.strip() else {}
+        except (ValueError, RecursionError):
+            raise FileFormatError(f"line {number} is not JSON. Write one object a line") from None
+        if not isinstance(document, dict):
+            raise FileFormatError(f"line {number} is no JSON object. Write one object a line")
+        documents.append(document)
+    return documents
+
+
+def _of_array(text: IO[str]) -> list[dict[str, Any]]:
+    try:
+        documents = _parse_json(text.read())
+    except (ValueError, RecursionError):
+        raise FileFormatError("it begins as a JSON array and is none. Write an array of objects") from None
+    for number, document in enumerate(documents, start=1):
+        if not isinstance(document, dict):
+            raise FileFormatError(f"entry {number} of its JSON array is no object. Write an array of objects")
+    return list(documents)
+
+
+def _parse_json(text: str) -> Any:
+    return json.loads(text, parse_int=_Number, parse_float=_Number)
 
 
 class _Number(str):
@@ -247,21 +273,21 @@ class _Number(str):
     __slots__ = ()
 
 
-def _of_rows(kind: str, rows: list[list[str]]) -> TextTable:
+def _of_rows(kind: str, rows: list[list[str]], *, first_number: int = 1) -> TextTable:
     width = max((len(row) for row in rows), default=0)
 
     def frames() -> Iterator[pd.DataFrame]:
         for first in range(0, len(rows), ROWS_AT_ONCE):
             yield _frame(rows[first : first + ROWS_AT_ONCE], width)
 
-    return TextTable(kind, rows[:FIRST_ROWS], frames)
+    return TextTable(kind, rows[:FIRST_ROWS], frames, first_number)
 
 
 def _frame(rows: Iterable[Sequence[str]], width: int) -> pd.DataFrame:
     import pandas as pd
 
     padded = [[*row, *[""] * (width + 1 - len(row))] for row in rows]
-    return pd.DataFrame(padded, columns=range(width + 1), dtype=str)
+    return pd.DataFrame(padded, columns=range(width + 1), dtype=object)
 
 
 def _plain(value: Any) -> str:
@@ -282,7 +308,7 @@ def _as_number(text: str) -> str:
 # Of several that fit a value the first counts.
 _WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
     (type(None), lambda _: ""),
-    (_Number, _as_number),
+    (_Number, lambda value: format(Decimal(value), "E") if "e" in value.lower() else _as_number(value)),
     (str, str),
     (bool, lambda value: str(value).lower()),
     (int, str),

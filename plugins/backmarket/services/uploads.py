@@ -7,8 +7,9 @@ import zipfile
 from typing import IO, NamedTuple
 
 from backmarket.concerns import SELLER_FILES, SETTLEMENTS
+from backmarket.rules.file_kinds import GZIP, ZIP, document_of
 from backmarket.rules.settlements.blocks import StatementError, read_header
-from backmarket.rules.settlements.contents import GZIP, ZIP, document_of, refuse_other_content
+from backmarket.rules.settlements.contents import refuse_other_content
 from backmarket.services.seller_files import REJECTED, target_of
 from backmarket.warehouse.seller_files import TARGETS
 

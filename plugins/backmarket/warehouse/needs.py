@@ -10,6 +10,7 @@ from backmarket.concerns import (
     INVENTORY_PRICES,
     LISTINGS,
     ORDERS,
+    SELLER_FILES,
     SETTLEMENTS,
     TRACKING_IMEI,
     kinds_of,
@@ -131,7 +132,7 @@ _KINDS = (
         "quarantine",
         "Not understood",
         "needs_quarantine",
-        "Correct rows of seller tables. What Back Market sent is tried again when it is sent again.",
+        "Correct rows of seller tables and of files. What Back Market sent is tried again when it is sent again.",
         ORDERS.stem,
     ),
 )
@@ -149,6 +150,7 @@ _STEMS_OF_ENTITIES = {
     "seller.devices": TRACKING_IMEI.stem,
     "seller.shipper_aliases": TRACKING_IMEI.stem,
     "settlement_file": SETTLEMENTS.stem,
+    "seller_file": SELLER_FILES.stem,
 }
 """The concern that reads what is in quarantine, by entity; orders read all others."""
 
@@ -190,5 +192,5 @@ def stem_of_item(need: Need, item: Row) -> str:
     if need.statement == "needs_changes":
         return task_of(item["kind"])[0]
     if need.statement == "needs_quarantine":
-        return _STEMS_OF_ENTITIES.get(item["topic"].partition("/")[0], ORDERS.stem)
+        return _STEMS_OF_ENTITIES.get(item["kind"], ORDERS.stem)
     return need.stem

@@ -71,15 +71,15 @@ class KnownFile(NamedTuple):
 
     size: int
     modified_at: datetime
-    sha256: str
     status: str
+    is_gone: bool
 
 
 class FileState(NamedTuple):
     """What became of a file.
 
     :param status: ``loaded``; ``refused``: nothing of it is stored; ``held``: it would have taken too much away.
-    :param reason: why it is not loaded, for a person.
+    :param reason: why nothing of it is stored, for a person.
     """
 
     path: str
@@ -129,12 +129,12 @@ class Staging:
 
     def copy(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
         """Stage rows, each with its number in the file."""
-        columns = self._target.columns
+        account, columns = self._values["account"], self._target.columns
         names = SQL(", ").join(map(Identifier, ("account", *columns, "row_no")))
         statement = SQL("copy staged_seller_rows ({}) from stdin").format(names)
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for number, values in rows:
-                copy.write_row([self._values["account"], *(_stored(values.get(column)) for column in columns), number])
+                copy.write_row([account, *[_stored(values[column]) for column in columns], number])
 
     def drop_doubles(self) -> list[int]:
         """Drop rows that repeat another, and all that contradict each other; return the numbers of the latter."""
@@ -185,9 +185,18 @@ def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
     return {path: KnownFile(*known) for path, *known in rows}
 
 
-def is_known_content(connection: Connection, account: str, sha256: str) -> bool:
-    """Tell whether a content has been loaded before, under any name."""
-    parameters = {"account": account, "sha256": sha256}
+def release_files(connection: Connection, account: str, entity: str, paths: Sequence[str]) -> None:
+    """Note that files are not in the inbox any more, and let go what the quarantine says of them.
+
+    :param entity: what they are in quarantine as, before their path.
+    """
+    parameters = {"account": account, "entity": entity, "paths": list(paths)}
+    connection.execute(sql.statement("seller_files/release_files"), parameters)
+
+
+def is_known_content(connection: Connection, account: str, target: str, sha256: str) -> bool:
+    """Tell whether what was loaded last for a table had this content, under any name, and all of its rows were used."""
+    parameters = {"account": account, "target": target, "sha256": sha256}
     row = connection.execute(sql.statement("seller_files/is_known_content"), parameters).fetchone()
     return bool(row and row[0])
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _RUINED = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?[eE]\+\d+\s*")
 # What a workbook shows where a formula has failed.
 _FAILED = re.compile(r"\s*#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)\s*")
+# 356938035643810.0: a number that should have been a text, and that may have been rounded on its way.
+_FRACTION = re.compile(r"\s*\d{8,}[.,]0+\s*")
+_IDENTIFIERS = frozenset({"imei", "serial_number", "tracking_number", "ean"})
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,'\u00a0\u202f\u2009\u2019 ]*-?")
 _WHOLE = re.compile(r"-?[0-9]+")
 _DAY = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
@@ -27,13 +30,14 @@ AS_NUMBER = "\ue000"
 
 def why_ruined(column: str, text: str) -> str | None:
     """Return why a text is no more than a spreadsheet's ruin of a value, for a person; None where it is none."""
-    if _FAILED.fullmatch(text):
+    if "#" in text and _FAILED.fullmatch(text):
         return f"{column} is '{text.strip()}': a formula has failed. Correct it, or put the value itself there"
-    if _RUINED.fullmatch(text) is None:
+    is_ruined = "+" in text and _RUINED.fullmatch(text) is not None
+    if not is_ruined and (column not in _IDENTIFIERS or _FRACTION.fullmatch(text) is None):
         return None
     return (
-        f"{column} is '{text.strip()}': a spreadsheet has made a number of it and lost digits. Format the column as "
-        "text before the values are put in"
+        f"{column} is '{text.strip()}': a spreadsheet has made a number of it, whose digits may be lost. Format the "
+        "column as text before the values are put in"
     )
 
 
