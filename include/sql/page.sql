@@ -102,6 +102,42 @@ select count(*) as orders
 from backmarket.orders
 where account = %(account)s and date_creation >= now() - interval '30 days';
 
+-- name: list_changes
+-- The newest changes of each kind, and what became of them; none whose place a newer plan took before it was sent.
+-- :account, :kinds, :each (how many of a kind)
+select
+    case when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku' end as story,
+    coalesce(line.order_id::text, change.subject) as subject,
+    change.kind,
+    change.market,
+    replace(change.status, '_', ' ') as status,
+    change.payload ->> 'quantity' as units,
+    case when change.kind = 'price' then (change.payload ->> 'price')::numeric end as amount,
+    case when change.kind = 'price' then change.payload ->> 'currency' end as currency,
+    change.reason as why,
+    concat_ws(' · ', replace(change.status, '_', ' '), change.reason) as detail,
+    change.attempts,
+    change.planned_at as since,
+    change.sent_at,
+    change.confirmed_at,
+    lpad(change.change_id::text, 19, '0') as topic
+from unnest(%(kinds)s::text []) as kinds (kind)
+cross join lateral (
+    select *
+    from backmarket.changes
+    where account = %(account)s and kind = kinds.kind and status <> 'superseded'
+    order by planned_at desc
+    limit %(each)s
+) as change
+left join lateral (
+    select order_line.order_id
+    from backmarket.order_lines as order_line
+    where
+        change.kind in ('accept', 'imei') and order_line.account = change.account
+        and order_line.orderline_id = case when change.subject ~ '^\d{1,18}$' then change.subject::bigint end
+    limit 1
+) as line on true;
+
 -- name: list_files
 -- The files of the seller as they were when they were read last.
 -- :account
@@ -132,6 +168,35 @@ select listed.*, count(*) over () as total -- noqa: AM04
 from ({rows}) as listed
 order by {order} nulls last, topic
 limit %(most)s;
+
+-- name: list_inventory
+-- How the newest plan came to the units of each SKU with stock.
+-- :account
+select
+    'sku' as story,
+    sku as subject,
+    case
+        when wanted = shown then 'as wanted'
+        when reason is null then 'sent'
+        else 'not sent'
+    end as kind,
+    '' as market,
+    stock,
+    reserved,
+    held,
+    sellable,
+    safety_qty,
+    max_qty,
+    wanted,
+    shown,
+    reason as why,
+    reason as detail,
+    null::numeric as amount,
+    null as currency,
+    planned_at as since,
+    sku as topic
+from backmarket.inventory
+where account = %(account)s;
 
 -- name: list_orders
 -- Open orders, and what each waits for.
@@ -199,6 +264,28 @@ select choices.*, shown.* -- noqa: AM04
 from choices
 left join shown on true
 order by {order} nulls last, topic;
+-- name: list_worked_off
+-- What people did about things, as a list.
+-- rows is worked_off
+select
+    done.mark_id,
+    done.story,
+    done.subject,
+    done.need as kind,
+    done.detail,
+    done.mark,
+    done.marked_by,
+    done.comment,
+    done.run_path,
+    done.status,
+    done.reason,
+    '' as market,
+    null::numeric as amount,
+    null as currency,
+    done.marked_at as since,
+    lpad(done.mark_id::text, 19, '0') as topic
+from ({rows}) as done
+
 -- name: digest_orders
 -- The orders of a UTC day, by creation, and their units: what was paid, and is neither cancelled nor refunded.
 -- :account, :day
@@ -584,9 +671,9 @@ where
     and shipped_at is not null;
 
 -- name: worked_off
--- What people did about things, the newest first: the last word on each. For a change that was tried again and a price
+-- What people did about things: the last word on each. For a change that was tried again and a price
 -- that was decided, how the newest change of the same subject stands.
--- :account, :needs (those all of whose things may be seen), :kinds, :most
+-- :account, :needs (those all of whose things may be seen), :kinds
 select
     done.mark_id,
     done.need,
@@ -633,9 +720,7 @@ left join lateral (
 ) as newest on true
 where
     done.mark not in ('commented', 'reopened')
-    and case when done.kind is null then done.need = any(%(needs)s) else done.kind = any(%(kinds)s) end
-order by done.marked_at desc
-limit %(most)s;
+    and case when done.kind is null then done.need = any(%(needs)s) else done.kind = any(%(kinds)s) end;
 
 -- name: select_accounts
 -- The accounts that this database holds, and what the last check of each token found.
@@ -677,6 +762,16 @@ select
         ) as counted
     ) as counts
 from unnest(%(kinds)s::text [], %(run_ids)s::text []) as runs (kind, run_id);
+
+-- name: select_findings_of_period
+-- Open findings of a period, both ends included, each with what is at stake.
+-- :account, :first_day, :last_day
+select
+    kind, order_id::text as order_id, invoice_ref, day, expected, coalesce(expected_currency, currency) as expected_currency,
+    actual, currency, at_stake, detail
+from backmarket.settlement_open_findings
+where account = %(account)s and day between %(first_day)s and %(last_day)s
+order by at_stake desc, kind, order_id;
 
 -- name: select_progress
 -- How far loads are that run now; one that was not updated for a minute has been killed.

@@ -46,7 +46,7 @@ UPLOADS = {
         b"invoice_key,value_date,sku,order_id,designation,amount,currency\nsales,2026-11-20,A,50,sale,199.90,EUR\n",
     ),
 }
-PERIOD = "reports/period?first_day=2026-09-01&last_day=2026-09-30"
+PERIOD = "first_day=2026-09-01&last_day=2026-09-30"
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"),
@@ -60,8 +60,8 @@ def _paths() -> Iterator[str]:
         if not isinstance(route, Route) or "GET" not in (route.methods or ()):
             continue
         path = route.path.removeprefix("/")
-        if path == "reports/period":
-            yield PERIOD
+        if path in {"reports/period", "reports/orders"}:
+            yield f"{path}?{PERIOD}"
         elif path == "files/preview":
             yield from (f"{path}?stem={stem}&upload={sha256(data).hexdigest()}" for stem, (_, data) in UPLOADS.items())
         elif found := re.search(r"\{(\w+)(?::path)?\}", path):

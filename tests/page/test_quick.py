@@ -33,8 +33,12 @@ VIEWS = (
     "search?q=4999",
     "search?q=00000000",
     "search?q=nowhere",
+    "inventory",
+    "changes",
+    "changes?kind=price&text=max_price&sort=amount",
     "worked-off",
     "files",
+    "worked-off?text=sku-4&sort=subject&page=3",
     "reports",
 )
 
@@ -111,6 +115,11 @@ def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
     warehouse.execute(
         "insert into seller.stock (sku, quantity, counted_at) "
         "select 'SKU-' || n, n % 9, now() from generate_series(1, 5000) as n"
+    )
+    warehouse.execute(
+        "insert into backmarket.inventory (account, sku, id, stock, reserved, held, safety_qty, sellable, shown, "
+        "wanted, planned_at) select 'default', 'SKU-' || n, md5(n::text)::uuid, 9, 1, 0, 1, 8, 7, 7, now() "
+        "from generate_series(1, 5000) as n"
     )
     warehouse.execute(
         "insert into backmarket.need_marks (account, need, topic, mark, story, subject, detail, marked_by) "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, acc
 from backmarket.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
     from airflow.sdk import Connection
     from psycopg_pool import ConnectionPool
     from pydantic_core import ErrorDetails
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.api.config import ClientConfig
     from backmarket.api.throttle import Throttle
+    from backmarket.services.frames import FrameKind, OrderFrames
 
 
 class BackMarketHook(BaseHook):
@@ -96,6 +101,50 @@ class BackMarketHook(BaseHook):
             f"The token is valid: {self.config.base_url} answers for platform {self.config.platform}, "
             f"{counted(orders, 'order is', 'orders are')} visible."
         )
+
+    def get_df(self, kind: FrameKind, **filters: Any) -> pd.DataFrame:
+        """Read what Back Market serves into a frame of pandas, within the same limits as all reads.
+
+        Columns are those of :data:`backmarket.services.frames.COLUMNS`: nullable ``Int64``, ``string`` and ``boolean``,
+        times in UTC, amounts as :class:`~decimal.Decimal`. There is no personal data among them. A document that cannot
+        be understood is left out and named in the log.
+
+        :param kind: ``orders``, ``order_lines``, or ``listings``, a row each listing and market.
+        :param filters: of orders and their lines ``date_modification`` and ``date_creation`` (that moment or later;
+            aware), ``state``, ``country_code``; of listings ``market`` (one or several; the connection's if not given)
+            and ``publication_state``.
+        :raises BackMarketError: where not all could be read: there is no frame of half of it.
+        """
+        from backmarket.services.frames import check_filters, listing_frame
+
+        check_filters(kind, filters)
+        if kind == "listings":
+            with self._for_one_reading() as client:
+                return listing_frame(client, self.log, **filters)
+        orders, order_lines = self.to_frames(**filters)
+        return orders if kind == "orders" else order_lines
+
+    def to_frames(self, **filters: Any) -> OrderFrames:
+        """Read orders once, into a frame of orders and one of their lines; ``order_id`` joins them.
+
+        :param filters: of orders, as :meth:`get_df` takes them.
+        :raises BackMarketError: as :meth:`get_df`.
+        """
+        from backmarket.services.frames import check_filters, order_frames
+
+        check_filters("orders", filters)
+        with self._for_one_reading() as client:
+            return order_frames(client, self.log, **filters)
+
+    @contextmanager
+    def _for_one_reading(self) -> Iterator[BackMarketClient]:
+        """Lend the client; one that was not open before is closed again."""
+        was_open = self._client is not None
+        try:
+            yield self.get_conn()
+        finally:
+            if not was_open:
+                self.close()
 
     def close(self) -> None:
         """Close the client and what it holds open in the database."""

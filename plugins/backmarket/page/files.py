@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +16,7 @@ from backmarket.hooks.inbox import SELLER, InboxError, find_inbox
 from backmarket.hooks.inbox import SETTLEMENTS as STATEMENTS
 from backmarket.page import access, variables
 from backmarket.page.access import Notice
-from backmarket.page.lists import csv_cell
+from backmarket.page.downloads import Download, Heading
 from backmarket.page.runs import start_run, why_not_started
 from backmarket.seller_account import dag_id_of
 from backmarket.services.seller_files import ENTITY, SellerFileLoading, rules_of, target_of
@@ -235,8 +233,8 @@ def statement_files(place: Place) -> list[Row]:
         return database.rows("select_statement_files", most=_MOST_STATEMENTS)
 
 
-def rejected_rows(place: Place, path: str) -> str:
-    """Return the rows of a file that cannot be used, as CSV, each with its number and reason.
+def rejected_rows(place: Place, path: str) -> Download:
+    """Return the rows of a file that cannot be used, each with its number and reason.
 
     :raises HTTPException: 404 where quarantine has none.
     """
@@ -247,15 +245,15 @@ def rejected_rows(place: Place, path: str) -> str:
     documents: list[Mapping[str, Any]] = [row["document"] for row in rows]
     known = [name for target in TARGETS.values() for name in target.columns]
     names = dict.fromkeys(name for name in (*known, *documents[0]) if any(row.get(name) for row in documents))
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(["row", *names, "reason"])
-    for row, document in zip(rows, documents, strict=True):
-        numbered = _ROW.fullmatch(row["key"])
-        cells = [numbered[1] if numbered else row["key"], *(document.get(name) for name in names), row["reason"]]
-        writer.writerow(map(csv_cell, cells))
-    # The mark at the beginning tells spreadsheets that this is UTF-8.
-    return "\N{ZERO WIDTH NO-BREAK SPACE}" + file.getvalue()
+    numbers = [int(found[1]) if (found := _ROW.fullmatch(row["key"])) else row["key"] for row in rows]
+    return Download(
+        "rejected_rows",
+        [Heading(name) for name in ("row", *names, "reason")],
+        [
+            [number, *(document.get(name) for name in names), row["reason"]]
+            for number, document, row in zip(numbers, documents, rows, strict=True)
+        ],
+    )
 
 
 def too_large(session: Session, account: str) -> str:

@@ -7,28 +7,37 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
-from fastapi.responses import StreamingResponse
 
-from backmarket.page import lists
+from backmarket.page import downloads, lists
 from backmarket.page.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import Request
-    from fastapi.responses import HTMLResponse, Response
+    from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
     from backmarket.page.place import Place
 
 
 def show_list(
-    request: Request, template: str, list_of: lists.ListOf, where: Place, readable: frozenset[str], **values: Any
+    request: Request,
+    template: str,
+    list_of: lists.ListOf,
+    where: Place,
+    readable: frozenset[str],
+    *,
+    kept: Mapping[str, str] | None = None,
+    **values: Any,
 ) -> Response:
-    """A page of a list as its address asks for, or all of it as a CSV file."""
+    """A page of a list as its address asks for, or all of it as a file.
+
+    :param kept: as for :func:`read_list`.
+    """
     list_of = lists.readable_part(list_of, readable)
-    if request.query_params.get("format") == "csv":
-        return csv_of(request, list_of, where)
-    return render_list(request, template, read_list(request, list_of, where), where, **values)
+    if file := file_of(request, list_of, where):
+        return file
+    return render_list(request, template, read_list(request, list_of, where, kept), where, **values)
 
 
 def read_list(
@@ -57,17 +66,15 @@ def render_list(request: Request, template: str, shown: lists.Shown, where: Plac
     )
 
 
-def csv_of(request: Request, list_of: lists.ListOf, where: Place) -> StreamingResponse:
-    """Answer with all of a list.
+def file_of(request: Request, list_of: lists.ListOf, where: Place) -> StreamingResponse | None:
+    """Answer with all of a list as a file where the address asks for one; None where it does not.
 
     :raises HTTPException: 400 where the filter cannot be used: nobody would notice it in a file.
     """
+    ending = request.query_params.get("format", "")
+    if ending not in downloads.FORMATS:
+        return None
     wanted = lists.wanted_of(list_of, request.query_params)
     if wanted.problems:
         raise HTTPException(400, " ".join(f"{name}: {why}" for name, why in wanted.problems.items()))
-    name = lists.csv_name(list_of, where.account)
-    return StreamingResponse(
-        lists.csv_file(list_of, wanted, where),
-        media_type="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return downloads.answer(lists.download_of(list_of, wanted, where), ending, where.account)

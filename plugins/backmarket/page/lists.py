@@ -1,24 +1,22 @@
-"""Lists of the page: what each shows, what an address asks of it, and the same as a CSV file."""
+"""Lists of the page: what each shows, what an address asks of it, and the same as a file."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS
+from backmarket.concerns import INVENTORY_PRICES, ORDERS, kinds_of
 from backmarket.page.back_office import BackOffice, back_office
+from backmarket.page.downloads import Download, Heading, figure
 from backmarket.warehouse.lists import Choice, ListRows, Order, read_list, stream_list
-from backmarket.warehouse.needs import WITHIN
+from backmarket.warehouse.needs import WITHIN, parameters_of_worked_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import date
 
     from backmarket.page.place import Place
     from backmarket.warehouse.needs import Need
@@ -29,8 +27,6 @@ _LONGEST_TEXT = 100
 _AMOUNT = re.compile(r"[0-9]{1,12}([.,][0-9]{1,4})?", re.ASCII)
 _DAYS = re.compile(r"[0-9]{1,5}", re.ASCII)
 _PAGE = re.compile(r"[1-9][0-9]{0,7}", re.ASCII)
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -52,12 +48,17 @@ class Column:
         """Whether it stands at the right."""
         return self.shown_as in {"number", "money", "bad_rows"}
 
+    @property
+    def is_time(self) -> bool:
+        """Whether it shows moments, in UTC."""
+        return self.shown_as in {"age", "deadline", "day"}
+
 
 @dataclass(frozen=True)
 class ListOf:
     """What a list is.
 
-    :param name: of its CSV file.
+    :param name: of its files.
     :param path: its address below the page's own.
     :param statement: the one in ``include/sql/page.sql`` that has all its rows.
     :param order: how it is sorted where nobody asks for anything else.
@@ -166,14 +167,15 @@ _MARKET = Column("market", "Market")
 _WHY = Column("why", "Why", "why")
 _AMOUNT_OF_MONEY = Column("amount", "Amount", "money")
 _SINCE = Column("since", "Since", "age")
+_NEWEST = Order("since", descending=True)
 _OF_APPROVALS = (
     Column("subject", "SKU", "story"),
     _MARKET,
     Column("old_price", "Old price", "money"),
     Column("amount", "New price", "money"),
     Column("change_pct", "Change in %", "number"),
-    Column("floor", "Your floor"),
-    Column("stock", "Counted"),
+    Column("floor", "Your floor", "figure"),
+    Column("stock", "Counted", "figure"),
     _SINCE,
 )
 
@@ -254,7 +256,104 @@ LIST_OF_FILES = ListOf(
     ),
     Order("since", descending=True),
 )
+LIST_OF_INVENTORY = ListOf(
+    "inventory",
+    "Inventory",
+    "/inventory",
+    "list_inventory",
+    (
+        Column("subject", "SKU", "story"),
+        Column("kind", "Units shown"),
+        Column("stock", "On the shelf", "number"),
+        Column("reserved", "Reserved", "number"),
+        Column("held", "Held", "number"),
+        Column("sellable", "Sellable", "number"),
+        Column("safety_qty", "Safety", "number"),
+        Column("max_qty", "Maximum", "number"),
+        Column("wanted", "Wanted", "number"),
+        Column("shown", "Shown", "number"),
+        Column("why", "Why not sent", "why"),
+        Column("since", "Planned", "age"),
+    ),
+    Order("subject"),
+)
+MOST_CHANGES = 2000
+"""So many of each kind are listed, the newest."""
 MOST_HITS = 200
+
+
+def list_of_changes(readable: frozenset[str]) -> ListOf:
+    """Return the list of the newest changes of each kind that a person may see."""
+    return ListOf(
+        "changes",
+        "Changes",
+        "/changes",
+        "list_changes",
+        (
+            _WHAT,
+            _KIND,
+            _MARKET,
+            Column("status", "Status"),
+            Column("units", "Units", "figure"),
+            Column("amount", "Price", "money"),
+            _WHY,
+            Column("attempts", "Attempts", "number"),
+            Column("since", "Planned", "age"),
+            Column("sent_at", "Sent", "age"),
+            Column("confirmed_at", "Confirmed", "age"),
+        ),
+        _NEWEST,
+        {"kinds": kinds_of(readable), "each": MOST_CHANGES},
+    )
+
+
+def list_of_worked_off(readable: frozenset[str]) -> ListOf:
+    """Return the list of what people did about things, the last word on each."""
+    return ListOf(
+        "worked-off",
+        "Worked off",
+        "/worked-off",
+        "worked_off",
+        (
+            _WHAT,
+            _KIND,
+            Column("detail", "Why it waited"),
+            Column("mark", "What was done"),
+            Column("marked_by", "By"),
+            Column("comment", "Comment"),
+            Column("since", "When", "age"),
+            Column("status", "What became of it", "words"),
+            Column("reason", "Why"),
+        ),
+        _NEWEST,
+        parameters_of_worked_off(readable),
+        ("list_worked_off",),
+    )
+
+
+def list_of_settled_orders(first_day: date, last_day: date) -> ListOf:
+    """Return the list of what the statements of a period, both days included, paid for each order."""
+    return ListOf(
+        "settlement-by-order",
+        f"Settlement by order, {first_day} to {last_day}",
+        "/reports/orders",
+        "list_settled_orders",
+        (
+            Column("subject", "Order", "story"),
+            Column("kind", "Statements"),
+            _MARKET,
+            Column("sales", "Sales", "money"),
+            Column("fees", "Fees", "money"),
+            Column("refunds", "Refunds", "money"),
+            Column("adjustments", "Adjustments", "money"),
+            Column("amount", "Net", "money"),
+            Column("at_stake", "At stake", "money"),
+            Column("why", "Open differences"),
+            Column("since", "Last row", "day"),
+        ),
+        Order("at_stake", descending=True),
+        {"first_day": first_day, "last_day": last_day},
+    )
 
 
 def list_of_hits(wanted: str, readable: frozenset[str]) -> ListOf:
@@ -351,44 +450,22 @@ def _has_something_in(column: Column, rows: ListRows) -> bool:
     return found.get(column.name, True)
 
 
-def csv_file(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
-    """Yield a CSV file of every row that was asked for, in their order.
-
-    Its first line is read before this returns: what cannot be read is told as on any page.
-    """
-    lines = _csv_lines(list_of, wanted, place)
-    return chain([next(lines)], lines)
-
-
-def csv_name(list_of: ListOf, account: str) -> str:
-    """Return what a CSV file is called."""
-    whose = re.sub(r"[^A-Za-z0-9_-]", "_", account)
-    return f"backmarket-{whose}-{list_of.name}-{datetime.now(UTC):%Y-%m-%d}.csv"
-
-
-def csv_cell(value: Any) -> Any:
-    """Write a value for a file that a spreadsheet may open; a text that it would take for a formula gets a quote."""
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
-
-
-def _csv_lines(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[str]:
-    columns = [(column.name, column.title) for column in list_of.columns]
+def download_of(list_of: ListOf, wanted: Wanted, place: Place) -> Download:
+    """Return every row of a list that was asked for, in their order, to be saved."""
+    headings = [Heading(column.title, column.is_time) for column in list_of.columns]
     if any(column.shown_as == "money" for column in list_of.columns):
-        columns.append(("currency", "Currency"))
+        headings.append(Heading("Currency"))
+    return Download(list_of.name, headings, _cells_of_rows(list_of, wanted, place))
+
+
+def _cells_of_rows(list_of: ListOf, wanted: Wanted, place: Place) -> Iterator[list[Any]]:
+    has_money = any(column.shown_as == "money" for column in list_of.columns)
     with place.read() as database:
-        rows = stream_list(database, list_of.statement, wanted.order, wanted.choice, list_of.parameters, list_of.within)
-        first = next(rows, None)
-        # The mark at the beginning tells spreadsheets that this is UTF-8.
-        yield "\N{ZERO WIDTH NO-BREAK SPACE}" + _csv_line(title for _, title in columns)
-        for row in chain([first] if first else [], rows):
-            yield _csv_line(csv_cell(row[name]) for name, _ in columns)
-
-
-def _csv_line(cells: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+        for row in stream_list(
+            database, list_of.statement, wanted.order, wanted.choice, list_of.parameters, list_of.within
+        ):
+            cells = [
+                figure(row[column.name]) if column.shown_as == "figure" else row[column.name]
+                for column in list_of.columns
+            ]
+            yield [*cells, row["currency"]] if has_money else cells

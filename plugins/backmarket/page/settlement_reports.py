@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from backmarket.concerns import SETTLEMENTS
+from backmarket.page.downloads import table
 from backmarket.seller_account import dag_id_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from backmarket.page.downloads import Download
     from backmarket.page.place import Place
     from backmarket.warehouse.snapshot import Row
 
@@ -31,6 +33,29 @@ _HEADERS = {
 }
 _LONGEST = timedelta(days=3 * 366)
 _MOST_LISTED = 100
+_DAYS = {
+    "day": "Day",
+    "currency": "Currency",
+    "sales": "Sales",
+    "fees": "Fees",
+    "refunds": "Refunds",
+    "adjustments": "Adjustments",
+    "net": "Net",
+    "paid_out": "Paid out",
+}
+_FINDINGS = {
+    "kind": "Kind",
+    "order_id": "Order",
+    "invoice_ref": "Statement",
+    "day": "Day",
+    "expected": "Expected",
+    "expected_currency": "Currency expected",
+    "actual": "Found",
+    "currency": "Currency",
+    "at_stake": "At stake",
+    "detail": "Details",
+}
+_FEES = {"invoice_key": "Fee", "category": "Category", "currency": "Currency", "lines": "Rows", "amount": "Amount"}
 # The second as reports of an earlier release were.
 _CONTENTS = (re.compile(r"<main>(.*)</main>", re.DOTALL), re.compile(r"<body>(.*)</body>", re.DOTALL))
 
@@ -45,6 +70,8 @@ class Report:
 
     name: str
     html: str
+    first_day: date
+    last_day: date
 
     @property
     def content(self) -> Markup:
@@ -145,7 +172,8 @@ def stored_report(place: Place, run_id: str) -> Report:
         found = database.rows("select_settlement_report", run_id=run_id)
     if not found:
         raise HTTPException(404, "This run has no settlement report: it stored none, or it was deleted as too old.")
-    return Report(_name(place.account, found[0]["first_day"], found[0]["last_day"]), found[0]["html"])
+    first_day, last_day = found[0]["first_day"], found[0]["last_day"]
+    return Report(_name(place.account, first_day, last_day), found[0]["html"], first_day, last_day)
 
 
 def report_of(place: Place, first_day: date, last_day: date) -> Report:
@@ -157,8 +185,7 @@ def report_of(place: Place, first_day: date, last_day: date) -> Report:
     from backmarket.reports.settlement_report import render
     from backmarket.warehouse.settlements.reports import read_figures
 
-    if not timedelta(0) <= last_day - first_day <= _LONGEST:
-        raise HTTPException(400, "The last day must not lie before the first, nor more than three years after it.")
+    check_period(first_day, last_day)
     with place.read() as database:
         if not database.rows("select_settlement_span"):
             raise HTTPException(
@@ -166,7 +193,34 @@ def report_of(place: Place, first_day: date, last_day: date) -> Report:
             )
         figures = read_figures(database.connection, place.account, first_day, last_day)
     html = render(figures, account=place.account, order_url=partial(order_url, place.account))
-    return Report(_name(place.account, first_day, last_day), html)
+    return Report(_name(place.account, first_day, last_day), html, first_day, last_day)
+
+
+def tables_of(place: Place, first_day: date, last_day: date) -> dict[str, Download]:
+    """Return the tables of a period, both days included, besides that of its orders, to be saved.
+
+    :raises HTTPException: 400 where the period is none or too long.
+    """
+    from backmarket.warehouse.settlements.reports import read_figures
+
+    check_period(first_day, last_day)
+    with place.read() as database:
+        findings = database.rows("select_findings_of_period", first_day=first_day, last_day=last_day)
+        figures = read_figures(database.connection, place.account, first_day, last_day)
+    return {
+        "days": table("settlement-by-day", _DAYS, figures.daily),
+        "findings": table("settlement-differences", _FINDINGS, findings),
+        "fees": table("settlement-fees", _FEES, figures.costs),
+    }
+
+
+def check_period(first_day: date, last_day: date) -> None:
+    """Refuse what is no period, or a longer one than a report is about.
+
+    :raises HTTPException: 400.
+    """
+    if not timedelta(0) <= last_day - first_day <= _LONGEST:
+        raise HTTPException(400, "The last day must not lie before the first, nor more than three years after it.")
 
 
 def _name(account: str, first_day: date, last_day: date) -> str:

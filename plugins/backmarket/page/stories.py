@@ -8,14 +8,41 @@ from typing import TYPE_CHECKING
 
 from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS
 from backmarket.page.back_office import back_office
+from backmarket.page.downloads import figure, table
+from backmarket.page.formats import LINE_STATES, PUBLICATION_STATES
 from backmarket.warehouse.seller_rows import STOCK, LeftOut, UnreadableError, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from backmarket.page.downloads import Download
     from backmarket.rules.inventory import StockRow
     from backmarket.warehouse.snapshot import Reader, Row
 
+_EVENTS = {"at": "When (UTC)", "source": "From", "what": "What", "detail": "Details"}
+_LINES = {
+    "orderline_id": "Line",
+    "sku": "SKU",
+    "product": "Product",
+    "state": "State",
+    "quantity": "Units",
+    "price": "Price",
+    "orderline_fee": "Commission",
+    "currency": "Currency",
+    "imei": "IMEI",
+    "serial_number": "Serial number",
+}
+_MARKETS = {
+    "market": "Market",
+    "title": "Listing",
+    "publication_state": "State",
+    "quantity": "Units",
+    "price": "Price shown",
+    "currency": "Currency",
+    "wanted": "Price you want",
+    "min_price": "Your floor",
+    "wanted_currency": "Currency of yours",
+}
 LARGEST_BIGINT = 2**63 - 1
 _TO_ACCEPT = 1
 
@@ -34,6 +61,16 @@ class OrderStory:
     lines: list[Row]
     events: list[Row]
     back_office: str
+
+    @property
+    def tables(self) -> dict[str, Download]:
+        """Its tables, to be saved."""
+        lines = [
+            {**line, "orderline_id": str(line["orderline_id"]), "state": LINE_STATES.get(line["state"], line["state"])}
+            for line in self.lines
+        ]
+        name = f"order-{self.order_id}"
+        return {"lines": table(f"{name}-lines", _LINES, lines), "story": table(name, _EVENTS, self.events)}
 
     @property
     def is_overdue(self) -> bool:
@@ -76,6 +113,20 @@ class SkuStory:
     markets: list[Row]
     events: list[Row]
     back_office: str
+
+    @property
+    def tables(self) -> dict[str, Download]:
+        """Its tables, to be saved; a SKU may hold what no name of a file may."""
+        markets = [
+            {
+                **row,
+                "publication_state": PUBLICATION_STATES.get(row["publication_state"], row["publication_state"]),
+                "wanted": figure(row["wanted"]),
+                "min_price": figure(row["min_price"]),
+            }
+            for row in self.markets
+        ]
+        return {"markets": table("sku-markets", _MARKETS, markets), "story": table("sku", _EVENTS, self.events)}
 
     @property
     def known(self) -> bool:

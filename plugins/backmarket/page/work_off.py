@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
-from backmarket.concerns import INVENTORY_PRICES, kinds_of
+from backmarket.concerns import INVENTORY_PRICES
 from backmarket.page import access
 from backmarket.page.access import Notice
 from backmarket.page.runs import start_run
 from backmarket.seller_account import dag_id_of
 from backmarket.services import work_off as service
 from backmarket.warehouse import need_marks
-from backmarket.warehouse.needs import APPROVALS, NAMES, need_of, read_need, stem_of_item
+from backmarket.warehouse.needs import APPROVALS, need_of, parameters_of_worked_off, read_need, stem_of_item
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from backmarket.services.work_off import Done
     from backmarket.warehouse.need_marks import Mark
     from backmarket.warehouse.needs import Need
-    from backmarket.warehouse.snapshot import Reader, Row
+    from backmarket.warehouse.snapshot import Reader
 
 _MARKS: dict[str, Mark] = {"resolve": "resolved", "ignore": "ignored", "comment": "commented", "retry": "retried"}
 _WORDS = {
@@ -115,7 +115,8 @@ def take_back(acting: Acting, mark_ids: list[int]) -> Notice:
     :raises HTTPException: 403 where the person may not.
     """
     with acting.place.write() as database:
-        rows = {row["mark_id"]: row for row in read_worked_off(database, acting.readable)}
+        done = database.rows("worked_off", **parameters_of_worked_off(acting.readable))
+        rows = {row["mark_id"]: row for row in done}
         found = [rows[mark_id] for mark_id in mark_ids if mark_id in rows]
         for row in found:
             kind = need_of(row["need"])
@@ -135,12 +136,6 @@ def require_approver(acting: Acting) -> None:
     """
     if not access.may_approve(acting.user, acting.place.account):
         raise HTTPException(403, "You may not decide about prices: that needs the right to answer the form in Airflow.")
-
-
-def read_worked_off(database: Reader, readable: frozenset[str], *, most: int | None = None) -> list[Row]:
-    """Return what people did about things, the newest first, of the concerns that a reader may see."""
-    needs = [name for name in NAMES if (kind := need_of(name)) and kind.stem in readable]
-    return database.rows("worked_off", needs=needs, kinds=kinds_of(readable), most=most)
 
 
 def _as_it_is(database: Reader, acting: Acting, kind: Need) -> Need:

@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 
     from backmarket.warehouse.seller_files import Target
 
-FORMATS = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-"""What templates come as, by the ending of their names, with the media type of each."""
+ENDINGS = ("csv", "xlsx")
+"""What templates come as."""
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "grade": GRADES,
@@ -104,7 +101,7 @@ def explained(target: Target, column: str) -> Explained:
 def template(table: str, ending: str) -> bytes:
     """Make a blank file for a table.
 
-    :param ending: one of :data:`FORMATS`.
+    :param ending: one of :data:`ENDINGS`.
     :raises KeyError: where there is no such table or format.
     """
     return {"csv": _csv, "xlsx": _workbook}[ending](TARGETS[table])

@@ -27,19 +27,23 @@ class OddFields:
         for odd in odd_fields:
             self.found.setdefault(odd, set()).add(document_id)
 
-    def tell(self, log: Log, document: str, *, where: str = "") -> None:
+    def tell(
+        self, log: Log, document: str, *, where: str = "", kept: str = "stored as empty, kept in the raw document"
+    ) -> None:
         """Log a warning for each kind of odd field.
 
         :param document: what each document is, such as ``order``.
         :param where: of which market.
+        :param kept: what became of the field.
         """
         from backmarket.api.models.document import fault_in_words
 
         for odd, ids in sorted(self.found.items()):
             name, _, kind = odd.partition(": ")
             log.warning(
-                "Field %s has an unexpected form (%s) in %s: stored as empty, kept in the raw document.",
+                "Field %s has an unexpected form (%s) in %s: %s.",
                 name,
                 fault_in_words(kind),
                 counted(len(ids), document) + where,
+                kept,
             )

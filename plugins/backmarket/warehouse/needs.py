@@ -194,3 +194,8 @@ def stem_of_item(need: Need, item: Row) -> str:
     if need.statement == "needs_quarantine":
         return _STEMS_OF_ENTITIES.get(item["kind"], ORDERS.stem)
     return need.stem
+
+
+def parameters_of_worked_off(stems: Collection[str]) -> dict[str, Any]:
+    """Return what the statement ``worked_off`` needs, besides the account, for readers of some concerns."""
+    return {"needs": [kind.name for kind in _KINDS if kind.stem in stems], "kinds": kinds_of(stems)}

@@ -11,11 +11,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
 from backmarket.concerns import SELLER_FILES, SETTLEMENTS
-from backmarket.page import access, files, lists
+from backmarket.page import access, downloads, files, lists
 from backmarket.page.dependencies import Airflow, Readable, User, Where, require
 from backmarket.page.list_answers import show_list
 from backmarket.page.rendering import render
-from backmarket.services.file_templates import FORMATS, template
+from backmarket.services.file_templates import ENDINGS, template
 from backmarket.services.uploads import MOST_BYTES, STATEMENT
 from backmarket.warehouse.seller_files import TARGETS
 
@@ -43,7 +43,7 @@ def show_files(request: Request, user: User, session: Airflow, where: Where, rea
         "may_see_rows": SELLER_FILES.stem in editable,
         "inbox_problems": files.inbox_problems(session, where.account, editable),
         "tables": list(TARGETS),
-        "formats": list(FORMATS),
+        "formats": list(ENDINGS),
         "statement": STATEMENT,
         "most_bytes": MOST_BYTES,
         "csrf": access.form_token(user),
@@ -141,9 +141,14 @@ def decide(
 def download_template(where: Where, readable: Readable, table: str, ending: str) -> Response:
     """A blank file for one of the seller's tables."""
     require(readable, SELLER_FILES.stem, where)
-    if table not in TARGETS or ending not in FORMATS:
+    if table not in TARGETS or ending not in ENDINGS:
         raise HTTPException(404, "There is no such template.")
-    return _file(template(table, ending), f"{table}.{ending}", FORMATS[ending])
+    disposition = f'attachment; filename="{table}.{ending}"'
+    return Response(
+        template(table, ending),
+        media_type=downloads.FORMATS[ending],
+        headers={"Content-Disposition": disposition},
+    )
 
 
 @routes.get("/files/rejected")
@@ -151,9 +156,4 @@ def download_rejected_rows(user: User, where: Where, readable: Readable, path: s
     """The rows of a file that cannot be used, as CSV: they may hold anything, so this needs the right to edit."""
     require(readable, SELLER_FILES.stem, where)
     files.require_edit(user, where.account, SELLER_FILES.stem)
-    return _file(files.rejected_rows(where, path), "rejected.csv", FORMATS["csv"])
-
-
-def _file(content: str | bytes, name: str, media_type: str) -> Response:
-    disposition = f'attachment; filename="{name}"'
-    return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
+    return downloads.answer(files.rejected_rows(where, path), "csv", where.account)

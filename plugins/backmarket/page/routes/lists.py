@@ -1,4 +1,4 @@
-"""Lists of orders and listings, and what a search finds."""
+"""Lists of orders, listings, inventory and changes, and what a search finds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from backmarket.concerns import LISTINGS, ORDERS
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS
 from backmarket.page import lists
 from backmarket.page.dependencies import Readable, Where, account_query, require
-from backmarket.page.list_answers import csv_of, read_list, render_list, show_list
+from backmarket.page.list_answers import file_of, read_list, render_list, show_list
 
 routes = APIRouter(default_response_class=HTMLResponse)
 
@@ -31,6 +31,19 @@ def show_listings(request: Request, where: Where, readable: Readable) -> Respons
     return show_list(request, "list.html", lists.LIST_OF_LISTINGS, where, readable)
 
 
+@routes.get("/inventory")
+def show_inventory(request: Request, where: Where, readable: Readable) -> Response:
+    """How the newest plan came to the units of each SKU."""
+    require(readable, INVENTORY_PRICES.stem, where)
+    return show_list(request, "list.html", lists.LIST_OF_INVENTORY, where, readable)
+
+
+@routes.get("/changes")
+def show_changes(request: Request, where: Where, readable: Readable) -> Response:
+    """The newest changes, and what became of them."""
+    return show_list(request, "list.html", lists.list_of_changes(readable), where, readable)
+
+
 @routes.get("/search")
 def search(request: Request, where: Where, readable: Readable, q: str = "") -> Response:
     """Lead to the story of what was found, or list it where it is more than one."""
@@ -38,8 +51,8 @@ def search(request: Request, where: Where, readable: Readable, q: str = "") -> R
     if not wanted:
         return RedirectResponse(f"{request.scope['root_path']}/{account_query(request, where)}", status_code=303)
     list_of = lists.list_of_hits(wanted, readable)
-    if request.query_params.get("format") == "csv":
-        return csv_of(request, list_of, where)
+    if file := file_of(request, list_of, where):
+        return file
     shown = read_list(request, list_of, where, kept={"q": wanted})
     if shown.rows.total == 1 and not shown.is_filtered:
         (hit,) = shown.rows.items

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
@@ -13,7 +12,6 @@ from backmarket.concerns import INVENTORY_PRICES, PRICE_APPROVAL
 from backmarket.page import access, lists
 from backmarket.page.dependencies import Airflow, Readable, User, Where, require
 from backmarket.page.list_answers import show_list
-from backmarket.page.rendering import render
 from backmarket.seller_account import dag_id_of
 from backmarket.warehouse.needs import APPROVALS, need_of
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 routes = APIRouter(default_response_class=HTMLResponse)
-_MOST_WORKED_OFF = 500
 
 
 @routes.get("/needs/approvals")
@@ -91,20 +88,16 @@ def act(
 
 
 @routes.get("/worked-off")
-def show_worked_off(request: Request, user: User, where: Where, readable: Readable) -> HTMLResponse:
+def show_worked_off(request: Request, user: User, where: Where, readable: Readable) -> Response:
     """What people did about things, who and when, and what became of it."""
-    from backmarket.page import work_off
-
-    with where.read() as database:
-        rows = work_off.read_worked_off(database, readable, most=_MOST_WORKED_OFF)
-    return render(
+    return show_list(
         request,
         "worked_off.html",
-        rows=rows,
-        most=_MOST_WORKED_OFF,
+        lists.list_of_worked_off(readable),
+        where,
+        readable,
         need_of=need_of,
         csrf=access.form_token(user),
-        now=datetime.now(UTC),
     )
 
 
