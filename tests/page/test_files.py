@@ -243,6 +243,18 @@ def test_a_statement_is_told_by_its_columns(signed_in: SignIn, inbox: Path, ware
     assert 'value="load"' not in page
 
 
+def test_the_statements_read_last_are_listed(signed_in: SignIn, inbox: Path, warehouse: Database) -> None:
+    """For those who may see their DAG, and as a file."""
+    warehouse.execute(
+        "insert into backmarket.settlement_files (account, path, size, modified_at, sha256, invoice_ref, line_count) "
+        "values ('default', 'file:///in/20261120-EU-H-1.csv', 9, now(), 'x', '20261120-EU-H-1', 1234)"
+    )
+    viewer = signed_in("viewer")
+    page = viewer.get(FILES).text
+    assert re.search(r">20261120-EU-H-1(<wbr>|\.)*csv</th>.*?>1,234<", page)
+    assert '"20261120-EU-H-1",1234' in viewer.get(f"{FILES}?table=statements&format=csv").text
+
+
 def test_another_statement_of_the_same_name_replaces_none(signed_in: SignIn, inbox: Path) -> None:
     """Whoever calls every statement the same keeps all of them."""
     kim = signed_in("user")

@@ -22,7 +22,7 @@ from backmarket.seller_account import dag_id_of
 from backmarket.services.seller_files import ENTITY, SellerFileLoading, rules_of, target_of
 from backmarket.services.settlements import preview_statement
 from backmarket.services.uploads import MOST_BYTES, UploadRefusedError, purpose_of
-from backmarket.settings import MainSettings, SellerFilesSettings, SettlementSettings, VariableError, keys_of
+from backmarket.settings import MainSettings, SellerFilesSettings, SettlementSettings, VariableError
 from backmarket.warehouse.seller_files import TARGETS
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ STEMS = (SELLER_FILES.stem, SETTLEMENTS.stem)
 
 MOST_PROBLEMS = 100
 """So many rows that cannot be used are shown before a file is loaded."""
+
+STATEMENT_TITLES = {"name": "File", "invoice_ref": "Statement", "line_count": "Lines", "loaded_at": "Read"}
+"""What stands above the columns of the list of statements."""
 
 _MOST_STATEMENTS = 50
 _PREVIEW_SECONDS = 300
@@ -139,7 +142,7 @@ def open_inbox(session: Session, account: str, stem: str) -> ObjectStoragePath:
         url, folder, field = (
             variables.load(session, account, SettlementSettings).settlement_inbox, STATEMENTS, "settlement_inbox"
         )  # fmt: skip
-    return find_inbox(url, folder, variable=keys_of(account, field)[1])
+    return find_inbox(url, folder, variable=variables.key_of(session, account, field))
 
 
 def take(

@@ -120,21 +120,31 @@ def load(session: Session, account: str, settings: type[AnySettings]) -> AnySett
 
     :raises VariableError: as for the task, where a Variable cannot be understood.
     """
+    said = _said(session, account, settings.model_fields)
+    values = {field: text.strip() for field, (_, text) in said.items() if text.strip()}
+    return settings.checked(values, {field: key for field, (key, _) in said.items()})
+
+
+def key_of(session: Session, account: str, field: str) -> str:
+    """Return the Variable that a task of an account would read for a field."""
+    return _said(session, account, [field])[field][0]
+
+
+def _said(session: Session, account: str, fields: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return by field the Variable that says it, and what that holds."""
     from airflow.models.variable import Variable
     from sqlalchemy import select
 
-    candidates = {field: keys_of(account, field) for field in settings.model_fields}
+    candidates = {field: keys_of(account, field) for field in fields}
     keys = [key for both in candidates.values() for key in both]
     stored = {
         variable.key: variable.val or "" for variable in session.scalars(select(Variable).where(Variable.key.in_(keys)))
     }
-    said_by: dict[str, str] = {}
-    values: dict[str, str] = {}
+    found = {}
     for field, (own, common) in candidates.items():
-        said_by[field] = common if _find(own, stored)[0] is None else own
-        if text := (_find(said_by[field], stored)[0] or "").strip():
-            values[field] = text
-    return settings.checked(values, said_by)
+        key = common if _find(own, stored)[0] is None else own
+        found[field] = key, _find(key, stored)[0] or ""
+    return found
 
 
 def editable() -> dict[str, type[Settings]]:

@@ -36,9 +36,13 @@ def show_files(request: Request, user: User, session: Airflow, where: Where, rea
     """The files that were read, and the form to give one."""
     if readable.isdisjoint(files.STEMS):
         require(readable, SELLER_FILES.stem, where)
+    statements = files.statement_files(where) if SETTLEMENTS.stem in readable else None
+    tables = {"statements": downloads.table("statements", files.STATEMENT_TITLES, statements or [])}
+    if file := downloads.answer_if_asked(request, tables, where.account):
+        return file
     editable = files.editable_stems(user, where.account)
     values: dict[str, Any] = {
-        "statements": files.statement_files(where) if SETTLEMENTS.stem in readable else None,
+        "statements": statements,
         "may_upload": bool(editable),
         "may_see_rows": SELLER_FILES.stem in editable,
         "inbox_problems": files.inbox_problems(session, where.account, editable),
