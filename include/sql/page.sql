@@ -139,12 +139,12 @@ left join lateral (
 ) as line on true;
 
 -- name: list_files
--- The files of the seller as they were when they were read last.
+-- The files of the seller as they were when they were read last; of one that has left the inbox no row is kept as bad.
 -- :account
 select
     'file' as story,
     regexp_replace(path, '^.*/', '') as subject,
-    status as kind,
+    case when gone_at is null or status = 'loaded' then status else 'taken away' end as kind,
     '' as market,
     reason as why,
     concat_ws(' ', target, path, reason) as detail,
@@ -154,7 +154,7 @@ select
     path as topic,
     target,
     row_count,
-    rejected,
+    case when gone_at is null then rejected end as rejected,
     new_rows,
     changed_rows,
     gone_rows

@@ -181,6 +181,7 @@ def test_a_discarded_upload_is_gone(signed_in: SignIn, inbox: Path) -> None:
         ("stock.csv.gz", b"\x1f\x8b\x08", "", "It is packed"),
         ("today.csv", STOCK, "", "Choose what it fills"),
         ("today.csv", STOCK, "nonsense", "There is no such table"),
+        ("stock.rejected.csv", STOCK, "", "correct them in your own file"),
     ],
 )
 def test_what_is_not_taken_says_why(
@@ -214,13 +215,12 @@ def test_a_file_that_takes_too_much_away_says_so(signed_in: SignIn, inbox: Path,
 
 
 def test_a_table_can_be_chosen(signed_in: SignIn, inbox: Path) -> None:
-    """The file's name then begins with it; a file of rejected rows that was corrected is one of its table."""
+    """The file's name then begins with it."""
     kim = signed_in("user")
     for name, fills, kept in (
         ("today.csv", "stock", "stock-today.csv"),
         ("prices.csv", "stock", "stock-prices.csv"),
         ("Stock.csv", "stock", "Stock.csv"),
-        ("stock.rejected.csv", "", "stock.corrected.csv"),
     ):
         page = _give(kim, name, STOCK, fills).text
         assert f'<h1 id="verdict">{kept}</h1>' in page

@@ -21,6 +21,7 @@ import pandas as pd
 import psycopg
 import pytest
 
+from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.seller_files import FileRules, SellerFileLoading, target_of
 
 if TYPE_CHECKING:
@@ -520,6 +521,25 @@ def test_killed_between_any_two_statements_it_ends_the_same(inbox: Inbox, monkey
             break
     monkeypatch.setattr(psycopg.Connection, "execute", execute)
     assert place > 10
+
+
+def test_a_file_that_cannot_be_unpacked_costs_no_other(inbox: Inbox) -> None:
+    """It is named, and not opened again until it changes."""
+
+    class Broken(File):
+        @contextmanager
+        def content(self) -> Iterator[tuple[IO[bytes], str]]:
+            if self.data:
+                raise StatementError("the archive cannot be unpacked: it ends too early")
+            yield io.BytesIO(), ""
+
+    broken = Broken("in/stock.csv.gz", b"x")
+    for _ in range(2):
+        loading = inbox.load(broken, csv_file("order_id,imei\n1,356938035643809\n", "in/devices.csv"))
+        assert loading.refused == ["in/stock.csv.gz"]
+    assert inbox.rows("select count(*) from seller.devices") == [(1,)]
+    ((reason,),) = inbox.rows("select reason from backmarket.quarantine")
+    assert "ends too early" in reason
 
 
 def test_a_packed_file_is_told_by_its_inner_name() -> None:

@@ -244,7 +244,9 @@ def rejected_rows(place: Place, path: str) -> Download:
     with place.read() as database:
         rows = database.rows("select_rejected_rows", entity=f"{ENTITY} {path}")
     if not rows:
-        raise HTTPException(404, "No rows of this file are kept: all of them could be used, or they were purged.")
+        raise HTTPException(
+            404, "No rows of this file are kept: all could be used, the file has left the inbox, or they were purged."
+        )
     documents: list[Mapping[str, Any]] = [row["document"] for row in rows]
     known = [name for target in TARGETS.values() for name in target.columns]
     names = dict.fromkeys(name for name in (*known, *documents[0]) if any(row.get(name) for row in documents))

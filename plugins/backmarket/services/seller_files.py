@@ -225,6 +225,12 @@ class SellerFileLoading:
             self.files_left.append(file.path)
             self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)
             return None
+        except StatementError as error:
+            # What cannot be unpacked has no content to be known by.
+            state = FileState(file.path, target.name, file.size, file.modified_at, "", "refused", str(error))
+            with self.connection.transaction():
+                self._keep_whole(file, state)
+                remember(self.connection, self.account, state, run_id=self.run_id)
         if state.status == "held":
             self.held.append(file.path)
             self.log.warning("%s is held, nothing of it is loaded: %s.", file.path, state.reason)
@@ -266,8 +272,7 @@ class SellerFileLoading:
                 if state.status == "loaded":
                     self._name_rejected(file, reading)
                 else:
-                    document = {"path": file.path, "size": file.size, "modified_at": file.modified_at.isoformat()}
-                    self._keep(file, {"the file": (document, state.reason)})
+                    self._keep_whole(file, state)
             remember(self.connection, self.account, state, run_id=self.run_id)
         return state
 
@@ -346,6 +351,10 @@ class SellerFileLoading:
                 file.path,
                 type(error).__name__,
             )
+
+    def _keep_whole(self, file: InboxFile, state: FileState) -> None:
+        document = {"path": file.path, "size": file.size, "modified_at": file.modified_at.isoformat()}
+        self._keep(file, {"the file": (document, state.reason)})
 
     def _keep(self, file: InboxFile, documents: Mapping[str, tuple[Mapping[str, Any], str]]) -> None:
         quarantine.replace(self.connection, self.account, f"{ENTITY} {file.path}", documents, run_id=self.run_id)

@@ -49,7 +49,9 @@ def purpose_of(content: IO[bytes], name: str, chosen: str) -> Purpose:
     if chosen == STATEMENT or (not chosen and _is_statement(content)):
         return Purpose(SETTLEMENTS.stem, name)
     if name.lower().endswith(REJECTED):
-        name = f"{name[: -len(REJECTED)]}.corrected.csv"
+        raise UploadRefusedError(
+            "It is a list of rows that could not be used: correct them in your own file, and give that as a whole."
+        )
     target = target_of(name)
     if not chosen:
         if target is None:
