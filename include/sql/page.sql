@@ -264,6 +264,47 @@ select choices.*, shown.* -- noqa: AM04
 from choices
 left join shown on true
 order by {order} nulls last, topic;
+-- name: list_settled_orders
+-- What the statements of a period, both ends included, paid for each order, signed as there, and open findings about it.
+-- :account, :first_day, :last_day
+with paid as (
+    select
+        order_id, currency, max(value_date) as day,
+        coalesce(sum(amount) filter (where category = 'revenue'), 0) as sales,
+        coalesce(sum(amount) filter (where category in ('commission', 'payment_fee', 'service', 'logistics')), 0) as fees,
+        coalesce(sum(amount) filter (where category = 'refund'), 0) as refunds,
+        coalesce(sum(amount) filter (where category = 'adjustment'), 0) as adjustments,
+        coalesce(sum(amount) filter (where category not in ('cash_flow', 'unknown')), 0) as net
+    from backmarket.settlement_lines
+    where
+        account = %(account)s and order_id is not null and not vanished
+        and value_date between %(first_day)s and %(last_day)s
+    group by order_id, currency
+),
+
+differing as (
+    select
+        order_id, currency, max(day) as day, sum(at_stake) as at_stake,
+        string_agg(distinct replace(kind, '_', ' '), ', ') as kinds
+    from backmarket.settlement_open_findings
+    where account = %(account)s and order_id is not null and day between %(first_day)s and %(last_day)s
+    group by order_id, currency
+)
+
+select
+    'order' as story, coalesce(paid.order_id, differing.order_id)::text as subject,
+    coalesce(orders.country_code, '') as market,
+    case when differing.kinds is null then 'no difference' else 'open difference' end as kind,
+    paid.sales, paid.fees, paid.refunds, paid.adjustments, paid.net as amount,
+    coalesce(paid.currency, differing.currency) as currency,
+    differing.at_stake, differing.kinds as why, differing.kinds as detail,
+    greatest(paid.day, differing.day)::timestamp at time zone 'UTC' as since,
+    concat_ws('/', coalesce(paid.order_id, differing.order_id), coalesce(paid.currency, differing.currency)) as topic
+from paid
+full join differing on paid.order_id = differing.order_id and paid.currency = differing.currency
+left join backmarket.orders as orders
+    on orders.account = %(account)s and orders.order_id = coalesce(paid.order_id, differing.order_id);
+
 -- name: list_worked_off
 -- What people did about things, as a list.
 -- rows is worked_off

@@ -137,7 +137,7 @@ import runpy
 for path in sys.argv[1:]:
     runpy.run_path(path)
 seconds = time.process_time() - began
-heavy = [name for name in ("pandas", "psycopg", "backmarket.settings") if name in sys.modules]
+heavy = [name for name in ("pandas", "openpyxl", "pyarrow", "psycopg", "backmarket.settings") if name in sys.modules]
 # The connection form lists the markets, and Airflow asks for it while some DAG files are read.
 light = {"backmarket.api", "backmarket.api.markets"}
 heavy += [name for name in sys.modules if name.startswith("backmarket.api") and name not in light]
@@ -153,3 +153,22 @@ print(seconds)
     *_, message, seconds = result.stdout.splitlines()
     print(message)
     assert float(seconds) < PARSE_LIMIT_SECONDS
+
+
+def test_nothing_loads_pandas_that_needs_it_not() -> None:
+    """Pandas, openpyxl and pyarrow are loaded where a file or a frame is handled: importing any module loads none."""
+    program = """
+import importlib, pkgutil, sys
+import backmarket
+
+for module in pkgutil.walk_packages(backmarket.__path__, "backmarket."):
+    importlib.import_module(module.name)
+    heavy = [name for name in ("pandas", "openpyxl", "pyarrow") if name in sys.modules]
+    assert not heavy, (module.name, heavy)
+print("none")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=os.environ
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "none"

@@ -156,6 +156,8 @@ def test_all_accounts_stand_on_one_page(
     assert '<a href="/backmarket/needs/refused?account=us">90 changes refused</a>' in rows[0]
     assert "EU" in rows[1]
     assert "All accounts</a>" in signed_in("viewer").get("/backmarket/").text
+    file = signed_in("viewer").get("/backmarket/accounts?table=accounts&format=csv").content.decode("utf-8-sig")
+    assert file.splitlines()[1] == '"us","NA","no",90,0,0,""'
 
 
 def test_an_account_in_a_database_of_its_own_is_read_there(

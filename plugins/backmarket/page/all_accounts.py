@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backmarket.concerns import ORDERS, SETTLEMENTS, kinds_of
 from backmarket.page.airflow_state import failed_tasks, known_accounts
+from backmarket.page.downloads import table
 from backmarket.page.place import Place
 from backmarket.seller_account import DEFAULT_WAREHOUSE, dag_id_of
 from backmarket.warehouse.needs import read_needs
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from backmarket.page.downloads import Download
     from backmarket.warehouse.needs import Need
     from backmarket.warehouse.snapshot import Reader, Row
 
@@ -49,6 +51,27 @@ class AccountRow:
     def waiting(self) -> int:
         """How many things wait for a person."""
         return self.failed + sum(need.total for need in self.needs)
+
+
+def download_of(rows: list[AccountRow]) -> Download:
+    """Return the accounts as a table to be saved, with a column of nets for each currency."""
+    titles = {
+        "account": "Account",
+        "platform": "Platform",
+        "token_valid": "Token valid",
+        "waiting": "To look at",
+        "orders": "Orders",
+        "changes": "Changes sent",
+        "problem": "Problem",
+    }
+    currencies = {each["currency"]: f"Settlement net {each['currency']}" for row in rows for each in row.nets}
+    told = (
+        {name: getattr(row, name) for name in titles}
+        | dict.fromkeys(currencies)
+        | {each["currency"]: each["net"] for each in row.nets}
+        for row in rows
+    )
+    return table("accounts", titles | dict(sorted(currencies.items())), told)
 
 
 def places(session: Session) -> list[Place]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,12 +17,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from fastapi.responses import StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastapi import Request
     from openpyxl import Workbook
     from openpyxl.cell import Cell
-    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 FORMATS = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
@@ -152,66 +152,56 @@ def _parts(file: IO[bytes]) -> Iterator[bytes]:
 
 def _fill(book: Workbook, download: Download) -> None:
     """Write all rows, onto further sheets where one is full."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
     from openpyxl.utils import get_column_letter
 
+    titles = [f"{each.title} (UTC)" if each.is_time else each.title for each in download.headings]
     rows = iter(download.rows)
     first = next(rows, None)
     number = 1
     while first is not None or number == 1:
         sheet = book.create_sheet(download.name[:25] if number == 1 else f"{download.name[:25]} {number}")
+        make_cell = partial(WriteOnlyCell, sheet)
         sheet.freeze_panes = "A2"
-        for place, heading in enumerate(download.headings, 1):
-            sheet.column_dimensions[get_column_letter(place)].width = max(18, len(heading.title) + 8)
-        sheet.append(
-            [_bold(sheet, f"{each.title} (UTC)" if each.is_time else each.title) for each in download.headings]
-        )
+        heads = [make_cell(title) for title in titles]
+        for place, head in enumerate(heads):
+            sheet.column_dimensions[get_column_letter(place + 1)].width = max(18, len(titles[place]) + 2)
+            head.font = Font(bold=True)
+        sheet.append(heads)
         for row in islice(chain([] if first is None else [first], rows), _MOST_ROWS_OF_A_SHEET - 1):
-            sheet.append([xlsx_cell(sheet, value) for value in row])
+            sheet.append([_xlsx_cell(make_cell, value) for value in row])
         first = next(rows, None)
         number += 1
 
 
-def xlsx_cell(sheet: WriteOnlyWorksheet, value: Any) -> Any:
+def _xlsx_cell(make_cell: Callable[[Any], Cell], value: Any) -> Any:
     """Return what a sheet keeps of a value: the value, or a cell that says what kind it is."""
-    from openpyxl.cell import WriteOnlyCell
-
     value = _plain(value)
-    if isinstance(value, datetime):
-        cell = WriteOnlyCell(sheet, value.astimezone(UTC).replace(tzinfo=None))
-        cell.number_format = "yyyy-mm-dd hh:mm:ss"
-        return cell
-    if isinstance(value, int) and len(str(abs(value))) > _MOST_DIGITS:
-        return _text(sheet, str(value))
-    if isinstance(value, Decimal):
-        _, digits, exponent = value.as_tuple()
-        if len(digits) > _MOST_DIGITS:
-            return _text(sheet, str(value))
-        cell = WriteOnlyCell(sheet, value)  # type: ignore[arg-type] # it takes a Decimal, and writes its digits
-        cell.number_format = "0." + "0" * max(2, -int(exponent))
-        return cell
     if isinstance(value, str):
         value = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", value)
         # Of what begins so, openpyxl would make a formula, or an error such as #N/A.
-        return _text(sheet, value) if value.startswith("#") or _FORMULA.match(value) else value
+        return _text(make_cell(value)) if value.startswith("#") or _FORMULA.match(value) else value
+    if isinstance(value, datetime):
+        cell = make_cell(value.astimezone(UTC).replace(tzinfo=None))
+        cell.number_format = "yyyy-mm-dd hh:mm:ss"
+        return cell
+    if isinstance(value, int) and len(str(abs(value))) > _MOST_DIGITS:
+        return _text(make_cell(str(value)))
+    if isinstance(value, Decimal):
+        _, digits, exponent = value.as_tuple()
+        if len(digits) > _MOST_DIGITS:
+            return _text(make_cell(str(value)))
+        cell = make_cell(value)
+        cell.number_format = "0." + "0" * max(2, -int(exponent))
+        return cell
     return value
 
 
-def _text(sheet: WriteOnlyWorksheet, text: str) -> Cell:
-    """Return a cell that is a text whatever it looks like, and stays one when a person has edited it."""
-    from openpyxl.cell import WriteOnlyCell
-
-    cell = WriteOnlyCell(sheet, text)
+def _text(cell: Cell) -> Cell:
+    """Have a cell be a text whatever it looks like, also once a person has edited it."""
     cell.data_type = "s"
     cell.quotePrefix = True
-    return cell
-
-
-def _bold(sheet: WriteOnlyWorksheet, title: str) -> Cell:
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Font
-
-    cell = WriteOnlyCell(sheet, title)
-    cell.font = Font(bold=True)
     return cell
 
 
@@ -230,7 +220,9 @@ def _discard(book: Workbook) -> None:
     """Delete the files in which the sheets were written so far; openpyxl does so only where it saves them."""
     for sheet in book.worksheets:
         writer = sheet._writer  # type: ignore[attr-defined] # noqa: SLF001 - it has no other way
-        if writer is not None:
-            if not sheet.closed:
-                sheet.close()
-            writer.cleanup()
+        # What has failed may be the disk that they are on.
+        with suppress(OSError, ValueError):
+            if writer is not None:
+                if not sheet.closed:
+                    sheet.close()
+                writer.cleanup()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from backmarket.page import access
+from backmarket.page import access, downloads
 from backmarket.page.dependencies import Airflow, Readable, User, Where, account_query
 from backmarket.page.rendering import render
 
@@ -78,13 +78,15 @@ def _accounts_to_switch_to(user: BaseUser, accounts: set[str]) -> list[str]:
 
 
 @routes.get("/accounts")
-def show_accounts(request: Request, user: User, session: Airflow, where: Where) -> HTMLResponse:
+def show_accounts(request: Request, user: User, session: Airflow, where: Where) -> Response:
     """All accounts, a row each."""
-    from backmarket.page.all_accounts import gather_accounts
+    from backmarket.page.all_accounts import download_of, gather_accounts
 
     rows = gather_accounts(session, partial(access.readable_stems, user))
     access.require_any(frozenset().union(*(row.stems for row in rows)), where.account)
     request.state.readable = access.readable_stems(user, where.account)
+    if file := downloads.answer_if_asked(request, {"accounts": download_of(rows)}, "all"):
+        return file
     return render(request, "accounts.html", rows=rows, now=datetime.now(UTC))
 
 
