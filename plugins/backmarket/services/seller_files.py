@@ -441,7 +441,11 @@ class Reading:
         names = " and ".join(self.target.keys)
         for number, cells in _data_rows(table, header):
             if number in numbers:
-                texts = {column: cells[place] for column, place in header.places.items() if column != ACCOUNT}
+                texts = {
+                    column: cells[place].removeprefix(AS_NUMBER)
+                    for column, place in header.places.items()
+                    if column != ACCOUNT
+                }
                 key = self.target.key_of(self.target.form.values_of(dict.fromkeys(self.target.columns) | texts)[0])
                 reason = f"{names} {key} stands in several rows that differ: which is meant is not guessed"
                 self._reject(number, cells, texts, key, [reason])
