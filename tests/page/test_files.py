@@ -6,7 +6,6 @@ import csv
 import io
 import logging
 import re
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +13,7 @@ import openpyxl
 import pytest
 
 from backmarket.hooks import uploads
-from backmarket.hooks.inbox import SELLER, find_inbox, list_inbox
+from backmarket.hooks.inbox import SELLER, list_inbox
 from backmarket.services.file_templates import CHOICES, template
 from backmarket.services.seller_files import FileRules, SellerFileLoading
 from backmarket.services.uploads import MOST_BYTES
@@ -359,38 +358,3 @@ def test_a_workbook_offers_what_there_is_to_choose() -> None:
                for place, name in enumerate(columns, start=1)}  # fmt: skip
     assert (formats["sku"], formats["ean"], formats["price"]) == ("@", "@", "General")
     assert [row[0].value for row in book["columns"].iter_rows(min_row=2)] == list(columns)
-
-
-@pytest.mark.parametrize(
-    ("given", "safe"),
-    [
-        ("stock.csv", "stock.csv"),
-        ("../../etc/stock.csv", "stock.csv"),
-        (r"C:\Users\kim\stock.xlsx", "stock.xlsx"),
-        (".stock.csv", "stock.csv"),
-        ("Précis (2).csv", "Précis (2).csv"),
-        ("a\n<b>*?[#].csv", "a__b______.csv"),
-        ("", "file"),
-        ("..", "file"),
-        ("stock.tmp", "upload-stock.tmp_"),
-        ("readme.csv", "upload-readme.csv_"),
-    ],
-)
-def test_a_name_leads_nowhere_else(given: str, safe: str) -> None:
-    """Whatever a browser says, a file lies in its inbox, under a name that is read."""
-    assert uploads.safe_name(given) == safe
-    assert len(uploads.safe_name("ä" * 300 + ".csv").encode()) < 200
-
-
-def test_an_abandoned_upload_is_removed_by_a_later_one(inbox: Path) -> None:
-    """A day later; a younger one stays."""
-    place = find_inbox(inbox.as_uri(), SELLER, variable="v")
-    now = datetime.now(UTC)
-    first = uploads.keep(place, "stock.csv", io.BytesIO(b"1"), now=now)
-    second = uploads.keep(place, "stock.csv", io.BytesIO(b"2"), now=now + timedelta(hours=23))
-    assert uploads.find(place, first.sha256) == first
-    third = uploads.keep(place, "stock.csv", io.BytesIO(b"3"), now=now + timedelta(hours=25))
-    assert uploads.find(place, first.sha256) is None
-    assert uploads.find(place, second.sha256) is None
-    assert uploads.find(place, third.sha256) == third
-    assert uploads.find(place, "../x") is None
