@@ -149,6 +149,29 @@ left join lateral (
     limit 1
 ) as line on true;
 
+-- name: list_files
+-- The files of the seller as they were when they were read last; of one that has left the inbox no row is kept as bad.
+-- :account
+select
+    'file' as story,
+    regexp_replace(path, '^.*/', '') as subject,
+    case when gone_at is null or status = 'loaded' then status else 'taken away' end as kind,
+    '' as market,
+    reason as why,
+    concat_ws(' ', target, path, reason) as detail,
+    null::numeric as amount,
+    null::text as currency,
+    read_at as since,
+    path as topic,
+    target,
+    row_count,
+    case when gone_at is null then rejected end as rejected,
+    new_rows,
+    changed_rows,
+    gone_rows
+from backmarket.seller_files
+where account = %(account)s;
+
 -- name: list_first
 -- The first rows of a list, each with how many there are.
 -- :most; rows and order as for list_rows
@@ -847,6 +870,14 @@ from backmarket.progress
 where account = %(account)s and updated_at > now() - interval '1 minute'
 order by started_at, part;
 
+-- name: select_rejected_rows
+-- The rows of a file of the seller that cannot be used, in their order; or the file itself, where nothing of it can be.
+-- :account, :entity
+select key, document, reason
+from backmarket.quarantine
+where account = %(account)s and entity = %(entity)s
+order by substring(key from '^row (\d+)')::integer nulls first, key;
+
 -- name: select_settlement_report
 -- The report that a run has stored.
 -- :account, :run_id
@@ -872,6 +903,15 @@ select
 from backmarket.settlement_lines
 where account = %(account)s and not vanished
 having count(*) > 0;
+
+-- name: select_statement_files
+-- The statement files that were read last.
+-- :account, :most
+select regexp_replace(path, '^.*/', '') as name, invoice_ref, line_count, loaded_at
+from backmarket.settlement_files
+where account = %(account)s
+order by loaded_at desc, path
+limit %(most)s;
 
 -- name: select_statements_loaded
 -- What tells whether statements were loaded since: how many there are, their lines, and the newest.

@@ -21,6 +21,7 @@ import pandas as pd
 import psycopg
 import pytest
 
+from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.seller_files import FileRules, SellerFileLoading, target_of
 
 if TYPE_CHECKING:
@@ -179,6 +180,61 @@ def test_a_workbooks_numbers_come_as_it_shows_them(inbox: Inbox) -> None:
         )
     )  # fmt: skip
     assert inbox.rows("select order_id, sku, imei from seller.devices") == [(5000001, "00123", "356938035643809")]
+
+
+def test_a_workbooks_number_of_more_than_15_digits_is_refused(inbox: Inbox) -> None:
+    """Excel keeps 15; what a row shows beyond them is made up, whoever wrote it. So is what a failed formula shows."""
+    file = workbook(
+        ["order_id", "imei"], [1, 356938035643809], [2, 3569380356438090], [3, 35693803564380900.0], [4, "#N/A"],
+        path="in/devices.xlsx",
+    )  # fmt: skip
+    inbox.load(file)
+    assert inbox.rows("select order_id, imei from seller.devices") == [(1, "356938035643809")]
+    assert file.beside[".rejected.csv"].count("may be lost") == 2
+    assert "imei is '#N/A': a formula has failed" in file.beside[".rejected.csv"]
+
+
+def test_a_messy_workbook_is_read(inbox: Inbox) -> None:
+    """A merged title, blank rows, commas beside real numbers, and a style of dates for each column."""
+    book = openpyxl.Workbook()
+    book.active.title = "Notes"  # type: ignore[union-attr]
+    sheet = book.create_sheet("Stock")
+    known_until = pd.Timestamp("2026-11-25 08:30").to_pydatetime()
+    for row in (
+        ["Inventory of the week", None, None, None, None, None],
+        [],
+        ["Référence", "Qté", "Compté le", "orders_known_until", "Letzte Lieferung", "Prix"],
+        [123, "1.200", "24/11/2026 9:05", known_until, "11-26-2026", "1.199,90"],
+        [None, None, None, None, None, None],
+        ["B-7", 3.0, "05/11/2026", known_until.date(), "12-24-2026", 99.5],
+        ["C", "1.050", "05/11/2026", None, "x", 1],
+    ):
+        sheet.append(row)
+    sheet.merge_cells("A1:F1")
+    data = io.BytesIO()
+    book.save(data)
+    inbox.load(File("in/stock.xlsx", data.getvalue()))
+    ((reason,),) = inbox.rows("select reason from backmarket.seller_files")
+    assert "column 'Qté'" in reason
+    for cell in ("B4", "B7"):
+        sheet[cell] = 7
+    data = io.BytesIO()
+    book.save(data)
+    inbox.load(File("in/stock.xlsx", data.getvalue(), STORED_AT + timedelta(hours=1)))
+    assert inbox.rows(
+        "select sku, quantity, counted_at::text, orders_known_until::text from seller.stock order by sku"
+    ) == [
+        ("123", 7, "2026-11-24 09:05:00+00", "2026-11-25 08:30:00+00"),
+        ("B-7", 3, "2026-11-05 00:00:00+00", "2026-11-25 00:00:00+00"),
+        ("C", 7, "2026-11-05 00:00:00+00", None),
+    ]
+
+
+def test_what_is_kept_of_a_bad_row_is_what_stood_there(inbox: Inbox) -> None:
+    """A number of a workbook too, as the workbook shows it."""
+    inbox.load(workbook(["sku", "market", "price", "currency"], ["A", "fr-fr", 9.5, "EUR"], ["", "fr-fr", 9.5, "EUR"],
+                        path="in/prices.xlsx"), is_snapshot=False)  # fmt: skip
+    assert inbox.rows("select document ->> 'price' from backmarket.quarantine") == [("9.5",)]
 
 
 @pytest.mark.parametrize(
@@ -515,6 +571,25 @@ def test_killed_between_any_two_statements_it_ends_the_same(inbox: Inbox, monkey
             break
     monkeypatch.setattr(psycopg.Connection, "execute", execute)
     assert place > 10
+
+
+def test_a_file_that_cannot_be_unpacked_costs_no_other(inbox: Inbox) -> None:
+    """It is named, and not opened again until it changes."""
+
+    class Broken(File):
+        @contextmanager
+        def content(self) -> Iterator[tuple[IO[bytes], str]]:
+            if self.data:
+                raise StatementError("the archive cannot be unpacked: it ends too early")
+            yield io.BytesIO(), ""
+
+    broken = Broken("in/stock.csv.gz", b"x")
+    for _ in range(2):
+        loading = inbox.load(broken, csv_file("order_id,imei\n1,356938035643809\n", "in/devices.csv"))
+        assert loading.refused == ["in/stock.csv.gz"]
+    assert inbox.rows("select count(*) from seller.devices") == [(1,)]
+    ((reason,),) = inbox.rows("select reason from backmarket.quarantine")
+    assert "ends too early" in reason
 
 
 def test_a_packed_file_is_told_by_its_inner_name() -> None:

@@ -34,8 +34,8 @@ SYNONYMS: dict[str, frozenset[str]] = {
         """,
         "counted_at": """
             countedon counted counttime countdate stockdate stocktime asof updatedat lastupdated timestamp datetime
-            dateinventaire datestock compteele gezahltam gezaehltam zahldatum bestandsdatum fechastock fechainventario
-            datainventario datagiacenza teldatum
+            dateinventaire datestock comptele compteele gezahltam gezaehltam zahldatum bestandsdatum fechastock
+            fechainventario datainventario datagiacenza teldatum
         """,
         "safety_qty": "safety safetyqty safetyquantity safetystock stockdesecurite sicherheitsbestand stockseguridad",
         "max_qty": "max maxqty maxquantity maximum maxstock quantitemax hochstmenge hoechstmenge cantidadmaxima",
