@@ -121,7 +121,7 @@ class Seller:
         ]
         self._write(
             "insert into seller.stock (sku, quantity, counted_at) values (%s, %s, %s)"
-            " on conflict (account, sku, warehouse) do update"
+            " on conflict (account, sku) do update"
             " set quantity = excluded.quantity, counted_at = excluded.counted_at",
             rows,
         )

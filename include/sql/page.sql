@@ -24,7 +24,11 @@ left join (
     select
         backmarket.sku_key(coalesce(map.listing_sku::text, stock.sku::text)) as sku_key,
         string_agg(stock.quantity::text, ', ') as stock
-    from seller.stock as stock
+    from (
+        select account::text as account, sku::text as sku, quantity::text as quantity from seller.stock
+        union all
+        select account::text, sku::text, quantity::text from seller.stock_by_warehouse
+    ) as stock
     left join seller.sku_map as map
         on stock.account::text = map.account::text
         and backmarket.sku_key(stock.sku::text) = backmarket.sku_key(map.sku::text)
@@ -1094,18 +1098,27 @@ group by sku;
 -- name: sku_stock
 -- What the seller's own systems say of a SKU, as texts: each row is judged by itself.
 -- :account, :skus
-select
-    stock.sku::text as sku,
-    stock.quantity::text as quantity,
-    stock.counted_at::text as counted_at,
-    stock.safety_qty::text as safety_qty,
-    stock.max_qty::text as max_qty,
-    -- Through JSON, as a view need not have these columns.
-    to_jsonb(stock) ->> 'orders_known_until' as orders_known_until,
-    to_jsonb(stock) ->> 'warehouse' as warehouse
-from seller.stock as stock
-where stock.account::text = %(account)s and backmarket.sku_key(stock.sku::text) = backmarket.sku_key((%(skus)s::text [])[1])
-order by warehouse;
+select sku, quantity, counted_at, safety_qty, max_qty, orders_known_until, warehouse
+from (
+    select
+        stock.account::text as account,
+        stock.sku::text as sku,
+        stock.quantity::text as quantity,
+        stock.counted_at::text as counted_at,
+        stock.safety_qty::text as safety_qty,
+        stock.max_qty::text as max_qty,
+        -- Through JSON, as a view need not have these columns.
+        to_jsonb(stock) ->> 'orders_known_until' as orders_known_until,
+        to_jsonb(stock) ->> 'warehouse' as warehouse
+    from seller.stock as stock
+    union all
+    select
+        account::text, sku::text, quantity::text, counted_at::text, safety_qty::text, max_qty::text,
+        orders_known_until::text, warehouse::text
+    from seller.stock_by_warehouse
+) as counted
+where account = %(account)s and backmarket.sku_key(sku) = backmarket.sku_key((%(skus)s::text [])[1])
+order by warehouse nulls first;
 
 -- name: sum_settlements
 -- What the statements of the last 30 days pay out, net, by currency.

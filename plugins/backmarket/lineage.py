@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ORDER_TABLES = ("backmarket.orders", "backmarket.order_lines", "backmarket.order_addresses")
 SELLER_TABLES = (
     "seller.stock",
+    "seller.stock_by_warehouse",
     "seller.prices",
     "seller.shipments",
     "seller.devices",

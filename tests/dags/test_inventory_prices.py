@@ -34,7 +34,7 @@ def stock(database: psycopg.Connection[Any], quantities: dict[str, int], *, age:
     for sku, quantity in quantities.items():
         database.execute(
             "insert into seller.stock (sku, quantity, counted_at) values (%s, %s, %s) "
-            "on conflict (account, sku, warehouse) do update set "
+            "on conflict (account, sku) do update set "
             "quantity = excluded.quantity, counted_at = excluded.counted_at",
             [sku, quantity, datetime.now(UTC) - age],
         )

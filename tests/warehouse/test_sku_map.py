@@ -166,7 +166,7 @@ def test_rows_of_warehouses_add_up(warehouse: psycopg.Connection[Any], caplog: p
     assert caplog.messages == [told]
     _stock(warehouse, "A", 9)
     assert _plan(warehouse) == {}, "whether the row without a warehouse is the sum of the others is not guessed"
-    warehouse.execute(b"drop table seller.stock")
+    warehouse.execute(b"drop table seller.stock; delete from seller.stock_by_warehouse")
     warehouse.execute(
         b"create view seller.stock as select 'default' as account, 'A' as sku, quantity, '2026-07-01T12:00Z' as "
         b"counted_at, null as safety_qty, null as max_qty, warehouse from (values ('3', 'Paris'), ('x', 'Lyon')) as "
@@ -240,7 +240,7 @@ def test_prices_go_by_the_map(warehouse: psycopg.Connection[Any], caplog: pytest
 def test_a_stock_table_from_before_gets_its_column(
     warehouse_uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With its rows and a key that takes several warehouses; a view and a table that is keyed otherwise stay."""
+    """With its rows and its key, which upserts name; rows by warehouse are kept apart, and a view stays as it is."""
     files = sorted((sql.folder() / "migrations").glob("*.sql"))
     (tmp_path / "migrations").mkdir()
     for path in files[: [path.stem for path in files].index("0031_sku_map")]:
@@ -251,12 +251,15 @@ def test_a_stock_table_from_before_gets_its_column(
             migrate(connection)
         connection.execute("insert into seller.stock (sku, quantity, counted_at) values ('A', 1, now())")
         migrate(connection)
-        connection.execute(
-            "insert into seller.stock (sku, warehouse, quantity, counted_at) values ('A', 'Paris', 2, now()) "
-            "on conflict (account, sku, warehouse) do nothing"
-        )
-        rows = connection.execute("select warehouse, quantity from seller.stock order by 1").fetchall()
-        assert rows == [("", 1), ("Paris", 2)]
+        for place, units in (("Paris", 2), ("Lyon", 3), ("Paris", 4), ("", 5), (None, 6)):
+            connection.execute(
+                "insert into seller.stock (sku, warehouse, quantity, counted_at) values ('A', %s, %s, now()) "
+                "on conflict (account, sku) do update set quantity = excluded.quantity",
+                [place, units],
+            )
+        assert connection.execute("select warehouse, quantity from seller.stock").fetchall() == [(None, 6)]
+        rows = connection.execute("select warehouse, quantity from seller.stock_by_warehouse order by 1").fetchall()
+        assert rows == [("Lyon", 3), ("Paris", 4)]
         statement = (
             (sql.folder() / "migrations" / "0031_sku_map.sql").read_text().partition("alter table backmarket")[0]
         )

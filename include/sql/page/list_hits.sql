@@ -31,6 +31,8 @@ skus as (
     union
     select sku::text from seller.stock where account::text = %(account)s and %(skus)s
     union
+    select sku::text from seller.stock_by_warehouse where account::text = %(account)s and %(skus)s
+    union
     select unnest(array[sku::text, listing_sku::text]) from seller.sku_map where account::text = %(account)s and %(skus)s
 ),
 

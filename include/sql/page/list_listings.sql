@@ -17,13 +17,20 @@ with offers as (
 ),
 
 counts as (
-    select distinct on (backmarket.sku_key(stock.sku::text), to_jsonb(stock) ->> 'warehouse')
-        backmarket.sku_key(stock.sku::text) as sku_key,
-        backmarket.plain_number(stock.quantity::text)::integer as stock
-    from seller.stock as stock
-    where stock.account::text = %(account)s and backmarket.plain_number(stock.quantity::text) ~ '^-?\d{1,9}$'
-    order by
-        backmarket.sku_key(stock.sku::text) asc, to_jsonb(stock) ->> 'warehouse' asc, stock.counted_at::text desc
+    select distinct on (backmarket.sku_key(sku), warehouse)
+        backmarket.sku_key(sku) as sku_key,
+        backmarket.plain_number(quantity)::integer as stock
+    from (
+        select
+            stock.account::text as account, stock.sku::text as sku, stock.quantity::text as quantity,
+            stock.counted_at::text as counted_at, nullif(to_jsonb(stock) ->> 'warehouse', '') as warehouse
+        from seller.stock as stock
+        union all
+        select account::text, sku::text, quantity::text, counted_at::text, warehouse::text
+        from seller.stock_by_warehouse
+    ) as counted
+    where account = %(account)s and backmarket.plain_number(quantity) ~ '^-?\d{1,9}$'
+    order by backmarket.sku_key(sku) asc, warehouse asc, counted_at desc
 ),
 
 mapped as (

@@ -36,6 +36,7 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     reads = (
         "ws/listings",
         "seller.stock",
+        "seller.stock_by_warehouse",
         "seller.sku_map",
         "backmarket.inventory",
         "backmarket.orders",
@@ -96,6 +97,7 @@ class BackMarketInventoryPlanOperator(BackMarketOperator):
 
     reads = (
         "seller.stock",
+        "seller.stock_by_warehouse",
         "seller.sku_map",
         "seller.catalog",
         "backmarket.listings",

@@ -130,6 +130,7 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator):
 
     reads = (
         "seller.stock",
+        "seller.stock_by_warehouse",
         "seller.sku_map",
         "backmarket.inventory",
         "backmarket.orders",

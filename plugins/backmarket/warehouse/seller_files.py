@@ -7,17 +7,40 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier
 from psycopg.types.json import Jsonb
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
-from backmarket.warehouse.seller_rows import CATALOG, DEVICES, PRICES, SHIPMENTS, SKU_MAP, STOCK, Form
+from backmarket.warehouse.seller_rows import (
+    CATALOG,
+    DEVICES,
+    PRICES,
+    SHIPMENTS,
+    SKU_MAP,
+    STOCK,
+    STOCK_BY_WAREHOUSE,
+    Form,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import LiteralString
 
     from backmarket.warehouse.connection import Connection
+
+
+class Part(NamedTuple):
+    """A table that holds some of the rows of a kind.
+
+    :param table: with its schema.
+    :param columns: those that it has, without the account.
+    :param condition: which staged rows are its own, in SQL.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    condition: LiteralString = "true"
 
 
 @dataclass(frozen=True)
@@ -41,9 +64,15 @@ class Target:
     is_whole: bool = False
 
     @property
-    def table(self) -> Identifier:
-        """The table with its schema."""
-        return Identifier(*self.form.table.split("."))
+    def parts(self) -> tuple[Part, ...]:
+        """The tables that hold its rows: those by warehouse lie apart."""
+        if WAREHOUSE not in self.columns:
+            return (Part(self.form.table, self.columns),)
+        whole = tuple(name for name in self.columns if name != WAREHOUSE)
+        return (
+            Part(self.form.table, whole, "warehouse is null"),
+            Part(STOCK_BY_WAREHOUSE, self.columns, "warehouse is not null"),
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -56,6 +85,8 @@ class Target:
             return None
         return "/".join(str(values[name]) for name in self.keys if values[name] is not None)
 
+
+WAREHOUSE = "warehouse"
 
 TARGETS = {
     target.name: target
@@ -120,10 +151,10 @@ class Staging:
     def __init__(self, connection: Connection, account: str, target: Target, path: str) -> None:
         self._connection = connection
         self._target = target
-        self._parts = {
-            "table": target.table,
-            "key": _key(target),
-            "columns": SQL(", ").join(map(Identifier, ("account", *target.columns))),
+        self._parts: dict[str, Composable] = {
+            "stored": _stored_rows(target),
+            "key": _key(target.keys),
+            "columns": _names(("account", *target.columns)),
             "is_full": SQL("quantity::text <> '0'") if target.name == "stock" else SQL("true"),
         }
         self._values: dict[str, Any] = {"account": account, "target": target.name, "path": path}
@@ -133,13 +164,12 @@ class Staging:
 
     def copy(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
         """Stage rows, each with its number in the file."""
-        account, columns, keys = self._values["account"], self._target.columns, self._target.keys
+        account, columns = self._values["account"], self._target.columns
         names = SQL(", ").join(map(Identifier, ("account", *columns, "row_no")))
         statement = SQL("copy staged_seller_rows ({}) from stdin").format(names)
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for number, values in rows:
-                stored = ["" if values[name] is None and name in keys else _stored(values[name]) for name in columns]
-                copy.write_row([account, *stored, number])
+                copy.write_row([account, *[_stored(values[column]) for column in columns], number])
 
     def drop_doubles(self) -> list[int]:
         """Drop rows that repeat another, and all that contradict each other; return the numbers of the latter."""
@@ -168,17 +198,24 @@ class Staging:
 
         :param counted_at: from when on nothing is left of a SKU that a stock file does not count any more.
         """
-        if self._target.name == "stock":
-            self._values["counted_at"] = counted_at
-            self._run("zero_stock")
-        else:
-            self._run("delete_rows", differing=Identifier("gone_seller_rows"))
-        self._run("delete_rows", differing=Identifier("differing_seller_rows"))
-        self._run("insert_rows")
+        self._values["counted_at"] = counted_at
+        for part in self._target.parts:
+            table = {
+                "table": Identifier(*part.table.split(".")),
+                "table_columns": _names(("account", *part.columns)),
+                "table_key": _key([name for name in self._target.keys if name in part.columns]),
+                "is_of_table": SQL(part.condition),
+            }
+            if self._target.name == "stock":
+                self._run("zero_stock", **table)
+            else:
+                self._run("delete_rows", differing=Identifier("gone_seller_rows"), **table)
+            self._run("delete_rows", differing=Identifier("differing_seller_rows"), **table)
+            self._run("insert_rows", **table)
         self._run("forget_rows")
         self._run("adopt_rows")
 
-    def _run(self, name: str, **parts: Identifier) -> list[Any]:
+    def _run(self, name: str, **parts: Composable) -> list[Any]:
         query = SQL(sql.statement(f"seller_files/{name}")).format(**{**self._parts, **parts})
         cursor = self._connection.execute(query, self._values)
         return cursor.fetchall() if cursor.description else []
@@ -222,9 +259,25 @@ def why_not_fillable(connection: Connection, target: Target) -> str:
     return f"{target.form.table} {what}: files fill tables alone. Take the file out of the inbox, or the view away"
 
 
-def _key(target: Target) -> Composed:
-    parts = SQL(", ").join(SQL("nullif({}::text, '')").format(Identifier(name)) for name in target.keys)
+def _key(columns: Iterable[str]) -> Composed:
+    parts = SQL(", ").join(SQL("{}::text").format(Identifier(name)) for name in columns)
     return SQL("concat_ws('/', {})").format(parts)
+
+
+def _names(columns: Iterable[str]) -> Composed:
+    return SQL(", ").join(map(Identifier, columns))
+
+
+def _stored_rows(target: Target) -> Composed:
+    """Return what stands after ``from`` to read all rows, whichever table holds them."""
+    missing = SQL("null::text as {}")
+    reads = []
+    for part in target.parts:
+        own = ("account", *part.columns)
+        names = [Identifier(name) if name in own else missing.format(Identifier(name)) for name in target.columns]
+        table = Identifier(*part.table.split("."))
+        reads.append(SQL("select account, {} from {}").format(SQL(", ").join(names), table))
+    return SQL("({}) as stored").format(SQL(" union all ").join(reads))
 
 
 def _stored(value: Any) -> Any:

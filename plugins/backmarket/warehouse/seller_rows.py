@@ -346,6 +346,8 @@ ALIASES = Form(
     ("alias",),
 )
 
+STOCK_BY_WAREHOUSE = "seller.stock_by_warehouse"
+"""Where rows of stock lie that name a warehouse; they are read with the others, by :data:`STOCK`."""
 
 FORMS: tuple[Form[Any], ...] = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, ALIASES)
 """All tables that the seller's systems fill."""
