@@ -471,6 +471,62 @@ def test_rows_of_another_account_are_refused(inbox: Inbox) -> None:
     assert loading.rejected == 1
 
 
+PLACES = "sku,quantity,Lager,counted_at\nA,1,Paris,2026-11-26T07:00:00Z\nA,2,Lyon,2026-11-26T07:00:00Z\n"
+
+
+def test_stock_is_told_by_warehouse(inbox: Inbox) -> None:
+    """A row each; the warehouse that a snapshot leaves out has nothing of it, as has the SKU without a warehouse."""
+    query = (
+        "select '', quantity from seller.stock union all select warehouse, quantity from seller.stock_by_warehouse "
+        "order by 1, 2"
+    )
+    inbox.load(csv_file(STOCK.replace("B,2", "A,2")))
+    assert inbox.rows(query) == [], "without warehouses two rows of a SKU contradict each other"
+    inbox.load(csv_file(STOCK.replace("B,2", "B,0"), "in/stock-1.csv"))
+    loading = inbox.load(csv_file(PLACES, "in/stock-2.csv"))
+    assert (loading.refused, loading.held, loading.rejected) == ([], [], 0)
+    assert inbox.rows(query) == [("", 0), ("", 0), ("Lyon", 2), ("Paris", 1)]
+    inbox.load(csv_file(PLACES.replace("A,2,Lyon", "A,3,Paris") + "A,4,Lyon,\n", "in/stock-3.csv"))
+    assert inbox.rows(query)[2:] == [("Lyon", 4), ("Paris", 1)], "which of two rows of Paris is meant is not guessed"
+    inbox.load(csv_file(PLACES.replace("A,1,Paris", "A,7,Lille"), "in/stock-4.csv"))
+    assert inbox.rows(query)[2:] == [("Lille", 7), ("Lyon", 2), ("Paris", 0)]
+
+
+def test_a_file_without_warehouses_is_read_as_ever(inbox: Inbox) -> None:
+    """Also by a warehouse for all of its rows, which the seller has named."""
+    inbox.load(csv_file(STOCK))
+    assert inbox.rows("select key from backmarket.seller_file_rows order by 1") == [("A",), ("B",)]
+    changed = csv_file(STOCK.replace("A,1", "A,5"), modified_at=STORED_AT + timedelta(hours=1))
+    inbox.load(changed)
+    assert inbox.stock == {"A": 5, "B": 2}
+    twice = STOCK + "A,2,2026-11-26T07:00:00Z\n"
+    rules = {"columns": {"stock": {"=Paris": "warehouse"}}, "may_drop_all": True}
+    assert inbox.load(csv_file(twice, "in/stock-paris.csv"), **rules).rejected == 2
+    query = (
+        "select sku, '', quantity from seller.stock union all "
+        "select sku, warehouse, quantity from seller.stock_by_warehouse order by 1, 2"
+    )
+    assert inbox.rows(query) == [("A", "", 0), ("B", "", 0), ("B", "Paris", 2)]
+
+
+def test_a_map_of_skus_names_all_listings_of_its_skus(inbox: Inbox) -> None:
+    """What it says no more is gone, of these SKUs alone; a row without units takes one."""
+    query = "select sku, listing_sku, units from seller.sku_map order by 1, 2"
+    first = csv_file("SKU;Listing SKU;Units per listing\nA;L1;\nA;L2;2\nB;L1;1\n", "in/sku_map.csv")
+    assert inbox.load(first).refused == []
+    assert inbox.rows(query) == [("A", "L1", None), ("A", "L2", 2), ("B", "L1", 1)]
+    inbox.load(csv_file("sku,listing_sku\nA,L3\n", "in/sku_map_new.csv"))
+    assert inbox.rows(query) == [("A", "L3", None), ("B", "L1", 1)]
+
+
+@pytest.mark.parametrize("row", ["B,,1", "B,L2,0", "B,L2,x", "A,L1,3"])
+def test_a_map_with_a_bad_row_is_refused_as_a_whole(inbox: Inbox, row: str) -> None:
+    """A SKU whose row is left out would feed the listing of its own name."""
+    file = csv_file(f"sku,listing_sku,units\nA,L1,2\n{row}\n", "in/sku_map.csv")
+    assert inbox.load(file).refused == ["in/sku_map.csv"]
+    assert inbox.rows("select sku from seller.sku_map") == []
+
+
 def test_a_view_is_not_filled(inbox: Inbox) -> None:
     """Whoever put it there fills it."""
     inbox.connection.execute("drop table seller.stock")

@@ -265,6 +265,7 @@ LIST_OF_INVENTORY = ListOf(
         Column("subject", "SKU", "story"),
         Column("kind", "Units shown"),
         Column("stock", "On the shelf", "number"),
+        Column("yours", "Of your SKUs"),
         Column("reserved", "Reserved", "number"),
         Column("held", "Held", "number"),
         Column("sellable", "Sellable", "number"),

@@ -10,7 +10,17 @@ from backmarket.api.markets import MARKETS
 from backmarket.rules.carriers import CARRIERS
 from backmarket.rules.listing_review import GRADES
 from backmarket.warehouse.seller_files import TARGETS
-from backmarket.warehouse.seller_rows import amount, id_number, json_value, moment, name, sku, text, whole_number
+from backmarket.warehouse.seller_rows import (
+    amount,
+    id_number,
+    json_value,
+    moment,
+    name,
+    sku,
+    text,
+    units,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +56,10 @@ EXPLAINED = {
     "safety_qty": Explained("units of this SKU that are held back, instead of what the Variable says", "1"),
     "max_qty": Explained("most units of this SKU that are shown, instead of what the Variable says", "5"),
     "orders_known_until": Explained("up to when the count knows of orders, if not up to the count", "2026-03-02 15:50"),
+    "warehouse": Explained("where they are, if you count by warehouse", "Paris"),
+    "sku_map.sku": Explained("your SKU, as in stock", "WH-00123"),
+    "listing_sku": Explained("the SKU of the listing on Back Market", "IP13-128-MID-C"),
+    "units": Explained("how many of yours a unit of the listing takes; empty: one", "1"),
     "market": Explained("the market that the price is for", "fr-fr"),
     "price": Explained("in the currency of the market", "329.00"),
     "currency": Explained("of the market", "EUR"),
@@ -80,6 +94,7 @@ _KINDS: dict[Any, str] = {
     name: "text",
     id_number: "digits",
     whole_number: "whole number",
+    units: "whole number from 1",
     amount: "amount",
     moment: "day, or day and time (UTC)",
     json_value: "JSON",

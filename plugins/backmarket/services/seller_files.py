@@ -309,6 +309,11 @@ class SellerFileLoading:
             raise FileRefusedError("it has a header and not one row")
         if reading.rejected == reading.row_count:
             raise FileRefusedError(f"none of its {reading.row_count:,} rows can be used. {reading.first_reason}")
+        if target.is_whole and reading.rejected:
+            raise FileRefusedError(
+                f"{counted(reading.rejected, 'row')} of it cannot be used, and what a SKU feeds only all of its rows "
+                f"say. {reading.first_reason}"
+            )
         is_snapshot = target.is_snapshot and self.rules.is_snapshot
         if is_snapshot and reading.rejected_without_key:
             raise _HeldError(
@@ -438,14 +443,13 @@ class Reading:
     def reject_doubles(self, table: TextTable, header: Header, numbers: Collection[int]) -> None:
         """Reject rows, by their numbers in the file, that contradict others of the same key."""
         self.first_rows = [row for row in self.first_rows if row[0] not in numbers]
-        names = " and ".join(self.target.keys)
+        said = header.places.keys() | header.constants.keys()
+        names = " and ".join(name for name in self.target.keys if name in said)
         for number, cells in _data_rows(table, header):
             if number in numbers:
-                texts = {
-                    column: cells[place].removeprefix(AS_NUMBER)
-                    for column, place in header.places.items()
-                    if column != ACCOUNT
-                }
+                given = {column: cells[place].removeprefix(AS_NUMBER) for column, place in header.places.items()}
+                texts = {**header.constants, **given}
+                texts.pop(ACCOUNT, None)
                 key = self.target.key_of(self.target.form.values_of(dict.fromkeys(self.target.columns) | texts)[0])
                 reason = f"{names} {key} stands in several rows that differ: which is meant is not guessed"
                 self._reject(number, cells, texts, key, [reason])
