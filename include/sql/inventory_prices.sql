@@ -1,7 +1,7 @@
 -- name: copy_inventory
 -- One row per SKU with stock.
 copy backmarket.inventory (
-    account, sku, id, stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at
+    account, sku, id, stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at, fed_by
 ) from stdin;
 
 -- name: count_held_by_guard
@@ -20,7 +20,8 @@ where account = %(account)s and market = %(market)s and gone_at is null;
 
 -- name: count_unmatched
 -- Rows of seller.prices that no plan looks at: why, how many, and some of them.
--- :account, :markets
+-- :account, :markets; :sku_keys, :listing_keys as in inventory_prices/select_prices; :unusable: SKUs with a row of
+-- seller.sku_map that cannot be used
 select reason, count(*), (array_agg(concat_ws(' ', sku, market) order by sku, market))[:5] as examples
 from (
     select
@@ -29,12 +30,19 @@ from (
         case
             when price.sku is null or price.market is null then 'name no SKU or no market'
             when price.market::text <> all(%(markets)s) then 'are of a market that backmarket_markets does not name'
+            when fed.sku_key = any(%(unusable)s) then 'are of a SKU with a row in seller.sku_map that cannot be used'
+            when fed.sku_key is not null and fed.listing_key is null
+                then 'are of a SKU that its listing takes several of: name the listing by its own SKU'
             when listing.id is null then 'are of a SKU that has no listing'
             when offer.id is null then 'are of a listing that this market does not show'
         end as reason
     from seller.prices as price
+    left join unnest(%(sku_keys)s::text [], %(listing_keys)s::text []) as fed (sku_key, listing_key)
+        on backmarket.sku_key(price.sku::text) = fed.sku_key
     left join backmarket.listings as listing
-        on price.account::text = listing.account and backmarket.sku_key(price.sku::text) = backmarket.sku_key(listing.sku)
+        on price.account::text = listing.account
+        and case when fed.sku_key is null then backmarket.sku_key(price.sku::text) else fed.listing_key end
+        = backmarket.sku_key(listing.sku)
         and listing.gone_at is null
     left join backmarket.listing_offers as offer
         on listing.account = offer.account and listing.id = offer.id
@@ -111,15 +119,40 @@ from backmarket.listing_drops
 where account = %(account)s and seen_at >= %(since)s
 order by seen_at, seen_from;
 
+-- name: select_feeders
+-- The SKUs that may feed a listing.
+-- :account, :sku
+select distinct backmarket.sku_key(map.sku::text)
+from seller.sku_map as map
+where
+    map.account::text = %(account)s and map.sku is not null
+    and backmarket.sku_key(map.listing_sku::text) = backmarket.sku_key(%(sku)s);
+
+-- name: select_former
+-- The SKUs that fed listings of other names by the newest plan.
+-- :account
+select backmarket.sku_key(inventory.sku), backmarket.sku_key(feeder ->> 'sku'), (feeder ->> 'units')::integer
+from backmarket.inventory as inventory
+cross join lateral jsonb_array_elements(inventory.fed_by) as feeder
+where inventory.account = %(account)s and inventory.fed_by is not null;
+
 -- name: select_known_moments
 -- When each SKU was counted, and up to when the count knows of orders, as texts.
--- :account, :sku (null for all)
-select backmarket.sku_key(stock.sku::text), stock.counted_at::text, to_jsonb(stock) ->> 'orders_known_until'
-from seller.stock as stock
+-- :account, :sku_keys (as backmarket.sku_key gives them; null for all)
+select backmarket.sku_key(sku), counted_at, orders_known_until
+from (
+    select
+        stock.account::text as account, stock.sku::text as sku, stock.counted_at::text as counted_at,
+        to_jsonb(stock) ->> 'orders_known_until' as orders_known_until
+    from seller.stock as stock
+    union all
+    select account::text, sku::text, counted_at::text, orders_known_until::text
+    from seller.stock_by_warehouse
+) as counted
 where
-    stock.account::text = %(account)s
-    and stock.sku is not null
-    and (%(sku)s::text is null or backmarket.sku_key(stock.sku::text) = backmarket.sku_key(%(sku)s));
+    account = %(account)s
+    and sku is not null
+    and (%(sku_keys)s::text [] is null or backmarket.sku_key(sku) = any(%(sku_keys)s::text []));
 
 -- name: select_lines
 -- Order lines that may matter to a count or to a drop: not accepted yet, or made, paid or accepted since a moment. SKUs
@@ -162,6 +195,14 @@ where
         or orders.date_payment > coalesce(older.since, %(since)s)
     );
 
+-- name: select_map
+-- Which SKUs feed which listings, as texts: each row is judged by itself.
+-- :account
+select map.sku::text, map.listing_sku::text, map.units::text
+from seller.sku_map as map
+where map.account::text = %(account)s
+order by map.sku::text, map.listing_sku::text;
+
 -- name: select_readings
 -- What listings show by the newest reading.
 -- :account
@@ -180,19 +221,29 @@ where account = %(account)s and gone_at is null;
 -- name: select_stock
 -- The seller's counts, as texts: each row is judged by itself.
 -- :account, :sku_keys (as backmarket.sku_key gives them; null for all)
-select
-    stock.sku::text,
-    stock.quantity::text,
-    stock.counted_at::text,
-    stock.safety_qty::text,
-    stock.max_qty::text,
-    -- Through JSON, as a view need not have this column.
-    to_jsonb(stock) ->> 'orders_known_until'
-from seller.stock as stock
+select sku, quantity, counted_at, safety_qty, max_qty, orders_known_until, warehouse
+from (
+    select
+        stock.account::text as account,
+        stock.sku::text as sku,
+        stock.quantity::text as quantity,
+        stock.counted_at::text as counted_at,
+        stock.safety_qty::text as safety_qty,
+        stock.max_qty::text as max_qty,
+        -- Through JSON, as a view need not have these columns.
+        to_jsonb(stock) ->> 'orders_known_until' as orders_known_until,
+        to_jsonb(stock) ->> 'warehouse' as warehouse
+    from seller.stock as stock
+    union all
+    select
+        account::text, sku::text, quantity::text, counted_at::text, safety_qty::text, max_qty::text,
+        orders_known_until::text, warehouse::text
+    from seller.stock_by_warehouse
+) as counted
 where
-    stock.account::text = %(account)s
-    and (%(sku_keys)s::text [] is null or backmarket.sku_key(stock.sku::text) = any(%(sku_keys)s::text []))
-order by stock.sku::text;
+    account = %(account)s
+    and (%(sku_keys)s::text [] is null or backmarket.sku_key(sku) = any(%(sku_keys)s::text []))
+order by sku;
 
 -- name: select_summary
 -- The arithmetic of the SKUs that the newest plan wants changed or that hold units back, most interesting first.

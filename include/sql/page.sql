@@ -9,15 +9,30 @@ select
     counted.stock
 from waiting
 left join (
-    select backmarket.sku_key(sku::text) as sku_key, market::text as market, min(min_price::text) as floor
-    from seller.prices
-    where account::text = %(account)s
+    select
+        backmarket.sku_key(coalesce(map.listing_sku::text, price.sku::text)) as sku_key,
+        price.market::text as market,
+        min(price.min_price::text) as floor
+    from seller.prices as price
+    left join seller.sku_map as map
+        on price.account::text = map.account::text
+        and backmarket.sku_key(price.sku::text) = backmarket.sku_key(map.sku::text)
+    where price.account::text = %(account)s
     group by 1, 2
 ) as floors on backmarket.sku_key(waiting.subject) = floors.sku_key and waiting.market = floors.market
 left join (
-    select backmarket.sku_key(sku::text) as sku_key, string_agg(quantity::text, ', ') as stock
-    from seller.stock
-    where account::text = %(account)s
+    select
+        backmarket.sku_key(coalesce(map.listing_sku::text, stock.sku::text)) as sku_key,
+        string_agg(stock.quantity::text, ', ') as stock
+    from (
+        select account::text as account, sku::text as sku, quantity::text as quantity from seller.stock
+        union all
+        select account::text, sku::text, quantity::text from seller.stock_by_warehouse
+    ) as stock
+    left join seller.sku_map as map
+        on stock.account::text = map.account::text
+        and backmarket.sku_key(stock.sku::text) = backmarket.sku_key(map.sku::text)
+    where stock.account::text = %(account)s
     group by 1
 ) as counted on backmarket.sku_key(waiting.subject) = counted.sku_key
 
@@ -138,6 +153,29 @@ left join lateral (
     limit 1
 ) as line on true;
 
+-- name: list_files
+-- The files of the seller as they were when they were read last; of one that has left the inbox no row is kept as bad.
+-- :account
+select
+    'file' as story,
+    regexp_replace(path, '^.*/', '') as subject,
+    case when gone_at is null or status = 'loaded' then status else 'taken away' end as kind,
+    '' as market,
+    reason as why,
+    concat_ws(' ', target, path, reason) as detail,
+    null::numeric as amount,
+    null::text as currency,
+    read_at as since,
+    path as topic,
+    target,
+    row_count,
+    case when gone_at is null then rejected end as rejected,
+    new_rows,
+    changed_rows,
+    gone_rows
+from backmarket.seller_files
+where account = %(account)s;
+
 -- name: list_first
 -- The first rows of a list, each with how many there are.
 -- :most; rows and order as for list_rows
@@ -166,26 +204,50 @@ select
     max_qty,
     wanted,
     shown,
+    feeders.words as yours,
     reason as why,
-    reason as detail,
+    concat_ws(' · ', feeders.words, reason) as detail,
     null::numeric as amount,
     null as currency,
     planned_at as since,
     sku as topic
-from backmarket.inventory
+from backmarket.inventory as inventory
+left join lateral (
+    select
+        string_agg(
+            concat(
+                feeder ->> 'share', ' of ', feeder ->> 'quantity', ' ', feeder ->> 'sku',
+                case when feeder ->> 'units' <> '1' then concat(' (', feeder ->> 'units', ' a unit)') end
+            ),
+            ', '
+        ) as words
+    -- Through JSON, as a database that no run has brought up to date yet has no such column.
+    from jsonb_array_elements(nullif(to_jsonb(inventory) -> 'fed_by', 'null')) as feeder
+) as feeders on true
 where account = %(account)s;
 
 -- name: list_orders
 -- Open orders, and what each waits for.
 -- :account
+with yours as (
+    select line.order_id, 'yours: ' || string_agg(distinct map.sku::text, ', ') as skus
+    from backmarket.orders as orders
+    inner join backmarket.order_lines as line on orders.account = line.account and orders.order_id = line.order_id
+    inner join seller.sku_map as map
+        on line.account = map.account::text
+        and backmarket.sku_key(line.sku) = backmarket.sku_key(map.listing_sku::text)
+    where orders.account = %(account)s and orders.state in (0, 1, 3, 10) and orders.gone_at is null
+    group by line.order_id
+)
+
 select
     'order' as story,
     desk.order_id::text as subject,
     coalesce(desk.waits_for, 'nothing') as kind,
     coalesce(desk.country_code, '') as market,
     desk.reason as why,
-    concat_ws(' · ', desk.skus, desk.reason) as detail,
-    desk.skus,
+    concat_ws(' · ', desk.skus, yours.skus, desk.reason) as detail,
+    concat_ws(' · ', desk.skus, yours.skus) as skus,
     desk.units,
     desk.ship_by,
     orders.price as amount,
@@ -194,6 +256,7 @@ select
     desk.order_id::text as topic
 from backmarket.order_desk as desk
 inner join backmarket.orders as orders on desk.account = orders.account and desk.order_id = orders.order_id
+left join yours on desk.order_id = yours.order_id
 where
     desk.account = %(account)s
     -- As the desk does, so that an index finds them.
@@ -407,7 +470,8 @@ where
         from (
             values
             ('stock', 'quantity'), ('stock', 'accept'), ('prices', 'price'), ('shipments', 'tracking'),
-            ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product')
+            ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product'), ('sku_map', 'quantity'),
+            ('sku_map', 'price')
         ) as fed (name, kind)
         where 'seller.' || fed.name = feeds.feed and fed.kind = any(%(kinds)s)
     );
@@ -642,6 +706,17 @@ from backmarket.order_lines
 where account = %(account)s and order_id = %(order_id)s
 order by orderline_id;
 
+-- name: order_map
+-- The seller's SKUs that feed the listings of an order, as texts.
+-- :account, :order_id
+select line.sku as listing_sku, string_agg(distinct map.sku::text, ', ') as skus
+from backmarket.order_lines as line
+inner join seller.sku_map as map
+    on line.account = map.account::text and backmarket.sku_key(line.sku) = backmarket.sku_key(map.listing_sku::text)
+where
+    line.account = %(account)s and line.order_id = %(order_id)s
+group by line.sku;
+
 -- name: order_quarantine
 -- Documents of an order, and rows of the seller that name it, that could not be understood.
 -- :account, :order_id
@@ -799,6 +874,14 @@ from backmarket.progress
 where account = %(account)s and updated_at > now() - interval '1 minute'
 order by started_at, part;
 
+-- name: select_rejected_rows
+-- The rows of a file of the seller that cannot be used, in their order; or the file itself, where nothing of it can be.
+-- :account, :entity
+select key, document, reason
+from backmarket.quarantine
+where account = %(account)s and entity = %(entity)s
+order by substring(key from '^row (\d+)')::integer nulls first, key;
+
 -- name: select_settlement_report
 -- The report that a run has stored.
 -- :account, :run_id
@@ -824,6 +907,15 @@ select
 from backmarket.settlement_lines
 where account = %(account)s and not vanished
 having count(*) > 0;
+
+-- name: select_statement_files
+-- The statement files that were read last.
+-- :account, :most
+select regexp_replace(path, '^.*/', '') as name, invoice_ref, line_count, loaded_at
+from backmarket.settlement_files
+where account = %(account)s
+order by loaded_at desc, path
+limit %(most)s;
 
 -- name: select_statements_loaded
 -- What tells whether statements were loaded since: how many there are, their lines, and the newest.
@@ -889,6 +981,17 @@ where listing.account = %(account)s and backmarket.sku_key(listing.sku) = backma
 order by history.changed_at desc
 limit 200;
 
+-- name: sku_map
+-- What the seller's map says of a SKU, be it the seller's or a listing's, as texts.
+-- :account, :skus
+select map.sku::text as sku, map.listing_sku::text as listing_sku, coalesce(map.units::text, '1') as units
+from seller.sku_map as map
+where
+    map.account::text = %(account)s
+    and backmarket.sku_key((%(skus)s::text [])[1])
+    in (backmarket.sku_key(map.sku::text), backmarket.sku_key(map.listing_sku::text))
+order by 1, 2;
+
 -- name: sku_markets
 -- How each market shows a SKU, beside what the seller wants there.
 -- :account, :skus
@@ -907,8 +1010,20 @@ wanted as (
     -- As texts, shown as the seller wrote them.
     select distinct on (market::text)
         market::text as market, price::text as price, currency::text as currency, min_price::text as min_price
-    from seller.prices
-    where account::text = %(account)s and backmarket.sku_key(sku::text) = backmarket.sku_key((%(skus)s::text [])[1])
+    from seller.prices as price
+    where
+        price.account::text = %(account)s
+        and (
+            backmarket.sku_key(price.sku::text) = backmarket.sku_key((%(skus)s::text [])[1])
+            or backmarket.sku_key(price.sku::text) in (
+                select backmarket.sku_key(map.sku::text)
+                from seller.sku_map as map
+                where
+                    map.account::text = %(account)s
+                    and backmarket.sku_key(map.listing_sku::text) = backmarket.sku_key((%(skus)s::text [])[1])
+                    and coalesce(btrim(map.units::text), '1') in ('1', '')
+            )
+        )
     order by market::text
 )
 
@@ -929,8 +1044,11 @@ order by market;
 -- name: sku_plan
 -- The arithmetic of the newest plan.
 -- :account, :skus
-select stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at
-from backmarket.inventory
+select
+    stock, reserved, held, safety_qty, max_qty, sellable, shown, wanted, reason, planned_at,
+    -- Through JSON, as a database that no run has brought up to date yet has no such column.
+    to_jsonb(inventory) -> 'fed_by' as fed_by
+from backmarket.inventory as inventory
 where account = %(account)s and sku = any(%(skus)s)
 order by planned_at desc
 limit 1;
@@ -980,16 +1098,27 @@ group by sku;
 -- name: sku_stock
 -- What the seller's own systems say of a SKU, as texts: each row is judged by itself.
 -- :account, :skus
-select
-    stock.sku::text as sku,
-    stock.quantity::text as quantity,
-    stock.counted_at::text as counted_at,
-    stock.safety_qty::text as safety_qty,
-    stock.max_qty::text as max_qty,
-    -- Through JSON, as a view need not have this column.
-    to_jsonb(stock) ->> 'orders_known_until' as orders_known_until
-from seller.stock as stock
-where stock.account::text = %(account)s and backmarket.sku_key(stock.sku::text) = backmarket.sku_key((%(skus)s::text [])[1]);
+select sku, quantity, counted_at, safety_qty, max_qty, orders_known_until, warehouse
+from (
+    select
+        stock.account::text as account,
+        stock.sku::text as sku,
+        stock.quantity::text as quantity,
+        stock.counted_at::text as counted_at,
+        stock.safety_qty::text as safety_qty,
+        stock.max_qty::text as max_qty,
+        -- Through JSON, as a view need not have these columns.
+        to_jsonb(stock) ->> 'orders_known_until' as orders_known_until,
+        to_jsonb(stock) ->> 'warehouse' as warehouse
+    from seller.stock as stock
+    union all
+    select
+        account::text, sku::text, quantity::text, counted_at::text, safety_qty::text, max_qty::text,
+        orders_known_until::text, warehouse::text
+    from seller.stock_by_warehouse
+) as counted
+where account = %(account)s and backmarket.sku_key(sku) = backmarket.sku_key((%(skus)s::text [])[1])
+order by warehouse nulls first;
 
 -- name: sum_settlements
 -- What the statements of the last 30 days pay out, net, by currency.

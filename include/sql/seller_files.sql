@@ -9,16 +9,16 @@ where known.path is distinct from excluded.path;
 
 -- name: count_gone_rows
 -- How many rows the file takes away, of how many.
--- :account; {table}, {is_full}
+-- :account; {stored}, {is_full}
 select
     (select count(*) from gone_seller_rows) as gone,
-    (select count(*) from {table} where account::text = %(account)s and {is_full}) as known;
+    (select count(*) from {stored} where account::text = %(account)s and {is_full}) as known;
 
 -- name: delete_rows
 -- Take away what the file says otherwise, or no longer says.
--- :account; {table}, {key}, {differing}
+-- :account; {table}, {table_key}, {differing}
 delete from {table}
-where account::text = %(account)s and {key} in (select differing.key from {differing} as differing);
+where account::text = %(account)s and {table_key} in (select differing.key from {differing} as differing);
 
 -- name: drop_twins
 -- Of rows that are alike one is enough.
@@ -45,11 +45,11 @@ where account = %(account)s and target = %(target)s and key in (select gone.key 
 
 -- name: insert_rows
 -- Store what is new or said otherwise.
--- {table}, {columns}, {key}
-insert into {table} ({columns})
-select {columns}
+-- {table}, {table_columns}, {is_of_table}, {key}
+insert into {table} ({table_columns})
+select {table_columns}
 from staged_seller_rows
-where {key} in (select differing.key from differing_seller_rows as differing);
+where {is_of_table} and {key} in (select differing.key from differing_seller_rows as differing);
 
 -- name: is_known_content
 -- Whether what was loaded last for a table had this content, under any name, and all of its rows could be used.
@@ -101,18 +101,18 @@ where account = %(account)s;
 
 -- name: stage_differences
 -- The keys whose rows the file says otherwise than they are stored, or that are not stored yet.
--- :account; {table}, {key}, {columns}
+-- :account; {stored}, {key}, {columns}
 create temporary table differing_seller_rows on commit drop as
 select distinct found.key
 from (
     (
         select {key} as key, {columns} from staged_seller_rows
         except all
-        select {key} as key, {columns} from {table} where account::text = %(account)s
+        select {key} as key, {columns} from {stored} where account::text = %(account)s
     )
     union all
     (
-        select {key} as key, {columns} from {table}
+        select {key} as key, {columns} from {stored}
         where account::text = %(account)s and {key} in (select {key} from staged_seller_rows)
         except all
         select {key} as key, {columns} from staged_seller_rows
@@ -133,9 +133,9 @@ select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
 
 -- name: stage_gone_of_snapshot
 -- The keys that are stored and that a file which says everything does not say.
--- :account, :rejected_keys; {table}, {key}, {is_full}
+-- :account, :rejected_keys; {stored}, {key}, {is_full}
 create temporary table gone_seller_rows on commit drop as
-select {key} as key from {table} where account::text = %(account)s and {is_full}
+select {key} as key from {stored} where account::text = %(account)s and {is_full}
 except
 select {key} from staged_seller_rows
 except
@@ -143,15 +143,15 @@ select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
 
 -- name: stage_known_keys
 -- The keys that are stored.
--- :account; {table}, {key}
+-- :account; {stored}, {key}
 create temporary table known_seller_keys on commit drop as
-select distinct {key} as key from {table} where account::text = %(account)s;
+select distinct {key} as key from {stored} where account::text = %(account)s;
 
 -- name: stage_rows
 -- A place for the rows of a file, as the table that they go to has them.
--- {table}
+-- {columns}, {stored}
 create temporary table staged_seller_rows on commit drop as
-select *, null::integer as row_no from {table} limit 0; -- noqa: AM04
+select {columns}, null::integer as row_no from {stored} limit 0;
 
 -- name: upsert_file
 -- Remember a file as it was read.
@@ -183,7 +183,7 @@ on conflict (account, path) do update set
 
 -- name: zero_stock
 -- What a stock file no longer counts is not there any more.
--- :account, :counted_at; {key}
-update seller.stock
+-- :account, :counted_at; {table}, {table_key}
+update {table}
 set quantity = 0, counted_at = greatest(counted_at, %(counted_at)s), orders_known_until = null
-where account = %(account)s and {key} in (select gone.key from gone_seller_rows as gone);
+where account = %(account)s and {table_key} in (select gone.key from gone_seller_rows as gone);

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 ORDER_TABLES = ("backmarket.orders", "backmarket.order_lines", "backmarket.order_addresses")
 SELLER_TABLES = (
     "seller.stock",
+    "seller.stock_by_warehouse",
     "seller.prices",
     "seller.shipments",
     "seller.devices",
     "seller.catalog",
+    "seller.sku_map",
     "seller.shipper_aliases",
 )
 LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")

@@ -50,8 +50,16 @@ Markets = Annotated[
 ]
 
 
+Warehouses = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_decode),
+    Field(
+        description='a JSON list of warehouses as in seller.stock, such as ["Paris"], or empty for all; "" is rows '
+        "without one"
+    ),
+]
 SellerColumns = Annotated[
-    dict[Literal["stock", "prices", "shipments", "devices", "catalog"], dict[str, str]],
+    dict[Literal["stock", "prices", "shipments", "devices", "catalog", "sku_map"], dict[str, str]],
     BeforeValidator(_decode),
     Field(
         description="a JSON object of tables, each with its headers and the columns they are, such as "
@@ -269,6 +277,7 @@ class StockCountSettings(Settings):
     :param stock_known_from: from which state on the seller's count knows of an order.
     :param stock_intake_lag_minutes: how long the seller's system takes to take an order off its count.
     :param stock_max_age_hours: an older count raises and promises nothing; None: any age is trusted.
+    :param warehouses: those whose units count; empty: all.
     """
 
     empty_means_none: ClassVar[frozenset[str]] = frozenset({"stock_max_age_hours"})
@@ -278,17 +287,20 @@ class StockCountSettings(Settings):
     stock_max_age_hours: int | None = Field(
         default=24, ge=0, description="a whole number of hours, 0 or more, or empty for no limit"
     )
+    warehouses: Warehouses = ()
 
     @property
     def stock_policy(self) -> StockPolicy:
         """How the seller's counts are to be read."""
         from backmarket.rules.inventory import StockPolicy
+        from backmarket.rules.skus import sku_key
 
         hours = self.stock_max_age_hours
         return StockPolicy(
             known_from=self.stock_known_from,
             intake_lag=timedelta(minutes=self.stock_intake_lag_minutes),
             max_age=None if hours is None else timedelta(hours=hours),
+            warehouses=frozenset(map(sku_key, self.warehouses)),
         )
 
 

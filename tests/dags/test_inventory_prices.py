@@ -34,7 +34,8 @@ def stock(database: psycopg.Connection[Any], quantities: dict[str, int], *, age:
     for sku, quantity in quantities.items():
         database.execute(
             "insert into seller.stock (sku, quantity, counted_at) values (%s, %s, %s) "
-            "on conflict (account, sku) do update set quantity = excluded.quantity, counted_at = excluded.counted_at",
+            "on conflict (account, sku) do update set "
+            "quantity = excluded.quantity, counted_at = excluded.counted_at",
             [sku, quantity, datetime.now(UTC) - age],
         )
 

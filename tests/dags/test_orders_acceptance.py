@@ -37,7 +37,8 @@ def accept(connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable
 def _stock(database: psycopg.Connection[Any], sku: str, quantity: int, counted: str = "now()") -> None:
     query = (
         "insert into seller.stock (sku, quantity, counted_at) values (%s, %s, " + counted + ")"
-        " on conflict (account, sku) do update set quantity = excluded.quantity, counted_at = excluded.counted_at"
+        " on conflict (account, sku) do update set"
+        " quantity = excluded.quantity, counted_at = excluded.counted_at"
     )
     database.execute(query.encode(), [sku, quantity])
 

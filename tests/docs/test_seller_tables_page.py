@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.rules.catalog import Attribute, LeafCategory, MarketRules, reasons_against
-from backmarket.warehouse import inventory_prices, tracking_imei
+from backmarket.rules.sku_map import SkuMap
+from backmarket.warehouse import inventory_prices, sku_map, tracking_imei
 from backmarket.warehouse.listings import Catalog
 from backmarket.warehouse.prices import price_rows
 from backmarket.warehouse.seller_rows import (
@@ -18,6 +19,7 @@ from backmarket.warehouse.seller_rows import (
     FORMS,
     PRICES,
     SHIPMENTS,
+    SKU_MAP,
     STOCK,
     UnreadableError,
     amount,
@@ -25,6 +27,7 @@ from backmarket.warehouse.seller_rows import (
     json_value,
     moment,
     text,
+    units,
     whole_number,
 )
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 PAGE = (Path(__file__).resolve().parents[2] / "docs/operations/seller-tables.md").read_text(encoding="utf-8")
 READERS = {
     "whole number": whole_number,
+    "whole number from 1": units,
     "number of an order, line or category": id_number,
     "amount": amount,
     "time": moment,
@@ -60,7 +64,7 @@ def test_examples_are_read_or_left_out_as_the_page_says(kind: str) -> None:
     for example in [*bad, ""]:
         with pytest.raises(UnreadableError):
             READERS[kind]("column", example)
-    forms = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG)
+    forms = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP)
     read_so = {name for form in forms for name, column in form.columns.items() if column.read is READERS[kind]}
     assert read_so == set(columns)
 
@@ -74,21 +78,23 @@ def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connec
         form.table for form in FORMS
     }
     catalog = Catalog(warehouse, "default").read()[1]
-    offers = price_rows(warehouse, "default", ["fr-fr", "en-gb"])[0]
+    offers = price_rows(warehouse, "default", ["fr-fr", "en-gb"], SkuMap())[0]
     feeds: list[SellerRows[Any]] = [
         inventory_prices.stock_rows(warehouse, "default"),
         offers,
         tracking_imei.shipments(warehouse, "default"),
         tracking_imei.devices(warehouse, "default"),
         catalog,
+        sku_map.read(warehouse, "default").feed,
         tracking_imei.shipper_aliases(warehouse, "default"),
     ]
     assert {feed.table: (len(feed.rows), feed.left_out) for feed in feeds} == {
-        "seller.stock": (2, []),
+        "seller.stock": (4, []),
         "seller.prices": (2, []),
         "seller.shipments": (1, []),
         "seller.devices": (2, []),
         "seller.catalog": (2, []),
+        "seller.sku_map": (3, []),
         "seller.shipper_aliases": (1, []),
     }
     phones = LeafCategory(1001, 1, "Phones", (Attribute("color"),))
@@ -100,7 +106,7 @@ def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connec
 
 def test_every_column_is_told() -> None:
     """Of each table, under its name."""
-    for form in (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG):
+    for form in (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP):
         (part,) = re.findall(rf"^\*\*`{form.table}`\*\*(.*?)```sql", PAGE, flags=re.DOTALL | re.MULTILINE)
         assert set(re.findall(r"`([a-z_]+)`", part)) >= set(form.columns), form.table
 

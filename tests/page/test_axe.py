@@ -5,20 +5,25 @@ None of them is wider than its window. Skipped where no Chromium is found.
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from airflow.sdk import ObjectStoragePath
 from starlette.routing import Route
 
+from backmarket.hooks.uploads import keep
 from backmarket.page.app import create_page
 from backmarket.warehouse.needs import NAMES
 from tests.page.given import add_orders, add_settlement_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import psycopg
     from playwright.sync_api import Browser
@@ -29,6 +34,18 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 HOST = "http://localhost"
 SKU = "SKU-50"
 EXAMPLES = {"name": NAMES, "order_id": ("50", "123"), "sku": (SKU, "unknown"), "run_id": ("run",)}
+UPLOADS = {
+    "seller_files": (
+        "stock.csv",
+        b"sku,quantity,counted_at,shelf\n"
+        + b"".join(b"S%d,7,2026-11-26T07:00:00Z,x\n" % n for n in range(30))
+        + b"A,x,,\n",
+    ),
+    "settlements": (
+        "statement.csv",
+        b"invoice_key,value_date,sku,order_id,designation,amount,currency\nsales,2026-11-20,A,50,sale,199.90,EUR\n",
+    ),
+}
 PERIOD = "first_day=2026-09-01&last_day=2026-09-30"
 
 pytestmark = [
@@ -45,6 +62,8 @@ def _paths() -> Iterator[str]:
         path = route.path.removeprefix("/")
         if path in {"reports/period", "reports/orders"}:
             yield f"{path}?{PERIOD}"
+        elif path == "files/preview":
+            yield from (f"{path}?stem={stem}&upload={sha256(data).hexdigest()}" for stem, (_, data) in UPLOADS.items())
         elif found := re.search(r"\{(\w+)(?::path)?\}", path):
             yield from (path.replace(found[0], example) for example in EXAMPLES[found[1]])
         else:
@@ -65,12 +84,22 @@ def busy(
     warehouse: psycopg.Connection[Any],
     dags_of: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Two accounts, and something of every kind that can wait for a person, failed tasks and paused DAGs included."""
     dags_of("default", "us")
     for name in ("enabled", "order_download", "prices_upload"):
         monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", "on")
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_MAX_QTY", "many")
+    for stem, name in (("seller_files", "seller"), ("settlements", "settlement")):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}_INBOX", (tmp_path / name).as_uri())
+        keep(
+            ObjectStoragePath((tmp_path / name).as_uri()),
+            UPLOADS[stem][0],
+            io.BytesIO(UPLOADS[stem][1]),
+            now=datetime.now(UTC),
+        )
     _fail("backmarket_listings", "markets")
     add_orders(warehouse, 2000)
     add_settlement_lines(warehouse, 100)
@@ -210,6 +239,15 @@ values ('default', 'seller.stock', 122, 122, array['sku SKU-50: quantity is ''x'
 
 insert into backmarket.unclaimed_rows (account, feed, given, row_count)
 values ('default', 'seller.stock', 'defualt', 3);
+
+insert into backmarket.seller_files (
+    account, path, target, size, modified_at, sha256, status, reason, row_count, rejected, run_id
+)
+values ('default', 'file:///inbox/prices.csv', 'prices', 9, now(), 'x', 'loaded', '', 12, 3, 'run'),
+('default', 'file:///inbox/stock.csv', 'stock', 9, now(), 'y', 'held', 'it names 9 of 10 rows no longer', 0, 0, 'run');
+
+insert into backmarket.settlement_files (account, path, size, modified_at, sha256, invoice_ref, line_count)
+values ('default', 'file:///inbox/20260914-EU-H-1.csv', 9, now(), 'z', '20260914-EU-H-1', 1);
 
 insert into seller.stock (sku, quantity, counted_at) values ('SKU-50', 7, now());
 insert into seller.prices (sku, market, price, currency) values ('SKU-50', 'fr-fr', 60, 'EUR');

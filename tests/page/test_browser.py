@@ -5,6 +5,8 @@ Set ``SCREENSHOTS=1`` to renew the pictures in docs/images. Skipped where no Chr
 
 from __future__ import annotations
 
+import base64
+import csv
 import io
 import os
 import shutil
@@ -210,6 +212,109 @@ def test_the_main_switch_asks_before_it_turns(stack: Stack, airflow: Page) -> No
     frame.get_by_role("link", name="Leave it as it is").focus()
     airflow.keyboard.press("Enter")
     frame.locator("[role=switch][aria-label='Main switch'][aria-checked=true]").wait_for()
+
+
+def test_a_messy_workbook_is_dropped_looked_at_and_loaded(
+    stack: Stack, settings: StackSettings, airflow: Page, tmp_path: Path
+) -> None:
+    """A merged title, blank rows, commas, IMEIs as numbers, three styles of dates: shown, loaded, and the bad told."""
+    inbox = settings.state / "inbox" / "upload"
+    inbox.mkdir(parents=True)
+    api = AirflowApi(stack.url, stack.user, stack.password)
+    api.add_variables({"backmarket_default__seller_inbox": inbox.as_uri()})
+    api.close()
+    workbook = tmp_path / "Warehouse (old).xlsx"
+    _messy_workbook(workbook)
+    page = airflow.context.new_page()
+    page.goto(f"{stack.url}/backmarket/")
+    page.get_by_role("link", name="Files").click()
+    _drop(page, workbook)
+    page.get_by_label("It fills").select_option("stock")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("heading", name="stock-Warehouse (old).xlsx").wait_for()
+    for text in ("2026-11-05 09:05:00+00:00", "2026-11-25 08:30:00+00:00", "no column of it, not read"):
+        assert page.get_by_text(text).first.is_visible()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_text("was discarded").wait_for()
+    assert list(inbox.glob("*")) == [inbox / ".uploads"]
+
+    # By keyboard alone, but for the system's own window to choose a file.
+    page.get_by_label("File", exact=True).set_input_files(workbook)
+    page.get_by_label("It fills").focus()
+    page.keyboard.type("seller.prices")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="prices-Warehouse (old).xlsx").wait_for()
+    assert page.get_by_role("cell", name="1299.90").is_visible()
+    assert page.get_by_role("cell", name="89.5", exact=True).is_visible()
+    page.get_by_role("button", name="Discard").click()
+
+    page.get_by_label("File", exact=True).set_input_files(workbook)
+    page.get_by_label("It fills").select_option("devices")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("heading", name="devices-Warehouse (old).xlsx").wait_for()
+    assert page.get_by_role("row", name="7 imei is '3.56938035643809E+15'").is_visible()
+    page.get_by_role("button", name="Load").click()
+    page.get_by_text("is in the inbox").wait_for()
+    with psycopg.connect(stack.warehouse_uri, autocommit=True) as connection:
+        query = "select imei from seller.devices where order_id = 5000001"
+        assert _until(lambda: connection.execute(query).fetchall()) == [("356938035643809",)]
+
+    page.goto(f"{stack.url}/backmarket/files")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="bad rows of devices-Warehouse (old).xlsx").click()
+    found = list(csv.DictReader(download.value.path().read_text(encoding="utf-8-sig").splitlines()))
+    assert [(row["row"], row["order_id"]) for row in found] == [("7", "5000002")]
+    assert "whose digits may be lost" in found[0]["reason"]
+    page.close()
+
+
+def _messy_workbook(path: Path) -> None:
+    """What a person keeps by hand: three sheets, each with its own disorder."""
+    import openpyxl
+
+    known_until = datetime(2026, 11, 25, 8, 30)  # noqa: DTZ001 - a workbook knows no zones
+    book = openpyxl.Workbook()
+    sheets = {
+        "Stock": [
+            ["Référence", "Qté", "Compté le", "Orders known until", "Letzte Lieferung"],
+            ["MESSY-1", 3, "24/11/2026 7:00", known_until, "11-26-2026"],
+            [],
+            ["MESSY-2", "4", "05/11/2026 9:05", known_until, "12-24-2026"],
+        ],
+        "Prices": [
+            ["SKU", "Pays", "Prix", "Devise"],
+            ["MESSY-1", "fr-fr", "1.299,90", "EUR"],
+            [],
+            ["MESSY-2", "fr-fr", 89.5, "EUR"],
+        ],
+        "Devices": [
+            ["Bestellung", "SKU", "IMEI 1"],
+            [5000001, "MESSY-1", 356938035643809],
+            [],
+            [5000002, "MESSY-2", 3569380356438090],
+        ],
+    }
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in (["Warehouse of the week"], [], [], *rows):
+            sheet.append(row)
+        sheet.merge_cells("A1:E1")
+    book.save(path)
+
+
+def _drop(page: Page, path: Path) -> None:
+    """Drop a file on the form, as a mouse does."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    files = page.evaluate_handle(
+        """([data, name]) => {
+            const files = new DataTransfer();
+            files.items.add(new File([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], name));
+            return files;
+        }""",
+        [data, path.name],
+    )
+    page.dispatch_event("form[data-drop]", "drop", {"dataTransfer": files})
 
 
 def test_a_failed_task_leads_to_its_log(stack: Stack, settings: StackSettings, airflow: Page) -> None:

@@ -244,6 +244,24 @@ def test_listings_show_what_is_there_shown_and_sold(signed_in: SignIn, warehouse
     assert "Nothing fits the filter." in viewer.get("/backmarket/listings?text=nokia").text
 
 
+def test_lists_show_the_sellers_names_too(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Of a listing's SKUs and of an order's, which the text of a filter finds; the stock of all that feeds is one."""
+    add_orders(warehouse, 50)
+    _list_a_sku(warehouse, "SKU-50", "41", 30)
+    warehouse.execute(
+        "insert into seller.sku_map (sku, listing_sku, units) values ('own', 'sku-50', 2), ('b', 'SKU-50', 1)"
+    )
+    warehouse.execute(
+        "insert into seller.stock (sku, quantity, counted_at, warehouse) "
+        "values ('OWN', 3, now(), 'Paris'), ('OWN', 4, now(), 'Lyon'), ('B', 1, now(), '')"
+    )
+    viewer = signed_in("viewer")
+    (listing,) = _csv(viewer.get("/backmarket/listings?format=csv&text=own"))
+    assert (listing["Listing"], listing["Stock"]) == ("an iPhone · yours: b, own", "45")
+    (order,) = _csv(viewer.get("/backmarket/orders?format=csv&text=own"))
+    assert order["SKUs"] == "SKU-50 · yours: b, own"
+
+
 def test_stock_that_is_no_number_is_none(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
     """A view of texts may hold anything; the list is there all the same, and reckons with what is shown."""
     warehouse.execute("drop table seller.stock")

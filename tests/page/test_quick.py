@@ -37,6 +37,7 @@ VIEWS = (
     "changes",
     "changes?kind=price&text=max_price&sort=amount",
     "worked-off",
+    "files",
     "worked-off?text=sku-4&sort=subject&page=3",
     "reports",
 )

@@ -126,6 +126,37 @@ def test_a_sku_tells_its_story(signed_in: SignIn, warehouse: psycopg.Connection[
     assert "41 on the shelf" in " ".join(re.sub(r"<[^>]*>", " ", viewer.get("/backmarket/skus/sku-7").text).split())
 
 
+def test_stories_show_both_names(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """Of a listing, which of the seller's SKUs its units come from; of a SKU, what it feeds; of an order, both."""
+    add_orders(warehouse, 50)
+    warehouse.execute("insert into seller.sku_map (sku, listing_sku, units) values ('OWN', 'sku-50', 2)")
+    warehouse.execute("insert into seller.prices values ('default', 'OWN', 'fr-fr', 180, 'EUR', 150)")
+    warehouse.execute(
+        "insert into seller.stock (sku, quantity, counted_at, warehouse) "
+        "values ('own', 3, now(), 'Paris'), ('own', 4, now(), 'Lyon')"
+    )
+    warehouse.execute(
+        "insert into backmarket.inventory (account, sku, id, stock, reserved, held, safety_qty, sellable, shown, "
+        "wanted, planned_at, fed_by) values ('default', 'SKU-50', gen_random_uuid(), 3, 0, 0, 0, 3, 3, 3, now(), "
+        """'[{"sku": "own", "quantity": 7, "units": 2, "share": 6, "is_former": false}]')"""
+    )
+    viewer = signed_in("viewer")
+    listing = viewer.get("/backmarket/skus/SKU-50").text
+    plain = " ".join(re.sub(r"<[^>]*>", " ", listing).split())
+    assert "On the shelf for it: 6 of 7 own , 2 a unit." in plain
+    assert "Your SKUs of it OWN 2 a unit" in plain
+    assert 'href="/backmarket/skus/own"' in listing
+    assert "6 of 7 own (2 a unit)" in viewer.get("/backmarket/inventory").text
+    own = viewer.get("/backmarket/skus/own").text
+    plain = " ".join(re.sub(r"<[^>]*>", " ", own).split())
+    assert "Listings that it feeds sku-50 2 a unit" in plain
+    assert "Counted 7" in plain
+    assert "(Lyon 4, Paris 3)" in plain
+    assert "yours: OWN" in viewer.get("/backmarket/orders/50").text
+    found = viewer.get("/backmarket/search", params={"q": "own"})
+    assert found.headers["location"] == "/backmarket/skus/OWN"
+
+
 def _as_texts(warehouse: psycopg.Connection[Any], table: str, query: str) -> None:
     warehouse.execute(f"drop table seller.{table}".encode())
     warehouse.execute(f"create view seller.{table} as {query}".encode())

@@ -27,6 +27,7 @@ from backmarket.rules.identifiers import (
     told_earlier_orders,
 )
 from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
+from backmarket.rules.sku_map import MapRow, SkuMap
 from backmarket.settings import SMARTPHONES
 from sandbox.dice import luhn_digit
 from sandbox.listings.products import PRODUCTS
@@ -443,3 +444,21 @@ def test_a_person_reads_with_which_orders_a_device_was_sold_before() -> None:
 def test_each_number_that_a_line_lacks_is_sent(registered: dict[str, str], missing: Identifiers) -> None:
     """Each by itself, whatever the other's state."""
     assert still_missing(LineFacts(1, 3, 1, **registered), Identifiers(IMEI, "S")) == missing
+
+
+def test_a_device_is_named_by_either_sku() -> None:
+    """The seller's or the listing's; where two lines may be meant, or the map has a bad row, nothing is guessed."""
+    order = _order(LineFacts(1, 2, 1, "L1"), LineFacts(2, 2, 1, "L2"))
+    feeding = SkuMap([MapRow("A", "l1"), MapRow("B", "L1"), MapRow("B", "L2")], ["BAD", "L2"])
+    for device in (Device(7, sku=" a"), Device(7, sku="L1"), Device(7, 1, "B"), Device(7, 1, "A")):
+        assert line_of(device, order, feeding).orderline_id == 1
+    assert line_of(Device(7, 2, "L2"), order, feeding).orderline_id == 2
+    for device, why in (
+        (Device(7, sku="B"), "2 lines fit"),
+        (Device(7, 2, "A"), "do not belong together"),
+        (Device(7, sku="BAD"), "seller.sku_map has a row"),
+        (Device(7, sku="L2"), "seller.sku_map has a row"),
+        (Device(7, 1, "BAD"), "do not belong together"),
+    ):
+        with pytest.raises(IdentifierError, match=why):
+            line_of(device, order, feeding)

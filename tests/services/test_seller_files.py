@@ -21,6 +21,7 @@ import pandas as pd
 import psycopg
 import pytest
 
+from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.seller_files import FileRules, SellerFileLoading, target_of
 
 if TYPE_CHECKING:
@@ -179,6 +180,61 @@ def test_a_workbooks_numbers_come_as_it_shows_them(inbox: Inbox) -> None:
         )
     )  # fmt: skip
     assert inbox.rows("select order_id, sku, imei from seller.devices") == [(5000001, "00123", "356938035643809")]
+
+
+def test_a_workbooks_number_of_more_than_15_digits_is_refused(inbox: Inbox) -> None:
+    """Excel keeps 15; what a row shows beyond them is made up, whoever wrote it. So is what a failed formula shows."""
+    file = workbook(
+        ["order_id", "imei"], [1, 356938035643809], [2, 3569380356438090], [3, 35693803564380900.0], [4, "#N/A"],
+        path="in/devices.xlsx",
+    )  # fmt: skip
+    inbox.load(file)
+    assert inbox.rows("select order_id, imei from seller.devices") == [(1, "356938035643809")]
+    assert file.beside[".rejected.csv"].count("may be lost") == 2
+    assert "imei is '#N/A': a formula has failed" in file.beside[".rejected.csv"]
+
+
+def test_a_messy_workbook_is_read(inbox: Inbox) -> None:
+    """A merged title, blank rows, commas beside real numbers, and a style of dates for each column."""
+    book = openpyxl.Workbook()
+    book.active.title = "Notes"  # type: ignore[union-attr]
+    sheet = book.create_sheet("Stock")
+    known_until = pd.Timestamp("2026-11-25 08:30").to_pydatetime()
+    for row in (
+        ["Inventory of the week", None, None, None, None, None],
+        [],
+        ["Référence", "Qté", "Compté le", "orders_known_until", "Letzte Lieferung", "Prix"],
+        [123, "1.200", "24/11/2026 9:05", known_until, "11-26-2026", "1.199,90"],
+        [None, None, None, None, None, None],
+        ["B-7", 3.0, "05/11/2026", known_until.date(), "12-24-2026", 99.5],
+        ["C", "1.050", "05/11/2026", None, "x", 1],
+    ):
+        sheet.append(row)
+    sheet.merge_cells("A1:F1")
+    data = io.BytesIO()
+    book.save(data)
+    inbox.load(File("in/stock.xlsx", data.getvalue()))
+    ((reason,),) = inbox.rows("select reason from backmarket.seller_files")
+    assert "column 'Qté'" in reason
+    for cell in ("B4", "B7"):
+        sheet[cell] = 7
+    data = io.BytesIO()
+    book.save(data)
+    inbox.load(File("in/stock.xlsx", data.getvalue(), STORED_AT + timedelta(hours=1)))
+    assert inbox.rows(
+        "select sku, quantity, counted_at::text, orders_known_until::text from seller.stock order by sku"
+    ) == [
+        ("123", 7, "2026-11-24 09:05:00+00", "2026-11-25 08:30:00+00"),
+        ("B-7", 3, "2026-11-05 00:00:00+00", "2026-11-25 00:00:00+00"),
+        ("C", 7, "2026-11-05 00:00:00+00", None),
+    ]
+
+
+def test_what_is_kept_of_a_bad_row_is_what_stood_there(inbox: Inbox) -> None:
+    """A number of a workbook too, as the workbook shows it."""
+    inbox.load(workbook(["sku", "market", "price", "currency"], ["A", "fr-fr", 9.5, "EUR"], ["", "fr-fr", 9.5, "EUR"],
+                        path="in/prices.xlsx"), is_snapshot=False)  # fmt: skip
+    assert inbox.rows("select document ->> 'price' from backmarket.quarantine") == [("9.5",)]
 
 
 @pytest.mark.parametrize(
@@ -415,6 +471,62 @@ def test_rows_of_another_account_are_refused(inbox: Inbox) -> None:
     assert loading.rejected == 1
 
 
+PLACES = "sku,quantity,Lager,counted_at\nA,1,Paris,2026-11-26T07:00:00Z\nA,2,Lyon,2026-11-26T07:00:00Z\n"
+
+
+def test_stock_is_told_by_warehouse(inbox: Inbox) -> None:
+    """A row each; the warehouse that a snapshot leaves out has nothing of it, as has the SKU without a warehouse."""
+    query = (
+        "select '', quantity from seller.stock union all select warehouse, quantity from seller.stock_by_warehouse "
+        "order by 1, 2"
+    )
+    inbox.load(csv_file(STOCK.replace("B,2", "A,2")))
+    assert inbox.rows(query) == [], "without warehouses two rows of a SKU contradict each other"
+    inbox.load(csv_file(STOCK.replace("B,2", "B,0"), "in/stock-1.csv"))
+    loading = inbox.load(csv_file(PLACES, "in/stock-2.csv"))
+    assert (loading.refused, loading.held, loading.rejected) == ([], [], 0)
+    assert inbox.rows(query) == [("", 0), ("", 0), ("Lyon", 2), ("Paris", 1)]
+    inbox.load(csv_file(PLACES.replace("A,2,Lyon", "A,3,Paris") + "A,4,Lyon,\n", "in/stock-3.csv"))
+    assert inbox.rows(query)[2:] == [("Lyon", 4), ("Paris", 1)], "which of two rows of Paris is meant is not guessed"
+    inbox.load(csv_file(PLACES.replace("A,1,Paris", "A,7,Lille"), "in/stock-4.csv"))
+    assert inbox.rows(query)[2:] == [("Lille", 7), ("Lyon", 2), ("Paris", 0)]
+
+
+def test_a_file_without_warehouses_is_read_as_ever(inbox: Inbox) -> None:
+    """Also by a warehouse for all of its rows, which the seller has named."""
+    inbox.load(csv_file(STOCK))
+    assert inbox.rows("select key from backmarket.seller_file_rows order by 1") == [("A",), ("B",)]
+    changed = csv_file(STOCK.replace("A,1", "A,5"), modified_at=STORED_AT + timedelta(hours=1))
+    inbox.load(changed)
+    assert inbox.stock == {"A": 5, "B": 2}
+    twice = STOCK + "A,2,2026-11-26T07:00:00Z\n"
+    rules = {"columns": {"stock": {"=Paris": "warehouse"}}, "may_drop_all": True}
+    assert inbox.load(csv_file(twice, "in/stock-paris.csv"), **rules).rejected == 2
+    query = (
+        "select sku, '', quantity from seller.stock union all "
+        "select sku, warehouse, quantity from seller.stock_by_warehouse order by 1, 2"
+    )
+    assert inbox.rows(query) == [("A", "", 0), ("B", "", 0), ("B", "Paris", 2)]
+
+
+def test_a_map_of_skus_names_all_listings_of_its_skus(inbox: Inbox) -> None:
+    """What it says no more is gone, of these SKUs alone; a row without units takes one."""
+    query = "select sku, listing_sku, units from seller.sku_map order by 1, 2"
+    first = csv_file("SKU;Listing SKU;Units per listing\nA;L1;\nA;L2;2\nB;L1;1\n", "in/sku_map.csv")
+    assert inbox.load(first).refused == []
+    assert inbox.rows(query) == [("A", "L1", None), ("A", "L2", 2), ("B", "L1", 1)]
+    inbox.load(csv_file("sku,listing_sku\nA,L3\n", "in/sku_map_new.csv"))
+    assert inbox.rows(query) == [("A", "L3", None), ("B", "L1", 1)]
+
+
+@pytest.mark.parametrize("row", ["B,,1", "B,L2,0", "B,L2,x", "A,L1,3"])
+def test_a_map_with_a_bad_row_is_refused_as_a_whole(inbox: Inbox, row: str) -> None:
+    """A SKU whose row is left out would feed the listing of its own name."""
+    file = csv_file(f"sku,listing_sku,units\nA,L1,2\n{row}\n", "in/sku_map.csv")
+    assert inbox.load(file).refused == ["in/sku_map.csv"]
+    assert inbox.rows("select sku from seller.sku_map") == []
+
+
 def test_a_view_is_not_filled(inbox: Inbox) -> None:
     """Whoever put it there fills it."""
     inbox.connection.execute("drop table seller.stock")
@@ -465,6 +577,25 @@ def test_killed_between_any_two_statements_it_ends_the_same(inbox: Inbox, monkey
             break
     monkeypatch.setattr(psycopg.Connection, "execute", execute)
     assert place > 10
+
+
+def test_a_file_that_cannot_be_unpacked_costs_no_other(inbox: Inbox) -> None:
+    """It is named, and not opened again until it changes."""
+
+    class Broken(File):
+        @contextmanager
+        def content(self) -> Iterator[tuple[IO[bytes], str]]:
+            if self.data:
+                raise StatementError("the archive cannot be unpacked: it ends too early")
+            yield io.BytesIO(), ""
+
+    broken = Broken("in/stock.csv.gz", b"x")
+    for _ in range(2):
+        loading = inbox.load(broken, csv_file("order_id,imei\n1,356938035643809\n", "in/devices.csv"))
+        assert loading.refused == ["in/stock.csv.gz"]
+    assert inbox.rows("select count(*) from seller.devices") == [(1,)]
+    ((reason,),) = inbox.rows("select reason from backmarket.quarantine")
+    assert "ends too early" in reason
 
 
 def test_a_packed_file_is_told_by_its_inner_name() -> None:

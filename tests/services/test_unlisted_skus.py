@@ -11,6 +11,7 @@ import pytest
 
 from backmarket.rules.inventory import StockRow
 from backmarket.rules.prices import WantedPrice
+from backmarket.rules.sku_map import MapRow, SkuMap
 from backmarket.services.quantities import plan_quantities
 from backmarket.services.unlisted_skus import report_unlisted_prices, report_unlisted_stock
 from backmarket.settings import QuantitySettings
@@ -26,7 +27,7 @@ LOG = logging.getLogger(__name__)
 
 def _stock(warehouse: psycopg.Connection[Any], **units: int) -> int:
     rows = [StockRow(sku, quantity, NOW) for sku, quantity in units.items()]
-    return report_unlisted_stock(warehouse, "default", rows, market="fr-fr", log=LOG)
+    return report_unlisted_stock(warehouse, "default", rows, SkuMap(), market="fr-fr", log=LOG)
 
 
 def _findings(warehouse: psycopg.Connection[Any]) -> dict[str, str]:
@@ -63,13 +64,22 @@ def test_a_sku_with_units_and_no_listing_is_named_while_it_lasts(listed: psycopg
     assert "stock_without_listing GODO" not in _findings(listed)
 
 
+def test_a_sku_is_unlisted_where_a_listing_that_it_feeds_is_missing(listed: psycopg.Connection[Any]) -> None:
+    """By its own name, with the names that seller.sku_map gives it; rows of warehouses are one."""
+    feeding = SkuMap([MapRow("A", "good"), MapRow("B", "GOOD"), MapRow("B", "Godo"), MapRow("GODO", "good")], ["BAD"])
+    rows = [StockRow(sku, 1, NOW, warehouse=place) for sku in ("A", "B", "GODO", "BAD") for place in ("1", "2")]
+    assert report_unlisted_stock(listed, "default", rows, feeding, market="fr-fr", log=LOG) == 1
+    assert list(_findings(listed)) == ["stock_without_listing B"]
+    assert "2 in seller.stock, for godo by seller.sku_map. Back" in _findings(listed)["stock_without_listing B"]
+
+
 def test_a_price_without_a_listing_is_named_once_for_all_markets(listed: psycopg.Connection[Any]) -> None:
     """Beside what stock says of the same SKU."""
     _stock(listed, GODO=2)
     rows = [
         WantedPrice(sku, market, Decimal(1), "EUR", None) for sku in ("GODO", "GOOD") for market in ("fr-fr", "de-de")
     ]
-    assert report_unlisted_prices(listed, "default", rows, market="fr-fr", log=LOG) == 1
+    assert report_unlisted_prices(listed, "default", rows, SkuMap(), market="fr-fr", log=LOG) == 1
     found = _findings(listed)
     assert sorted(found) == ["price_without_listing GODO", "stock_without_listing GODO"]
     assert found["price_without_listing GODO"].startswith("priced for de-de, fr-fr. Back Market has no listing")

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg import sql as composing
 
+from backmarket.rules.inventory import StockPolicy
 from backmarket.services.prices import plan_prices
 from backmarket.services.quantities import plan_quantities
 from backmarket.settings import PriceSettings, QuantitySettings
-from backmarket.warehouse import inventory_prices, sql, tracking_imei
+from backmarket.warehouse import inventory_prices, sku_map, sql, tracking_imei
 from backmarket.warehouse.listings import Catalog
+from backmarket.warehouse.prices import unmatched_prices
 from backmarket.warehouse.seller_rows import (
     CATALOG,
     LeftOut,
@@ -41,7 +43,7 @@ LISTING = "00000000-0000-0000-0000-000000000001"
 GOOD: dict[str, dict[str, str | None]] = {
     "stock": {
         "account": "default", "sku": "GOOD", "quantity": "7", "counted_at": "2026-03-02 11:00:00",
-        "safety_qty": None, "max_qty": None, "orders_known_until": None,
+        "safety_qty": None, "max_qty": None, "orders_known_until": None, "warehouse": None,
     },
     "prices": {
         "account": "default", "sku": "GOOD", "market": "fr-fr", "price": "101.00", "currency": "EUR",
@@ -55,6 +57,7 @@ GOOD: dict[str, dict[str, str | None]] = {
         "account": "default", "order_id": "50", "orderline_id": None, "sku": "SKU-50", "imei": "356938035643809",
         "serial_number": None,
     },
+    "sku_map": {"account": "default", "sku": "GOOD", "listing_sku": "GOOD", "units": "1"},
     "catalog": {
         "account": "default", "sku": "GOOD", "ean": None, "product_id": "51001", "quantity": "2", "price": "101.00",
         "currency": "EUR", "market": "fr-fr", "grade": "FAIR", "warranty_delay": "12", "comment": "C",
@@ -125,13 +128,17 @@ def read_all(warehouse: psycopg.Connection[Any]) -> None:
     """Run every reading of the seller's tables that there is, the page's too, and see the good rows come out."""
     assert "GOOD" in [row.sku for row in inventory_prices.stock_rows(warehouse, "default").rows]
     inventory_prices.lines_by_sku(warehouse, "default", now=NOW, hold=timedelta(1), intake_lag=timedelta(0))
-    assert "good" in tracking_imei.stock_by_sku(warehouse, "default", ["good"])
+    assert "good" in tracking_imei.stock_by_sku(warehouse, "default", ["good"], StockPolicy())
     plan_quantities(warehouse, "default", QuantitySettings(), now=NOW, run_id="r", allow_mass_zero=False)
     assert planned(warehouse, "quantity")["GOOD"][0] == "planned"
     plan_prices(warehouse, "default", PriceSettings(), markets=["fr-fr"], now=NOW, run_id="r")
     assert planned(warehouse, "price")["GOOD"][0] == "planned"
-    parameters = {"account": "default", "markets": ["fr-fr"], "skus": ["GOOD"], "order_id": 50}
-    warehouse.execute(sql.statement("inventory_prices/count_unmatched"), parameters).fetchall()
+    parameters = {"account": "default", "skus": ["GOOD"], "order_id": 50}
+    map_feed, feeding = sku_map.read(warehouse, "default")
+    assert "GOOD" in [row.sku for row in map_feed.rows]
+    assert feeding.listings_of("good") == {"good": 1}
+    assert "good" in sku_map.feeders_of(warehouse, "default", "Good")
+    unmatched_prices(warehouse, "default", ["fr-fr"], feeding)
     assert 50 in [row.order_id for row in tracking_imei.shipments(warehouse, "default").rows]
     assert 50 in [row.order_id for row in tracking_imei.devices(warehouse, "default").rows]
     tracking_imei.orders_to_read(warehouse, "default")
@@ -187,8 +194,9 @@ def test_typed_tables_are_read_as_before(warehouse: psycopg.Connection[Any]) -> 
     warehouse.execute("update backmarket.orders set state = 3 where order_id >= 50")
     warehouse.execute("update backmarket.order_lines set state = 2, sku = 'SKU-' || order_id where order_id >= 50")
     for table, row in GOOD.items():
-        names = composing.SQL(", ").join(map(composing.Identifier, row))
-        values = composing.SQL(", ").join(map(composing.Literal, row.values()))
+        given = {name: value for name, value in row.items() if name != "warehouse"}
+        names = composing.SQL(", ").join(map(composing.Identifier, given))
+        values = composing.SQL(", ").join(map(composing.Literal, given.values()))
         warehouse.execute(
             composing.SQL("insert into {} ({}) values ({})").format(
                 composing.Identifier("seller", table), names, values
@@ -209,9 +217,10 @@ def test_typed_tables_are_read_as_before(warehouse: psycopg.Connection[Any]) -> 
     assert (shipment.order_id, shipment.shipped_at) == (50, NOW.replace(hour=0))
 
 
-def test_the_optional_column_may_be_missing(shop: psycopg.Connection[Any]) -> None:
-    """A view of seller.stock without orders_known_until."""
-    row = {name: value for name, value in GOOD["stock"].items() if name != "orders_known_until"}
+@pytest.mark.parametrize("column", ["orders_known_until", "warehouse"])
+def test_an_optional_column_may_be_missing(shop: psycopg.Connection[Any], column: str) -> None:
+    """From a view of seller.stock."""
+    row = {name: value for name, value in GOOD["stock"].items() if name != column}
     view(shop, "stock", row)
     read_all(shop)
 

@@ -1,6 +1,7 @@
 -- Every price, as texts, by which these markets may be meant, once for each listing of its SKU (or once without), with
 -- what the market shows now and the last price confirmed. position tells the rows of the seller apart.
--- :account, :markets
+-- :account, :markets; :sku_keys, :listing_keys (as long as each other): SKUs that seller.sku_map names, and the listings
+-- that take one unit of them, null where none does
 with given as (
     select
         account::text as account,
@@ -12,15 +13,26 @@ with given as (
         row_number() over () as position
     from seller.prices
     where account::text = %(account)s and (market is null or market::text = any(%(markets)s))
+),
+
+aimed as (
+    select
+        given.*,
+        fed.sku_key is not null as is_mapped,
+        case when fed.sku_key is null then backmarket.sku_key(given.sku) else fed.listing_key end as listing_key
+    from given
+    left join unnest(%(sku_keys)s::text [], %(listing_keys)s::text []) as fed (sku_key, listing_key)
+        on backmarket.sku_key(given.sku) = fed.sku_key
 )
 
 select
-    given.position,
-    given.sku,
-    given.market,
-    given.price,
-    given.currency,
-    given.min_price,
+    aimed.position,
+    aimed.sku,
+    aimed.market,
+    aimed.price,
+    aimed.currency,
+    aimed.min_price,
+    case when aimed.is_mapped then listing.sku else aimed.sku end as listing_sku,
     offer.id,
     offer.price as shown,
     offer.max_price,
@@ -28,20 +40,21 @@ select
     offer.read_at,
     last.price as last_sent,
     last.confirmed_at as last_sent_at
-from given
+from aimed
 left join backmarket.listings as listing
-    on given.account = listing.account and backmarket.sku_key(given.sku) = backmarket.sku_key(listing.sku) and listing.gone_at is null
+    on aimed.account = listing.account and aimed.listing_key = backmarket.sku_key(listing.sku) and listing.gone_at is null
 left join backmarket.listing_offers as offer
     on listing.account = offer.account and listing.id = offer.id
-    and given.market = offer.market and offer.gone_at is null
+    and aimed.market = offer.market and offer.gone_at is null
 left join lateral (
     select (change.payload ->> 'price')::numeric as price, change.confirmed_at
     from backmarket.changes as change
     where
         offer.id is not null
-        and change.account = given.account and change.kind = 'price' and change.subject = given.sku
-        and change.market = given.market and change.status = 'confirmed'
+        and change.account = aimed.account and change.kind = 'price'
+        and change.subject = case when aimed.is_mapped then listing.sku else aimed.sku end
+        and change.market = aimed.market and change.status = 'confirmed'
     order by change.change_id desc
     limit 1
 ) as last on true
-order by given.sku, given.market, given.position;
+order by aimed.sku, aimed.market, aimed.position;

@@ -1,8 +1,8 @@
 -- Listings that Back Market serves: what is on the shelf, shown and sold, how long it lasts, and the price by market.
 -- :account
 --
--- Stock is the newest count of seller.stock that is a whole number; days of cover count what is shown where there is
--- none.
+-- Stock is what the newest counts of seller.stock that are whole numbers add up to, of all warehouses and of all SKUs
+-- that feed the listing, also of those that feed others, too; days of cover count what is shown where there is none.
 with offers as (
     select
         id,
@@ -16,12 +16,50 @@ with offers as (
     group by id
 ),
 
+counts as (
+    select distinct on (backmarket.sku_key(sku), warehouse)
+        backmarket.sku_key(sku) as sku_key,
+        backmarket.plain_number(quantity)::integer as stock
+    from (
+        select
+            stock.account::text as account, stock.sku::text as sku, stock.quantity::text as quantity,
+            stock.counted_at::text as counted_at, nullif(to_jsonb(stock) ->> 'warehouse', '') as warehouse
+        from seller.stock as stock
+        union all
+        select account::text, sku::text, quantity::text, counted_at::text, warehouse::text
+        from seller.stock_by_warehouse
+    ) as counted
+    where account = %(account)s and backmarket.plain_number(quantity) ~ '^-?\d{1,9}$'
+    order by backmarket.sku_key(sku) asc, warehouse asc, counted_at desc
+),
+
+mapped as (
+    select
+        backmarket.sku_key(map.sku::text) as sku_key,
+        backmarket.sku_key(map.listing_sku::text) as listing_key,
+        map.sku::text as sku,
+        case
+            when backmarket.plain_number(map.units::text) ~ '^[1-9]\d{0,8}$'
+                then backmarket.plain_number(map.units::text)::integer
+            else 1
+        end as units
+    from seller.sku_map as map
+    where map.account::text = %(account)s and map.sku is not null and map.listing_sku is not null
+),
+
+yours as (
+    select listing_key, 'yours: ' || string_agg(distinct sku, ', ') as skus
+    from mapped
+    group by listing_key
+),
+
 counted as (
-    select distinct on (backmarket.sku_key(sku::text))
-        backmarket.sku_key(sku::text) as sku_key, backmarket.plain_number(quantity::text)::integer as stock
-    from seller.stock
-    where account::text = %(account)s and backmarket.plain_number(quantity::text) ~ '^-?\d{1,9}$'
-    order by backmarket.sku_key(sku::text) asc, counted_at::text desc
+    select
+        coalesce(mapped.listing_key, counts.sku_key) as sku_key,
+        sum(floor(counts.stock::numeric / coalesce(mapped.units, 1)))::integer as stock
+    from (select sku_key, sum(stock) as stock from counts group by sku_key) as counts
+    left join mapped on counts.sku_key = mapped.sku_key
+    group by 1
 ),
 
 sold_as_spelled as (
@@ -44,7 +82,7 @@ select
     coalesce(listing.sku, listing.listing_id::text, listing.id::text) as subject,
     case when offers.is_online then 'online' else 'not online' end as kind,
     coalesce(offers.markets, '') as market,
-    listing.title as detail,
+    concat_ws(' · ', listing.title, yours.skus) as detail,
     counted.stock,
     listing.quantity as shown,
     coalesce(sold.units, 0) as sold,
@@ -57,5 +95,6 @@ select
 from backmarket.listings as listing
 left join offers on listing.id = offers.id
 left join counted on backmarket.sku_key(listing.sku) = counted.sku_key
+left join yours on backmarket.sku_key(listing.sku) = yours.listing_key
 left join sold on backmarket.sku_key(listing.sku) = sold.sku_key
 where listing.account = %(account)s and listing.gone_at is null;

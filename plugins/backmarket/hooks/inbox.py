@@ -94,7 +94,7 @@ class InboxFile:
                     _copy(stored, copy)
             except _UNPACKING_ERRORS as error:
                 raise StatementError(f"the archive cannot be unpacked: {error}") from error
-            yield copy, _sha256(copy)
+            yield copy, sha256_of(copy)
 
     def write_beside(self, ending: str, text: str) -> None:
         """Store a text under the file's name with another ending; without a text, none is there afterwards.
@@ -138,35 +138,54 @@ def list_inbox(
     :raises NoInboxError: where none is given, and the default is not there.
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """
+    inbox = find_inbox(url, folder, variable=variable)
     try:
-        inbox = open_inbox(url, folder)
-        if not inbox.is_dir():
-            if url is None:
-                raise NoInboxError(
-                    f"Variable {variable} is empty, and the folder {default_inbox(folder)}, where files are looked for "
-                    "then, is not on this worker. Another worker's folder of that name is not this one. Set "
-                    f"{variable} under Admin → Variables to object storage (s3://…, gs://…, abfs://…) or to a folder "
-                    "that all workers share."
-                )
-            raise InboxError(
-                f"The inbox {url} is not there, or holds nothing, which in object storage is the same. Put the first "
-                f"file into it, or correct Variable {variable} under Admin → Variables; then clear this task."
-            )
         stored = sorted((path for path in inbox.rglob("*") if _is_meant(inbox, path)), key=str)
     except (ImportError, ValueError, OSError) as error:
-        raise InboxError(
-            f"The inbox {url} of Variable {variable} cannot be listed: {error}. For s3://, gs:// or abfs:// install "
-            "the provider of that storage and name its connection, as in s3://connection_id@bucket/folder."
-        ) from error
-    return [file for path in stored for file in _files_of(path)]
+        raise _not_listed(url, variable, error) from error
+    return [file for path in stored for file in files_of(path)]
+
+
+def find_inbox(url: str | None, folder: str, *, variable: str) -> ObjectStoragePath:
+    """Return an inbox that is there; the parameters and errors are those of :func:`list_inbox`."""
+    try:
+        inbox = open_inbox(url, folder)
+        if inbox.is_dir():
+            return inbox
+    except (ImportError, ValueError, OSError) as error:
+        raise _not_listed(url, variable, error) from error
+    if url is None:
+        raise NoInboxError(
+            f"Variable {variable} is empty, and the folder {default_inbox(folder)}, where files are looked for then, "
+            "is not on this worker. Another worker's folder of that name is not this one. Set "
+            f"{variable} under Admin → Variables to object storage (s3://…, gs://…, abfs://…) or to a folder that all "
+            "workers share."
+        )
+    raise InboxError(
+        f"The inbox {url} is not there, or holds nothing, which in object storage is the same. Put the first file into "
+        f"it, or correct Variable {variable} under Admin → Variables; then clear this task."
+    )
+
+
+def is_meant(name: str) -> bool:
+    """Tell whether a file of this name would be read, wherever below an inbox it lies."""
+    return not _NOT_MEANT.search(name)
+
+
+def _not_listed(url: str | None, variable: str, error: Exception) -> InboxError:
+    return InboxError(
+        f"The inbox {url} of Variable {variable} cannot be listed: {error}. For s3://, gs:// or abfs:// install the "
+        "provider of that storage and name its connection, as in s3://connection_id@bucket/folder."
+    )
 
 
 def _is_meant(inbox: ObjectStoragePath, path: ObjectStoragePath) -> bool:
     below = str(path).removeprefix(str(inbox).rstrip("/")).lstrip("/")
-    return not _NOT_MEANT.search(below) and path.is_file()
+    return is_meant(below) and path.is_file()
 
 
-def _files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
+def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
+    """Give the file that lies somewhere, or those in it where it is a ``.zip`` archive."""
     try:
         # fsspec knows each storage's own name for the time; ObjectStoragePath.stat() does so for some only.
         modified_at = path.fs.modified(path.path).astimezone(UTC)
@@ -198,7 +217,7 @@ def _members_of(stored: IO[bytes]) -> list[str]:
         names = sorted(archive.namelist())
     if document_of(names):
         return []
-    return [name for name in names if not name.endswith("/") and not _NOT_MEANT.search(name)]
+    return [name for name in names if not name.endswith("/") and is_meant(name)]
 
 
 def _open_archive(stored: IO[bytes]) -> zipfile.ZipFile:
@@ -224,7 +243,8 @@ def _copy(source: Any, target: IO[bytes]) -> None:
         shutil.copyfileobj(source, target, _CHUNK_BYTES)
 
 
-def _sha256(file: Any) -> str:
+def sha256_of(file: IO[bytes]) -> str:
+    """Return the SHA-256 of a seekable file, which is at its beginning afterwards."""
     file.seek(0)
     digest = hashlib.sha256()
     while chunk := file.read(_CHUNK_BYTES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,16 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     :raises BackMarketError: where nothing could be read.
     """
 
-    reads = ("ws/listings", "seller.stock", "backmarket.orders", "backmarket.order_lines", "backmarket.changes")
+    reads = (
+        "ws/listings",
+        "seller.stock",
+        "seller.stock_by_warehouse",
+        "seller.sku_map",
+        "backmarket.inventory",
+        "backmarket.orders",
+        "backmarket.order_lines",
+        "backmarket.changes",
+    )
     writes = (*LISTING_TABLES, "backmarket.inventory_findings", "backmarket.changes")
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -80,41 +90,55 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
 class BackMarketInventoryPlanOperator(BackMarketOperator):
     """Writes to ``backmarket.inventory`` how each quantity came about, and to the ledger what is to be sent.
 
-    Rows of ``seller.stock`` that cannot be read are left out and named; the others are planned.
+    Rows of ``seller.stock`` and ``seller.sku_map`` that cannot be read are left out and named; the others are planned.
 
-    :raises FeedUnusableError: where the table cannot be read at all.
+    :raises FeedUnusableError: where a table cannot be read at all.
     """
 
-    reads = ("seller.stock", "seller.catalog", "backmarket.listings", "backmarket.orders", "backmarket.order_lines")
+    reads = (
+        "seller.stock",
+        "seller.stock_by_warehouse",
+        "seller.sku_map",
+        "seller.catalog",
+        "backmarket.listings",
+        "backmarket.orders",
+        "backmarket.order_lines",
+    )
     writes = ("backmarket.inventory", "backmarket.inventory_findings", "backmarket.changes")
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many SKUs were planned and differ, findings by kind, how many rows were left out; and the table,
-        as ``unusable_feeds``, where it cannot be used as a whole."""
-        from backmarket.services.quantities import plan_in_words, plan_quantities
+        """Return how many SKUs were planned and differ, findings by kind, how many rows were left out; and the tables,
+        as ``unusable_feeds``, that cannot be used as a whole."""
+        from backmarket.services.quantities import plan_in_words, plan_quantities, rows_that_count
         from backmarket.services.unlisted_skus import report_unlisted_stock
         from backmarket.settings import QuantitySettings
-        from backmarket.warehouse import feeds
+        from backmarket.warehouse import feeds, sku_map
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.inventory_prices import stock_rows
         from backmarket.warehouse.seller_rows import name_left_out
 
+        settings = QuantitySettings.load(self.account)
         with connect(self.warehouse_conn_id) as connection:
             counts = plan_quantities(
                 connection,
                 self.account,
-                QuantitySettings.load(self.account),
+                settings,
                 now=datetime.now(UTC),
                 run_id=context["run_id"],
                 allow_mass_zero=bool((context["dag_run"].conf or {}).get("allow_mass_zero")),
             )
             self.log.info("Quantities: %s.", plan_in_words(counts))
             # Read once more: quantities are planned again while they are sent, and only this task names rows.
-            feed = stock_rows(connection, self.account)
-            counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
-            limit, home = self.rows_limit_pct, self.hook.config.market
-            unusable = feeds.judge(connection, self.account, feed, limit_pct=limit, run_id=context["run_id"])
-            unlisted = report_unlisted_stock(connection, self.account, feed.rows, market=home, log=self.log)
+            feed, (map_feed, feeding) = stock_rows(connection, self.account), sku_map.read(connection, self.account)
+            limit, home, run_id = self.rows_limit_pct, self.hook.config.market, context["run_id"]
+            left_out: Counter[str] = Counter()
+            unusable = []
+            for each in (feed, map_feed):
+                left_out.update(name_left_out(connection, self.account, each, run_id=run_id))
+                unusable += feeds.judge(connection, self.account, each, limit_pct=limit, run_id=run_id)
+            counts |= left_out
+            rows = rows_that_count(feed.rows, settings, self.log)
+            unlisted = report_unlisted_stock(connection, self.account, rows, feeding, market=home, log=self.log)
         return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
 
@@ -165,14 +189,16 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
 class BackMarketPricesPlanOperator(BackMarketOperator):
     """Writes to the ledger which prices are to be sent, which are refused, and which a person must see first.
 
-    Rows of ``seller.prices`` that cannot be read are left out and named; the others are planned.
+    Rows of ``seller.prices`` and ``seller.sku_map`` that cannot be read are left out and named; the others are planned.
 
-    :raises FeedUnusableError: where the table cannot be read at all.
+    :raises FeedUnusableError: where a table cannot be read at all.
     """
 
     reads = (
         "seller.prices",
+        "seller.sku_map",
         "seller.catalog",
+        "backmarket.inventory",
         "backmarket.listings",
         "backmarket.listing_offers",
         "backmarket.price_approvals",
@@ -180,8 +206,8 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
     writes = ("backmarket.changes", "backmarket.inventory_findings")
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many prices were looked at, what becomes of them, how many rows were left out; and the table, as
-        ``unusable_feeds``, where it cannot be used as a whole."""
+        """Return how many prices were looked at, what becomes of them, how many rows were left out; and the tables, as
+        ``unusable_feeds``, that cannot be used as a whole."""
         from backmarket.services.prices import log_plan, plan_prices
         from backmarket.services.unlisted_skus import report_unlisted_prices
         from backmarket.settings import PriceSettings, chosen_markets
@@ -192,14 +218,24 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         settings = PriceSettings.load(self.account)
         markets = chosen_markets(self.account, settings, self.hook.config)
         with connect(self.warehouse_conn_id) as connection:
-            counts, feed = plan_prices(
+            plan = plan_prices(
                 connection, self.account, settings, markets=markets, now=datetime.now(UTC), run_id=context["run_id"]
             )
-            counts |= {"unmatched": log_plan(connection, self.account, counts, self.log, markets=markets)}
-            counts |= name_left_out(connection, self.account, feed, run_id=context["run_id"])
-            limit, home = self.rows_limit_pct, self.hook.config.market
-            unusable = feeds.judge(connection, self.account, feed, limit_pct=limit, run_id=context["run_id"])
-            unlisted = report_unlisted_prices(connection, self.account, feed.rows, market=home, log=self.log)
+            map_feed, feeding = plan.mapping
+            counts = {
+                **plan.counts,
+                "unmatched": log_plan(connection, self.account, plan, self.log, markets=markets),
+            }
+            limit, home, run_id = self.rows_limit_pct, self.hook.config.market, context["run_id"]
+            left_out: Counter[str] = Counter()
+            unusable = []
+            for each in (plan.feed, map_feed):
+                left_out.update(name_left_out(connection, self.account, each, run_id=run_id))
+                unusable += feeds.judge(connection, self.account, each, limit_pct=limit, run_id=run_id)
+            counts |= left_out
+            unlisted = report_unlisted_prices(
+                connection, self.account, plan.feed.rows, feeding, market=home, log=self.log
+            )
         return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
 

@@ -128,7 +128,15 @@ class BackMarketOrderAcceptanceOperator(BackMarketOrderChangesOperator):
     :raises ChangesWaitingError: where some lines could not be accepted now; the others were.
     """
 
-    reads = ("seller.stock", "backmarket.orders", "backmarket.order_lines", "ws/orders")
+    reads = (
+        "seller.stock",
+        "seller.stock_by_warehouse",
+        "seller.sku_map",
+        "backmarket.inventory",
+        "backmarket.orders",
+        "backmarket.order_lines",
+        "ws/orders",
+    )
     writes = ("ws/orders", "backmarket.changes", *ORDER_TABLES)
 
     def load_action(self) -> OrderAction:

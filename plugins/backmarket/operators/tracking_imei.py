@@ -55,6 +55,8 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
         "seller.shipments",
         "seller.shipper_aliases",
         "seller.devices",
+        "seller.sku_map",
+        "backmarket.inventory",
         "backmarket.orders",
         "backmarket.order_lines",
         "backmarket.settlement_lines",
@@ -82,7 +84,9 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
 
     reads = (
         "seller.devices",
+        "seller.sku_map",
         "seller.shipments",
+        "backmarket.inventory",
         "backmarket.orders",
         "backmarket.order_lines",
         "backmarket.settlement_lines",

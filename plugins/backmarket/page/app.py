@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from backmarket.page.rendering import render
-from backmarket.page.routes import lists, needs, overview, reports, stories
+from backmarket.page.routes import files, lists, needs, overview, reports, stories
 from backmarket.warehouse.snapshot import DatabaseDownError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def create_page() -> FastAPI:
         dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
     )
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    for each in (overview, needs, lists, stories, reports):
+    for each in (overview, needs, lists, stories, files, reports):
         app.include_router(each.routes)
     app.add_exception_handler(StarletteHTTPException, _tell_refusal)
     app.add_exception_handler(RequestValidationError, _tell_refusal)
@@ -59,7 +59,14 @@ def _tell_refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         return render(request, "problem.html", status=404, title="Not found", text="There is no such page.")
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what this handler is registered for
-    titles = {401: "Sign in first", 403: "Not allowed", 404: "Not found", 409: "Set elsewhere", 400: "Not accepted"}
+    titles = {
+        401: "Sign in first",
+        403: "Not allowed",
+        404: "Not found",
+        409: "Set elsewhere",
+        400: "Not accepted",
+        413: "Too large",
+    }
     text = "Airflow does not know who you are, or your session is over." if error.status_code == 401 else error.detail
     return render(
         request,

@@ -46,7 +46,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether it stands at the right."""
-        return self.shown_as in {"number", "money"}
+        return self.shown_as in {"number", "money", "bad_rows"}
 
     @property
     def is_time(self) -> bool:
@@ -237,6 +237,25 @@ LIST_OF_LISTINGS = ListOf(
     ),
     Order("subject"),
 )
+LIST_OF_FILES = ListOf(
+    "files",
+    "Files read",
+    "/files",
+    "list_files",
+    (
+        Column("subject", "File", "story"),
+        Column("target", "Fills"),
+        Column("kind", "Outcome", "words"),
+        Column("why", "Why", "why"),
+        Column("row_count", "Rows", "number"),
+        Column("new_rows", "New", "number"),
+        Column("changed_rows", "Changed", "number"),
+        Column("gone_rows", "Gone", "number"),
+        Column("rejected", "Bad rows", "bad_rows"),
+        Column("since", "Read", "age"),
+    ),
+    Order("since", descending=True),
+)
 LIST_OF_INVENTORY = ListOf(
     "inventory",
     "Inventory",
@@ -246,6 +265,7 @@ LIST_OF_INVENTORY = ListOf(
         Column("subject", "SKU", "story"),
         Column("kind", "Units shown"),
         Column("stock", "On the shelf", "number"),
+        Column("yours", "Of your SKUs"),
         Column("reserved", "Reserved", "number"),
         Column("held", "Held", "number"),
         Column("sellable", "Sellable", "number"),

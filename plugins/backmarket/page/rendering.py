@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SETTLEMENTS
+from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SELLER_FILES, SETTLEMENTS
 from backmarket.page import access, formats
 from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
 
@@ -25,15 +25,17 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-# What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it.
-_NAVIGATION = (
-    ("Overview", "/", ""),
-    ("Orders", "/orders", ORDERS.stem),
-    ("Listings", "/listings", LISTINGS.stem),
-    ("Inventory", "/inventory", INVENTORY_PRICES.stem),
-    ("Changes", "/changes", ""),
-    ("Worked off", "/worked-off", ""),
-    ("Settlement reports", "/reports", SETTLEMENTS.stem),
+# What stands beside the search field on every page: a name, the address below the page's own, and whose readers see it,
+# which are those of any of these concerns; of none: everybody.
+_NAVIGATION: tuple[tuple[str, str, frozenset[str]], ...] = (
+    ("Overview", "/", frozenset()),
+    ("Orders", "/orders", frozenset({ORDERS.stem})),
+    ("Listings", "/listings", frozenset({LISTINGS.stem})),
+    ("Inventory", "/inventory", frozenset({INVENTORY_PRICES.stem})),
+    ("Changes", "/changes", frozenset()),
+    ("Worked off", "/worked-off", frozenset()),
+    ("Files", "/files", frozenset({SELLER_FILES.stem, SETTLEMENTS.stem})),
+    ("Settlement reports", "/reports", frozenset({SETTLEMENTS.stem})),
 )
 
 _TEMPLATES.filters["breakable"] = formats.breakable
@@ -59,7 +61,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
         "root": root,
         "airflow": root.removesuffix(PREFIX),
         "path": request.url.path.removeprefix(root),
-        "navigation": [(name, address) for name, address, stem in _NAVIGATION if not stem or stem in readable],
+        "navigation": [(name, address) for name, address, stems in _NAVIGATION if not stems or stems & readable],
         "accounts": list(getattr(request.state, "accounts", ())),
         "home": getattr(request.state, "home", DEFAULT_ACCOUNT),
         "account": account,

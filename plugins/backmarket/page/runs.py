@@ -29,22 +29,31 @@ class Started(NamedTuple):
         return f"/dags/{quote(self.dag_id)}/runs/{quote(self.run_id, safe='')}" if self.run_id else ""
 
 
+def why_not_started(session: Session, user: BaseUser, dag_id: str) -> str:
+    """Return why a person cannot start a DAG now, for that person; empty where they can."""
+    from airflow.models.dag import DagModel
+    from sqlalchemy import select
+
+    dag = session.scalar(select(DagModel).where(DagModel.dag_id == dag_id, ~DagModel.is_stale))
+    if dag is None:
+        return f"Airflow has not read {dag_id}: nothing runs until it has."
+    if dag.is_paused:
+        return f"{dag_id} is paused: unpause it."
+    if not access.may_start(user, dag_id):
+        return f"You may not start {dag_id}: its next run goes on with it."
+    return ""
+
+
 def start_run(session: Session, user: BaseUser, dag_id: str) -> Started:
     """Start a run of a DAG as Airflow's own button does; one that waits to start already is taken for it."""
     from airflow.api.common.trigger_dag import trigger_dag
-    from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
     from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunTriggeredByType
     from sqlalchemy import select
 
-    dag = session.scalar(select(DagModel).where(DagModel.dag_id == dag_id, ~DagModel.is_stale))
-    if dag is None:
-        return Started(dag_id, "", f"Airflow has not read {dag_id}: nothing runs until it has.")
-    if dag.is_paused:
-        return Started(dag_id, "", f"{dag_id} is paused: unpause it.")
-    if not access.may_start(user, dag_id):
-        return Started(dag_id, "", f"You may not start {dag_id}: its next run goes on with it.")
+    if obstacle := why_not_started(session, user, dag_id):
+        return Started(dag_id, "", obstacle)
     waiting = session.scalar(
         select(DagRun.run_id).where(DagRun.dag_id == dag_id, DagRun.state == DagRunState.QUEUED).limit(1)
     )

@@ -10,6 +10,8 @@ from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS
 from backmarket.page.back_office import back_office
 from backmarket.page.downloads import figure, table
 from backmarket.page.formats import LINE_STATES, PUBLICATION_STATES
+from backmarket.rules.inventory import StockPolicy, counts_by_sku
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse.seller_rows import STOCK, LeftOut, UnreadableError, moment
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class OrderStory:
     """One order.
 
     :param head: the order's own columns; None where no order of this number is stored.
+    :param yours: the seller's SKUs that feed a line's listing, by the line's SKU.
     :param events: all that happened, newest first, each with ``at``, ``source``, ``what`` and ``detail``.
     :param back_office: where Back Market shows it; empty where it does not.
     """
@@ -59,6 +62,7 @@ class OrderStory:
     order_id: int
     head: Row | None
     lines: list[Row]
+    yours: dict[str, str]
     events: list[Row]
     back_office: str
 
@@ -98,6 +102,9 @@ class SkuStory:
 
     :param stock: what the seller's system counted; None where it says nothing that can be read.
     :param stock_problem: why its row cannot be used; empty where one can, or there is none.
+    :param warehouses: the rows of seller.stock that name one.
+    :param feeds: what seller.sku_map says of it, as a SKU of the seller.
+    :param fed_by: what seller.sku_map says of it, as a listing.
     :param plan: the arithmetic of the newest plan; None where there was none.
     :param sent: the quantity that Back Market confirmed last; None before the first.
     :param sold: units ordered in the last 30 days.
@@ -107,6 +114,9 @@ class SkuStory:
     sku: str
     stock: StockRow | None
     stock_problem: str
+    warehouses: list[StockRow]
+    feeds: list[Row]
+    fed_by: list[Row]
     plan: Row | None
     sent: Row | None
     sold: int
@@ -131,7 +141,7 @@ class SkuStory:
     @property
     def known(self) -> bool:
         """Whether anything at all is known of it."""
-        return bool(self.stock or self.stock_problem or self.plan or self.markets or self.events)
+        return any((self.stock, self.stock_problem, self.plan, self.markets, self.events, self.feeds, self.fed_by))
 
 
 def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> OrderStory:
@@ -143,6 +153,7 @@ def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> Or
         order_id,
         _first(database.rows("order_head", order_id=order_id)),
         database.rows("order_lines", order_id=order_id),
+        {row["listing_sku"]: row["skus"] for row in database.rows("order_map", order_id=order_id)},
         _by_time(
             [
                 *(row for name in statements for row in database.rows(name, order_id=order_id)),
@@ -163,14 +174,20 @@ def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
     if ORDERS.stem in readable:
         sales = database.rows("sku_sales", skus=skus)
         sold = sum(row["units"] for row in database.rows("sku_sold", skus=skus))
+    mapped = database.rows("sku_map", skus=skus)
+    feeds = [row for row in mapped if sku_key(row["sku"]) == sku_key(sku)]
+    fed_by = [row for row in mapped if sku_key(row["listing_sku"]) == sku_key(sku)]
     if INVENTORY_PRICES.stem not in readable:
-        return SkuStory(sku, None, "", None, None, sold, [], _by_time(sales), office)
+        return SkuStory(sku, None, "", [], feeds, fed_by, None, None, sold, [], _by_time(sales), office)
     events = [row for name in ("sku_changes", "sku_history") for row in database.rows(name, skus=skus)]
-    stock, problem = _newest_count(database.rows("sku_stock", skus=skus))
+    counts, problem = _counts(database.rows("sku_stock", skus=skus))
     return SkuStory(
         sku,
-        stock,
-        problem,
+        _as_one(counts),
+        "" if counts else problem,
+        [count for count in counts if count.warehouse],
+        feeds,
+        fed_by,
         _first(database.rows("sku_plan", skus=skus)),
         _first(database.rows("sku_sent", skus=skus)),
         sold,
@@ -180,8 +197,8 @@ def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
     )
 
 
-def _newest_count(rows: list[Row]) -> tuple[StockRow | None, str]:
-    """Return the newest count that can be read; without one, what is wrong with a row, empty where there is none."""
+def _counts(rows: list[Row]) -> tuple[list[StockRow], str]:
+    """Return the counts that can be read, and what is wrong with a row that cannot; empty where there is none."""
     counts, problem = [], ""
     for row in rows:
         found = STOCK.judge(row)
@@ -189,9 +206,13 @@ def _newest_count(rows: list[Row]) -> tuple[StockRow | None, str]:
             problem = found.reason
         else:
             counts.append(found)
-    if counts:
-        return max(counts, key=lambda count: count.counted_at), ""
-    return None, problem
+    return counts, problem
+
+
+def _as_one(counts: list[StockRow]) -> StockRow | None:
+    """Return the counts of all warehouses as one; of rows that contradict each other the newest."""
+    added = counts_by_sku(counts, StockPolicy()).by_sku.values()
+    return next(iter(added), max(counts, key=lambda count: count.counted_at, default=None))
 
 
 def _shipped(rows: list[Row]) -> Iterable[Row]:

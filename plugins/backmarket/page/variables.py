@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import HTTPException
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from sqlalchemy.orm import Session
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 _SHARED = ("enabled", "dry_run", "safety_qty", "max_qty")
 
@@ -111,6 +113,38 @@ def value_of(session: Session, account: str, field: str) -> Any:
 
     found = session.scalars(select(Variable).where(Variable.key.in_(keys_of(account, field))))
     return _state(account, field, VARIABLES[field], {variable.key: variable.val or "" for variable in found}).value
+
+
+def load(session: Session, account: str, settings: type[AnySettings]) -> AnySettings:
+    """Return the settings that a task of an account would read.
+
+    :raises VariableError: as for the task, where a Variable cannot be understood.
+    """
+    said = _said(session, account, settings.model_fields)
+    values = {field: text.strip() for field, (_, text) in said.items() if text.strip()}
+    return settings.checked(values, {field: key for field, (key, _) in said.items()})
+
+
+def key_of(session: Session, account: str, field: str) -> str:
+    """Return the Variable that a task of an account would read for a field."""
+    return _said(session, account, [field])[field][0]
+
+
+def _said(session: Session, account: str, fields: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return by field the Variable that says it, and what that holds."""
+    from airflow.models.variable import Variable
+    from sqlalchemy import select
+
+    candidates = {field: keys_of(account, field) for field in fields}
+    keys = [key for both in candidates.values() for key in both]
+    stored = {
+        variable.key: variable.val or "" for variable in session.scalars(select(Variable).where(Variable.key.in_(keys)))
+    }
+    found = {}
+    for field, (own, common) in candidates.items():
+        key = common if _find(own, stored)[0] is None else own
+        found[field] = key, _find(key, stored)[0] or ""
+    return found
 
 
 def editable() -> dict[str, type[Settings]]:

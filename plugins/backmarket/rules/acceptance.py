@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backmarket.rules.inventory import is_reserved, is_stale, orders_known_until, units_left
+from backmarket.rules.inventory import is_reserved, is_stale, orders_known_until, reserved_units
 from backmarket.rules.order_facts import (
     ACCEPTED_OR_LATER,
     DONE,
@@ -18,6 +18,7 @@ from backmarket.rules.order_facts import (
     refuse,
     wait,
 )
+from backmarket.rules.sku_map import Shelf, SkuMap
 from backmarket.rules.skus import sku_key
 
 if TYPE_CHECKING:
@@ -73,49 +74,46 @@ def judge_acceptance(order: OrderFacts, sku: str, orderline_ids: Collection[int]
 
 def judge_stock(
     queue: Sequence[Request],
-    stock: Mapping[str, StockRow],
+    counts: Mapping[str, StockRow],
     lines: Mapping[str, Sequence[OrderLineRow]],
     policy: StockPolicy,
     *,
     now: datetime,
+    sku_map: SkuMap | None = None,
 ) -> list[Decision]:
     """Decide for each request, in the order of the queue, whether the seller has its units.
 
-    What is left of the count after all accepted lines, and after the paid lines of older orders whether or not they
+    What is left of the counts after all accepted lines, and after the paid lines of older orders whether or not they
     could be accepted, must cover it. Safety quantity plays no part: it was sold already.
 
-    :param stock: by SKU in lower case.
-    :param lines: the lines that matter to the stock, by SKU in lower case.
+    :param counts: by the seller's SKU, as :func:`sku_key` gives it.
+    :param lines: the lines that matter to the stock, likewise by the listing's SKU.
+    :param sku_map: which SKUs feed which listings; None: each its own.
     """
-    promised: dict[str, list[OrderLineRow]] = {
-        sku: [line for line in own if line.state in ACCEPTED_OR_LATER] for sku, own in lines.items()
-    }
+    shelf = Shelf(counts, sku_map or SkuMap(), policy)
+    rows = {listing: row for listing in shelf.listings if (row := shelf.row(listing))}
+    known_until = {listing: orders_known_until(row, policy, now=now) for listing, row in rows.items()}
+    for listing, known in known_until.items():
+        promised = [line for line in lines.get(listing, ()) if line.state in ACCEPTED_OR_LATER]
+        shelf.promise(listing, reserved_units(promised, known, policy.known_from))
     decisions = []
     for request in queue:
-        key = sku_key(request.sku)
-        row = stock.get(key)
-        asked = [line for line in lines.get(key, ()) if line.orderline_id in request.orderline_ids]
-        decisions.append(_judge_units(request, asked, row, promised.get(key, []), policy, now=now))
-        promised.setdefault(key, []).extend(asked)
+        listing = sku_key(request.sku)
+        row = rows.get(listing)
+        if row is None:
+            reason = f"stock: seller.stock has no row that can be used, or several, for SKU {request.sku}"
+            decisions.append(refuse(reason))
+            continue
+        asked = [line for line in lines.get(listing, ()) if line.orderline_id in request.orderline_ids]
+        needed = sum(line.quantity for line in asked if is_reserved(line, known_until[listing], policy.known_from))
+        left = shelf.free(listing)
+        shelf.promise(listing, needed)
+        if is_stale(row, policy, now=now):
+            count = f"the count of {row.counted_at:%Y-%m-%d %H:%M} UTC"
+            decisions.append(refuse(f"stock: {count} is too old to promise anything on it"))
+        elif left < needed:
+            reason = f"stock: {needed} needed, {left} of {row.quantity} left after older promises"
+            decisions.append(refuse(reason))
+        else:
+            decisions.append(SEND)
     return decisions
-
-
-def _judge_units(
-    request: Request,
-    asked: Sequence[OrderLineRow],
-    row: StockRow | None,
-    promised: Sequence[OrderLineRow],
-    policy: StockPolicy,
-    *,
-    now: datetime,
-) -> Decision:
-    if row is None:
-        return refuse(f"stock: seller.stock has no row that can be used, or several, for SKU {request.sku}")
-    if is_stale(row, policy, now=now):
-        return refuse(f"stock: the count of {row.counted_at:%Y-%m-%d %H:%M} UTC is too old to promise anything on it")
-    known_until = orders_known_until(row, policy, now=now)
-    needed = sum(line.quantity for line in asked if is_reserved(line, known_until, policy.known_from))
-    left = units_left(row, promised, policy, now=now)
-    if needed > max(left, 0):
-        return refuse(f"stock: {needed} needed, {max(left, 0)} of {row.quantity} left after older promises")
-    return SEND

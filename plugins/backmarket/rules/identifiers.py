@@ -24,6 +24,7 @@ from backmarket.rules.order_facts import (
     wait,
 )
 from backmarket.rules.serial_numbers import SerialNumberError, clean_serial_number, serial_key
+from backmarket.rules.sku_map import SkuMap
 from backmarket.rules.skus import sku_key
 from backmarket.rules.tracking_numbers import is_same_parcel
 
@@ -139,19 +140,23 @@ def identifiers_of(device: Device) -> Identifiers:
     return found
 
 
-def line_of(device: Device, order: OrderFacts) -> LineFacts:
+def line_of(device: Device, order: OrderFacts, feeding: SkuMap | None = None) -> LineFacts:
     """Return the line that a device belongs to: the one it names, or the only one with its SKU.
 
+    :param feeding: which listings the seller's SKUs feed: a device may be named by its own SKU or by the listing's.
     :raises IdentifierError: where there is none, or more than one.
     """
+    names = {sku_key(device.sku), *(feeding or SkuMap()).listings_of(device.sku)} if device.sku else set()
     if device.orderline_id is not None:
         line = order.line(device.orderline_id)
         if line is None:
             raise IdentifierError(f"order line {device.orderline_id} is not one of this order")
-        if device.sku and sku_key(device.sku) != sku_key(line.sku or ""):
+        if names and sku_key(line.sku or "") not in names:
             raise IdentifierError("the row names a line and a SKU that do not belong together")
         return line
-    candidates = [line for line in order.lines if not device.sku or sku_key(device.sku) == sku_key(line.sku or "")]
+    if device.sku and feeding and sku_key(device.sku) in feeding.unusable:
+        raise IdentifierError("seller.sku_map has a row of this SKU that cannot be used: name the orderline_id")
+    candidates = [line for line in order.lines if not names or sku_key(line.sku or "") in names]
     if not candidates:
         raise IdentifierError("the order has no line with this SKU")
     if len(candidates) > 1:

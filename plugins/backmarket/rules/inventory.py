@@ -7,12 +7,14 @@ so that no unit is promised twice. The arithmetic, with an example, stands in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from backmarket.rules.skus import sku_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 KnownFrom = Literal["accepted", "paid"]
 
@@ -37,6 +39,8 @@ class StockRow:
     :param safety_qty: units held back for this SKU; None: as the Variable says.
     :param max_qty: most units shown of this SKU; None: as the Variable says.
     :param orders_known_until: up to when the count knows of orders; None: ``counted_at`` less the intake lag.
+    :param warehouse: where they are; None: the row is about the whole SKU.
+    :param newest_at: of counts that were added up, the latest moment that one of them names; None: it is one count.
     """
 
     sku: str
@@ -45,6 +49,8 @@ class StockRow:
     safety_qty: int | None = None
     max_qty: int | None = None
     orders_known_until: datetime | None = None
+    warehouse: str | None = None
+    newest_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ class StockPolicy:
     :param max_age: a count older than this is not trusted upwards; None: any age is trusted.
     :param safety_qty: units held back per SKU.
     :param max_qty: most units shown per SKU; None: no limit.
+    :param warehouses: those whose units count, as :func:`sku_key` gives them; empty: all.
     """
 
     known_from: KnownFrom = "accepted"
@@ -86,6 +93,11 @@ class StockPolicy:
     max_age: timedelta | None = timedelta(hours=24)
     safety_qty: int = 0
     max_qty: int | None = None
+    warehouses: frozenset[str] = frozenset()
+
+    def counts(self, row: StockRow) -> bool:
+        """Tell whether the units of a row count."""
+        return not self.warehouses or sku_key(row.warehouse or "") in self.warehouses
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,7 @@ class QuantityPlan:
     :param wanted: what Back Market is to show.
     :param is_stale: the count was too old to raise anything.
     :param ahead: how far the count, or what it knows of, lies in the future, so that it raises nothing; else zero.
+    :param waits_for_others: it is not raised before other listings of its SKUs are lowered.
     """
 
     stock: int
@@ -109,6 +122,60 @@ class QuantityPlan:
     wanted: int
     is_stale: bool
     ahead: timedelta = timedelta(0)
+    waits_for_others: bool = False
+
+
+class Counts(NamedTuple):
+    """What ``seller.stock`` says, by :func:`sku_key`.
+
+    :param by_sku: one count a SKU.
+    :param ambiguous: SKUs with rows that contradict each other, and how many rows each has.
+    """
+
+    by_sku: dict[str, StockRow]
+    ambiguous: dict[str, int]
+
+
+def counts_by_sku(rows: Iterable[StockRow], policy: StockPolicy) -> Counts:
+    """Add up the rows of each SKU, one a warehouse; a warehouse that does not count has no units.
+
+    Two rows of one warehouse contradict each other. So does a row without a warehouse beside those of warehouses, where
+    it has units: it may be their sum.
+    """
+    found: dict[str, list[StockRow]] = {}
+    for row in rows:
+        found.setdefault(sku_key(row.sku), []).append(row)
+    counts = Counts({}, {})
+    for sku, own in found.items():
+        counting = [row for row in own if policy.counts(row)]
+        places = [sku_key(row.warehouse or "") for row in counting]
+        is_whole = any(row.quantity for row, place in zip(counting, places, strict=True) if not place)
+        if len(set(places)) < len(places) or (is_whole and len(places) > 1):
+            counts.ambiguous[sku] = len(counting)
+        else:
+            counts.by_sku[sku] = added_up(counting or [replace(row, quantity=0) for row in own], policy)
+    return counts
+
+
+def added_up(rows: Sequence[StockRow], policy: StockPolicy) -> StockRow:
+    """Return counts as one: it knows only what all of them know, and the strictest limits hold.
+
+    A count without units says nothing about orders: none of theirs can have taken a unit of it.
+    """
+    if len(rows) == 1:
+        return rows[0]
+    telling = [row for row in rows if row.quantity] or rows
+    safety = [row.safety_qty for row in rows if row.safety_qty is not None]
+    most = [row.max_qty for row in rows if row.max_qty is not None]
+    return StockRow(
+        rows[0].sku,
+        sum(row.quantity for row in rows),
+        min(row.counted_at for row in telling),
+        max(safety, default=None),
+        min(most, default=None),
+        min(row.orders_known_until or row.counted_at - policy.intake_lag for row in telling),
+        newest_at=max(_newest(row) for row in telling),
+    )
 
 
 def orders_known_until(stock: StockRow, policy: StockPolicy, *, now: datetime) -> datetime:
@@ -118,7 +185,7 @@ def orders_known_until(stock: StockRow, policy: StockPolicy, *, now: datetime) -
 
 def time_ahead(stock: StockRow, *, now: datetime) -> timedelta:
     """Return how far a count lies in the future, as where local time was written as UTC; zero within the tolerance."""
-    ahead = max(stock.counted_at, stock.orders_known_until or stock.counted_at) - now
+    ahead = _newest(stock) - now
     return ahead if ahead > CLOCKS_APART else timedelta(0)
 
 
@@ -203,6 +270,10 @@ def plan_quantity(
         is_stale=stale,
         ahead=ahead,
     )
+
+
+def _newest(stock: StockRow) -> datetime:
+    return max(stock.counted_at, stock.orders_known_until or stock.counted_at, stock.newest_at or stock.counted_at)
 
 
 def _is_after(moment: datetime | None, known_until: datetime) -> bool:

@@ -10,6 +10,7 @@ from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
 from backmarket.rules.order_facts import SEND
 from backmarket.rules.skus import sku_key
 from backmarket.services.order_changes import OrderAction, Plan
+from backmarket.warehouse import sku_map
 from backmarket.warehouse.inventory_prices import lines_by_sku, stock_rows
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.tracking_imei import paid_orders, stock_by_sku
@@ -44,7 +45,7 @@ class Acceptance(OrderAction):
         queue = requests(paid_orders(connection, account))
         refusals = Ledger(connection, account, self.kind).refusals(since=now - _SAME_REFUSAL_AGAIN)
         changes: list[PlannedChange] = []
-        decisions, judged = self._decisions(connection, account, queue, now)
+        decisions, named, judged = self._decisions(connection, account, queue, now)
         for request, decision in zip(queue, decisions, strict=True):
             status, reason = planned_status(dry_run=self.settings.dry_run), None
             if decision.verdict != "send":
@@ -64,22 +65,24 @@ class Acceptance(OrderAction):
                     self.log.warning("Line %s: Back Market refused it less than an hour ago; later again.", subject)
                 else:
                     changes.append(PlannedChange(subject, payload, status=status, reason=reason))
-        return Plan(changes, judged=judged)
+        return Plan(changes, named, judged)
 
     def _decisions(
         self, connection: Connection, account: str, queue: list[Request], now: datetime
-    ) -> tuple[list[Decision], SellerRows[StockRow] | None]:
-        """Decide on each request; where a count was lacking, return the whole of ``seller.stock`` too."""
+    ) -> tuple[list[Decision], list[SellerRows[Any]], SellerRows[StockRow] | None]:
+        """Decide on each request; return besides what was read whole: ``seller.stock`` where a count was lacking."""
         by_order = [judge_acceptance(request.order, request.sku, request.orderline_ids) for request in queue]
         if not self.settings.acceptance_requires_stock:
-            return by_order, None
+            return by_order, [], None
         policy = self.settings.stock_policy
         lines = lines_by_sku(connection, account, now=now, hold=timedelta(0), intake_lag=policy.intake_lag)
         skus = {sku_key(request.sku) for request in queue}
-        stock = stock_by_sku(connection, account, skus)
-        by_stock = judge_stock(queue, stock, lines, policy, now=now)
+        feed, feeding = sku_map.read(connection, account)
+        counts = stock_by_sku(connection, account, feeding.skus_around(skus), policy)
+        by_stock = judge_stock(queue, counts, lines, policy, now=now, sku_map=feeding)
         decisions = [stock if order == SEND else order for order, stock in zip(by_order, by_stock, strict=True)]
-        return decisions, stock_rows(connection, account) if skus - stock.keys() else None
+        uncounted = skus.difference(*(feeding.listings_of(sku) for sku in counts))
+        return decisions, [feed], stock_rows(connection, account) if uncounted else None
 
     def group(self, change: RecordedChange) -> Hashable:
         """Put the lines of one SKU of one order together: Back Market accepts them in one call."""

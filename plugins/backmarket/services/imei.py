@@ -24,6 +24,7 @@ from backmarket.rules.order_askings import refuse_unknown_order
 from backmarket.rules.order_facts import Decision, refuse
 from backmarket.rules.serial_numbers import serial_key
 from backmarket.services.order_changes import OrderAction, Plan
+from backmarket.warehouse import sku_map
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.orders import asked_orders
 from backmarket.warehouse.tracking_imei import device_lines, devices, orders_of_lines, parcels_by_order, stored_facts
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from backmarket.rules.order_askings import Asked
     from backmarket.rules.order_facts import LineFacts, OrderFacts
     from backmarket.rules.shipping import Shipment
+    from backmarket.rules.sku_map import SkuMap
     from backmarket.settings import ImeiSettings
     from backmarket.warehouse.connection import Connection
 
@@ -94,11 +96,12 @@ class _Uses:
 
 
 def judge_devices(
-    connection: Connection, account: str, rows: Sequence[Device], circumstances: Circumstances
+    connection: Connection, account: str, rows: Sequence[Device], circumstances: Circumstances, feeding: SkuMap
 ) -> dict[str, JudgedDevice]:
     """Judge device rows, by subject.
 
     :param rows: all that may matter.
+    :param feeding: which listings the seller's SKUs feed.
     """
     orders = stored_facts(connection, account, {row.order_id for row in rows})
     named = {row.order_id for row in rows} | {row.orderline_id for row in rows if row.orderline_id is not None}
@@ -106,7 +109,7 @@ def judge_devices(
     judged: dict[str, JudgedDevice] = {}
     matched: dict[str, list[JudgedDevice]] = defaultdict(list)
     for row in rows:
-        each = _match(row, orders.get(row.order_id), known, asked)
+        each = _match(row, orders.get(row.order_id), known, asked, feeding)
         if each.line is None:
             judged[each.subject] = each
         else:
@@ -118,14 +121,18 @@ def judge_devices(
 
 
 def _match(
-    row: Device, order: OrderFacts | None, order_of_line: Mapping[int, int], asked: Mapping[int, Asked]
+    row: Device,
+    order: OrderFacts | None,
+    order_of_line: Mapping[int, int],
+    asked: Mapping[int, Asked],
+    feeding: SkuMap,
 ) -> JudgedDevice:
     subject = str(row.orderline_id or f"{row.order_id}/{row.sku or ''}")
     if order is None:
         decision = refuse_unknown_order(row.order_id, order_of_line.get(row.order_id), asked.get(row.order_id))
         return JudgedDevice(subject, row.order_id, decision)
     try:
-        line = line_of(row, order)
+        line = line_of(row, order, feeding)
     except IdentifierError as error:
         its_order = order_of_line.get(row.orderline_id or 0)
         advice = f"; it is one of order {its_order}" if its_order not in {None, order.order_id} else ""
@@ -221,9 +228,9 @@ class Registration(OrderAction):
             parcels=parcels_by_order(connection, account),
         )
         refusals = Ledger(connection, account, self.kind).refusals(since=_SINCE_EVER)
-        feed = devices(connection, account)
+        feed, (map_feed, feeding) = devices(connection, account), sku_map.read(connection, account)
         changes, with_shipment = [], 0
-        for each in judge_devices(connection, account, feed.rows, circumstances).values():
+        for each in judge_devices(connection, account, feed.rows, circumstances, feeding).values():
             decision, line = each.decision, {"orderline_id": each.line.orderline_id} if each.line else {}
             payload = {"order_id": each.order_id, **line, **each.payload}
             if decision.verdict == "done" or refusals.include(each.subject, payload):
@@ -239,7 +246,7 @@ class Registration(OrderAction):
         if with_shipment:
             go = counted(with_shipment, "identifier goes", "identifiers go")
             self.log.info("%s out with the shipment of the order.", go)
-        return Plan(changes, [feed], feed)
+        return Plan(changes, [feed, map_feed], feed)
 
     def judge(self, order: OrderFacts, payloads: list[dict[str, Any]]) -> Decision:
         """Judge the line."""

@@ -14,7 +14,7 @@ from backmarket.rules.skus import sku_key
 from backmarket.services.batches import BatchSending
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
 from backmarket.services.offers import name_of, settle_by_readings
-from backmarket.warehouse import inventory_prices, price_approval
+from backmarket.warehouse import inventory_prices, price_approval, sku_map
 from backmarket.warehouse.inventory_prices import Finding
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.prices import price_rows, shown_prices, unmatched_prices
@@ -24,6 +24,7 @@ from backmarket.words import counted, tally
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from uuid import UUID
 
     from backmarket.rules.prices import Verdict, WantedPrice
     from backmarket.services.listing_reading import MarketReading
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from backmarket.warehouse.price_approval import Decisions
     from backmarket.warehouse.prices import PriceRow
     from backmarket.warehouse.seller_rows import SellerRows
+    from backmarket.warehouse.sku_map import MapReading
 
 SAME_REFUSAL_AGAIN = timedelta(days=1)
 
@@ -54,10 +56,12 @@ class PricePlan(NamedTuple):
 
     :param counts: prices looked at, and how many are sent, refused, unchanged and asked.
     :param feed: the rows of ``seller.prices`` that these markets may be meant by.
+    :param mapping: which SKUs feed which listings.
     """
 
     counts: dict[str, int]
     feed: SellerRows[WantedPrice]
+    mapping: MapReading
 
 
 def refresh_offers(
@@ -107,9 +111,11 @@ def plan_prices(
     refused = ledger.refusals(since=now - SAME_REFUSAL_AGAIN)
     counts: Counter[str] = Counter({"prices": 0, "send": 0, "ask": 0, "refuse": 0, "unchanged": 0})
     changes, findings = [], []
-    feed, rows = price_rows(connection, account, markets)
+    mapping = sku_map.read(connection, account)
+    feed, found = price_rows(connection, account, markets, mapping.sku_map)
     decided_since = now - timedelta(days=settings.price_decision_days)
     decisions = price_approval.decisions(connection, account, markets, decided_since=decided_since)
+    rows = _agreed(found)
     ambiguous = _refusals_of_twins(rows)
     for row in rows:
         counts["prices"] += 1
@@ -129,17 +135,18 @@ def plan_prices(
     with connection.transaction():
         ledger.plan([*changes, *ambiguous.values()], run_id=run_id)
         inventory_prices.record_findings(connection, account, findings)
-    return PricePlan({**counts, "price_changed_outside": len(findings)}, feed)
+    return PricePlan({**counts, "price_changed_outside": len(findings)}, feed, mapping)
 
 
-def log_plan(connection: Connection, account: str, counts: dict[str, int], log: Log, *, markets: list[str]) -> int:
+def log_plan(connection: Connection, account: str, plan: PricePlan, log: Log, *, markets: list[str]) -> int:
     """Log what was planned, and which rows of ``seller.prices`` no plan looks at; return how many these are.
 
-    :param counts: of :func:`plan_prices`.
+    :param plan: of :func:`plan_prices`.
     """
+    counts = plan.counts
     told = {_VERDICTS.get(name, name): number for name, number in counts.items() if name != "prices"}
     log.info("%s looked at: %s.", counted(counts["prices"], "price"), tally(told, none="nothing to do"))
-    unmatched = unmatched_prices(connection, account, markets)
+    unmatched = unmatched_prices(connection, account, markets, plan.mapping.sku_map)
     for reason, rows, examples in unmatched:
         log.warning("%s of seller.prices %s, such as %s.", counted(rows, "row"), reason, ", ".join(examples))
     if counts["price_changed_outside"]:
@@ -150,23 +157,45 @@ def log_plan(connection: Connection, account: str, counts: dict[str, int], log: 
     return sum(rows for _, rows, _ in unmatched)
 
 
+def _agreed(rows: list[PriceRow]) -> list[PriceRow]:
+    """Return the rows, but one alone where SKUs that feed one listing want the same for it."""
+    together: dict[tuple[UUID, str], list[PriceRow]] = {}
+    for row in rows:
+        together.setdefault((row.listing_id, row.market), []).append(row)
+    return [row for own in together.values() for row in (own[:1] if _say_the_same(own) else own)]
+
+
+def _say_the_same(rows: list[PriceRow]) -> bool:
+    wanted = {
+        (row.wanted.price, (row.wanted.currency or "").strip().upper(), row.wanted.min_price)
+        for row in rows
+        if not isinstance(row.wanted, LeftOut)
+    }
+    are_all_read = not any(isinstance(row.wanted, LeftOut) for row in rows)
+    return are_all_read and len(wanted) == 1 and len({sku_key(row.given_sku) for row in rows}) == len(rows)
+
+
 def _refusals_of_twins(rows: list[PriceRow]) -> dict[tuple[str, str], PlannedChange]:
     """Refuse, once each, SKUs with several prices for a market, or several listings: they would take turns.
 
     :return: by :func:`sku_key` and market.
     """
-    pairs = Counter((sku_key(row.sku), row.market) for row in rows)
+    pairs: dict[tuple[str, str], list[PriceRow]] = {}
+    for row in rows:
+        pairs.setdefault((sku_key(row.sku), row.market), []).append(row)
     return {
-        (sku, market): PlannedChange(
-            sku,
-            {},
-            market,
-            "refused",
-            f"{times} pairs of price and listing share this SKU, in whatever case: none is sent",
-        )
-        for (sku, market), times in pairs.items()
-        if times > 1
+        (sku, market): PlannedChange(sku, {}, market, "refused", _why_twins(own))
+        for (sku, market), own in pairs.items()
+        if len(own) > 1
     }
+
+
+def _why_twins(rows: list[PriceRow]) -> str:
+    given = {sku_key(row.given_sku): row.given_sku for row in rows}
+    if len(given) > 1 and len({row.listing_id for row in rows}) == 1:
+        skus = ", ".join(given.values())
+        return f"the prices of {skus}, which feed this listing, differ or cannot be read: none is sent"
+    return f"{len(rows)} pairs of price and listing share this SKU, in whatever case: none is sent"
 
 
 def _decide(

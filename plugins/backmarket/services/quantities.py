@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.rules.hidden_sales import CLOCK_TOLERANCE, held_units
-from backmarket.rules.inventory import OPEN, is_explained_by_orders, is_mass_zero, plan_quantity
+from backmarket.rules.inventory import OPEN, counts_by_sku, is_explained_by_orders, is_mass_zero
+from backmarket.rules.sku_map import ListingNow, Shelf, plan_listings
 from backmarket.rules.skus import sku_key
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.offers import settle_by_readings
-from backmarket.warehouse import inventory_prices
-from backmarket.warehouse.inventory_prices import Finding
+from backmarket.warehouse import inventory_prices, sku_map
+from backmarket.warehouse.inventory_prices import Finding, ShownStock
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from backmarket.rules.inventory import OrderLineRow, QuantityPlan
+    from backmarket.rules.inventory import Counts, OrderLineRow, QuantityPlan, StockRow
+    from backmarket.rules.sku_map import SkuMap
     from backmarket.services.listing_reading import MarketReading
     from backmarket.services.log import Log
     from backmarket.services.offers import OfferSending
     from backmarket.settings import QuantitySettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.inventory_prices import LinesBySku, Reading, ShownStock
+    from backmarket.warehouse.inventory_prices import LinesBySku, Reading
     from backmarket.warehouse.ledger import RecordedChange
 
 
@@ -121,6 +124,8 @@ def plan_quantities(
                 # Whoever sends it must find the listing as it was planned with.
                 payload["shown"] = each.shown
                 changes.append(PlannedChange(sku, payload, status=planned_status(dry_run=settings.dry_run)))
+        elif plan.waits_for_others:
+            reason = "other listings of its SKUs are lowered first"
         rows.append((each, plan, reason))
     changes.sort(key=_urgency)
     with connection.transaction():
@@ -130,6 +135,16 @@ def plan_quantities(
         inventory_prices.end_states(connection, account, findings)
     to_send = sum(change.status != "refused" for change in changes)
     return {"skus": len(plans), "to_send": to_send, **Counter(finding.kind for finding in findings)}
+
+
+def rows_that_count(rows: Iterable[StockRow], settings: QuantitySettings, log: Log) -> list[StockRow]:
+    """Return the rows of ``seller.stock`` that count, and tell how many others there are."""
+    every = list(rows)
+    counting = [row for row in every if settings.stock_policy.counts(row)]
+    if others := len(every) - len(counting):
+        named = "of a warehouse that backmarket_warehouses does not name: its units do not count"
+        log.info("%s of seller.stock %s %s.", counted(others, "row"), "is" if others == 1 else "are", named)
+    return counting
 
 
 def plan_in_words(counts: Mapping[str, int]) -> str:
@@ -250,34 +265,64 @@ def _all_plans(
     policy, hold = settings.stock_policy, timedelta(hours=settings.pending_hold_hours)
     lines, readings, findings = _compare_stored_readings(connection, account, settings, now=now)
     drops = inventory_prices.drops_by_listing(connection, account, since=now - hold)
-    shown: dict[str, list[ShownStock]] = defaultdict(list)
-    with_stock, missing = inventory_prices.shown_stock(connection, account, readings)
-    for each in with_stock:
-        shown[sku_key(each.stock.sku)].append(each)
-    left_alone = "seller.stock has no row that can be used: the listing is left alone"
-    findings += [Finding("stock_missing", sku, left_alone) for sku in missing]
+    counts = counts_by_sku(inventory_prices.stock_rows(connection, account).rows, policy)
+    feeding = sku_map.read(connection, account).sku_map
+    shown: dict[str, list[Reading]] = defaultdict(list)
+    for each in readings:
+        shown[sku_key(each.sku)].append(each)
+    now_of = {}
+    for sku, own in shown.items():
+        gone = [(drops[each.id], lines.get(sku, [])) for each in own if each.id in drops]
+        now_of[sku] = ListingNow(
+            shown=sum(each.quantity for each in own),
+            held=sum(held_units(of_listing, of_sku, now=now, hold=hold) for of_listing, of_sku in gone),
+            may_raise=all(now - each.read_at <= FRESH for each in own),
+        )
+    planned = plan_listings(Shelf(counts.by_sku, feeding, policy), now_of, lines, policy, now=now)
+    findings += _ambiguous(shown, planned, counts, feeding)
+    findings += _without_stock(shown, planned, counts, feeding)
     findings += [_sold_below_zero(each, lines.get(sku_key(each.sku), [])) for each in readings if each.quantity < 0]
     plans: Plans = []
-    for sku, candidates in shown.items():
-        if len(candidates) > 1:
-            detail = f"{len(candidates):,} pairs of stock row and listing share this SKU: none is changed"
-            findings.append(Finding("sku_ambiguous", sku, detail))
+    for sku, (stock, plan, fed_by) in planned.items():
+        if len(shown[sku]) > 1:
             continue
-        (each,) = candidates
-        own = lines.get(sku, [])
-        gone = drops.get(each.id)
-        plan = plan_quantity(
-            each.stock,
-            own,
-            policy,
-            held=held_units(gone, own, now=now, hold=hold) if gone else 0,
-            shown_now=each.shown,
-            may_raise=now - each.read_at <= FRESH,
-            now=now,
-        )
-        plans.append((each, plan))
-        findings += _remarks(each, plan)
+        (reading,) = shown[sku]
+        named = replace(stock, sku=reading.sku) if fed_by else stock
+        listing = ShownStock(named, reading.id, reading.quantity, fed_by)
+        plans.append((listing, plan))
+        findings += _remarks(listing, plan)
     return plans, findings
+
+
+def _ambiguous(
+    shown: Mapping[str, Sequence[Reading]], planned: Collection[str], counts: Counts, feeding: SkuMap
+) -> Iterator[Finding]:
+    for sku, rows in counts.ambiguous.items():
+        if shown.keys().isdisjoint(feeding.listings_of(sku)):
+            continue
+        detail = (
+            f"{rows:,} rows of seller.stock share this SKU, and its warehouse if they name one: none of them is used"
+        )
+        yield Finding("sku_ambiguous", sku, detail)
+    for sku, own in shown.items():
+        if len(own) > 1 and sku in planned:
+            yield Finding("sku_ambiguous", sku, f"{len(own):,} listings share this SKU: none is changed")
+
+
+def _without_stock(
+    shown: Mapping[str, Sequence[Reading]], planned: Collection[str], counts: Counts, feeding: SkuMap
+) -> Iterator[Finding]:
+    for sku, own in shown.items():
+        feeders = feeding.feeders_of(sku)
+        if sku in planned or not counts.ambiguous.keys().isdisjoint(feeders):
+            continue
+        if sku in feeding.unusable:
+            why = "seller.sku_map has a row of this SKU that cannot be used"
+        elif feeders.keys() - {sku}:
+            why = f"seller.stock has no row that can be used of {', '.join(sorted(feeders))}, which feed it"
+        else:
+            why = "seller.stock has no row that can be used"
+        yield from (Finding("stock_missing", each.sku, f"{why}: the listing is left alone") for each in own)
 
 
 def _remarks(each: ShownStock, plan: QuantityPlan) -> list[Finding]:

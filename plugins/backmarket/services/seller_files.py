@@ -9,13 +9,13 @@ from collections.abc import Mapping  # noqa: TC003 - read at run time by the dat
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import psycopg
 
 from backmarket.rules.inventory import is_mass_zero
 from backmarket.rules.seller_files.cells import AS_NUMBER, Column, MomentColumn, NumberColumn, why_ruined
-from backmarket.rules.seller_files.headers import ACCOUNT, Header, HeaderError, find_header
+from backmarket.rules.seller_files.headers import ACCOUNT, CONSTANT, Header, HeaderError, find_header
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.styles import StyleError
 from backmarket.services.item_failures import named
@@ -53,6 +53,9 @@ ENTITY = "seller_file"
 
 MOST_KEPT = 1000
 """So many rows of a file are kept in quarantine; all of them stand in the file beside it."""
+
+FIRST_ROWS = 20
+"""So many rows of a file are shown before it is loaded."""
 
 _STYLES: dict[Any, type[Column]] = {amount: NumberColumn, whole_number: NumberColumn, moment: MomentColumn}
 _MOST_LOGGED = 20
@@ -222,6 +225,12 @@ class SellerFileLoading:
             self.files_left.append(file.path)
             self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)
             return None
+        except StatementError as error:
+            # What cannot be unpacked has no content to be known by.
+            state = FileState(file.path, target.name, file.size, file.modified_at, "", "refused", str(error))
+            with self.connection.transaction():
+                self._keep_whole(file, state)
+                remember(self.connection, self.account, state, run_id=self.run_id)
         if state.status == "held":
             self.held.append(file.path)
             self.log.warning("%s is held, nothing of it is loaded: %s.", file.path, state.reason)
@@ -237,30 +246,53 @@ class SellerFileLoading:
             self.log.info("%s: %s for seller.%s: %s.", file.path, rows, target.name, became)
         return state
 
+    def preview(self, file: InboxFile, target: Target) -> Preview:
+        """Do all that loading a file does, and take it back; nothing is kept of it, and nothing logged.
+
+        :raises OSError: where the storage does not give the file.
+        """
+        with file.content() as (content, sha256):
+            state = FileState(file.path, target.name, file.size, file.modified_at, sha256)
+            reading = self._reading(file, target)
+            with self.connection.transaction(force_rollback=True):
+                is_known = is_known_content(self.connection, self.account, target.name, sha256)
+                if not is_known:
+                    state = self._judge(file, reading, content, state)
+        return Preview(reading, state, is_known)
+
     def _store(self, file: InboxFile, target: Target, content: IO[bytes], state: FileState) -> FileState:
+        with self.connection.transaction():
+            if is_known_content(self.connection, self.account, target.name, state.sha256):
+                state = state._replace(reason=_COPY)
+            else:
+                reading = self._reading(file, target)
+                state = self._judge(file, reading, content, state)
+                if reading.unknown:
+                    self.log.info("%s: no column of seller.%s: %s.", file.path, target.name, ", ".join(reading.unknown))
+                if state.status == "loaded":
+                    self._name_rejected(file, reading)
+                else:
+                    self._keep_whole(file, state)
+            remember(self.connection, self.account, state, run_id=self.run_id)
+        return state
+
+    def _reading(self, file: InboxFile, target: Target) -> Reading:
+        return Reading(target, self.account, counted_at=file.modified_at - self.rules.count_lag)
+
+    def _judge(self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState) -> FileState:
+        """Bring the table to what a file says, or leave it as it is and say why."""
         try:
             with self.connection.transaction():
-                if is_known_content(self.connection, self.account, target.name, state.sha256):
-                    state = state._replace(reason=_COPY)
-                    remember(self.connection, self.account, state, run_id=self.run_id)
-                    return state
-                reading = Reading(target, self.account, counted_at=file.modified_at - self.rules.count_lag)
-                state = self._merge(file, reading, content, state)
-                self._name_rejected(file, reading)
-                remember(self.connection, self.account, state, run_id=self.run_id)
+                return self._merge(file, reading, content, state)
         except (FileRefusedError, FileFormatError, HeaderError, StyleError, StatementError) as error:
-            state = state._replace(status="refused", reason=str(error))
+            return state._replace(status="refused", reason=str(error))
         except _HeldError as error:
-            state = state._replace(status="held", reason=str(error))
+            return state._replace(status="held", reason=str(error))
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             what = error.diag.constraint_name or error.diag.column_name or type(error).__name__
-            state = state._replace(status="refused", reason=f"{target.form.table} does not take its rows ({what})")
-        if state.status != "loaded":
-            document = {"path": file.path, "size": file.size, "modified_at": file.modified_at.isoformat()}
-            with self.connection.transaction():
-                self._keep(file, {"the file": (document, state.reason)})
-                remember(self.connection, self.account, state, run_id=self.run_id)
-        return state
+            return state._replace(
+                status="refused", reason=f"{reading.target.form.table} does not take its rows ({what})"
+            )
 
     def _merge(self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState) -> FileState:
         target = reading.target
@@ -269,8 +301,6 @@ class SellerFileLoading:
         table = read_table(content, file.name, sheet=target.name)
         columns = (ACCOUNT, *target.columns)
         header = find_header(table.first_rows, columns, target.required, self.rules.columns.get(target.name))
-        if header.unknown:
-            self.log.info("%s: no column of seller.%s: %s.", file.path, target.name, ", ".join(header.unknown))
         staging = Staging(self.connection, self.account, target, file.path)
         staging.copy(reading.rows(table, header))
         if doubles := staging.drop_doubles():
@@ -279,13 +309,18 @@ class SellerFileLoading:
             raise FileRefusedError("it has a header and not one row")
         if reading.rejected == reading.row_count:
             raise FileRefusedError(f"none of its {reading.row_count:,} rows can be used. {reading.first_reason}")
+        if target.is_whole and reading.rejected:
+            raise FileRefusedError(
+                f"{counted(reading.rejected, 'row')} of it cannot be used, and what a SKU feeds only all of its rows "
+                f"say. {reading.first_reason}"
+            )
         is_snapshot = target.is_snapshot and self.rules.is_snapshot
         if is_snapshot and reading.rejected_without_key:
             raise _HeldError(
                 f"it says everything there is, and {reading.rejected_without_key:,} of its rows do not say what they "
                 f"are about, such as {reading.first_reason}. Correct them, so that nothing is taken for gone"
             )
-        found = staging.compare(is_snapshot=is_snapshot, rejected_keys=reading.rejected_keys)
+        found = reading.differences = staging.compare(is_snapshot=is_snapshot, rejected_keys=reading.rejected_keys)
         self._guard(found, target)
         staging.merge(reading.counted_at)
         return state._replace(
@@ -322,6 +357,10 @@ class SellerFileLoading:
                 type(error).__name__,
             )
 
+    def _keep_whole(self, file: InboxFile, state: FileState) -> None:
+        document = {"path": file.path, "size": file.size, "modified_at": file.modified_at.isoformat()}
+        self._keep(file, {"the file": (document, state.reason)})
+
     def _keep(self, file: InboxFile, documents: Mapping[str, tuple[Mapping[str, Any], str]]) -> None:
         quarantine.replace(self.connection, self.account, f"{ENTITY} {file.path}", documents, run_id=self.run_id)
 
@@ -330,10 +369,27 @@ class _HeldError(Exception):
     """A file would take too much away; the message says how much, for a person."""
 
 
+class Preview(NamedTuple):
+    """What loading a file would do.
+
+    :param state: what would become of it.
+    :param is_known: whether this very content was loaded before, so that nothing would be done.
+    """
+
+    reading: Reading
+    state: FileState
+    is_known: bool
+
+
 class Reading:
     """Judges the rows of one file.
 
     :param counted_at: when a count without a time was made.
+    :ivar columns: which column of the table each of the file's headers is.
+    :ivar unknown: the headers that are none.
+    :ivar first_rows: the first rows that can be used, as they are understood, each with its number in the file.
+    :ivar kept: the first rows that cannot be used, by a name that begins with their number, each with the reason.
+    :ivar differences: what the rows change; None before that is known.
     """
 
     def __init__(self, target: Target, account: str, *, counted_at: datetime) -> None:
@@ -345,6 +401,10 @@ class Reading:
         self.rejected_without_key = 0
         self.kept: dict[str, tuple[Mapping[str, Any], str]] = {}
         self.first_reason = ""
+        self.columns: dict[str, str] = {}
+        self.unknown: tuple[str, ...] = ()
+        self.first_rows: list[tuple[int, Mapping[str, Any]]] = []
+        self.differences: Differences | None = None
         self._account = account
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text)
@@ -356,6 +416,9 @@ class Reading:
         :raises StyleError: where a column can be read in two ways.
         """
         self._names = [name.strip() for name in table.first_rows[header.row]]
+        self.columns = {self._names[place]: column for column, place in header.places.items()}
+        self.columns |= {f"{CONSTANT}{value}": column for column, value in header.constants.items()}
+        self.unknown = header.unknown
         write = self._styles(table, header)
         form = self.target.form
         for number, cells in _data_rows(table, header):
@@ -364,23 +427,29 @@ class Reading:
             texts.update(header.constants)
             for column, place in header.places.items():
                 text = cells[place]
-                texts[column] = write[column](text) if column in write else text
+                texts[column] = (write[column](text) if column in write else text).removeprefix(AS_NUMBER)
             account = (texts.pop(ACCOUNT, "") or "").strip()
             if self.target.name == "stock" and not (texts["counted_at"] or "").strip():
                 texts["counted_at"] = self.counted_at.isoformat()
-            values, reasons = form.values_of({name: _without_mark(text) for name, text in texts.items()})
+            values, reasons = form.values_of(texts)
             problems = self._problems(cells, header, account, texts, values, reasons)
             if problems:
                 self._reject(number, cells, texts, self.target.key_of(values), problems)
             else:
+                if len(self.first_rows) < FIRST_ROWS:
+                    self.first_rows.append((number, values))
                 yield number, values
 
     def reject_doubles(self, table: TextTable, header: Header, numbers: Collection[int]) -> None:
         """Reject rows, by their numbers in the file, that contradict others of the same key."""
-        names = " and ".join(self.target.keys)
+        self.first_rows = [row for row in self.first_rows if row[0] not in numbers]
+        said = header.places.keys() | header.constants.keys()
+        names = " and ".join(name for name in self.target.keys if name in said)
         for number, cells in _data_rows(table, header):
             if number in numbers:
-                texts = {column: cells[place] for column, place in header.places.items() if column != ACCOUNT}
+                given = {column: cells[place].removeprefix(AS_NUMBER) for column, place in header.places.items()}
+                texts = {**header.constants, **given}
+                texts.pop(ACCOUNT, None)
                 key = self.target.key_of(self.target.form.values_of(dict.fromkeys(self.target.columns) | texts)[0])
                 reason = f"{names} {key} stands in several rows that differ: which is meant is not guessed"
                 self._reject(number, cells, texts, key, [reason])
@@ -428,7 +497,7 @@ class Reading:
         for column, text in texts.items():
             if column in self.target.required and values.get(column) is None and column not in reasons:
                 found.append(f"{column} is missing")
-            elif text and (ruined := why_ruined(column, _without_mark(text))):
+            elif text and (ruined := why_ruined(column, text)):
                 found.append(ruined)
         return list(dict.fromkeys(found))
 
@@ -447,7 +516,7 @@ class Reading:
             self.rejected_without_key += 1
         else:
             self.rejected_keys.append(key)
-        self._writer.writerow([*(_without_mark(cell) for cell in cells[: len(self._names)]), reason])
+        self._writer.writerow([*(cell.removeprefix(AS_NUMBER) for cell in cells[: len(self._names)]), reason])
         if len(self.kept) < MOST_KEPT:
             self.kept[f"row {number}" + (f" ({key})" if key else "")] = (dict(texts), reason)
 
@@ -458,7 +527,3 @@ def _data_rows(table: TextTable, header: Header) -> Iterator[tuple[int, Sequence
     for place, cells in enumerate(rows):
         if place > header.row and any(cell and not cell.isspace() for cell in cells):
             yield place + table.first_number, cells
-
-
-def _without_mark(text: Any) -> Any:
-    return text.removeprefix(AS_NUMBER) if text else text

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping, Sequence  # noqa: TC003 - read at run time by the named tuple
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal  # noqa: TC003 - likewise
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from backmarket.api.models import Unreadable
 from backmarket.rules.settlements.blocks import StatementError
-from backmarket.rules.settlements.references import invoice_reference
+from backmarket.rules.settlements.files import read_lines, survey
+from backmarket.rules.settlements.references import invoice_reference, issue_date
 from backmarket.services.progress import unseen
 from backmarket.warehouse import quarantine
 from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file, release_files
@@ -18,14 +24,22 @@ from backmarket.warehouse.settlements.reports import newest_days, read_figures, 
 from backmarket.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from typing import TextIO
 
     from backmarket.hooks.inbox import InboxFile
+    from backmarket.rules.settlements.files import Survey
     from backmarket.services.log import Log
     from backmarket.services.progress import Advance
     from backmarket.settings import ReconciliationSettings
     from backmarket.warehouse.connection import Connection
+
+
+FIRST_LINES = 20
+"""So many lines of a statement are shown before it is loaded."""
+
+_SHOWN = ("line_no", "invoice_key", "value_date", "sku", "number", "designation", "amount", "currency")
 
 
 class PeriodError(ValueError):
@@ -125,6 +139,58 @@ class StatementLoading:
             return None
         self.log.info("%s: %s.", file.path, counted(new, "new row"))
         return new
+
+
+class StatementPreview(NamedTuple):
+    """What loading a statement file would do.
+
+    :param problem: why it cannot be read; empty where it can, and then there are lines.
+    :param new: the lines that are not stored yet.
+    :param lines: by currency.
+    :param totals: the sum of the amounts by currency.
+    :param first_lines: the first of them, each a text by column.
+    """
+
+    problem: str
+    new: int = 0
+    lines: Mapping[str, int] = MappingProxyType({})
+    totals: Mapping[str, Decimal] = MappingProxyType({})
+    first_lines: Sequence[Mapping[str, str]] = ()
+
+
+def preview_statement(connection: Connection, account: str, file: InboxFile) -> StatementPreview:
+    """Do all that loading a statement file does, and take it back; nothing is kept of it.
+
+    :raises OSError: where the storage does not give the file.
+    """
+    try:
+        with file.content() as (content, sha256):
+            with connection.transaction(force_rollback=True):
+                statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content)
+                new = load_file(connection, account, statement)
+            content.seek(0)
+            text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
+            try:
+                found, first = _first_lines(text, issue_date(invoice_reference(file.name, sha256)))
+            finally:
+                text.detach()
+    except StatementError as error:
+        return StatementPreview(str(error))
+    return StatementPreview("", new, found.counts, found.totals, first)
+
+
+def _first_lines(text: TextIO, issued_on: date | None) -> tuple[Survey, list[dict[str, str]]]:
+    """Read a whole statement; return what is found about it, and its first lines as they are understood."""
+    found = survey(text, issued_on)
+    text.seek(0)
+    first: list[dict[str, str]] = []
+    for lines in read_lines(text, found):
+        rows = zip(*(getattr(lines, name) for name in _SHOWN), strict=True)
+        first.extend(
+            {name: "" if value is None else str(value) for name, value in zip(_SHOWN, row, strict=True)}
+            for row in islice(rows, FIRST_LINES - len(first))
+        )
+    return found, first
 
 
 def compare_with_orders(

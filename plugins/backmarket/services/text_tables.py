@@ -30,6 +30,7 @@ FIRST_ROWS = 30
 # Of two that fit equally well the first counts.
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "¦", "\x1f", ":")
 _DIGITS = 15
+_FIRST_UNSURE = 10**_DIGITS
 _HEAD_BYTES = 2048
 # In the order in which they are tried; the byte order marks tell the others.
 _ENCODINGS = ("utf-8", "cp1252")
@@ -189,7 +190,7 @@ def _read_workbook(content: IO[bytes], sheet: str) -> TextTable:
         # Some programs write wrong dimensions, and rows beyond them would not be read.
         chosen.reset_dimensions()
         rows = [[_written(cell) for cell in row] for row in chosen.iter_rows()]
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, IndexError) as error:
+    except (BadZipFile, InvalidFileException, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise FileFormatError(
             f"it is no workbook that can be read ({type(error).__name__}). Save it as .xlsx"
         ) from None
@@ -200,6 +201,8 @@ def _written(cell: Any) -> str:
     """Return what a cell of a workbook shows."""
     value = cell.value
     if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= _FIRST_UNSURE:
+            return _of_double(value)
         # A SKU formatted as 00000 shows zeros that its number has not.
         zeros = cell.number_format if set(cell.number_format or "") == {"0"} else ""
         return str(value).zfill(len(zeros))

@@ -16,6 +16,7 @@ from backmarket.rules.shipping import judge_shipments, judge_tracking
 from backmarket.rules.tracking_numbers import clean_tracking_number, clean_tracking_url
 from backmarket.services.imei import Circumstances, identifiers_in, judge_devices
 from backmarket.services.order_changes import OrderAction, Plan
+from backmarket.warehouse import sku_map
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.orders import asked_orders
 from backmarket.warehouse.seller_rows import UnreadableError, id_number
@@ -89,8 +90,8 @@ class Shipping(OrderAction):
     ) -> list[JudgedDevice]:
         resale_after = timedelta(days=self.imei_settings.device_resale_days)
         circumstances = Circumstances(now, ships_with_order=False, resale_after=resale_after, parcels=parcels)
-        rows = devices(connection, account).rows
-        return list(judge_devices(connection, account, rows, circumstances).values())
+        rows, feeding = devices(connection, account).rows, sku_map.read(connection, account).sku_map
+        return list(judge_devices(connection, account, rows, circumstances, feeding).values())
 
     def _judge_phones(self, order: OrderFacts, carried: Identifiers | None) -> Decision:
         if phones := phones_without_imei(order, self.settings.phone_titles, carried):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from backmarket.rules.skus import sku_key
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from backmarket.rules.inventory import StockRow
     from backmarket.rules.prices import WantedPrice
+    from backmarket.rules.sku_map import SkuMap
     from backmarket.services.log import Log
     from backmarket.warehouse.connection import Connection
 
@@ -22,21 +24,24 @@ _WHAT_TO_DO = "Back Market has no listing of this SKU: is it misspelt, or is its
 
 
 def report_unlisted_stock(
-    connection: Connection, account: str, rows: Iterable[StockRow], *, market: str, log: Log
+    connection: Connection, account: str, rows: Iterable[StockRow], feeding: SkuMap, *, market: str, log: Log
 ) -> int:
-    """Report SKUs that have units and no listing, and return how many they are.
+    """Report SKUs that have units and no listing, or not each that they feed, and return how many they are.
 
-    :param rows: of ``seller.stock``.
+    :param rows: of ``seller.stock``, those that count.
     :param market: whose listings are read, the home market.
     """
-    units = {row.sku: f"{row.quantity} in seller.stock" for row in rows if row.quantity > 0}
-    return _report(connection, account, "stock_without_listing", units, market=market, log=log)
+    units: Counter[str] = Counter()
+    for row in rows:
+        units[row.sku] += row.quantity
+    told = {sku: f"{quantity} in seller.stock" for sku, quantity in units.items() if quantity > 0}
+    return _report(connection, account, "stock_without_listing", told, feeding, market=market, log=log)
 
 
 def report_unlisted_prices(
-    connection: Connection, account: str, rows: Iterable[WantedPrice], *, market: str, log: Log
+    connection: Connection, account: str, rows: Iterable[WantedPrice], feeding: SkuMap, *, market: str, log: Log
 ) -> int:
-    """Report SKUs that have prices and no listing, and return how many they are.
+    """Report SKUs that have prices and no listing, or not each that they feed, and return how many they are.
 
     :param rows: of ``seller.prices``.
     :param market: whose listings are read, the home market.
@@ -45,7 +50,7 @@ def report_unlisted_prices(
     for row in rows:
         wanted.setdefault(row.sku, []).append(row.market)
     told = {sku: f"priced for {', '.join(sorted(markets))}" for sku, markets in wanted.items()}
-    return _report(connection, account, "price_without_listing", told, market=market, log=log)
+    return _report(connection, account, "price_without_listing", told, feeding, market=market, log=log)
 
 
 def _report(
@@ -53,6 +58,7 @@ def _report(
     account: str,
     kind: Literal["stock_without_listing", "price_without_listing"],
     told: Mapping[str, str],
+    feeding: SkuMap,
     *,
     market: str,
     log: Log,
@@ -65,7 +71,11 @@ def _report(
     catalog = Catalog(connection, account)
     was_read = sync_state.read(connection, account, "listings", market).succeeded_at is not None
     known = catalog.listed() | catalog.proposed()
-    unlisted = {sku: what for sku, what in told.items() if was_read and sku_key(sku) not in known}
+    unlisted = {}
+    for sku, what in told.items() if was_read else ():
+        if missing := sorted(feeding.listings_of(sku).keys() - known):
+            where = "" if missing == [sku_key(sku)] else f", for {', '.join(missing)} by seller.sku_map"
+            unlisted[sku] = what + where
     if len(unlisted) > _MOST_NAMED:
         log.warning(
             "%s SKUs have no listing on Back Market (%s), such as %s. So many are not listed one by one.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
-from backmarket.warehouse.seller_rows import DEVICES, FORMS, SHIPMENTS, is_blank
+from backmarket.warehouse.seller_rows import DEVICES, FORMS, SHIPMENTS, STOCK_BY_WAREHOUSE, is_blank
 from backmarket.words import counted
 
 if TYPE_CHECKING:
@@ -111,14 +111,14 @@ def rows_by_account(connection: Connection) -> Iterator[tuple[str, str, int]]:
     from psycopg import Error
     from psycopg.sql import SQL, Identifier
 
-    for form in FORMS:
-        query = SQL(sql.statement("feeds/count_by_account")).format(table=Identifier(*form.table.split(".")))
+    for table in (*(form.table for form in FORMS), STOCK_BY_WAREHOUSE):
+        query = SQL(sql.statement("feeds/count_by_account")).format(table=Identifier(*table.split(".")))
         try:
             rows = connection.execute(query).fetchall()
         except Error as error:
-            _log.warning("%s could not be looked at: %s", form.table, type(error).__name__)
+            _log.warning("%s could not be looked at: %s", table, type(error).__name__)
             continue
-        yield from ((form.table, given, count) for given, count in rows)
+        yield from ((table, given, count) for given, count in rows)
 
 
 def store_unclaimed(connection: Connection, account: str, found: Sequence[tuple[str, str, int]]) -> None:

@@ -13,11 +13,14 @@ from backmarket.rules.hidden_sales import Baseline, Drop, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
 from backmarket.rules.skus import sku_key
 from backmarket.warehouse import feeds, sql
+from backmarket.warehouse import sku_map as map_store
+from backmarket.warehouse.jsonb import dump
 from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from backmarket.rules.sku_map import Feeder
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.seller_rows import SellerRows
 
@@ -42,12 +45,15 @@ LinesBySku = dict[str, list[OrderLineRow]]
 
 
 class ShownStock(NamedTuple):
-    """A SKU with stock, and the listing that shows it."""
+    """A listing with stock.
+
+    :param fed_by: the SKUs of the seller that its units come from; empty where that is the one of its name alone.
+    """
 
     stock: StockRow
     id: UUID
     shown: int
-    read_at: datetime
+    fed_by: Sequence[Feeder] = ()
 
 
 class Finding(NamedTuple):
@@ -70,30 +76,12 @@ class Reading:
 
 
 def stock_rows(connection: Connection, account: str, *, sku_keys: Iterable[str] | None = None) -> SellerRows[StockRow]:
-    """Return the rows of ``seller.stock``, by SKU.
+    """Return the rows of ``seller.stock``, by SKU; one has several where there are several warehouses.
 
     :param sku_keys: the SKUs that are wanted, as :func:`sku_key` gives them; None for all.
     """
     parameters = {"account": account, "sku_keys": None if sku_keys is None else list(sku_keys)}
     return STOCK.read(feeds.select(connection, STOCK.table, sql.statement("inventory_prices/select_stock"), parameters))
-
-
-def shown_stock(connection: Connection, account: str, stored: Iterable[Reading]) -> tuple[list[ShownStock], list[str]]:
-    """Return every SKU with stock, once for each of its listings, and the SKUs of listings without stock.
-
-    Matched here, not in SQL: ``seller.stock`` may be a view, which no index on ``lower(sku)`` helps.
-
-    :param stored: what the listings show.
-    """
-    readings: dict[str, list[Reading]] = defaultdict(list)
-    for reading in stored:
-        readings[sku_key(reading.sku)].append(reading)
-    shown, stocked = [], set()
-    for stock in stock_rows(connection, account).rows:
-        stocked.add(sku_key(stock.sku))
-        own = readings.get(sku_key(stock.sku), ())
-        shown += [ShownStock(stock, reading.id, reading.quantity, reading.read_at) for reading in own]
-    return shown, [each.sku for sku, found in readings.items() if sku not in stocked for each in found]
 
 
 def lines_by_sku(
@@ -229,8 +217,9 @@ def store_plan(
     with connection.cursor() as cursor, cursor.copy(sql.statement("inventory_prices/copy_inventory")) as copy:
         for each, plan, reason in plans:
             limits = (plan.safety_qty, plan.max_qty, plan.sellable, each.shown, plan.wanted)
+            fed_by = dump([feeder._asdict() for feeder in each.fed_by]) if each.fed_by else None
             copy.write_row(
-                (account, each.stock.sku, each.id, plan.stock, plan.reserved, plan.held, *limits, reason, now)
+                (account, each.stock.sku, each.id, plan.stock, plan.reserved, plan.held, *limits, reason, now, fed_by)
             )
 
 
@@ -268,15 +257,19 @@ def held_by_guard(connection: Connection, account: str) -> int:
 
 
 def _known_until(connection: Connection, account: str, sku: str | None) -> dict[str, datetime]:
-    """Return, by :func:`sku_key`, the earliest moment that can be read of a SKU's count."""
-    parameters = {"account": account, "sku": sku}
+    """Return, by :func:`sku_key` of the listing, the earliest moment that can be read of the counts that feed it."""
+    if sku is None:
+        feeding, keys = map_store.read(connection, account).sku_map, None
+    else:
+        feeding, keys = None, map_store.feeders_of(connection, account, sku)
     known: dict[str, datetime] = {}
     statement = sql.statement("inventory_prices/select_known_moments")
-    for key, *texts in feeds.select(connection, STOCK.table, statement, parameters):
+    for key, *texts in feeds.select(connection, STOCK.table, statement, {"account": account, "sku_keys": keys}):
+        listings = {sku_key(sku or "")} if feeding is None else {*feeding.listings_of(key), *feeding.once_of(key)}
         for column, text in zip(("counted_at", "orders_known_until"), texts, strict=True):
             with suppress(UnreadableError):
                 at = moment(column, text or "")
-                known[key] = min(at, known.get(key, at))
+                known.update({listing: min(at, known.get(listing, at)) for listing in listings})
     return known
 
 

@@ -146,6 +146,7 @@ _STEMS_OF_ENTITIES = {
     "seller.catalog": LISTINGS.stem,
     "seller.stock": INVENTORY_PRICES.stem,
     "seller.prices": INVENTORY_PRICES.stem,
+    "seller.sku_map": INVENTORY_PRICES.stem,
     "seller.shipments": TRACKING_IMEI.stem,
     "seller.devices": TRACKING_IMEI.stem,
     "seller.shipper_aliases": TRACKING_IMEI.stem,

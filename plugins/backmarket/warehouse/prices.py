@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.seller_rows import PRICES, LeftOut, SellerRows
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from backmarket.rules.prices import WantedPrice
+    from backmarket.rules.sku_map import SkuMap
     from backmarket.warehouse.connection import Connection
 
 
 class PriceRow(NamedTuple):
-    """A row of ``seller.prices`` whose SKU the market shows, beside what it shows.
+    """A row of ``seller.prices`` whose listing the market shows, beside what it shows.
 
+    :param sku: the listing's.
+    :param given_sku: as the row has it.
     :param wanted: the row, or why it cannot be used.
     :param shown: the offer's price; None where it has none yet.
     :param max_price_unreadable: whether the listing has a ``max_price`` in a form that cannot be read.
@@ -31,6 +34,7 @@ class PriceRow(NamedTuple):
     """
 
     sku: str
+    given_sku: str
     market: str
     wanted: WantedPrice | LeftOut
     listing_id: UUID
@@ -43,33 +47,51 @@ class PriceRow(NamedTuple):
 
 
 def price_rows(
-    connection: Connection, account: str, markets: list[str]
+    connection: Connection, account: str, markets: list[str], feeding: SkuMap
 ) -> tuple[SellerRows[WantedPrice], list[PriceRow]]:
-    """Return the rows of ``seller.prices`` that these markets may be meant by, and those whose SKU a market shows.
+    """Return the rows of ``seller.prices`` that these markets may be meant by, and those whose listing a market shows.
 
-    A row whose SKU has several listings comes once for each of them.
+    A row whose SKU has, or feeds, several listings comes once for each of them.
     """
     usable: list[WantedPrice] = []
     left_out: list[LeftOut] = []
     shown: list[PriceRow] = []
-    parameters = {"account": account, "markets": markets}
+    parameters = {"account": account, "markets": markets, **_priced(feeding)}
     found = feeds.select(connection, PRICES.table, sql.statement("inventory_prices/select_prices"), parameters)
     for _, same_row in groupby(found, key=itemgetter(0)):
-        offers = [(row[1:6], row[6:]) for row in same_row]
-        texts, _ = offers[0]
+        offers = [(row[1:6], row[6], row[7:]) for row in same_row]
+        texts = offers[0][0]
         wanted = PRICES.judge(dict(zip(PRICES.columns, texts, strict=True)))
         if isinstance(wanted, LeftOut):
             left_out.append(wanted)
         else:
             usable.append(wanted)
-        shown += [PriceRow(texts[0], texts[1], wanted, *offer) for _, offer in offers if offer[0]]
+        shown += [PriceRow(sku, texts[0], texts[1], wanted, *offer) for _, sku, offer in offers if offer[0]]
     return SellerRows(PRICES.table, "sku", usable, left_out), shown
 
 
-def unmatched_prices(connection: Connection, account: str, markets: list[str]) -> list[tuple[str, int, list[str]]]:
+def unmatched_prices(
+    connection: Connection, account: str, markets: list[str], feeding: SkuMap
+) -> list[tuple[str, int, list[str]]]:
     """Return why rows of ``seller.prices`` are not planned, how many they are, and up to five of them."""
-    parameters = {"account": account, "markets": markets}
+    parameters = {
+        "account": account,
+        "markets": markets,
+        "unusable": list(feeding.unusable),
+        **_priced(feeding),
+    }
     return connection.execute(sql.statement("inventory_prices/count_unmatched"), parameters).fetchall()
+
+
+def _priced(feeding: SkuMap) -> dict[str, list[Any]]:
+    """Return which listings are meant by the price of a SKU: those that take one unit of it.
+
+    What a listing costs that takes several is not guessed.
+    """
+    pairs: list[tuple[str, str | None]] = [(sku, None) for sku in feeding.unusable]
+    for sku, listings in feeding.mapped.items():
+        pairs += [(sku, listing) for listing, units in listings.items() if units == 1] or [(sku, None)]
+    return {"sku_keys": [sku for sku, _ in pairs], "listing_keys": [listing for _, listing in pairs]}
 
 
 def shown_prices(connection: Connection, account: str) -> dict[tuple[str, str], tuple[Decimal | None, datetime]]:

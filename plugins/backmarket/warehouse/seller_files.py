@@ -7,17 +7,40 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier
 from psycopg.types.json import Jsonb
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
-from backmarket.warehouse.seller_rows import CATALOG, DEVICES, PRICES, SHIPMENTS, STOCK, Form
+from backmarket.warehouse.seller_rows import (
+    CATALOG,
+    DEVICES,
+    PRICES,
+    SHIPMENTS,
+    SKU_MAP,
+    STOCK,
+    STOCK_BY_WAREHOUSE,
+    Form,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import LiteralString
 
     from backmarket.warehouse.connection import Connection
+
+
+class Part(NamedTuple):
+    """A table that holds some of the rows of a kind.
+
+    :param table: with its schema.
+    :param columns: those that it has, without the account.
+    :param condition: which staged rows are its own, in SQL.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    condition: LiteralString = "true"
 
 
 @dataclass(frozen=True)
@@ -25,10 +48,11 @@ class Target:
     """One of the seller's tables that files can fill.
 
     :param name: the table without its schema; names of files begin with it.
-    :param keys: the columns that tell what a row is about.
+    :param keys: the columns that tell what a row is about; those that are not required may be empty.
     :param is_unique: whether there is one row a key; else a file says all rows of a key.
     :param required: the columns that a file must have, and each of its rows.
     :param is_snapshot: whether a file may say everything there is, so that what it does not name is gone.
+    :param is_whole: whether a file with a row that cannot be used is refused, as what the others mean hangs on it.
     """
 
     name: str
@@ -37,11 +61,18 @@ class Target:
     required: tuple[str, ...]
     is_unique: bool = True
     is_snapshot: bool = False
+    is_whole: bool = False
 
     @property
-    def table(self) -> Identifier:
-        """The table with its schema."""
-        return Identifier(*self.form.table.split("."))
+    def parts(self) -> tuple[Part, ...]:
+        """The tables that hold its rows: those by warehouse lie apart."""
+        if WAREHOUSE not in self.columns:
+            return (Part(self.form.table, self.columns),)
+        whole = tuple(name for name in self.columns if name != WAREHOUSE)
+        return (
+            Part(self.form.table, whole, "warehouse is null"),
+            Part(STOCK_BY_WAREHOUSE, self.columns, "warehouse is not null"),
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -50,18 +81,22 @@ class Target:
 
     def key_of(self, values: Mapping[str, Any]) -> str | None:
         """Return a row's key as one text; None where a part of it cannot be read."""
-        parts = [values.get(name) for name in self.keys]
-        return None if None in parts else "/".join(map(str, parts))
+        if any(name not in values or (values[name] is None and name in self.required) for name in self.keys):
+            return None
+        return "/".join(str(values[name]) for name in self.keys if values[name] is not None)
 
+
+WAREHOUSE = "warehouse"
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("stock", STOCK, ("sku",), ("sku", "quantity"), is_snapshot=True),
+        Target("stock", STOCK, ("sku", "warehouse"), ("sku", "quantity"), is_snapshot=True),
         Target("prices", PRICES, ("sku", "market"), ("sku", "market", "price", "currency"), is_snapshot=True),
         Target("shipments", SHIPMENTS, ("order_id",), ("order_id", "tracking_number"), is_unique=False),
         Target("devices", DEVICES, ("order_id",), ("order_id",), is_unique=False),
         Target("catalog", CATALOG, ("sku",), ("sku",)),
+        Target("sku_map", SKU_MAP, ("sku",), ("sku", "listing_sku"), is_unique=False, is_whole=True),
     )
 }
 
@@ -116,10 +151,10 @@ class Staging:
     def __init__(self, connection: Connection, account: str, target: Target, path: str) -> None:
         self._connection = connection
         self._target = target
-        self._parts = {
-            "table": target.table,
-            "key": _key(target),
-            "columns": SQL(", ").join(map(Identifier, ("account", *target.columns))),
+        self._parts: dict[str, Composable] = {
+            "stored": _stored_rows(target),
+            "key": _key(target.keys),
+            "columns": _names(("account", *target.columns)),
             "is_full": SQL("quantity::text <> '0'") if target.name == "stock" else SQL("true"),
         }
         self._values: dict[str, Any] = {"account": account, "target": target.name, "path": path}
@@ -163,17 +198,24 @@ class Staging:
 
         :param counted_at: from when on nothing is left of a SKU that a stock file does not count any more.
         """
-        if self._target.name == "stock":
-            self._values["counted_at"] = counted_at
-            self._run("zero_stock")
-        else:
-            self._run("delete_rows", differing=Identifier("gone_seller_rows"))
-        self._run("delete_rows", differing=Identifier("differing_seller_rows"))
-        self._run("insert_rows")
+        self._values["counted_at"] = counted_at
+        for part in self._target.parts:
+            table = {
+                "table": Identifier(*part.table.split(".")),
+                "table_columns": _names(("account", *part.columns)),
+                "table_key": _key([name for name in self._target.keys if name in part.columns]),
+                "is_of_table": SQL(part.condition),
+            }
+            if self._target.name == "stock":
+                self._run("zero_stock", **table)
+            else:
+                self._run("delete_rows", differing=Identifier("gone_seller_rows"), **table)
+            self._run("delete_rows", differing=Identifier("differing_seller_rows"), **table)
+            self._run("insert_rows", **table)
         self._run("forget_rows")
         self._run("adopt_rows")
 
-    def _run(self, name: str, **parts: Identifier) -> list[Any]:
+    def _run(self, name: str, **parts: Composable) -> list[Any]:
         query = SQL(sql.statement(f"seller_files/{name}")).format(**{**self._parts, **parts})
         cursor = self._connection.execute(query, self._values)
         return cursor.fetchall() if cursor.description else []
@@ -217,9 +259,25 @@ def why_not_fillable(connection: Connection, target: Target) -> str:
     return f"{target.form.table} {what}: files fill tables alone. Take the file out of the inbox, or the view away"
 
 
-def _key(target: Target) -> Composed:
-    parts = SQL(", ").join(SQL("{}::text").format(Identifier(name)) for name in target.keys)
+def _key(columns: Iterable[str]) -> Composed:
+    parts = SQL(", ").join(SQL("{}::text").format(Identifier(name)) for name in columns)
     return SQL("concat_ws('/', {})").format(parts)
+
+
+def _names(columns: Iterable[str]) -> Composed:
+    return SQL(", ").join(map(Identifier, columns))
+
+
+def _stored_rows(target: Target) -> Composed:
+    """Return what stands after ``from`` to read all rows, whichever table holds them."""
+    missing = SQL("null::text as {}")
+    reads = []
+    for part in target.parts:
+        own = ("account", *part.columns)
+        names = [Identifier(name) if name in own else missing.format(Identifier(name)) for name in target.columns]
+        table = Identifier(*part.table.split("."))
+        reads.append(SQL("select account, {} from {}").format(SQL(", ").join(names), table))
+    return SQL("({}) as stored").format(SQL(" union all ").join(reads))
 
 
 def _stored(value: Any) -> Any:

@@ -22,6 +22,7 @@ from backmarket.rules.identifiers import Device
 from backmarket.rules.inventory import StockRow
 from backmarket.rules.prices import WantedPrice
 from backmarket.rules.shipping import Shipment
+from backmarket.rules.sku_map import MapRow
 from backmarket.rules.skus import clean_sku
 from backmarket.warehouse import quarantine
 from backmarket.words import counted
@@ -192,6 +193,14 @@ def whole_number(column: str, given: str) -> int:
     return number
 
 
+def units(column: str, given: str) -> int:
+    """Read how many of a SKU a unit of a listing takes: a whole number, 1 or more."""
+    number = whole_number(column, given)
+    if number < 1:
+        raise _unreadable(column, given, "a whole number of 1 or more is needed")
+    return number
+
+
 def id_number(column: str, given: str) -> int:
     """Read the number of an order, a line or a category: digits only.
 
@@ -255,6 +264,7 @@ STOCK = Form(
         "safety_qty": Column(whole_number),
         "max_qty": Column(whole_number),
         "orders_known_until": Column(moment),
+        "warehouse": Column(name),
     },
     ("sku",),
 )
@@ -319,6 +329,16 @@ CATALOG = Form(
     },
     ("sku",),
 )
+SKU_MAP = Form(
+    "seller.sku_map",
+    MapRow,
+    {
+        "sku": Column(sku, required=True),
+        "listing_sku": Column(sku, required=True),
+        "units": Column(units),
+    },
+    ("sku", "listing_sku"),
+)
 ALIASES = Form(
     "seller.shipper_aliases",
     ShipperAlias,
@@ -326,8 +346,10 @@ ALIASES = Form(
     ("alias",),
 )
 
+STOCK_BY_WAREHOUSE = "seller.stock_by_warehouse"
+"""Where rows of stock lie that name a warehouse; they are read with the others, by :data:`STOCK`."""
 
-FORMS: tuple[Form[Any], ...] = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, ALIASES)
+FORMS: tuple[Form[Any], ...] = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, ALIASES)
 """All tables that the seller's systems fill."""
 
 

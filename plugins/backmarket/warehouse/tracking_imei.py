@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import suppress
 from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.rules.identifiers import LineUse
+from backmarket.rules.inventory import counts_by_sku
 from backmarket.rules.order_facts import LineFacts, OrderFacts
-from backmarket.rules.skus import sku_key
 from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.inventory_prices import stock_rows
 from backmarket.warehouse.seller_rows import (
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from backmarket.api.models import Order, OrderLine
     from backmarket.rules.identifiers import Device
-    from backmarket.rules.inventory import StockRow
+    from backmarket.rules.inventory import StockPolicy, StockRow
     from backmarket.rules.shipping import Shipment
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.seller_rows import SellerRows, ShipperAlias
@@ -104,12 +103,11 @@ def paid_orders(connection: Connection, account: str) -> list[OrderFacts]:
     return list(stored_facts(connection, account, [order_id for (order_id,) in rows]).values())
 
 
-def stock_by_sku(connection: Connection, account: str, skus: Iterable[str]) -> dict[str, StockRow]:
-    """Return counts by SKU in lower case; a SKU with several rows has none that could be trusted."""
+def stock_by_sku(connection: Connection, account: str, skus: Iterable[str], policy: StockPolicy) -> dict[str, StockRow]:
+    """Return the counts of some SKUs, by :func:`sku_key`; one whose rows contradict each other has none."""
     found = stock_rows(connection, account, sku_keys=skus)
     tell_left_out(found)
-    met = Counter(sku_key(row.sku) for row in found.rows)
-    return {sku_key(row.sku): row for row in found.rows if met[sku_key(row.sku)] == 1}
+    return counts_by_sku(found.rows, policy).by_sku
 
 
 def shipments(connection: Connection, account: str) -> SellerRows[Shipment]:

@@ -50,3 +50,30 @@ document.addEventListener("DOMContentLoaded", () => {
     all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
   }
 });
+
+// A file may be dropped on its form, and is weighed before it is sent; without this script it is chosen and sent.
+document.addEventListener("DOMContentLoaded", () => {
+  const form = document.querySelector("form[data-drop]");
+  if (!form) return;
+  const field = form.querySelector("input[type=file]");
+  form.querySelector("[data-drop-hint]").hidden = false;
+  field.addEventListener("change", () => {
+    const isTooLarge = field.files.length > 0 && field.files[0].size > Number(field.dataset.mostBytes);
+    field.setCustomValidity(isTooLarge ? field.dataset.tooLarge : "");
+    field.reportValidity();
+  });
+  form.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    form.classList.add("over");
+  });
+  form.addEventListener("dragleave", () => form.classList.remove("over"));
+  form.addEventListener("drop", (event) => {
+    event.preventDefault();
+    form.classList.remove("over");
+    if (event.dataTransfer.files.length === 0) return;
+    const one = new DataTransfer();
+    one.items.add(event.dataTransfer.files[0]);
+    field.files = one.files;
+    field.dispatchEvent(new Event("change"));
+  });
+});

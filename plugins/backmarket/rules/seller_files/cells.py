@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # 3.5E+14, and 1,2E+05: what a spreadsheet shows of a long number. 1E5 may be a SKU.
 _RUINED = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?[eE]\+\d+\s*")
+# What a workbook shows where a formula has failed.
+_FAILED = re.compile(r"\s*#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)\s*")
 # 356938035643810.0: a number that should have been a text, and that may have been rounded on its way.
 _FRACTION = re.compile(r"\s*\d{8,}[.,]0+\s*")
 _IDENTIFIERS = frozenset({"imei", "serial_number", "tracking_number", "ean"})
@@ -27,7 +29,9 @@ AS_NUMBER = "\ue000"
 
 
 def why_ruined(column: str, text: str) -> str | None:
-    """Return why a text is a number that a spreadsheet has ruined, for a person; None where it is none."""
+    """Return why a text is no more than a spreadsheet's ruin of a value, for a person; None where it is none."""
+    if "#" in text and _FAILED.fullmatch(text):
+        return f"{column} is '{text.strip()}': a formula has failed. Correct it, or put the value itself there"
     is_ruined = "+" in text and _RUINED.fullmatch(text) is not None
     if not is_ruined and (column not in _IDENTIFIERS or _FRACTION.fullmatch(text) is None):
         return None

@@ -34,12 +34,25 @@ SYNONYMS: dict[str, frozenset[str]] = {
         """,
         "counted_at": """
             countedon counted counttime countdate stockdate stocktime asof updatedat lastupdated timestamp datetime
-            dateinventaire datestock compteele gezahltam gezaehltam zahldatum bestandsdatum fechastock fechainventario
-            datainventario datagiacenza teldatum
+            dateinventaire datestock comptele compteele gezahltam gezaehltam zahldatum bestandsdatum fechastock
+            fechainventario datainventario datagiacenza teldatum
         """,
         "safety_qty": "safety safetyqty safetyquantity safetystock stockdesecurite sicherheitsbestand stockseguridad",
         "max_qty": "max maxqty maxquantity maximum maxstock quantitemax hochstmenge hoechstmenge cantidadmaxima",
         "orders_known_until": "ordersuntil knownuntil commandesjusqua bestellungenbis pedidoshasta",
+        "warehouse": """
+            warehousename warehousecode depot depotname entrepot lager lagerort lagername lagerstandort almacen deposito
+            bodega magazzino magazijn armazem armazen lagersted varasto sklad magazyn
+        """,
+        "listing_sku": """
+            listing listingname backmarketsku bmsku backmarketlisting skubackmarket skulisting skuannonce annonce
+            referenceannonce angebot angebotssku anzeige anzeigensku skuanuncio anuncio annuncio skuannuncio
+            advertentie listingreference
+        """,
+        "units": """
+            unitsperlisting unitsneeded qty quantity packsize packof bundlesize unites quantite lotde unitesparannonce
+            stueck stuck stueckproangebot menge unidades cantidad unidadesporanuncio unita quantita aantal eenheden
+        """,
         "market": "marketplace country site marche pays markt land mercado pais mercato paese",
         "price": """
             sellingprice saleprice unitprice prix prixdevente prixttc preis verkaufspreis vkpreis precio precioventa
@@ -165,6 +178,7 @@ def _header(
     for place, cell in enumerate(row):
         if column := _column_of(cell, columns, own):
             candidates.setdefault(column, []).append(place)
+    _part(candidates, row, columns, own)
     places: dict[str, int] = {}
     for column, found in candidates.items():
         ranks = [_rank(row[place], column, own) for place in found]
@@ -183,6 +197,19 @@ def _header(
         len(row),
         {column: value for column, value in constants.items() if column not in places},
     )
+
+
+def _part(
+    candidates: dict[str, list[int]], row: Sequence[str], columns: Collection[str], own: Mapping[str, str]
+) -> None:
+    """Where headers can be the same column, let one of two meanings be the other: beside Bestand, Lager is a place."""
+    for column in [column for column, found in candidates.items() if len(found) > 1]:
+        for place in candidates[column][:]:
+            name = plain(row[place])
+            other = next((each for each in columns if each not in candidates and name in SYNONYMS.get(each, ())), None)
+            if other and _rank(row[place], column, own) == 2 and len(candidates[column]) > 1:
+                candidates[column].remove(place)
+                candidates[other] = [place]
 
 
 def _rank(cell: str, column: str, own: Mapping[str, str]) -> int:
