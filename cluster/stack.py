@@ -23,7 +23,7 @@ from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.stack import ending_in_order, prepare_airflow, progress, wait_until_healthy
-from local.variables import VARIABLES
+from local.variables import SELLER, variables_of
 from sandbox.command_line import as_arguments
 from sandbox.remote import Sandbox
 
@@ -148,7 +148,9 @@ def running_cluster(
     ):
         secrets = load_secrets(settings.state)
         inbox = settings.state / "inbox"
+        inboxes = settings.state / "inboxes"
         inbox.mkdir(exist_ok=True)
+        (inboxes / SELLER).mkdir(parents=True, exist_ok=True)
         metadata_uri, warehouse_uri = ensure_database(uri, "airflow"), ensure_database(uri, "backmarket")
         common = airflow_environment(settings, secrets, metadata_uri=metadata_uri, warehouse_uri=warehouse_uri)
         queue = broker(processes, settings.state / "redis")
@@ -180,7 +182,7 @@ def running_cluster(
         wait_until_healthy(settings.url, processes)
         cluster.wait_until_workers_are_ready()
         with closing(cluster.api()) as api:
-            api.add_variables(VARIABLES | {"backmarket_settlement_inbox": inbox.as_uri()})
+            api.add_variables(variables_of(inboxes) | {"backmarket_settlement_inbox": inbox.as_uri()})
             _wait_until_parsed(api, processes)
         try:
             yield cluster

@@ -11,7 +11,7 @@ import psycopg
 from stdnum import luhn
 
 from backmarket.settings import SMARTPHONES
-from local.variables import SELLER_INBOX, SETTLEMENT_INBOX
+from local.variables import SELLER, SETTLEMENTS
 from sandbox.remote import Sandbox
 
 if TYPE_CHECKING:
@@ -140,22 +140,22 @@ _DEVICES = """
 """
 
 
-def propose_catalog(_stack: Stack) -> None:
+def propose_catalog(stack: Stack) -> None:
     """Export three articles that are not on sale yet, as JSON lines."""
-    pd.DataFrame(_CATALOG, dtype=object).to_json(SELLER_INBOX / "catalog.jsonl", orient="records", lines=True)
+    pd.DataFrame(_CATALOG, dtype=object).to_json(stack.inbox / SELLER / "catalog.jsonl", orient="records", lines=True)
 
 
 def count_stock_and_set_prices(stack: Stack) -> None:
     """Save what is on the shelf as a workbook with a title, and export prices as Excel does in Germany."""
     now = datetime.now(UTC)
     stock = _read(stack, _STOCK).assign(counted_at=now.replace(tzinfo=None, microsecond=0))
-    with pd.ExcelWriter(SELLER_INBOX / "stock.xlsx", engine="openpyxl") as book:
+    with pd.ExcelWriter(stack.inbox / SELLER / "stock.xlsx", engine="openpyxl") as book:
         pd.DataFrame([f"Stock on {now:%d %B %Y}"]).to_excel(book, sheet_name="Stock", index=False, header=False)
         stock.to_excel(book, sheet_name="Stock", index=False, startrow=2)
     prices = _read(stack, _PRICES)
     prices["price"] = prices["price"].map(lambda price: str(price).replace(".", ","))
     prices.columns = pd.Index(["Artikelnummer", "Markt", "Verkaufspreis", "Währung"])
-    prices.to_csv(SELLER_INBOX / "prices.csv", sep=";", index=False, encoding="cp1252")
+    prices.to_csv(stack.inbox / SELLER / "prices.csv", sep=";", index=False, encoding="cp1252")
 
 
 def ship_accepted_orders(stack: Stack) -> None:
@@ -165,19 +165,19 @@ def ship_accepted_orders(stack: Stack) -> None:
     if parcels.empty:
         return
     # Each export says what was shipped since the one before it, so each has a name of its own.
-    parcels.to_parquet(SELLER_INBOX / f"shipments_{now:%Y%m%dT%H%M%S}.parquet", index=False)
+    parcels.to_parquet(stack.inbox / SELLER / f"shipments_{now:%Y%m%dT%H%M%S}.parquet", index=False)
     devices = _read(stack, _DEVICES, [parcels["order_id"].tolist()])
     numbers = [
         _identifiers(line, product)
         for line, product in devices[["orderline_id", "product"]].itertuples(index=False, name=None)
     ]
     devices[["imei", "serial_number"]] = pd.DataFrame(numbers, columns=["imei", "serial_number"], dtype=object)
-    devices.drop(columns="product").to_csv(SELLER_INBOX / f"devices_{now:%Y%m%dT%H%M%S}.csv.gz", index=False)
+    devices.drop(columns="product").to_csv(stack.inbox / SELLER / f"devices_{now:%Y%m%dT%H%M%S}.csv.gz", index=False)
 
 
 def export_statements(stack: Stack) -> None:
     """Put the settlement statements of all completed weeks into the inbox, with a difference of every kind."""
-    Sandbox(stack.sandbox_url).write_statements(SETTLEMENT_INBOX, planted=True)
+    Sandbox(stack.sandbox_url).write_statements(stack.inbox / SETTLEMENTS, planted=True)
 
 
 def _read(stack: Stack, query: LiteralString, parameters: list[Any] | None = None) -> pd.DataFrame:

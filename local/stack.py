@@ -19,7 +19,7 @@ from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.settings import check_port
-from local.variables import DESCRIPTIONS, SELLER_INBOX, SETTLEMENT_INBOX, VARIABLES
+from local.variables import DESCRIPTIONS, SELLER, SETTLEMENTS, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,6 +52,7 @@ class Stack:
     :param warehouse_uri: the operational database.
     :param own_uri: an empty database, for who wants to try an account of their own.
     :param sandbox_url: the local Back Market.
+    :param inbox: the folder that holds its inboxes.
     :param processes: what runs.
     """
 
@@ -61,6 +62,7 @@ class Stack:
     warehouse_uri: str
     own_uri: str
     sandbox_url: str
+    inbox: Path
     processes: Processes
 
     @property
@@ -87,15 +89,16 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
         check_port("PORT", settings.port)
         check_port("SANDBOX_PORT", settings.sandbox_port)
         environment_file(settings.state).unlink(missing_ok=True)
-        for inbox in (SETTLEMENT_INBOX, SELLER_INBOX):
-            inbox.mkdir(parents=True, exist_ok=True)
+        inbox = settings.state / "inbox"
+        for folder in (SETTLEMENTS, SELLER):
+            (inbox / folder).mkdir(parents=True, exist_ok=True)
         secrets = load_secrets(settings.state)
         warehouse_uri = ensure_database(uri, "backmarket")
         environment = airflow_environment(
             settings, secrets, metadata_uri=ensure_database(uri, "airflow"), warehouse_uri=warehouse_uri
         )
         processes.start("sandbox", _sandbox(settings, secrets["sandbox_token"]), environment)
-        prepare_airflow(settings.state, processes, environment, VARIABLES)
+        prepare_airflow(settings.state, processes, environment, variables_of(inbox))
         for name, arguments in _AIRFLOW.items():
             processes.start(name, [program("airflow"), *arguments], environment)
         wait_until_healthy(settings.url, processes)
@@ -108,6 +111,7 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
                 warehouse_uri,
                 ensure_database(uri, "own_account"),
                 settings.sandbox_url,
+                inbox,
                 processes,
             )
         finally:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from local.bootstrap import STATE
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Switched on for the sandbox; `make demo` needs them on. Everything else takes the package's defaults.
 TOGGLES = (
@@ -20,17 +23,24 @@ TOGGLES = (
     "backmarket_seller_files",
 )
 
-SETTLEMENT_INBOX = STATE / "inbox" / "settlements"
-SELLER_INBOX = STATE / "inbox" / "seller"
+SETTLEMENTS, SELLER = "settlements", "seller"
+"""The inboxes below a stack's own: where statements land, and the seller's files."""
 
-VARIABLES = {
-    **dict.fromkeys(TOGGLES, "true"),
-    "backmarket_markets": '["fr-fr", "de-de", "en-gb"]',
-    "backmarket_settlement_inbox": SETTLEMENT_INBOX.as_uri(),
-    "backmarket_seller_inbox": SELLER_INBOX.as_uri(),
-    # The sandbox's past holds orders that nobody shipped in time: no reason to end the demo in alarm.
-    "backmarket_ship_by_alert_hours": "-10000",
-}
+
+def variables_of(inbox: Path) -> dict[str, str]:
+    """Return the Variables of a stack.
+
+    :param inbox: the folder that holds the stack's inboxes.
+    """
+    return {
+        **dict.fromkeys(TOGGLES, "true"),
+        "backmarket_markets": '["fr-fr", "de-de", "en-gb"]',
+        "backmarket_settlement_inbox": (inbox / SETTLEMENTS).as_uri(),
+        "backmarket_seller_inbox": (inbox / SELLER).as_uri(),
+        # The sandbox's past holds orders that nobody shipped in time: no reason to end the demo in alarm.
+        "backmarket_ship_by_alert_hours": "-10000",
+    }
+
 
 # What stands beside each under Admin → Variables.
 DESCRIPTIONS = {

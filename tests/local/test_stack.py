@@ -119,9 +119,8 @@ def test_a_stack_runs_dags_and_leaves_nothing(tmp_path: Path, capsys: pytest.Cap
 
 def test_make_up_says_where_all_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The page too, which nobody would look for in Airflow's menu, and how to call Airflow beside it."""
-    stack = Stack(
-        "http://here", "admin", "secret", "postgresql://w", "postgresql://own", "http://bm", Processes(tmp_path)
-    )
+    uris = ("postgresql://w", "postgresql://own", "http://bm")
+    stack = Stack("http://here", "admin", "secret", *uris, tmp_path, Processes(tmp_path))
     say_where_all_is(stack)
     told = capsys.readouterr().out
     for each in (stack.url, stack.password, stack.page_url, stack.warehouse_uri, stack.own_uri, stack.sandbox_url):

@@ -58,7 +58,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> StackSettings:
 def stack(settings: StackSettings) -> Iterator[Stack]:
     """The whole stack, with orders and listings in it; for pictures with everything that the demo does."""
     with running_stack(settings) as running:
-        for step in STEPS if os.environ.get("SCREENSHOTS") else STEPS[:3]:
+        for step in STEPS if os.environ.get("SCREENSHOTS") else STEPS[:4]:
             if step.before:
                 step.before(running)
             _run(running, step.dag_id)

@@ -244,8 +244,8 @@ class Shelf:
 
     def _is_shared(self, sku: str) -> bool:
         """Tell whether units of a SKU may be of several listings; those that it fed once have what they sold."""
-        once = sum(self._promised.get(listing, 0) > 0 for listing in self._once.get(sku, ()))
-        return len(self._fed[sku]) + once > 1
+        fed, once = len(self._fed[sku]), self._once.get(sku)
+        return fed + sum(self._promised.get(listing, 0) > 0 for listing in once) > 1 if once else fed > 1
 
     def _is_enough(self, sku: str) -> bool:
         """Tell whether a SKU has all that the orders of its listings could have taken of it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 # What surrounds a SKU that was copied from a page or a spreadsheet, and does not show. The function
 # backmarket.clean_sku() in the database strips the same; a test holds the two together.
 BLANKS = (
@@ -16,6 +18,7 @@ def clean_sku(sku: str) -> str:
     return sku.strip(BLANKS)
 
 
+@lru_cache(maxsize=2**16)
 def sku_key(sku: str) -> str:
     """Return what two spellings of one SKU have in common: neither blanks around it nor case make another SKU.
 
