@@ -228,6 +228,8 @@ def test_a_messy_workbook_is_dropped_looked_at_and_loaded(
     page = airflow.context.new_page()
     page.goto(f"{stack.url}/backmarket/")
     page.get_by_role("link", name="Files").click()
+    # With its script, which takes what is dropped.
+    page.wait_for_url("**/backmarket/files*")
     _drop(page, workbook)
     page.get_by_label("It fills").select_option("stock")
     page.get_by_role("button", name="Preview").click()
