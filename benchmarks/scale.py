@@ -91,12 +91,12 @@ _HISTORY = (
     """
     insert into seller.shipments (account, order_id, tracking_number, shipper, shipped_at)
     select account, order_id, 'T' || order_id, 'dhl express', date_shipping
-    from backmarket.orders where order_id > 10000000000 order by order_id limit %(changes)s / 4
+    from backmarket.orders where order_id > 10000000000 order by order_id limit 250
     """,
     """
     insert into seller.devices (account, order_id, orderline_id, sku, imei)
     select account, order_id, orderline_id, sku, imei
-    from backmarket.order_lines where order_id > 10000000000 order by order_id limit %(changes)s / 4
+    from backmarket.order_lines where order_id > 10000000000 order by order_id limit 250
     """,
 )
 _STOCK = """

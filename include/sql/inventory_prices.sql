@@ -202,11 +202,9 @@ candidates as (
     inner join backmarket.order_lines as line using (account, order_id)
     where %(sku)s::text is null and account = %(account)s and orders.date_creation > %(since)s
     union
-    select line.orderline_id
-    from older
-    inner join backmarket.order_lines as line
-        on line.account = %(account)s and backmarket.sku_key(line.sku) = older.sku_key
-    where %(sku)s::text is null
+    select orderline_id
+    from backmarket.order_lines
+    where %(sku)s::text is null and account = %(account)s and backmarket.sku_key(sku) = any(%(keys)s::text [])
 )
 
 select
