@@ -162,7 +162,11 @@ import importlib, pkgutil, sys
 import backmarket
 
 for module in pkgutil.walk_packages(backmarket.__path__, "backmarket."):
-    importlib.import_module(module.name)
+    try:
+        importlib.import_module(module.name)
+    except ImportError:
+        # Airflow 3.2 has no retry policies.
+        assert module.name == "backmarket.retry_policy"
     heavy = [name for name in ("pandas", "openpyxl", "pyarrow") if name in sys.modules]
     assert not heavy, (module.name, heavy)
 print("none")
