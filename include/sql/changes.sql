@@ -77,14 +77,19 @@ order by planned_at, change_id;
 -- What Back Market itself refused lately, newest per subject: the same again would be refused again. What a listing
 -- showed when its quantity was planned was not sent.
 -- :account, :kind, :since
-select subject, market, payload - 'shown'
-from (
-    select distinct on (subject, market) subject, market, payload, status, attempts, sent_at
-    from backmarket.changes
-    where account = %(account)s and kind = %(kind)s and status not in ('superseded', 'planned', 'dry_run')
-    order by subject asc, market asc, change_id desc
-) as newest
-where status = 'refused' and attempts > 0 and sent_at > %(since)s;
+select refused.subject, refused.market, refused.payload - 'shown'
+from backmarket.changes as refused
+where
+    refused.account = %(account)s and refused.kind = %(kind)s
+    and refused.status = 'refused' and refused.attempts > 0 and refused.sent_at > %(since)s
+    and not exists (
+        select 1
+        from backmarket.changes as newer
+        where
+            newer.account = refused.account and newer.kind = refused.kind and newer.subject = refused.subject
+            and newer.market = refused.market and newer.change_id > refused.change_id
+            and newer.status not in ('superseded', 'planned', 'dry_run')
+    );
 
 -- name: select_unsettled
 -- What was sent and may have been applied: a run was killed, or an answer was lost.

@@ -158,16 +158,53 @@ where
 -- Order lines that may matter to a count or to a drop: not accepted yet, or made, paid or accepted since a moment. SKUs
 -- whose count is older have a moment of their own, so that one old count does not bring the history of all others.
 -- :account, :since, :sku (null for all), :keys and :sinces (SKUs as backmarket.sku_key gives them, and their moments)
-with accepted as (
-    select subject, min(confirmed_at) as accepted_at
-    from backmarket.changes
-    where account = %(account)s and kind = 'accept' and status = 'confirmed'
-    group by subject
-),
-
-older as (
+--
+-- Each branch of candidates is answered by an index, so that the cost follows what has changed, not what exists.
+with older as (
     select counted.sku_key, counted.since
     from unnest(%(keys)s::text [], %(sinces)s::timestamptz []) as counted (sku_key, since)
+),
+
+candidates as (
+    select orderline_id
+    from backmarket.order_lines
+    where account = %(account)s and backmarket.sku_key(sku) = backmarket.sku_key(%(sku)s)
+    union
+    select orderline_id
+    from backmarket.order_lines
+    where %(sku)s::text is null and account = %(account)s and accepted_seen_at is null and state not in (4, 7)
+    union
+    select orderline_id
+    from backmarket.order_lines
+    where %(sku)s::text is null and account = %(account)s and state in (0, 1, 8, 9)
+    union
+    select orderline_id
+    from backmarket.order_lines
+    where %(sku)s::text is null and account = %(account)s and accepted_seen_at > %(since)s
+    union
+    select subject::bigint
+    from backmarket.changes
+    where
+        %(sku)s::text is null
+        and account = %(account)s and kind = 'accept' and status = 'confirmed' and confirmed_at > %(since)s
+    union
+    select orderline_id
+    from backmarket.order_lines
+    where %(sku)s::text is null and account = %(account)s and date_creation > %(since)s
+    union
+    select line.orderline_id
+    from backmarket.orders
+    inner join backmarket.order_lines as line using (account, order_id)
+    where %(sku)s::text is null and account = %(account)s and orders.date_payment > %(since)s
+    union
+    select line.orderline_id
+    from backmarket.orders
+    inner join backmarket.order_lines as line using (account, order_id)
+    where %(sku)s::text is null and account = %(account)s and orders.date_creation > %(since)s
+    union
+    select orderline_id
+    from backmarket.order_lines
+    where %(sku)s::text is null and account = %(account)s and backmarket.sku_key(sku) = any(%(keys)s::text [])
 )
 
 select
@@ -180,14 +217,19 @@ select
     orders.date_payment as paid_at,
     coalesce(accepted.accepted_at, line.accepted_seen_at) as accepted_at,
     line.gone_at is not null or orders.gone_at is not null as is_gone
-from backmarket.order_lines as line
+from candidates
+inner join backmarket.order_lines as line on line.account = %(account)s and candidates.orderline_id = line.orderline_id
 inner join backmarket.orders as orders on line.account = orders.account and line.order_id = orders.order_id
-left join accepted on accepted.subject = line.orderline_id::text
 left join older on backmarket.sku_key(line.sku) = older.sku_key
+left join lateral (
+    select min(change.confirmed_at) as accepted_at
+    from backmarket.changes as change
+    where
+        change.account = %(account)s and change.kind = 'accept' and change.subject = line.orderline_id::text
+        and change.status = 'confirmed'
+) as accepted on true
 where
-    line.account = %(account)s
-    and line.sku is not null
-    and (%(sku)s::text is null or backmarket.sku_key(line.sku) = backmarket.sku_key(%(sku)s))
+    line.sku is not null
     and (
         line.state in (0, 1, 8, 9)
         or coalesce(accepted.accepted_at, line.accepted_seen_at, 'infinity') > coalesce(older.since, %(since)s)
