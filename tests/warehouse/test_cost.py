@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.warehouse import sql
+from backmarket.warehouse.inventory_prices import lines_by_sku
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,7 +45,7 @@ insert into backmarket.order_lines (
     accepted_seen_at
 )
 select
-    account, order_id * 10, order_id, 'OLD-' || order_id, 1, 3, date_creation, date_creation, 1, date_creation
+    account, order_id * 10, order_id, 'OLD-' || order_id %% 50, 1, 3, date_creation, date_creation, 1, date_creation
 from backmarket.orders;
 
 insert into backmarket.changes (account, kind, subject, payload, status, attempts, planned_at, sent_at, confirmed_at)
@@ -97,3 +98,19 @@ def test_a_long_history_costs_no_more(warehouse: psycopg.Connection[Any], name: 
     more_pages, same_rows = _pages(warehouse, name)
     assert rows == same_rows > 0
     assert more_pages <= pages + A_FEW
+
+
+def test_acceptance_reads_no_history_of_what_was_counted_lately(warehouse: psycopg.Connection[Any]) -> None:
+    """The lines of fifty SKUs of an hour ago, not the thousands that they have had."""
+    _history(warehouse, MANY)
+    warehouse.execute(
+        b"insert into seller.stock (sku, quantity, counted_at) select 'OLD-' || n, 5, %s from generate_series(0, 49) n",
+        [NOW - timedelta(hours=1)],
+    )
+    read = b"select sum(seq_tup_read + idx_tup_fetch) from pg_stat_xact_user_tables where relname = 'order_lines'"
+    with warehouse.transaction():
+        ((before,),) = warehouse.execute(read).fetchall()
+        lines = lines_by_sku(warehouse, "default", now=NOW, hold=timedelta(0), intake_lag=timedelta(0))
+        ((after,),) = warehouse.execute(read).fetchall()
+    assert {sku: len(found) for sku, found in lines.items()} == {"sku-7": 5}
+    assert after - before < 100

@@ -43,6 +43,9 @@ STATES = [kind for kind in get_args(FindingKind) if not kind.endswith(("_changed
 
 LinesBySku = dict[str, list[OrderLineRow]]
 
+# Where nothing is held, all lines since then are read at once; those of SKUs that were counted earlier, by SKU.
+_RECENTLY = timedelta(days=1)
+
 
 class ShownStock(NamedTuple):
     """A listing with stock.
@@ -97,7 +100,7 @@ def lines_by_sku(
 
     :param sku: the only one that is wanted, in any spelling; None for all.
     """
-    since = now - 2 * hold
+    since = now - (2 * hold or _RECENTLY)
     older = {
         key: known - intake_lag
         for key, known in _known_until(connection, account, sku).items()
