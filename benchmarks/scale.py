@@ -18,33 +18,28 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from backmarket.concerns import (
+    ACCOUNT,
+    ALERTS,
+    INVENTORY_PRICES,
+    LISTINGS,
+    ORDERS,
+    SETTLEMENTS,
+    TRACKING_IMEI,
+)
+from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
 from benchmarks.orders import PROJECT
 from local.postgres import embedded_postgres, ensure_database
+from local.variables import TOGGLES
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
 
-DAGS = (
-    "backmarket_account",
-    "backmarket_listings",
-    "backmarket_orders",
-    "backmarket_inventory_prices",
-    "backmarket_tracking_imei",
-    "backmarket_settlements",
-    "backmarket_alerts",
+DAGS = tuple(
+    dag_id_of(concern.stem, DEFAULT_ACCOUNT)
+    for concern in (ACCOUNT, LISTINGS, ORDERS, INVENTORY_PRICES, TRACKING_IMEI, SETTLEMENTS, ALERTS)
 )
-TOGGLES = (
-    "enabled",
-    "order_download",
-    "order_acceptance",
-    "active_listing_download",
-    "listing_creation",
-    "product_creation",
-    "inventory_upload",
-    "prices_upload",
-    "tracking_upload",
-    "imei_update",
-    "settlement_download",
-)
+# One after the other, they bring what all others work on.
+FIRST_DAGS = DAGS[:3]
 
 # Orders of the last three years, all shipped and closed a month ago or longer, and what was sent for them.
 _HISTORY = (
@@ -152,7 +147,7 @@ def _use_airflow(home: Path) -> None:
         AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{home}/airflow.db",
         AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(home / "logs"),
         AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR",
-        **{f"AIRFLOW_VAR_BACKMARKET_{toggle.upper()}": "true" for toggle in TOGGLES},
+        **{f"AIRFLOW_VAR_{toggle.upper()}": "true" for toggle in TOGGLES},
     )
     (home / "inbox").mkdir()
     os.environ["AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX"] = (home / "inbox").as_uri()
@@ -174,7 +169,7 @@ def _measure(server: str, size: Size) -> dict[str, tuple[float, float]]:
         def run(dag_id: str) -> str:
             return str(DagBag(PROJECT / "dags" / f"{dag_id}.py").dags[dag_id].test().state)
 
-        for dag_id in DAGS[:3]:
+        for dag_id in FIRST_DAGS:
             run(dag_id)
         connection.execute(_STOCK)
         connection.execute(_PRICES)

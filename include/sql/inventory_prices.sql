@@ -140,19 +140,8 @@ where inventory.account = %(account)s and inventory.fed_by is not null;
 -- When each SKU was counted, and up to when the count knows of orders, as texts.
 -- :account, :sku_keys (as backmarket.sku_key gives them; null for all)
 select backmarket.sku_key(sku), counted_at, orders_known_until
-from (
-    select
-        stock.account::text as account, stock.sku::text as sku, stock.counted_at::text as counted_at,
-        to_jsonb(stock) ->> 'orders_known_until' as orders_known_until
-    from seller.stock as stock
-    union all
-    select account::text, sku::text, counted_at::text, orders_known_until::text
-    from seller.stock_by_warehouse
-) as counted
-where
-    account = %(account)s
-    and sku is not null
-    and (%(sku_keys)s::text [] is null or backmarket.sku_key(sku) = any(%(sku_keys)s::text []));
+from backmarket.stock_rows(%(account)s)
+where sku is not null and (%(sku_keys)s::text [] is null or backmarket.sku_key(sku) = any(%(sku_keys)s::text []));
 
 -- name: select_lines
 -- Order lines that may matter to a count or to a drop: not accepted yet, or made, paid or accepted since a moment. SKUs
@@ -264,27 +253,8 @@ where account = %(account)s and gone_at is null;
 -- The seller's counts, as texts: each row is judged by itself.
 -- :account, :sku_keys (as backmarket.sku_key gives them; null for all)
 select sku, quantity, counted_at, safety_qty, max_qty, orders_known_until, warehouse
-from (
-    select
-        stock.account::text as account,
-        stock.sku::text as sku,
-        stock.quantity::text as quantity,
-        stock.counted_at::text as counted_at,
-        stock.safety_qty::text as safety_qty,
-        stock.max_qty::text as max_qty,
-        -- Through JSON, as a view need not have these columns.
-        to_jsonb(stock) ->> 'orders_known_until' as orders_known_until,
-        to_jsonb(stock) ->> 'warehouse' as warehouse
-    from seller.stock as stock
-    union all
-    select
-        account::text, sku::text, quantity::text, counted_at::text, safety_qty::text, max_qty::text,
-        orders_known_until::text, warehouse::text
-    from seller.stock_by_warehouse
-) as counted
-where
-    account = %(account)s
-    and (%(sku_keys)s::text [] is null or backmarket.sku_key(sku) = any(%(sku_keys)s::text []))
+from backmarket.stock_rows(%(account)s)
+where %(sku_keys)s::text [] is null or backmarket.sku_key(sku) = any(%(sku_keys)s::text [])
 order by sku;
 
 -- name: select_summary

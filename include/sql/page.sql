@@ -22,17 +22,11 @@ left join (
 ) as floors on backmarket.sku_key(waiting.subject) = floors.sku_key and waiting.market = floors.market
 left join (
     select
-        backmarket.sku_key(coalesce(map.listing_sku::text, stock.sku::text)) as sku_key,
-        string_agg(stock.quantity::text, ', ') as stock
-    from (
-        select account::text as account, sku::text as sku, quantity::text as quantity from seller.stock
-        union all
-        select account::text, sku::text, quantity::text from seller.stock_by_warehouse
-    ) as stock
+        backmarket.sku_key(coalesce(map.listing_sku::text, stock.sku)) as sku_key,
+        string_agg(stock.quantity, ', ') as stock
+    from backmarket.stock_rows(%(account)s) as stock
     left join seller.sku_map as map
-        on stock.account::text = map.account::text
-        and backmarket.sku_key(stock.sku::text) = backmarket.sku_key(map.sku::text)
-    where stock.account::text = %(account)s
+        on map.account::text = %(account)s and backmarket.sku_key(stock.sku) = backmarket.sku_key(map.sku::text)
     group by 1
 ) as counted on backmarket.sku_key(waiting.subject) = counted.sku_key
 
@@ -1099,25 +1093,8 @@ group by sku;
 -- What the seller's own systems say of a SKU, as texts: each row is judged by itself.
 -- :account, :skus
 select sku, quantity, counted_at, safety_qty, max_qty, orders_known_until, warehouse
-from (
-    select
-        stock.account::text as account,
-        stock.sku::text as sku,
-        stock.quantity::text as quantity,
-        stock.counted_at::text as counted_at,
-        stock.safety_qty::text as safety_qty,
-        stock.max_qty::text as max_qty,
-        -- Through JSON, as a view need not have these columns.
-        to_jsonb(stock) ->> 'orders_known_until' as orders_known_until,
-        to_jsonb(stock) ->> 'warehouse' as warehouse
-    from seller.stock as stock
-    union all
-    select
-        account::text, sku::text, quantity::text, counted_at::text, safety_qty::text, max_qty::text,
-        orders_known_until::text, warehouse::text
-    from seller.stock_by_warehouse
-) as counted
-where account = %(account)s and backmarket.sku_key(sku) = backmarket.sku_key((%(skus)s::text [])[1])
+from backmarket.stock_rows(%(account)s)
+where backmarket.sku_key(sku) = backmarket.sku_key((%(skus)s::text [])[1])
 order by warehouse nulls first;
 
 -- name: sum_settlements

@@ -6,14 +6,11 @@ import gzip
 import io
 import zipfile
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowSkipException
-from airflow.sdk.io import attach
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from backmarket.hooks import inbox as inboxes
 from backmarket.hooks.inbox import InboxError, InboxFile, list_inbox
@@ -28,17 +25,6 @@ if TYPE_CHECKING:
     import psycopg
 
 CONTENT = b"invoice_key,value_date,sku,order_id,designation,amount,currency\n"
-
-
-@pytest.fixture(params=["file", "memory"])
-def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStoragePath:
-    """An empty folder, on a disk and in a storage that is none."""
-    if request.param == "file":
-        return ObjectStoragePath(tmp_path.as_uri())
-    attach("memory", fs=MemoryFileSystem())
-    folder = ObjectStoragePath(f"memory://{uuid4().hex}/inbox")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def put(inbox: ObjectStoragePath, name: str, content: bytes) -> None:
@@ -292,3 +278,26 @@ def test_a_file_of_another_kind_is_named_and_costs_no_other(
     assert {name: reasons[name].startswith(f"it is {what}") for name, (_, what) in others.items()} == dict.fromkeys(
         others, True
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("stock.xlsx", "stock.rejected.csv"),
+        ("stock.2026.csv", "stock.2026.rejected.csv"),
+        ("stock.csv.gz", "stock.rejected.csv"),
+        ("stock", "stock.rejected.csv"),
+        ("all.zip", "all.zip.stock.rejected.csv"),
+    ],
+)
+def test_a_text_is_stored_beside_a_file(inbox: ObjectStoragePath, name: str, beside: str) -> None:
+    """Under its name with another ending, whatever its own is; without a text none is there."""
+    content = zipped(("stock.csv", CONTENT)) if name.endswith(".zip") else CONTENT
+    put(inbox, name, content)
+    (file,) = list_inbox(str(inbox))
+    for text in ("sku,reason\né,…\n", "sku,reason\n"):
+        file.write_beside(".rejected.csv", text)
+        assert (inbox / beside).read_bytes().decode() == text
+    file.write_beside(".rejected.csv", "")
+    assert sorted(path.name for path in inbox.iterdir()) == [name]
+    file.write_beside(".rejected.csv", "")

@@ -5,31 +5,16 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
-from airflow.sdk import ObjectStoragePath
-from airflow.sdk.io import attach
-from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from backmarket.hooks import uploads
 from backmarket.hooks.inbox import SELLER, list_inbox
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from airflow.sdk import ObjectStoragePath
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture(params=["file", "memory"])
-def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStoragePath:
-    """An empty one."""
-    if request.param == "file":
-        return ObjectStoragePath(tmp_path.as_uri())
-    attach("memory", fs=MemoryFileSystem())
-    folder = ObjectStoragePath(f"memory://{uuid4().hex}/inbox")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def test_an_upload_is_read_once_it_was_moved_in(inbox: ObjectStoragePath) -> None:

@@ -1,157 +1,27 @@
-"""Files fill the seller's tables: row by row judged, file by file stored, and never half."""
+"""Files fill the seller's tables: file by file stored, and never half; what they no longer say goes."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
-import json
-import logging
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Any
 
-import openpyxl
-import pandas as pd
 import psycopg
 import pytest
 
 from backmarket.rules.settlements.blocks import StatementError
-from backmarket.services.seller_files import FileRules, SellerFileLoading, target_of
+from backmarket.services.seller_files import target_of
+from tests.services.seller_inbox import STOCK, STORED_AT, File, Inbox, csv_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-STORED_AT = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
-
-
-@dataclass
-class File:
-    """A file in an inbox that is no more than this."""
-
-    path: str
-    data: bytes
-    modified_at: datetime = STORED_AT
-    beside: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Its own name."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return len(self.data)
-
-    @contextmanager
-    def content(self) -> Iterator[tuple[IO[bytes], str]]:
-        """What is in it."""
-        yield io.BytesIO(self.data), hashlib.sha256(self.data).hexdigest()
-
-    def write_beside(self, ending: str, text: str) -> None:
-        """Keep what is written beside it."""
-        self.beside[ending] = text
-
-
-@dataclass
-class Inbox:
-    """Loads files and looks at what came of it."""
-
-    connection: psycopg.Connection[Any]
-
-    def load(self, *files: File, **rules: Any) -> SellerFileLoading:
-        """Load what is in the inbox now."""
-        loading = SellerFileLoading(self.connection, "default", FileRules(**rules), logging.getLogger("test"), "run")
-        self.counts = loading.load(files)
-        return loading
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What the database holds."""
-        return self.connection.execute(query.encode()).fetchall()
-
-    @property
-    def stock(self) -> dict[str, int]:
-        """Units by SKU."""
-        return dict(self.rows("select sku, quantity from seller.stock order by sku"))
-
-
-@pytest.fixture
-def inbox(warehouse: psycopg.Connection[Any]) -> Inbox:
-    """An empty inbox before empty tables."""
-    return Inbox(warehouse)
-
-
-def csv_file(text: str, path: str = "in/stock.csv", **values: Any) -> File:
-    """A file of text."""
-    return File(path, text.encode(), **values)
-
-
-def workbook(*rows: list[Any], path: str = "in/stock.xlsx", formats: dict[str, str] | None = None) -> File:
-    """An Excel workbook."""
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    for row in rows:
-        sheet.append(row)
-    for cell, number_format in (formats or {}).items():
-        sheet[cell].number_format = number_format
-    data = io.BytesIO()
-    book.save(data)
-    return File(path, data.getvalue())
-
-
-STOCK = "sku,quantity,counted_at\nA,1,2026-11-26T07:00:00Z\nB,2,2026-11-26T07:00:00Z\n"
-
-
-def _parquet() -> bytes:
-    data = io.BytesIO()
-    frame = pd.DataFrame({"sku": ["A", "B"], "quantity": [1, 2], "counted_at": ["2026-11-26T07:00:00Z"] * 2})
-    frame.to_parquet(data)
-    return data.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("stock.csv", STOCK.encode()),
-        ("stock.csv", STOCK.encode("utf-8-sig")),
-        ("stock.csv", STOCK.encode("utf-16")),
-        ("stock.csv", STOCK.encode("utf-16-le")),
-        ("stock.csv", STOCK.encode("utf-16-be")),
-        ("stock.csv", STOCK.replace(",", "^").encode()),
-        ("stock.csv", STOCK.replace(",", "\x1f").encode()),
-        ("stock.csv", STOCK.replace(",", ":").replace("07:00:00Z", "0700Z").encode()),
-        ("stock.csv", STOCK.replace(",", ";").replace("sku", "Référence").encode("cp1252")),
-        ("stock_2026.txt", STOCK.replace(",", "\t").encode()),
-        ("STOCK.CSV", STOCK.replace(",", "|").encode()),
-        ("stock.csv", b"Stock of today,,\n,,\n" + STOCK.encode()),
-        ("stock.csv", STOCK.replace("\n", "\r\n").encode() + b",,\r\n,,\r\n"),
-        ("stock.parquet", _parquet()),
-        (
-            "stock.jsonl",
-            (b'{"SKU": "A", "qty": 1, "counted_at": "2026-11-26T07:00:00Z"}\n'
-            b'{"counted_at": "2026-11-26T07:00:00Z", "SKU": "B", "qty": 2.0}\n'),
-        ),
-        (
-            "stock.json",
-            b'[{"sku": "A", "quantity": 1, "counted_at": "2026-11-26T07:00:00Z"},\n {"sku": "B", "quantity": "2"}]',
-        ),
-        ("stock.xlsx", workbook(["sku", "quantity"], ["A", 1], ["B", 2.0]).data),
-        ("stock.xlsx", workbook(["Stock of today"], [], ["Artikelnummer", "Menge"], ["A", "1"], [None], ["B", 2]).data),
-    ],
-)  # fmt: skip
-def test_every_format_is_read(inbox: Inbox, name: str, data: bytes) -> None:
-    """By its content, whatever its encoding, delimiter, language, title and blank rows."""
-    inbox.load(File(f"in/{name}", data))
-    assert inbox.stock == {"A": 1, "B": 2}
-    assert inbox.counts == {"files": 1, "loaded": 1, "new": 2, "changed": 0, "gone": 0}
 
 
 def test_names_of_files_say_the_table(inbox: Inbox) -> None:
@@ -163,144 +33,6 @@ def test_names_of_files_say_the_table(inbox: Inbox) -> None:
     assert [target_of(name) for name in ("stock.rejected.csv", "stocktaking.csv", "my stock.csv", "readme.txt")] == [
         None
     ] * 4
-
-
-def test_a_text_stays_a_text(inbox: Inbox) -> None:
-    """A SKU of digits keeps its zeros, one that looks like a number with an exponent is none."""
-    inbox.load(csv_file("sku,quantity\n00123,1\n1E5,2\n007,3\n"))
-    assert inbox.stock == {"00123": 1, "007": 3, "1E5": 2}
-
-
-def test_a_workbooks_numbers_come_as_it_shows_them(inbox: Inbox) -> None:
-    """An IMEI is 15 digits, which a workbook holds; zeros that a format adds are part of a SKU."""
-    inbox.load(
-        workbook(
-            ["order_id", "sku", "imei"], [5000001, 123, 356938035643809],
-            path="in/devices.xlsx", formats={"B2": "00000"},
-        )
-    )  # fmt: skip
-    assert inbox.rows("select order_id, sku, imei from seller.devices") == [(5000001, "00123", "356938035643809")]
-
-
-def test_a_workbooks_number_of_more_than_15_digits_is_refused(inbox: Inbox) -> None:
-    """Excel keeps 15; what a row shows beyond them is made up, whoever wrote it. So is what a failed formula shows."""
-    file = workbook(
-        ["order_id", "imei"], [1, 356938035643809], [2, 3569380356438090], [3, 35693803564380900.0], [4, "#N/A"],
-        path="in/devices.xlsx",
-    )  # fmt: skip
-    inbox.load(file)
-    assert inbox.rows("select order_id, imei from seller.devices") == [(1, "356938035643809")]
-    assert file.beside[".rejected.csv"].count("may be lost") == 2
-    assert "imei is '#N/A': a formula has failed" in file.beside[".rejected.csv"]
-
-
-def test_a_messy_workbook_is_read(inbox: Inbox) -> None:
-    """A merged title, blank rows, commas beside real numbers, and a style of dates for each column."""
-    book = openpyxl.Workbook()
-    book.active.title = "Notes"  # type: ignore[union-attr]
-    sheet = book.create_sheet("Stock")
-    known_until = pd.Timestamp("2026-11-25 08:30").to_pydatetime()
-    for row in (
-        ["Inventory of the week", None, None, None, None, None],
-        [],
-        ["Référence", "Qté", "Compté le", "orders_known_until", "Letzte Lieferung", "Prix"],
-        [123, "1.200", "24/11/2026 9:05", known_until, "11-26-2026", "1.199,90"],
-        [None, None, None, None, None, None],
-        ["B-7", 3.0, "05/11/2026", known_until.date(), "12-24-2026", 99.5],
-        ["C", "1.050", "05/11/2026", None, "x", 1],
-    ):
-        sheet.append(row)
-    sheet.merge_cells("A1:F1")
-    data = io.BytesIO()
-    book.save(data)
-    inbox.load(File("in/stock.xlsx", data.getvalue()))
-    ((reason,),) = inbox.rows("select reason from backmarket.seller_files")
-    assert "column 'Qté'" in reason
-    for cell in ("B4", "B7"):
-        sheet[cell] = 7
-    data = io.BytesIO()
-    book.save(data)
-    inbox.load(File("in/stock.xlsx", data.getvalue(), STORED_AT + timedelta(hours=1)))
-    assert inbox.rows(
-        "select sku, quantity, counted_at::text, orders_known_until::text from seller.stock order by sku"
-    ) == [
-        ("123", 7, "2026-11-24 09:05:00+00", "2026-11-25 08:30:00+00"),
-        ("B-7", 3, "2026-11-05 00:00:00+00", "2026-11-25 00:00:00+00"),
-        ("C", 7, "2026-11-05 00:00:00+00", None),
-    ]
-
-
-def test_what_is_kept_of_a_bad_row_is_what_stood_there(inbox: Inbox) -> None:
-    """A number of a workbook too, as the workbook shows it."""
-    inbox.load(workbook(["sku", "market", "price", "currency"], ["A", "fr-fr", 9.5, "EUR"], ["", "fr-fr", 9.5, "EUR"],
-                        path="in/prices.xlsx"), is_snapshot=False)  # fmt: skip
-    assert inbox.rows("select document ->> 'price' from backmarket.quarantine") == [("9.5",)]
-
-
-@pytest.mark.parametrize(
-    "ruined", ["3.5E+14", "3,56938E+14", "3.569380356438090E+15", "356938035643810.0", "353012345678900,00"]
-)
-def test_a_number_that_a_spreadsheet_has_ruined_is_refused(inbox: Inbox, ruined: str) -> None:
-    """Its digits are lost; the others go on."""
-    file = csv_file(f'order_id,imei\n1,"{ruined}"\n2,356938035643809\n', "in/devices.csv")
-    loading = inbox.load(file)
-    assert inbox.rows("select order_id from seller.devices") == [(2,)]
-    assert loading.rejected == 1
-    assert "digits may be lost" in file.beside[".rejected.csv"]
-
-
-def test_a_number_of_json_is_judged_as_it_is_written(inbox: Inbox) -> None:
-    """Where digits may be lost it is refused, as in any other format; a whole number is a text."""
-    numbers = ["3.5E+14", "356938035643809", "1e15", "356938035643810.0"]
-    lines = [f'{{"order_id": {number}, "imei": {imei}}}\n' for number, imei in enumerate(numbers, start=1)]
-    inbox.load(File("in/devices.jsonl", "".join(lines).encode()))
-    assert inbox.rows("select order_id, imei from seller.devices") == [(2, "356938035643809")]
-    assert inbox.rows("select key from backmarket.quarantine order by 1") == [
-        ("row 1 (1)",),
-        ("row 3 (3)",),
-        ("row 4 (4)",),
-    ]
-
-
-def test_hidden_sheets_are_not_read_but_by_name(inbox: Inbox) -> None:
-    """The first sheet that people see; one that is called as the table comes before it."""
-    book = openpyxl.Workbook()
-    (hidden, shown) = (book.worksheets[0], book.create_sheet("Export"))
-    hidden.sheet_state = "hidden"
-    hidden.append(["list", "of", "values"])
-    for row in (["sku", "quantity"], ["A", 1]):
-        shown.append(row)
-    data = io.BytesIO()
-    book.save(data)
-    inbox.load(File("in/stock.xlsx", data.getvalue()))
-    assert inbox.stock == {"A": 1}
-
-
-def test_prices_are_read_by_one_style_a_column(inbox: Inbox) -> None:
-    """Commas and dots are decided over all rows, so that 1.299 is no euro and some cents."""
-    rows = "sku;market;price;currency;min_price\nA;fr-fr;1.299,00;EUR;1,299.50\nB;fr-fr;199,90;EUR;99.50\n"
-    inbox.load(csv_file(rows, "in/prices.csv"))
-    assert [(sku, str(price), str(floor)) for sku, price, floor in inbox.rows(
-        "select sku, price, min_price from seller.prices order by sku"
-    )] == [("A", "1299.00", "1299.50"), ("B", "199.90", "99.50")]  # fmt: skip
-
-
-def test_a_column_that_can_be_read_in_two_ways_refuses_the_file(inbox: Inbox) -> None:
-    """1.000 may be a thousand: nothing is guessed, and the file is named."""
-    loading = inbox.load(csv_file("sku,quantity\nA,1.000\nB,2.000\n"))
-    assert inbox.stock == {}
-    assert loading.refused == ["in/stock.csv"]
-    ((reason,),) = inbox.rows("select reason from backmarket.seller_files")
-    assert "column 'quantity'" in reason
-
-
-def test_days_are_read_by_one_style_a_column(inbox: Inbox) -> None:
-    """Each column has its own; a time of day stays."""
-    rows = "order_id,tracking_number,shipped_at\n1,TRACK00001,24/11/2026 9:05\n2,TRACK00002,05/11/2026\n"
-    inbox.load(csv_file(rows, "in/shipments.csv"))
-    assert inbox.rows("select order_id, shipped_at::text from seller.shipments order by 1") == [
-        (1, "2026-11-24 09:05:00+00"), (2, "2026-11-05 00:00:00+00")
-    ]  # fmt: skip
 
 
 def test_bad_rows_are_named_and_cost_no_other(inbox: Inbox) -> None:
@@ -327,51 +59,6 @@ def test_a_key_that_stands_twice_is_not_guessed(inbox: Inbox) -> None:
     loading = inbox.load(csv_file("sku,quantity\nA,1\nA,1\nB,1\nB,2\nC,3\n"), is_snapshot=False)
     assert inbox.stock == {"A": 1, "C": 3}
     assert loading.rejected == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "why"),
-    [
-        ("stock.csv", b"", "it is empty"),
-        ("stock.csv", b"%PDF-1.7 ...", "it is a PDF"),
-        ("stock.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", "an Excel workbook of the old kind (.xls)"),
-        ("stock.csv", b"<html><body>Sign in</body></html>", "a web page"),
-        (
-            "stock.csv",
-            b"sku,price\nA,1\n",
-            "it has no column quantity. Its columns are sku, price; needed are sku, qua",
-        ),
-        ("stock.csv", b"sku,qty,Menge\nA,1,2\n", "both 'qty' and 'Menge' can be quantity"),
-        ("stock.csv", b"sku,quantity\n", "not one row"),
-        ("stock.csv", b"sku,quantity\nA,x\n", "none of its 1 rows can be used. Row 2: quantity is 'x'"),
-        ("stock.xlsx", b"PK\x03\x04 no workbook", "no workbook that can be read"),
-        ("stock.parquet", b"PAR1 no Parquet", "no Parquet file"),
-        ("stock.jsonl", b'{"sku": "A"}\n[1]\n', "line 2 is no JSON object"),
-        ("stock.jsonl", b'{"sku": "A"}\n{"sku"\n', "line 2 is not JSON"),
-        ("stock.json", b'[{"sku": "A", "quantity": 1}, 2]', "entry 2 of its JSON array is no object"),
-        ("stock.json", b'[{"sku": "A", "quantity": 1}', "it begins as a JSON array and is none"),
-        ("stock.csv", b" \n \n", "it is empty"),
-        ("stock.csv", b"sku,quantity\nA\0,1\n", "bytes of zero"),
-    ],
-)
-def test_a_file_that_cannot_be_used_is_refused_with_the_reason(inbox: Inbox, name: str, data: bytes, why: str) -> None:
-    """It costs no other, and is not read again until it changes."""
-    good = csv_file("sku,market,price,currency\nA,fr-fr,9.90,EUR\n", "in/prices.csv")
-    loading = inbox.load(File(f"in/{name}", data), good)
-    assert loading.refused == [f"in/{name}"]
-    ((key, reason),) = inbox.rows("select key, reason from backmarket.quarantine")
-    assert key == "the file"
-    assert why in reason
-    assert inbox.rows("select count(*) from seller.prices") == [(1,)]
-    assert inbox.load(File(f"in/{name}", data), good).refused == [f"in/{name}"]
-    assert inbox.counts["loaded"] == 0
-
-
-def test_a_header_of_the_sellers_own_is_said_in_a_variable(inbox: Inbox) -> None:
-    """So is a value that all rows have; neither is stronger than what the file says itself."""
-    file = csv_file("Ref interne,Combien,price,sku\nA,1,9.90,nothing\n", "in/stock.csv")
-    inbox.load(file, columns={"stock": {"ref interne": "sku", "COMBIEN": "quantity", "=3": "safety_qty"}})
-    assert inbox.rows("select sku, quantity, safety_qty from seller.stock") == [("A", 1, 3)]
 
 
 def test_a_count_without_a_time_is_older_than_its_file(inbox: Inbox) -> None:
@@ -527,6 +214,19 @@ def test_a_map_with_a_bad_row_is_refused_as_a_whole(inbox: Inbox, row: str) -> N
     assert inbox.rows("select sku from seller.sku_map") == []
 
 
+def test_a_table_that_lacks_a_column_costs_no_other(inbox: Inbox) -> None:
+    """Its files are refused, and told why."""
+    inbox.connection.execute(
+        "drop table seller.prices; create table seller.prices (account text, sku text, market text)"
+    )
+    prices = csv_file("sku,market,price,currency\nA,fr-fr,9.90,EUR\n", "in/prices.csv")
+    loading = inbox.load(prices, csv_file("sku,quantity\nA,1\n"))
+    assert loading.refused == ["in/prices.csv"]
+    assert inbox.stock == {"A": 1}
+    reason = "seller.prices does not take its rows (UndefinedColumn)"
+    assert inbox.rows("select reason from backmarket.seller_files where path = 'in/prices.csv'") == [(reason,)]
+
+
 def test_a_view_is_not_filled(inbox: Inbox) -> None:
     """Whoever put it there fills it."""
     inbox.connection.execute("drop table seller.stock")
@@ -536,15 +236,6 @@ def test_a_view_is_not_filled(inbox: Inbox) -> None:
     )
     loading = inbox.load(csv_file(STOCK))
     assert loading.refused == ["in/stock.csv"]
-
-
-def test_json_and_amounts_of_a_catalog_arrive_whole(inbox: Inbox) -> None:
-    """Lists and objects are JSON in whatever format they come."""
-    document = {"sku": "A", "price": 199.9, "images": ["https://x.test/1.jpg"], "attributes": {"colour": "red"}}
-    inbox.load(File("in/catalog.jsonl", json.dumps(document).encode()))
-    assert inbox.rows("select sku, price::text, images, attributes from seller.catalog") == [
-        ("A", "199.9", ["https://x.test/1.jpg"], {"colour": "red"})
-    ]
 
 
 def test_killed_between_any_two_statements_it_ends_the_same(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:

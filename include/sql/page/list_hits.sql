@@ -29,9 +29,7 @@ skus as (
     union
     select sku from backmarket.listings where account = %(account)s and %(skus)s
     union
-    select sku::text from seller.stock where account::text = %(account)s and %(skus)s
-    union
-    select sku::text from seller.stock_by_warehouse where account::text = %(account)s and %(skus)s
+    select sku from backmarket.stock_rows(%(account)s) where %(skus)s
     union
     select unnest(array[sku::text, listing_sku::text]) from seller.sku_map where account::text = %(account)s and %(skus)s
 ),

@@ -20,16 +20,8 @@ counts as (
     select distinct on (backmarket.sku_key(sku), warehouse)
         backmarket.sku_key(sku) as sku_key,
         backmarket.plain_number(quantity)::integer as stock
-    from (
-        select
-            stock.account::text as account, stock.sku::text as sku, stock.quantity::text as quantity,
-            stock.counted_at::text as counted_at, nullif(to_jsonb(stock) ->> 'warehouse', '') as warehouse
-        from seller.stock as stock
-        union all
-        select account::text, sku::text, quantity::text, counted_at::text, warehouse::text
-        from seller.stock_by_warehouse
-    ) as counted
-    where account = %(account)s and backmarket.plain_number(quantity) ~ '^-?\d{1,9}$'
+    from backmarket.stock_rows(%(account)s)
+    where backmarket.plain_number(quantity) ~ '^-?\d{1,9}$'
     order by backmarket.sku_key(sku) asc, warehouse asc, counted_at desc
 ),
 

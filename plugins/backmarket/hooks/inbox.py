@@ -13,7 +13,7 @@ import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
@@ -102,7 +102,7 @@ class InboxFile:
         :raises OSError: where the storage does not take it.
         """
         name = self.storage.name if self.member is None else f"{self.storage.name}.{self.name}"
-        beside = self.storage.parent / (name.removesuffix(".gz").rpartition(".")[0] + ending)
+        beside = self.storage.parent / (PurePosixPath(name.removesuffix(".gz")).stem + ending)
         if text:
             with beside.open("w", encoding="utf-8", newline="") as file:  # type: ignore[no-untyped-call]
                 file.write(text)

@@ -186,6 +186,7 @@ def show(session: Session, user: BaseUser, place: Place, stem: str, upload: Uplo
 
     :raises HTTPException: 400 where it cannot be read now, 404 where it is gone.
     """
+    target = target_of(upload.name) if stem == SELLER_FILES.stem else None
     try:
         file = upload.file
         with place.write() as database:
@@ -193,10 +194,8 @@ def show(session: Session, user: BaseUser, place: Place, stem: str, upload: Uplo
             connection.row_factory = tuple_row
             connection.execute(f"set local statement_timeout to '{_PREVIEW_SECONDS}s'")
             seller = statement = None
-            if stem == SELLER_FILES.stem:
+            if target:
                 rules = rules_of(variables.load(session, place.account, SellerFilesSettings), may_drop_all=False)
-                target = target_of(upload.name)
-                assert target is not None  # noqa: S101 - it was given such a name
                 seller = SellerFileLoading(connection, place.account, rules, log, "").preview(file, target)
             else:
                 statement = preview_statement(connection, place.account, file)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK"
+NO_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError)
+"""What :class:`zipfile.ZipFile` raises of content that is no archive, or a damaged one."""
 _PICTURE = "a picture"
 # A library for this knows thousands of kinds and calls them by media types; people need a word and what to do.
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -63,7 +65,7 @@ def kind_of_bytes(content: IO[bytes], head: bytes) -> str | None:
         try:
             with zipfile.ZipFile(content) as archive:
                 return document_of(archive.namelist()) or _ARCHIVE
-        except (zipfile.BadZipFile, ValueError):
+        except NO_ZIP:
             pass
         finally:
             content.seek(0)

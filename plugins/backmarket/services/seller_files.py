@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the dataclass
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import psycopg
 
 from backmarket.rules.inventory import is_mass_zero
-from backmarket.rules.seller_files.cells import AS_NUMBER, Column, MomentColumn, NumberColumn, why_ruined
-from backmarket.rules.seller_files.headers import ACCOUNT, CONSTANT, Header, HeaderError, find_header
+from backmarket.rules.seller_files.headers import ACCOUNT, HeaderError, find_header
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.styles import StyleError
 from backmarket.services.item_failures import named
-from backmarket.services.text_tables import FileFormatError, TextTable, read_table
+from backmarket.services.seller_file_reading import Reading
+from backmarket.services.text_tables import FileFormatError, read_table
 from backmarket.warehouse import quarantine
 from backmarket.warehouse.seller_files import (
     TARGETS,
@@ -33,11 +30,10 @@ from backmarket.warehouse.seller_files import (
     remember,
     why_not_fillable,
 )
-from backmarket.warehouse.seller_rows import amount, moment, whole_number
 from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
 
     from backmarket.services.log import Log
@@ -51,13 +47,6 @@ REJECTED = ".rejected.csv"
 ENTITY = "seller_file"
 """What rows of files, and files, are in quarantine as; the file's path follows."""
 
-MOST_KEPT = 1000
-"""So many rows of a file are kept in quarantine; all of them stand in the file beside it."""
-
-FIRST_ROWS = 20
-"""So many rows of a file are shown before it is loaded."""
-
-_STYLES: dict[Any, type[Column]] = {amount: NumberColumn, whole_number: NumberColumn, moment: MomentColumn}
 _MOST_LOGGED = 20
 _COPY = "it says what the file that was loaded before it said"
 
@@ -288,7 +277,8 @@ class SellerFileLoading:
             return state._replace(status="refused", reason=str(error))
         except _HeldError as error:
             return state._replace(status="held", reason=str(error))
-        except (psycopg.IntegrityError, psycopg.DataError) as error:
+        except (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError) as error:
+            # Words of PostgreSQL may quote what stands in a row; these do not.
             what = error.diag.constraint_name or error.diag.column_name or type(error).__name__
             return state._replace(
                 status="refused", reason=f"{reading.target.form.table} does not take its rows ({what})"
@@ -379,151 +369,3 @@ class Preview(NamedTuple):
     reading: Reading
     state: FileState
     is_known: bool
-
-
-class Reading:
-    """Judges the rows of one file.
-
-    :param counted_at: when a count without a time was made.
-    :ivar columns: which column of the table each of the file's headers is.
-    :ivar unknown: the headers that are none.
-    :ivar first_rows: the first rows that can be used, as they are understood, each with its number in the file.
-    :ivar kept: the first rows that cannot be used, by a name that begins with their number, each with the reason.
-    :ivar differences: what the rows change; None before that is known.
-    """
-
-    def __init__(self, target: Target, account: str, *, counted_at: datetime) -> None:
-        self.target = target
-        self.counted_at = counted_at
-        self.row_count = 0
-        self.rejected = 0
-        self.rejected_keys: list[str] = []
-        self.rejected_without_key = 0
-        self.kept: dict[str, tuple[Mapping[str, Any], str]] = {}
-        self.first_reason = ""
-        self.columns: dict[str, str] = {}
-        self.unknown: tuple[str, ...] = ()
-        self.first_rows: list[tuple[int, Mapping[str, Any]]] = []
-        self.differences: Differences | None = None
-        self._account = account
-        self._text = io.StringIO(newline="")
-        self._writer = csv.writer(self._text)
-        self._names: Sequence[str] = ()
-
-    def rows(self, table: TextTable, header: Header) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """Yield the rows that can be used, each with its number in the file, and take down the others.
-
-        :raises StyleError: where a column can be read in two ways.
-        """
-        self._names = [name.strip() for name in table.first_rows[header.row]]
-        self.columns = {self._names[place]: column for column, place in header.places.items()}
-        self.columns |= {f"{CONSTANT}{value}": column for column, value in header.constants.items()}
-        self.unknown = header.unknown
-        write = self._styles(table, header)
-        form = self.target.form
-        for number, cells in _data_rows(table, header):
-            self.row_count += 1
-            texts: dict[str, str | None] = dict.fromkeys(form.columns)
-            texts.update(header.constants)
-            for column, place in header.places.items():
-                text = cells[place]
-                texts[column] = (write[column](text) if column in write else text).removeprefix(AS_NUMBER)
-            account = (texts.pop(ACCOUNT, "") or "").strip()
-            if self.target.name == "stock" and not (texts["counted_at"] or "").strip():
-                texts["counted_at"] = self.counted_at.isoformat()
-            values, reasons = form.values_of(texts)
-            problems = self._problems(cells, header, account, texts, values, reasons)
-            if problems:
-                self._reject(number, cells, texts, self.target.key_of(values), problems)
-            else:
-                if len(self.first_rows) < FIRST_ROWS:
-                    self.first_rows.append((number, values))
-                yield number, values
-
-    def reject_doubles(self, table: TextTable, header: Header, numbers: Collection[int]) -> None:
-        """Reject rows, by their numbers in the file, that contradict others of the same key."""
-        self.first_rows = [row for row in self.first_rows if row[0] not in numbers]
-        said = header.places.keys() | header.constants.keys()
-        names = " and ".join(name for name in self.target.keys if name in said)
-        for number, cells in _data_rows(table, header):
-            if number in numbers:
-                given = {column: cells[place].removeprefix(AS_NUMBER) for column, place in header.places.items()}
-                texts = {**header.constants, **given}
-                texts.pop(ACCOUNT, None)
-                key = self.target.key_of(self.target.form.values_of(dict.fromkeys(self.target.columns) | texts)[0])
-                reason = f"{names} {key} stands in several rows that differ: which is meant is not guessed"
-                self._reject(number, cells, texts, key, [reason])
-
-    def rejected_text(self) -> str:
-        """Return the rows that cannot be used as CSV, each with its reason; empty where there is none."""
-        if not self.rejected:
-            return ""
-        head = io.StringIO(newline="")
-        csv.writer(head).writerow([*self._names, "reason"])
-        return head.getvalue() + self._text.getvalue()
-
-    def _styles(self, table: TextTable, header: Header) -> dict[str, Callable[[str], str]]:
-        styles = {
-            column: _STYLES[read]()
-            for column in header.places
-            if column != ACCOUNT and (read := self.target.form.columns[column].read) in _STYLES
-        }
-        if styles:
-            for frame in table.frames():
-                for column, style in styles.items():
-                    style.look_at(frame[header.places[column]].unique())
-        decided = {}
-        for column, style in styles.items():
-            try:
-                decided[column] = style.decide()
-            except StyleError as error:
-                raise StyleError(f"column {self._names[header.places[column]]!r}: {error}") from None
-        return decided
-
-    def _problems(
-        self,
-        cells: Sequence[str],
-        header: Header,
-        account: str,
-        texts: Mapping[str, str | None],
-        values: Mapping[str, Any],
-        reasons: Mapping[str, str],
-    ) -> list[str]:
-        found = list(reasons.values())
-        if any(cell.strip() for cell in cells[header.width :]):
-            found.append(f"it has more fields than the header, which has {header.width}")
-        if account and account != self._account:
-            found.append(f"account is '{account[:40]}': this inbox is that of account {self._account}")
-        for column, text in texts.items():
-            if column in self.target.required and values.get(column) is None and column not in reasons:
-                found.append(f"{column} is missing")
-            elif text and (ruined := why_ruined(column, text)):
-                found.append(ruined)
-        return list(dict.fromkeys(found))
-
-    def _reject(
-        self,
-        number: int,
-        cells: Sequence[str],
-        texts: Mapping[str, str | None],
-        key: str | None,
-        problems: Sequence[str],
-    ) -> None:
-        reason = "; ".join(problems)
-        self.rejected += 1
-        self.first_reason = self.first_reason or f"Row {number}: {reason}"
-        if key is None:
-            self.rejected_without_key += 1
-        else:
-            self.rejected_keys.append(key)
-        self._writer.writerow([*(cell.removeprefix(AS_NUMBER) for cell in cells[: len(self._names)]), reason])
-        if len(self.kept) < MOST_KEPT:
-            self.kept[f"row {number}" + (f" ({key})" if key else "")] = (dict(texts), reason)
-
-
-def _data_rows(table: TextTable, header: Header) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the rows below the header but blank ones, each with its number in the file."""
-    rows = chain.from_iterable(frame.itertuples(index=False, name=None) for frame in table.frames())
-    for place, cells in enumerate(rows):
-        if place > header.row and any(cell and not cell.isspace() for cell in cells):
-            yield place + table.first_number, cells

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence  # noqa: TC003 - read at run time by the dataclass
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -116,12 +117,22 @@ def _text_of(content: IO[bytes], encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(content, encoding=encoding, newline="")
 
 
+@contextmanager
+def _understanding(what: str) -> Iterator[None]:
+    """Tell of whatever a library stumbles over as of a file that cannot be read: damage makes it raise anything."""
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        raise FileFormatError(f"it is no {what} that can be read ({type(error).__name__}). Export it anew") from None
+
+
 def _peek(content: IO[bytes], encoding: str) -> str:
     text = _text_of(content, encoding)
     try:
-        return text.read(1000)
-    except UnicodeDecodeError as error:
-        raise FileFormatError(f"it is not {encoding} text: {error.reason}") from None
+        with _understanding(f"{encoding} text"):
+            return text.read(1000)
     finally:
         text.detach()
 
@@ -137,24 +148,25 @@ def _read_csv(content: IO[bytes], encoding: str) -> TextTable:
 
         text = _text_of(content, encoding)
         try:
-            with pd.read_csv(
-                text,
-                sep=delimiter,
-                header=None,
-                names=range(width + 1),
-                index_col=False,
-                dtype=object,
-                na_filter=False,
-                keep_default_na=False,
-                skip_blank_lines=False,
-                engine="python",
-                on_bad_lines=lambda row: [*row[:width], "…"],
-                chunksize=ROWS_AT_ONCE,
-            ) as reader:
+            with (
+                _understanding("CSV"),
+                pd.read_csv(
+                    text,
+                    sep=delimiter,
+                    header=None,
+                    names=range(width + 1),
+                    index_col=False,
+                    dtype=object,
+                    na_filter=False,
+                    keep_default_na=False,
+                    skip_blank_lines=False,
+                    engine="python",
+                    on_bad_lines=lambda row: [*row[:width], "…"],
+                    chunksize=ROWS_AT_ONCE,
+                ) as reader,
+            ):
                 for frame in reader:
                     yield frame.fillna("")
-        except (csv.Error, pd.errors.ParserError) as error:
-            raise FileFormatError(f"it is not CSV: {error}") from None
         finally:
             text.detach()
 
@@ -164,9 +176,8 @@ def _read_csv(content: IO[bytes], encoding: str) -> TextTable:
 def _first_rows_by(content: IO[bytes], encoding: str, delimiter: str) -> list[list[str]]:
     text = _text_of(content, encoding)
     try:
-        return list(islice(csv.reader(text, delimiter=delimiter), FIRST_ROWS))
-    except csv.Error as error:
-        raise FileFormatError(f"it is not CSV: {error}") from None
+        with _understanding("CSV"):
+            return list(islice(csv.reader(text, delimiter=delimiter), FIRST_ROWS))
     finally:
         text.detach()
 
@@ -178,22 +189,15 @@ def _regularity(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
 
 
 def _read_workbook(content: IO[bytes], sheet: str) -> TextTable:
-    from zipfile import BadZipFile
-
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
-    try:
+    with _understanding("workbook"):
         book = load_workbook(content, read_only=True, data_only=True)
         sheets = [each for each in book.worksheets if each.sheet_state == "visible"] or book.worksheets
         chosen = next((each for each in book.worksheets if each.title.casefold() == sheet.casefold()), sheets[0])
         # Some programs write wrong dimensions, and rows beyond them would not be read.
         chosen.reset_dimensions()
         rows = [[_written(cell) for cell in row] for row in chosen.iter_rows()]
-    except (BadZipFile, InvalidFileException, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(
-            f"it is no workbook that can be read ({type(error).__name__}). Save it as .xlsx"
-        ) from None
     return _of_rows("an Excel workbook", rows)
 
 
@@ -210,19 +214,18 @@ def _written(cell: Any) -> str:
 
 
 def _read_parquet(content: IO[bytes]) -> TextTable:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    what = "Parquet file"
+    with _understanding(what):
         file = pq.ParquetFile(content)
-    except pa.ArrowException as error:
-        raise FileFormatError(f"it is no Parquet file that can be read: {error}") from None
-    header = [str(name) for name in file.schema_arrow.names]
+        header = [str(name) for name in file.schema_arrow.names]
 
     def frames() -> Iterator[pd.DataFrame]:
         yield _frame([header], len(header))
-        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
-            yield _frame([[_plain(value) for value in row.values()] for row in batch.to_pylist()], len(header))
+        with _understanding(what):
+            for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
+                yield _frame([[_plain(value) for value in row.values()] for row in batch.to_pylist()], len(header))
 
     return TextTable("Parquet", [header], frames, first_number=0)
 
@@ -230,7 +233,8 @@ def _read_parquet(content: IO[bytes]) -> TextTable:
 def _read_json(content: IO[bytes], encoding: str, *, is_array: bool) -> TextTable:
     text = _text_of(content, encoding)
     try:
-        documents = _of_array(text) if is_array else _of_lines(text)
+        with _understanding("JSON"):
+            documents = _of_array(text) if is_array else _of_lines(text)
     finally:
         text.detach()
     header = list(dict.fromkeys(name for document in documents for name in document))

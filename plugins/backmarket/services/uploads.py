@@ -7,7 +7,7 @@ import zipfile
 from typing import IO, NamedTuple
 
 from backmarket.concerns import SELLER_FILES, SETTLEMENTS
-from backmarket.rules.file_kinds import GZIP, ZIP, document_of
+from backmarket.rules.file_kinds import GZIP, NO_ZIP, ZIP, document_of
 from backmarket.rules.settlements.blocks import StatementError, read_header
 from backmarket.rules.settlements.contents import refuse_other_content
 from backmarket.services.seller_files import REJECTED, target_of
@@ -77,7 +77,7 @@ def _refuse_packed(content: IO[bytes]) -> None:
             with zipfile.ZipFile(content) as archive:
                 is_packed = not document_of(archive.namelist())
                 unpacked = sum(member.file_size for member in archive.infolist())
-        except (zipfile.BadZipFile, ValueError):
+        except NO_ZIP:
             # Reading it will say what is wrong with it.
             pass
         finally:

@@ -16,6 +16,8 @@ ACCOUNT = "account"
 """A column that every table may have: rows of other accounts are refused."""
 
 _LOOKED_AT = 30
+# Files with it are about people's orders.
+_OF_ORDERS = "order_id"
 
 # Keyed by the tables' own column names. Written as :func:`plain` leaves a header.
 SYNONYMS: dict[str, frozenset[str]] = {
@@ -133,7 +135,7 @@ class Header:
 
 def plain(name: str) -> str:
     """Return what is compared of a header: its letters and digits, without case and accents."""
-    spelled = unicodedata.normalize("NFKD", name.casefold().replace("ß", "ss"))
+    spelled = unicodedata.normalize("NFKD", name).casefold()
     return "".join(letter for letter in spelled if letter.isalnum())
 
 
@@ -148,23 +150,31 @@ def find_header(
     :param columns: of the table that the file fills.
     :param required: those that a file must have.
     :param mapping: what the seller's own headers stand for, before any synonym; see :data:`CONSTANT`.
-    :raises HeaderError: where no row names all that is required, or a column stands there twice.
+    :raises HeaderError: where no row names all that is required, a column stands there twice, or the mapping names one
+        that there is not.
     """
+    if wrong := sorted(set((mapping or {}).values()) - set(columns)):
+        raise HeaderError(
+            f"Variable backmarket_seller_columns names {_listed(wrong)}, which is no column of this table. There are "
+            f"{_listed(columns)}"
+        )
     constants = {
         column: name.removeprefix(CONSTANT) for name, column in (mapping or {}).items() if name.startswith(CONSTANT)
     }
     own = {plain(name): column for name, column in (mapping or {}).items() if not name.startswith(CONSTANT)}
-    best: tuple[int, int] | None = None
+    best = (-1, 0)
     for number, row in enumerate(rows[:_LOOKED_AT]):
         known = {column for cell in row if (column := _column_of(cell, columns, own))}
-        if best is None or len(known) > best[0]:
+        if len(known) > best[0]:
             best = (len(known), number)
         if set(required) <= known | constants.keys():
             return _header(number, row, columns, own, constants)
-    number = best[1] if best else 0
-    found = [cell.strip() for cell in rows[number] if cell.strip()] if rows else []
+    found = [cell.strip() for cell in rows[best[1]] if cell.strip()] if rows else []
     named = {_column_of(cell, columns, own) for cell in found} | constants.keys()
     missing = [column for column in required if column not in named]
+    if found and not best[0] and _OF_ORDERS in columns:
+        # A file without a header: what stands there instead may be a customer's name or address.
+        found = [f"{len(found)} that are not known and not shown here"]
     raise HeaderError(
         f"it has no column {_listed(missing)}. Its columns are {_listed(found) or 'none'}; needed are "
         f"{_listed(required)}. Rename them, or say in Variable backmarket_seller_columns which is which"
