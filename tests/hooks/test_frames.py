@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from backmarket.api.errors import BackMarketError
+from backmarket.api.errors import BackMarketError, ShortReadError
+from backmarket.api.moving_list import MovingList
 from backmarket.hooks.backmarket import BackMarketHook
 from backmarket.services.frames import AMOUNT, COLUMNS
 
@@ -171,3 +172,14 @@ def test_large_numbers_and_missing_ones_stand_beside_each_other() -> None:
     column = _column("order_id", "Int64", [2**62 + 1, None], logging.getLogger())
     assert column[0] == 2**62 + 1
     assert column[1] is pd.NA
+
+
+@pytest.mark.parametrize("kind", ["orders", "listings"])
+def test_a_list_that_moved_too_much_is_no_frame(
+    hook: BackMarketHook, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    """What was read of it would pass for the whole."""
+    never = property(lambda _: False, lambda _, value: None)
+    monkeypatch.setattr(MovingList, "is_complete", never, raising=False)
+    with pytest.raises(ShortReadError):
+        hook.get_df(kind)

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk import ObjectStoragePath
 
 from backmarket.hooks import uploads
 from backmarket.hooks.inbox import SELLER, list_inbox
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
+    from pathlib import Path
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 
@@ -81,3 +82,13 @@ def test_a_name_leads_nowhere_else(given: str, safe: str) -> None:
     """Whatever a browser says, a file lies in its inbox, under a name that is read."""
     assert uploads.safe_name(given) == safe
     assert len(uploads.safe_name("ä" * 300 + ".csv").encode()) < 200
+
+
+def test_no_run_reads_half_of_an_upload(tmp_path: Path) -> None:
+    """On a disk it is the same file under another name: nothing is written where runs look."""
+    inbox = ObjectStoragePath(tmp_path.as_uri())
+    upload = uploads.keep(inbox, "stock.csv", io.BytesIO(b"1"), now=NOW)
+    (stored,) = (tmp_path / uploads.FOLDER).rglob("*.csv")
+    number = stored.stat().st_ino
+    upload.move_in()
+    assert (tmp_path / "stock.csv").stat().st_ino == number

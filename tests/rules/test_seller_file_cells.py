@@ -41,6 +41,15 @@ def test_what_may_be_a_text_is_none(text: str) -> None:
     assert why_ruined("sku", text) is None
 
 
+@pytest.mark.parametrize("text", ["#N/A", " #REF! ", "#NAME?", "#DIV/0!"])
+def test_a_formula_that_has_failed_is_no_value(text: str) -> None:
+    """In any column; a SKU may begin with the sign."""
+    assert why_ruined("sku", text) == (
+        f"sku is '{text.strip()}': a formula has failed. Correct it, or put the value itself there"
+    )
+    assert why_ruined("sku", "#12") is None
+
+
 def test_numbers_are_read_by_one_style_a_column() -> None:
     """The dot of one column is the comma of another; what is no number stays as it is."""
     assert _written(NumberColumn(), "1.299,00", "5", "-3,5", "n/a") == ["1299.00", "5", "-3.5", "n/a"]

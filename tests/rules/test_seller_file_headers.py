@@ -85,6 +85,8 @@ def test_what_may_be_a_persons_is_not_shown() -> None:
     assert "Jane" not in str(caught.value)
     with pytest.raises(HeaderError, match="Its columns are imei, Jane Doe;"):
         find_header([["imei", "Jane Doe"]], DEVICES, ("order_id",))
+    with pytest.raises(HeaderError, match="Its columns are first, 7;"):
+        find_header([["first", "7"], ["second", "8"]], STOCK, NEEDED)
     with pytest.raises(HeaderError, match="Its columns are A-1, 7;"):
         find_header([["A-1", "7"]], STOCK, NEEDED)
 

@@ -87,6 +87,75 @@ def test_orders_of_one_listing_take_from_the_other() -> None:
     assert _plan(_counts(a=6), sku_map, {"l2": 3}, {"l1": 5}) == {"l2": 1}, "a listing that is gone has orders"
 
 
+def test_what_orders_have_not_taken_is_divided_and_they_keep_theirs() -> None:
+    """Two of ten are sold: eight are left for both. A count that knows of an order has taken it off itself."""
+    sku_map = _map(("A", "L1"), ("A", "L2"))
+    assert _plan(_counts(a=10), sku_map, {"l1": 0, "l2": 0}, {"l1": 2}) == {"l1": 4, "l2": 4}
+    assert _plan(_counts(a=10), sku_map, {"l1": 0, "l2": 0}, {"l1": 2, "l2": 4}) == {"l1": 2, "l2": 2}
+    shelf = Shelf(_counts(a=10), sku_map, POLICY)
+    known = OrderLineRow(1, 1, "l1", 2, 3, accepted_at=NOW - timedelta(hours=1))
+    now_of = {listing: ListingNow(0, 1 if listing == "l2" else 0, may_raise=True) for listing in ("l1", "l2")}
+    plans = plan_listings(shelf, now_of, {"l1": [known]}, POLICY, now=NOW)
+    assert {
+        listing: (each.stock.quantity, each.plan.reserved, each.plan.wanted) for listing, each in plans.items()
+    } == {
+        "l1": (5, 0, 5),
+        "l2": (5, 0, 4),
+    }, "a unit of L2 is held, and left for it"
+
+
+def test_where_units_do_not_suffice_orders_get_what_is_there() -> None:
+    """First of what is a listing's alone, then of what it shares, and no unit twice."""
+    shelf = Shelf(_counts(a=3, b=1), _map(("A", "L1"), ("A", "L2"), ("B", "L1")), POLICY)
+    shelf.promise("l1", 3)
+    shelf.promise("l2", 2)
+    shelf.divide({"l1", "l2"})
+    assert (shelf.share("l2", "a"), shelf.share("l1", "a"), shelf.share("l1", "b")) == (2, 1, 1)
+    assert (shelf.quantity("l1"), shelf.quantity("l2")) == (2, 2)
+    pairs = Shelf(_counts(a=3, b=5), _map(("A", "L1", 2), ("A", "L2"), ("B", "L1", 2)), POLICY)
+    pairs.promise("l1", 4)
+    pairs.divide({"l1"})
+    assert (pairs.share("l1", "a"), pairs.share("l1", "b"), pairs.quantity("l1")) == (2, 5, 3)
+
+
+def test_what_is_free_is_whole_units() -> None:
+    """A pair is two; what one listing may have another may, too, as long as neither has it."""
+    pairs = Shelf(_counts(a=5), _map(("A", "L", 2)), POLICY)
+    assert pairs.free("l") == 2
+    pairs.promise("l", 1)
+    assert pairs.free("l") == 1
+    shared = Shelf(_counts(a=5, b=3), _map(("A", "L1", 2), ("A", "L2"), ("B", "L1", 2)), POLICY)
+    assert (shared.free("l1"), shared.free("l2"), shared.free("nobody")) == (3, 5, 0)
+    shared.promise("l1", 1)
+    assert (shared.free("l1"), shared.free("l2")) == (2, 3)
+    shared.promise("nobody", 7)
+    assert shared.free("l2") == 3
+    row = shared.row("l1")
+    assert row is not None
+    assert (row.quantity, shared.row("nobody")) == (3, None)
+
+
+def test_all_that_share_are_found() -> None:
+    """Through any number of SKUs, and through those that fed a listing once."""
+    chain = _map(("A", "L1"), ("A", "L2"), ("B", "L2"), ("B", "L3"), ("C", "L4"), former={"l5": {"b": 1}})
+    shelf = Shelf(_counts(a=1, b=1, c=1), chain, POLICY)
+    assert shelf.around({"l1"}) == {"a", "b", "l1", "l2", "l3", "l5"}
+    assert shelf.around({"l4", "nobody"}) == {"c", "l4", "nobody"}
+
+
+def test_a_listing_that_waits_says_so() -> None:
+    """One that is to show what it shows does not."""
+    sku_map = _map(("A", "L1"), ("A", "L2"), ("A", "L3"))
+    shelf = Shelf(_counts(a=12), sku_map, POLICY)
+    now_of = {listing: ListingNow(units, 0, may_raise=True) for listing, units in {"l1": 3, "l2": 5, "l3": 4}.items()}
+    plans = plan_listings(shelf, now_of, {}, POLICY, now=NOW)
+    assert {listing: (each.plan.wanted, each.plan.waits_for_others) for listing, each in plans.items()} == {
+        "l1": (3, True),
+        "l2": (4, False),
+        "l3": (4, False),
+    }
+
+
 def test_what_another_arrangement_could_need_is_not_shown() -> None:
     """L1's order could have either SKU, L2's only A: nothing of B is left over."""
     sku_map = _map(("A", "L1"), ("A", "L2"), ("B", "L1"))

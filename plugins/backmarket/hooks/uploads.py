@@ -56,7 +56,7 @@ class Upload:
         return replace(next(files_of(self._stored)), path=str(self.place))
 
     def move_in(self) -> None:
-        """Put it where the next run reads it, in place of another file of that name.
+        """Put it where the next run reads it, in place of another file of that name, and whole from the beginning on.
 
         :raises OSError: where the storage does not do so.
         """
