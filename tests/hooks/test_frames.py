@@ -179,7 +179,7 @@ def test_a_list_that_moved_too_much_is_no_frame(
     hook: BackMarketHook, monkeypatch: pytest.MonkeyPatch, kind: Any
 ) -> None:
     """What was read of it would pass for the whole."""
-    never = property(lambda _: False, lambda _, value: None)
+    never = property(lambda _: False, lambda *_: None)
     monkeypatch.setattr(MovingList, "is_complete", never, raising=False)
     with pytest.raises(ShortReadError):
         hook.get_df(kind)
