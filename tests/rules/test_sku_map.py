@@ -78,6 +78,8 @@ def test_units_of_one_sku_are_divided() -> None:
     pairs = _map(("A", "L1", 2), ("A", "L2"))
     assert _plan(_counts(a=5), pairs, {"l1": 0, "l2": 0}) == {"l1": 1, "l2": 3}
     assert _plan(_counts(a=1), pairs, {"l1": 0, "l2": 0}) == {"l1": 0, "l2": 1}
+    below = _map(("A", "L1"), ("A", "L2"), ("B", "L1"))
+    assert _plan(_counts(a=-2, b=5), below, {"l1": 0, "l2": 0}) == {"l1": 3, "l2": 0}, "what is missing is so for all"
 
 
 def test_orders_of_one_listing_take_from_the_other() -> None:
@@ -141,6 +143,11 @@ def test_all_that_share_are_found() -> None:
     shelf = Shelf(_counts(a=1, b=1, c=1), chain, POLICY)
     assert shelf.around({"l1"}) == {"a", "b", "l1", "l2", "l3", "l5"}
     assert shelf.around({"l4", "nobody"}) == {"c", "l4", "nobody"}
+    rows = [("A", "L1"), ("A", "L2"), ("B", "L1"), ("B", "L3"), ("C", "L2"), ("C", "L4"), ("D", "L3"), ("D", "L5")]
+    branches = _map(*((sku, listing) for sku, listing in rows))
+    all_of_them = {listing.lower() for _, listing in rows}
+    assert Shelf(_counts(a=1, b=1, c=1, d=1), branches, POLICY).around({"l1"}) >= all_of_them
+    assert branches.skus_around(["L1"]) == {"a", "b", "c", "d", *all_of_them}
 
 
 def test_a_listing_that_waits_says_so() -> None:

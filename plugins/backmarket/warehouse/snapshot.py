@@ -35,7 +35,7 @@ class DatabaseDownError(Exception):
 class Reader:
     """Runs the statements of ``include/sql/page.sql`` for one account.
 
-    :param present: the tables and views there are; a database that no DAG has prepared yet has none.
+    :param present: the tables, views and functions there are; a database that no DAG has prepared yet has none.
     """
 
     connection: Connection
@@ -43,14 +43,14 @@ class Reader:
     present: frozenset[str]
 
     def rows(self, name: str, **parameters: Any) -> list[Row]:
-        """Return the rows of a statement; none where a table that it reads does not exist yet."""
+        """Return the rows of a statement; none where something that it reads does not exist yet."""
         if not self.can_read(name):
             return []
         statement = sql.statement(f"page/{name}")
         return list(self.connection.execute(statement, {"account": self.account, **parameters}).fetchall())
 
     def can_read(self, *names: str) -> bool:
-        """Tell whether every table that some statements read is there."""
+        """Tell whether everything that some statements read is there."""
         return all(relations_of(name) <= self.present for name in names)
 
     def units_since(self, bucket: str, seconds: float) -> int | None:
@@ -130,13 +130,15 @@ def _opened(conn_id: str) -> Iterator[Connection]:
 
 @cache
 def relations_of(name: str) -> frozenset[str]:
-    """Return the tables and views that a statement of ``include/sql/page.sql`` names."""
+    """Return the tables, views and functions of ours that a statement of ``include/sql/page.sql`` names."""
     text = re.sub(r"--.*", "", sql.statement(f"page/{name}"))
-    # What a bracket follows is a function.
-    return frozenset(re.findall(r"\b(?:backmarket|seller)\.[a-z_]+\b(?!\()", text))
+    return frozenset(re.findall(r"\b(?:backmarket|seller)\.[a-z_]+\b", text))
 
 
 def _present(connection: Connection) -> frozenset[str]:
     wanted = frozenset().union(*map(relations_of, sql.statements("page")))
-    query = "select name from unnest(%s::text[]) as name where to_regclass(name) is not null"
+    query = (
+        "select name from unnest(%s::text[]) as name "
+        "where to_regclass(name) is not null or to_regproc(name) is not null"
+    )
     return frozenset(row["name"] for row in connection.execute(query, [sorted(wanted)]).fetchall())

@@ -233,7 +233,7 @@ def _column_of(cell: str, columns: Collection[str], own: Mapping[str, str]) -> s
     if not name:
         return None
     if name in own:
-        return own[name] if own[name] in columns else None
+        return own[name]
     return next(
         (column for column in columns if name == plain(column)),
         next((column for column in columns if name in SYNONYMS.get(column, ())), None),
