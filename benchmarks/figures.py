@@ -29,12 +29,13 @@ class Figure(NamedTuple):
     kept: bool | None = None
 
 
+WIDTH = 130
 _WORDS = {True: "kept", False: "MISSED", None: ""}
 
 
 def show(figures: Iterable[Figure]) -> bool:
     """Print figures as one table, and the machine; answer whether no bound was missed."""
-    console = Console()
+    console = Console(width=WIDTH)
     table = Table("work", "ours", "beside", "bound", "", title=f"{os.cpu_count()} cores, {platform.python_version()}")
     every = list(figures)
     for figure in every:
