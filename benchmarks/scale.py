@@ -28,6 +28,7 @@ from backmarket.concerns import (
     TRACKING_IMEI,
 )
 from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
+from benchmarks.history import fill_history
 from benchmarks.orders import PROJECT
 from local.postgres import embedded_postgres, ensure_database
 from local.variables import TOGGLES
@@ -41,60 +42,6 @@ DAGS = tuple(
 # One after the other, they bring what all others work on.
 FIRST_DAGS = DAGS[:3]
 
-# Orders of the last three years, all shipped and closed a month ago or longer, and what was sent for them.
-_HISTORY = (
-    """
-    insert into backmarket.orders (
-        account, order_id, state, country_code, currency, price, shipping_price, date_creation, date_modification,
-        date_payment, date_shipping, document, first_seen_at, read_at
-    )
-    select
-        'default', 10000000000 + n, 9, 'fr-fr', 'EUR', 199.99, 0, at, at + interval '3 days', at,
-        at + interval '2 days', '{}', at, at + interval '3 days'
-    from (
-        select n, now() - interval '30 days' - interval '1000 days' * (n::float8 / %(orders)s) as at
-        from generate_series(1, %(orders)s) as n
-    ) as made
-    """,
-    """
-    insert into backmarket.order_lines (
-        account, orderline_id, order_id, sku, quantity, price, shipping_price, currency, state, imei, date_creation,
-        first_seen_at, first_seen_state, accepted_seen_at
-    )
-    select
-        account, order_id, order_id, sku.sku, 1, price, 0, 'EUR', 3, '35' || lpad(order_id::text, 13, '0'),
-        date_creation, first_seen_at, 1, date_creation + interval '1 hour'
-    from backmarket.orders
-    inner join (
-        select sku, row_number() over (order by sku) - 1 as place, count(*) over () as skus
-        from backmarket.listings where gone_at is null and sku is not null
-    ) as sku on sku.place = order_id %% sku.skus
-    where order_id > 10000000000
-    """,
-    """
-    insert into backmarket.changes (
-        account, kind, subject, payload, status, attempts, run_id, planned_at, sent_at, confirmed_at
-    )
-    select
-        'default', kind, case kind when 'quantity' then line.sku else line.order_id::text end,
-        '{"quantity": 1}', 'confirmed', 1, 'history', at, at, at
-    from (
-        select *, first_seen_at + interval '1 hour' as at from backmarket.order_lines where order_id > 10000000000
-        order by order_id limit %(changes)s / 4
-    ) as line
-    cross join unnest(array['accept', 'tracking', 'imei', 'quantity']) as kind
-    """,
-    """
-    insert into seller.shipments (account, order_id, tracking_number, shipper, shipped_at)
-    select account, order_id, 'T' || order_id, 'dhl express', date_shipping
-    from backmarket.orders where order_id > 10000000000 order by order_id limit 250
-    """,
-    """
-    insert into seller.devices (account, order_id, orderline_id, sku, imei)
-    select account, order_id, orderline_id, sku, imei
-    from backmarket.order_lines where order_id > 10000000000 order by order_id limit 250
-    """,
-)
 _STOCK = """
     insert into seller.stock (account, sku, quantity, counted_at)
     select account, sku, quantity, now() from backmarket.listings where sku is not null and gone_at is null
@@ -173,8 +120,7 @@ def _measure(server: str, size: Size) -> dict[str, tuple[float, float]]:
             run(dag_id)
         connection.execute(_STOCK)
         connection.execute(_PRICES)
-        for statement in _HISTORY:
-            connection.execute(statement.encode(), size._asdict())
+        fill_history(connection, orders=size.orders, changes=size.changes)
         connection.execute("vacuum analyze")
         for _ in range(2):
             for dag_id in DAGS:

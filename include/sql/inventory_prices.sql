@@ -287,11 +287,13 @@ on conflict (account, id) do update set
     sent_at = null,
     known_at = excluded.known_at;
 
--- name: upsert_finding
--- Record what was found; found again, it keeps the moment of its first time.
--- :account, :kind, :sku, :market, :detail
+-- name: upsert_findings
+-- Record what was found, each once; found again, it keeps the moment of its first time.
+-- :account, :kinds, :skus, :markets, :details (as long as each other)
 insert into backmarket.inventory_findings (account, kind, sku, market, detail)
-values (%(account)s, %(kind)s, %(sku)s, %(market)s, %(detail)s)
+select %(account)s, found.kind, found.sku, found.market, found.detail
+from unnest(%(kinds)s::text [], %(skus)s::text [], %(markets)s::text [], %(details)s::text [])
+    as found (kind, sku, market, detail)
 on conflict (account, kind, sku, market) do update set
     detail = excluded.detail,
     last_seen_at = now();

@@ -88,26 +88,22 @@ where account = %(account)s and orderline_id = any(%(orderline_ids)s) and gone_a
 -- Numbers of orders, as texts, that the seller's tables name and that are unknown here, or were not wholly accepted
 -- when last read.
 -- :account
-select named.order_id
+select distinct named.order_id
 from (
     select order_id::text from seller.shipments where account::text = %(account)s
-    union
+    union all
     select order_id::text from seller.devices where account::text = %(account)s
 ) as named
 left join backmarket.orders as orders
-    on orders.account = %(account)s and backmarket.plain_number(named.order_id) = orders.order_id::text
+    on orders.account = %(account)s and backmarket.whole_number(named.order_id) = orders.order_id
 where
     named.order_id is not null
     and (
         orders.order_id is null
-        or exists (
-            select 1
+        or orders.order_id in (
+            select line.order_id
             from backmarket.order_lines as line
-            where
-                line.account = orders.account
-                and line.order_id = orders.order_id
-                and line.gone_at is null
-                and line.state in (0, 1, 8, 9)
+            where line.account = %(account)s and line.gone_at is null and line.state in (0, 1, 8, 9)
         )
     );
 
@@ -130,8 +126,7 @@ select
     shipment.shipped_at::text
 from seller.shipments as shipment
 left join backmarket.orders as orders
-    on shipment.account::text = orders.account
-    and backmarket.plain_number(shipment.order_id::text) = orders.order_id::text
+    on orders.account = %(account)s and backmarket.whole_number(shipment.order_id::text) = orders.order_id
 where
     shipment.account::text = %(account)s
     and (orders.order_id is null or orders.state <> 9 or orders.date_shipping is null)

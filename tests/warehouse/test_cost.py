@@ -26,6 +26,9 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"sku": None, "keys": ["sku-none"], "sinces": [NOW - timedelta(days=700)]},
     ),
     "refusals": ("changes/select_refused", {"kind": "quantity", "since": NOW - timedelta(days=1)}),
+    "shipments": ("tracking_imei/select_shipments", {}),
+    "devices": ("tracking_imei/select_devices", {}),
+    "orders to read": ("tracking_imei/select_orders_to_read", {}),
 }
 
 # Orders of the last years, shipped and closed, each of a SKU of its own; and what has changed lately, the same however
@@ -66,14 +69,20 @@ select account, order_id * 10, order_id, 'SKU-7', 1, 1, %(now)s, %(now)s, 1
 from backmarket.orders where order_id > 1000000;
 
 insert into backmarket.changes (account, kind, subject, payload, status, attempts, planned_at, sent_at)
-values ('default', 'quantity', 'SKU-7', '{}', 'refused', 1, %(now)s, %(now)s)
+values ('default', 'quantity', 'SKU-7', '{}', 'refused', 1, %(now)s, %(now)s);
+
+insert into seller.shipments (order_id, tracking_number)
+select order_id, 'T' from backmarket.orders where order_id <= 5 or order_id > 1000000;
+
+insert into seller.devices (order_id, imei)
+select order_id, '356938035643809' from backmarket.orders where order_id > 1000000
 """
 
 
 def _history(warehouse: psycopg.Connection[Any], orders: int) -> None:
     for statement in HISTORY.split(";"):
         warehouse.execute(statement.encode(), {"orders": orders, "now": NOW})
-    warehouse.execute("vacuum analyze backmarket.orders, backmarket.order_lines, backmarket.changes")
+    warehouse.execute("vacuum analyze")
 
 
 def _pages(warehouse: psycopg.Connection[Any], name: str) -> tuple[int, int]:
@@ -92,7 +101,8 @@ def test_a_long_history_costs_no_more(warehouse: psycopg.Connection[Any], name: 
     _history(warehouse, FEW)
     pages, rows = _pages(warehouse, name)
     warehouse.execute(
-        "truncate backmarket.orders, backmarket.order_lines, backmarket.order_addresses, backmarket.changes"
+        "truncate backmarket.orders, backmarket.order_lines, backmarket.order_addresses, backmarket.changes, "
+        "seller.shipments, seller.devices"
     )
     _history(warehouse, MANY)
     more_pages, same_rows = _pages(warehouse, name)

@@ -1,54 +1,42 @@
--- Devices, as texts, whose order is not known here, or has a line that lacks or contradicts what the row says.
+-- Devices, as texts, of which no line is known here, or whose line lacks or contradicts what the row says.
 -- :account
-select
-    device.order_id::text,
-    device.orderline_id::text,
-    device.sku::text,
-    device.imei::text,
-    device.serial_number::text
-from seller.devices as device
-left join backmarket.orders as orders
-    on device.account::text = orders.account
-    and backmarket.plain_number(device.order_id::text) = orders.order_id::text
-where
-    device.account::text = %(account)s
-    and (
-        orders.order_id is null
-        or exists (
-            select 1
-            from backmarket.order_lines as line
-            where
-                line.account = orders.account
-                and line.order_id = orders.order_id
-                and line.gone_at is null
-                and (
-                    device.orderline_id is null
-                    or backmarket.plain_number(device.orderline_id::text) = line.orderline_id::text
-                )
-                and (
-                    (nullif(btrim(device.imei::text), '') is not null and device.imei::text is distinct from line.imei)
-                    or (
-                        nullif(btrim(device.serial_number::text), '') is not null
-                        and device.serial_number::text is distinct from line.serial_number
-                    )
-                    or (
-                        line.imei is null
-                        and line.serial_number is null
-                        and coalesce(btrim(device.imei::text), '') = ''
-                        and coalesce(btrim(device.serial_number::text), '') = ''
-                    )
-                )
+with given as (
+    select
+        row_number() over () as place,
+        device.order_id::text as order_id,
+        device.orderline_id::text as orderline_id,
+        device.sku::text as sku,
+        device.imei::text as imei,
+        device.serial_number::text as serial_number,
+        backmarket.whole_number(device.order_id::text) as order_number,
+        nullif(btrim(device.imei::text), '') as some_imei,
+        nullif(btrim(device.serial_number::text), '') as some_serial_number
+    from seller.devices as device
+    where device.account::text = %(account)s
+),
+
+wanted as (
+    select distinct given.place
+    from given
+    left join backmarket.order_lines as line
+        on
+            line.account = %(account)s
+            and given.order_number = line.order_id
+            and (given.orderline_id is null or backmarket.whole_number(given.orderline_id) = line.orderline_id)
+    where
+        line.orderline_id is null
+        or (
+            line.gone_at is null
+            and (
+                (given.some_imei is not null and given.imei is distinct from line.imei)
+                or (given.some_serial_number is not null and given.serial_number is distinct from line.serial_number)
+                or coalesce(line.imei, line.serial_number, given.some_imei, given.some_serial_number) is null
+            )
         )
-        or not exists (
-            select 1
-            from backmarket.order_lines as line
-            where
-                line.account = orders.account
-                and line.order_id = orders.order_id
-                and (
-                    device.orderline_id is null
-                    or backmarket.plain_number(device.orderline_id::text) = line.orderline_id::text
-                )
-        )
-    )
-order by orders.expected_dispatch_date asc nulls last, orders.order_id asc nulls last, device.order_id::text asc;
+)
+
+select given.order_id, given.orderline_id, given.sku, given.imei, given.serial_number
+from given
+left join backmarket.orders as orders on orders.account = %(account)s and given.order_number = orders.order_id
+where given.place in (select wanted.place from wanted)
+order by orders.expected_dispatch_date asc nulls last, orders.order_id asc nulls last, given.order_id asc;

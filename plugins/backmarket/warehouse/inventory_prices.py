@@ -228,8 +228,12 @@ def store_plan(
 
 def record_findings(connection: Connection, account: str, findings: Iterable[Finding]) -> None:
     """Record findings; one that was recorded before keeps the moment of its first time."""
-    for finding in findings:
-        connection.execute(sql.statement("inventory_prices/upsert_finding"), {"account": account, **finding._asdict()})
+    newest = {(finding.kind, finding.sku, finding.market): finding.detail for finding in findings}
+    if not newest:
+        return
+    kinds, skus, markets = (list(column) for column in zip(*newest, strict=True))
+    parameters = {"kinds": kinds, "skus": skus, "markets": markets, "details": list(newest.values())}
+    connection.execute(sql.statement("inventory_prices/upsert_findings"), {"account": account, **parameters})
 
 
 def end_states(

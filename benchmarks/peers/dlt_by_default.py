@@ -1,4 +1,4 @@
-"""Loads the same pages into the same PostgreSQL with dlt's ``rest_api`` source; prints one JSON line."""
+"""dlt's ``rest_api`` source, as a newcomer writes it."""
 
 from __future__ import annotations
 
