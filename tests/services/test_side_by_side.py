@@ -32,9 +32,10 @@ def _work_on(rows: Iterable[list[str]], work: Callable[[str], None], *, at_once:
     return failures
 
 
-def test_a_row_keeps_its_order_while_rows_go_side_by_side() -> None:
-    """Five rows meet in each of their three items, and no item meets another of its row."""
-    rows = [[f"{row}{number}" for number in range(3)] for row in "ABCDE"]
+@pytest.mark.parametrize("names", ["ABCDE", "A"])
+def test_a_row_keeps_its_order_while_rows_go_side_by_side(names: str) -> None:
+    """All rows meet in each of their three items, and no item meets another of its row."""
+    rows = [[f"{name}{number}" for number in range(3)] for name in names]
     meet, lock = Barrier(len(rows), timeout=10), Lock()
     done: list[str] = []
     under_way: Counter[str] = Counter()
