@@ -187,7 +187,6 @@ def test_a_lost_connection_costs_what_was_under_way_until_the_next_run(
     assert 1 <= _statuses(warehouse)["sent"] <= MOST_IN_A_ROW
     assert _applied(sandbox).total() < 4 + MOST_IN_A_ROW
     _accept(sandbox, warehouse_uri)
-    print(*warehouse.execute("select c.change_id, c.subject, c.status, c.reason, c.attempts, c.run_id, c.sent_at, c.confirmed_at, l.state, o.read_at, o.date_modification from backmarket.changes c join backmarket.order_lines l on l.orderline_id::text = c.subject join backmarket.orders o using(order_id) order by 1").fetchall(), sep="\n"); print(*[(e["at"], e["over_at"], e["method"], e["path"], e["query"], e["status"], e["applied"]) for e in sandbox.journal()], sep="\n")
     assert _statuses(warehouse) == {"confirmed": 20}
     assert _applied(sandbox) == {f"/ws/orders/{order_id}": 1 for order_id in orders}
 
