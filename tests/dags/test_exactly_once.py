@@ -222,6 +222,7 @@ def test_killed_between_any_two_steps_it_ends_the_same(
         assert [_end_state(ready, database, order_id) for order_id in order_ids] == expected, f"killed before call {at}"
 
 
+@pytest.mark.timeout(600)
 def test_five_hundred_orders_go_from_paid_to_shipped_through_every_fault(
     ready: Sandbox, database: psycopg.Connection[Any]
 ) -> None:
