@@ -1,1 +1,1 @@
-"""How fast orders come in, beside a peer, in one run: ``make bench``."""
+"""How fast orders come in, beside a peer, and what else takes time, in one run: ``make bench``."""

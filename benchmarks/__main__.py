@@ -1,11 +1,11 @@
-"""All benchmarks, one after the other: orders beside the peer, statements, and files of the seller."""
+"""All benchmarks, one after the other: orders beside the peer, changes of orders, statements, files of the seller."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from benchmarks import orders, seller_files, settlements
+from benchmarks import order_changes, orders, seller_files, settlements
 
 SMALL_ORDERS, SMALL_ROWS = 5_000, 50_000
 
@@ -18,7 +18,7 @@ def main() -> int:
         orders.main(SMALL_ORDERS)
         return seller_files.main(SMALL_ROWS)
     orders.main()
-    return max(seller_files.main(), settlements.main())
+    return max(order_changes.main(), seller_files.main(), settlements.main())
 
 
 if __name__ == "__main__":

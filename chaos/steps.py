@@ -1,7 +1,7 @@
 """Kills a process between two steps: right before a statement or a request, that is right after the one before it.
 
 A step is known by what it is (the statement's beginning, the request's method and path without ids), so each pair of
-neighbouring steps can be visited once, in runs of any length.
+neighbouring steps can be visited once, in runs of any length. Neighbours are steps of one thread; all threads die.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,15 +30,15 @@ class KillPoint:
 
     def __init__(self, visited: frozenset[str], note: Path) -> None:
         self._visited, self._note = visited, note
-        self._before = START
+        self._thread = local()
 
     def reach(self, step: str) -> None:
         """Come to a step, and not get beyond where nobody was killed before it."""
-        pair = f"{self._before} | {step}"
+        pair = f"{getattr(self._thread, 'before', START)} | {step}"
         if pair not in self._visited:
             self._note.write_text(pair)
             os.kill(os.getpid(), signal.SIGKILL)
-        self._before = step
+        self._thread.before = step
 
     def before(self, function: Callable[..., Any], name: Callable[..., str]) -> Callable[..., Any]:
         """Wrap a function into a step that `name` names from its arguments."""

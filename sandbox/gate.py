@@ -124,7 +124,7 @@ class _Visit:
 
     def leave(self) -> None:
         """Close the journal's entry: nothing more becomes of this request."""
-        self._entry.is_over = True
+        self._entry.over_at = self._world.clock.now()
 
     def header(self, name: bytes) -> str:
         """Give one request header, '' when absent."""

@@ -14,7 +14,7 @@ class Entry:
     """One request; `status` None means the connection was closed without an answer.
 
     `applied` tells whether a write took effect, whatever the caller was told, and `applied_at` when; `over_limit`
-    that it came although the traffic limit was reached, `is_over` that nothing more becomes of it.
+    that it came although the traffic limit was reached, `over_at` since when nothing more becomes of it.
     """
 
     at: int
@@ -28,7 +28,7 @@ class Entry:
     fault: str | None = None
     applied_at: int | None = None
     over_limit: bool = False
-    is_over: bool = False
+    over_at: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Give the entry for the control API; the token itself is never shown."""
@@ -45,6 +45,7 @@ class Entry:
             "status": self.status,
             "applied": self.applied,
             "applied_at": self.applied_at,
+            "over_at": self.over_at,
             "over_limit": self.over_limit,
             "fault": self.fault,
         }
@@ -66,8 +67,8 @@ class Journal:
 
     def take(self) -> list[dict[str, Any]]:
         """Give the entries of all requests that are over, and forget these."""
-        over = [entry.as_json() for entry in self._entries if entry.is_over]
-        self._entries = deque((entry for entry in self._entries if not entry.is_over), maxlen=KEPT_ENTRIES)
+        over = [entry.as_json() for entry in self._entries if entry.over_at is not None]
+        self._entries = deque((entry for entry in self._entries if entry.over_at is None), maxlen=KEPT_ENTRIES)
         return over
 
     def as_json(self) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
@@ -52,6 +53,21 @@ def test_a_process_is_killed_once_between_each_two_steps(tmp_path: Path) -> None
         visited.add(note.read_text())
     assert visited == {"start | plan", "plan | mark sent", "mark sent | send", "send | mark sent"}
     assert _reach_all(frozenset(visited), note, *steps) == 0
+
+
+def test_steps_of_two_threads_are_no_neighbours(tmp_path: Path) -> None:
+    """However they fall, the same pairs are visited."""
+    visited = frozenset({"start | read", "read | write", "start | plan", "plan | settle"})
+    pid = os.fork()
+    if pid == 0:
+        point = KillPoint(visited, tmp_path / "pair")
+        point.reach("plan")
+        with ThreadPoolExecutor(1) as thread:
+            for step in ("read", "write"):
+                thread.submit(point.reach, step).result()
+        point.reach("settle")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_what_struck_is_counted_by_kind(sandbox: Sandbox) -> None:

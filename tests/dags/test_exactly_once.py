@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
     from sandbox.remote import Sandbox
 
 PHONE, SECOND = "TEST-PHONE", "TEST-SECOND"
+ENDS = {
+    (PHONE, SECOND): [
+        True,
+        [(3, True), (3, False)],
+        [(3, True), (3, False)],
+        [("accept", "confirmed", 2), ("imei", "confirmed", 1), ("tracking", "confirmed", 1)],
+    ],
+    (PHONE,): [True, [(3, True)], [(3, True)], [("accept", "confirmed", 1), ("tracking", "confirmed", 1)]],
+}
+"""How an order ends, by the SKUs of its lines: whether its number is on Back Market, its lines there and here (state,
+whether identified), and its changes."""
 STEPS: tuple[type[BaseOperator], ...] = (
     BackMarketPaidOrderRefreshOperator,
     BackMarketOrderAcceptanceOperator,
@@ -45,23 +57,26 @@ class Killed(BaseException):
 
 
 class Failpoint:
-    """Counts every statement and every request, and kills right before one of them.
+    """Counts every statement and every request of all threads, and kills right before one of them.
 
-    That is also right after the one before it, when its effect stands and its answer is lost.
+    That is also right after the one before it, when its effect stands and its answer is lost. No thread gets further
+    then than to the end of what it is at: a request that is on its way arrives.
 
     :param at: which call; None kills never.
     """
 
     def __init__(self, at: int | None) -> None:
         self.at, self.calls = at, 0
+        self._lock = Lock()
 
     def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a function in this point."""
 
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            self.calls += 1
-            if self.calls == self.at:
-                raise Killed
+            with self._lock:
+                self.calls += 1
+                if self.at is not None and self.calls >= self.at:
+                    raise Killed
             return function(*args, **kwargs)
 
         return wrapped
@@ -69,8 +84,8 @@ class Failpoint:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A Back Market that lets any number of requests in."""
-    with running_sandbox(SandboxConfig(orders=20, listings=10, rate_limit=False)) as running:
+    """A Back Market that lets any number of requests in, and takes long enough over each for two to meet."""
+    with running_sandbox(SandboxConfig(orders=20, listings=10, latency_ms=2, rate_limit=False)) as running:
         yield running
 
 
@@ -101,23 +116,27 @@ def _run(steps: tuple[type[BaseOperator], ...] = STEPS) -> None:
         step(task_id="task").execute(CONTEXT)
 
 
-def _fill(sandbox: Sandbox, database: psycopg.Connection[Any]) -> int:
-    """One order of two lines that a person has paid, with its parcel and its devices at hand."""
-    lines = [{"sku": PHONE, "state": 1}, {"sku": SECOND, "state": 1}]
-    order_id = int(sandbox.create_order(lines=lines, force=True)["order_id"])
-    # The sandbox dates a payment up to a second after the order.
-    sandbox.advance_clock(1)
+def _fill(sandbox: Sandbox, database: psycopg.Connection[Any], orders: list[tuple[str, ...]]) -> list[int]:
+    """Orders of lines of these SKUs that people have paid, with their parcels and devices at hand."""
+    order_ids = []
     for table in ("seller.stock", "seller.shipments", "seller.devices"):
         database.execute(f"truncate {table}".encode())
     for sku in (PHONE, SECOND):
         database.execute(b"insert into seller.stock (sku, quantity, counted_at) values (%s, 100, now())", [sku])
-    database.execute(
-        b"insert into seller.shipments (order_id, tracking_number, shipper) values (%s, '6X1234', 'ups')", [order_id]
-    )
-    database.execute(
-        b"insert into seller.devices (order_id, sku, imei) values (%s, %s, %s)", [order_id, PHONE, _imei(order_id)]
-    )
-    return order_id
+    for skus in orders:
+        lines = [{"sku": sku, "state": 1} for sku in skus]
+        order_id = int(sandbox.create_order(lines=lines, force=True)["order_id"])
+        database.execute(
+            b"insert into seller.shipments (order_id, tracking_number, shipper) values (%s, %s, 'ups')",
+            [order_id, f"6X{order_id}"],
+        )
+        database.execute(
+            b"insert into seller.devices (order_id, sku, imei) values (%s, %s, %s)", [order_id, PHONE, _imei(order_id)]
+        )
+        order_ids.append(order_id)
+    # The sandbox dates a payment up to a second after the order.
+    sandbox.advance_clock(1)
+    return order_ids
 
 
 @pytest.fixture
@@ -138,7 +157,7 @@ def _effects(sandbox: Sandbox, order_id: int) -> Counter[str]:
 
 
 def _end_state(sandbox: Sandbox, database: psycopg.Connection[Any], order_id: int) -> list[Any]:
-    """What must be the same however often a run was killed: Back Market, our tables, the ledger."""
+    """What must be the same of an order however often a run was killed: Back Market, our tables, the ledger."""
     order = sandbox.order(order_id)
     lines = [(line["state"], line["imei"] == _imei(order_id)) for line in order["orderlines"]]
     stored = database.execute(
@@ -150,14 +169,28 @@ def _end_state(sandbox: Sandbox, database: psycopg.Connection[Any], order_id: in
         where payload ->> 'order_id' = %s and status not in ('refused', 'superseded') group by 1, 2 order by 1
     """
     ledger = database.execute(query, [str(order_id)]).fetchall()
-    return [order["tracking_number"], lines, stored, ledger, _effects(sandbox, order_id)]
+    return [order["tracking_number"] == f"6X{order_id}", lines, stored, ledger, _effects(sandbox, order_id)]
 
 
-@pytest.mark.timeout(400)
+def _meet(sandbox: Sandbox, order_ids: list[int]) -> bool:
+    """Tell whether a request about one of two orders was under way while one about the other was."""
+    one, other = (sandbox.journal(path_prefix=f"/ws/orders/{order_id}") for order_id in order_ids)
+    return any(mine["at"] < its["over_at"] and its["at"] < mine["over_at"] for mine in one for its in other)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("orders", "stride"), [([(PHONE, SECOND)], 1), ([(PHONE, SECOND), (PHONE,)], 3)])
 def test_killed_between_any_two_steps_it_ends_the_same(
-    ready: Sandbox, database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    ready: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    orders: list[tuple[str, ...]],
+    stride: int,
 ) -> None:
-    """Before every statement and every request of all five tasks: the next run ends the same, nothing acts twice."""
+    """Before every statement and every request of all five tasks: the next run ends the same, nothing acts twice.
+
+    So with one order; with two side by side, whose steps fall otherwise each time, before every third.
+    """
     points = Failpoint(None)
     execute, exchange = psycopg.Connection.execute, Transport._exchange
 
@@ -169,35 +202,33 @@ def test_killed_between_any_two_steps_it_ends_the_same(
         monkeypatch.setattr(psycopg.Connection, "execute", execute)
         monkeypatch.setattr(Transport, "_exchange", exchange)
 
-    order_id = _fill(ready, database)
+    order_ids = _fill(ready, database, orders)
     arm(points)
     _run()
     disarm()
-    expected = _end_state(ready, database, order_id)
-    assert expected[:4] == [
-        "6X1234",
-        [(3, True), (3, False)],
-        [(3, True), (3, False)],
-        [("accept", "confirmed", 2), ("imei", "confirmed", 1), ("tracking", "confirmed", 1)],
-    ]
-    assert set(expected[4].values()) == {1}
+    expected = [_end_state(ready, database, order_id) for order_id in order_ids]
+    assert [state[:4] for state in expected] == [ENDS[skus] for skus in orders]
+    assert all(set(state[4].values()) == {1} for state in expected)
+    assert len(orders) == 1 or _meet(ready, order_ids)
     assert points.calls > 60
 
-    for at in range(1, points.calls + 1):
-        order_id = _fill(ready, database)
+    for at in range(1, points.calls + 1, stride):
+        order_ids = _fill(ready, database, orders)
         arm(Failpoint(at))
         with pytest.raises(Killed):
             _run()
         disarm()
         _run()
-        assert _end_state(ready, database, order_id) == expected, f"killed before call {at}"
+        assert [_end_state(ready, database, order_id) for order_id in order_ids] == expected, f"killed before call {at}"
 
 
+@pytest.mark.timeout(600)
 def test_five_hundred_orders_go_from_paid_to_shipped_through_every_fault(
     ready: Sandbox, database: psycopg.Connection[Any]
 ) -> None:
     """Each is accepted once, shipped once and rightly identified; none is invented, none lost."""
     orders = ready.call("POST", "orders", {"count": 500, "sku": PHONE, "state": 1, "force": True})["orders"]
+    ready.advance_clock(1)
     database.execute(b"insert into seller.stock (sku, quantity, counted_at) values (%s, 500, now())", [PHONE])
     with database.cursor() as cursor:
         cursor.executemany(
@@ -214,7 +245,8 @@ def test_five_hundred_orders_go_from_paid_to_shipped_through_every_fault(
     ready.fault("429_retry_after", path_prefix="/ws/orders", times=20, probability=0.01, retry_after=0)
     ready.clear_journal()
     for step in STEPS:
-        for _ in range(3):
+        # Threads meet the faults in another order each time; a run leaves about one change in thirty.
+        for _ in range(6):
             try:
                 step(task_id="task").execute(CONTEXT)
             except ChangesWaitingError:

@@ -55,7 +55,10 @@ class ItemFailures:
 
         :raises BackMarketError: the last failure, where the last item failed too: it is an outage, not to be hammered.
         """
-        queue = deque(items)
+        return self.taken_from(deque(items))
+
+    def taken_from(self, queue: deque[Item]) -> Iterator[Item]:
+        """Yield items as :meth:`each` does, from a queue that may be added to meanwhile."""
         while queue:
             if self._in_a_row < MOST_IN_A_ROW:
                 yield queue.popleft()
@@ -78,6 +81,11 @@ class ItemFailures:
         """Note that Back Market answered for an item."""
         self.failed.pop(item, None)
         self._in_a_row = 0
+
+    @property
+    def most_at_once(self) -> int:
+        """How many items may be under way at a time: as many as may fail before one alone decides."""
+        return max(MOST_IN_A_ROW - self._in_a_row, 1)
 
     @property
     def names(self) -> str:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta  # noqa: TC003 - read at run time by the dataclass
+from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
 from backmarket.api.redaction import without_values
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
+from backmarket.services.side_by_side import work_side_by_side
 from backmarket.warehouse import feeds
 from backmarket.warehouse.seller_rows import name_left_out
 from backmarket.warehouse.tracking_imei import facts_of_document
 from backmarket.words import changes_counted, name_of_kind, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -98,6 +99,9 @@ class OrderAction(ABC):
 class OrderWriting:
     """Sends changes of one kind, and stores each order that it reads for that.
 
+    Different orders go side by side, each in a thread; the changes of one order go one after the other. All threads use
+    one connection, in turns: the one that holds the lock of the kind, so that nothing more is sent where that is lost.
+
     :param in_flight: how long a request that a killed process sent may still be on its way, or at work.
     :param counts: how many changes have ended how.
     """
@@ -110,6 +114,8 @@ class OrderWriting:
     in_flight: timedelta
     counts: Counter[str] = field(default_factory=Counter)
     failures: ItemFailures = field(default_factory=ItemFailures)
+    # A change that is marked in another thread's transaction would not be written down before its request leaves.
+    _turn: RLock = field(default_factory=RLock)
 
     def settle_unsettled(self) -> None:
         """Find out, before anything new is sent, what became of the changes whose end is not known.
@@ -120,9 +126,7 @@ class OrderWriting:
         self.ledger.lock_kind()
         let_arrive(self.ledger.unsettled(), self.in_flight, self.log)
         try:
-            for changes in self.failures.each(self._grouped(self.ledger.unsettled())):
-                with self._failing_alone(changes):
-                    self._read_back(changes, "planned", "read back: not applied, safe to send", "read back: applied")
+            self._side_by_side(self.ledger.unsettled(), self._settle_by_order)
         except BackMarketError as error:
             # All these changes had trouble before; whether it is an outage shows when the others are sent.
             raise_what_concerns_all(error)
@@ -157,29 +161,38 @@ class OrderWriting:
     def _judge(self, order: Order, changes: list[RecordedChange]) -> Decision:
         return self.action.judge(facts_of_document(order), _payloads(changes))
 
-    @contextmanager
-    def _failing_alone(self, changes: list[RecordedChange]) -> Iterator[None]:
+    def _side_by_side(self, changes: Iterable[RecordedChange], work: Callable[[list[RecordedChange]], None]) -> None:
+        """Do something to groups of changes, those of one order in the order of the queue.
+
+        :raises BackMarketError: an error that all further changes would meet, too.
+        """
+        orders: dict[int, dict[Hashable, list[RecordedChange]]] = {}
+        for change in changes:
+            groups = orders.setdefault(int(change.payload["order_id"]), {})
+            groups.setdefault(self.action.group(change), []).append(change)
+        rows = [groups.values() for groups in orders.values()]
+        work_side_by_side(rows, work, self._tell, self.failures, at_once=self.client.config.concurrency)
+
+    def _tell(self, changes: list[RecordedChange], outcome: Callable[[], None]) -> None:
         """Let a failure on the order of these changes stop no other changes.
 
         :raises BackMarketError: where it concerns all orders alike.
         """
         name = _name(changes)
         try:
-            yield
+            outcome()
         except _LeftError as left:
             self.failures.note(name, left.cause)
         else:
             self.failures.passed(name)
 
     def _send_planned(self) -> None:
-        """Send the queue, one group of changes after the other.
+        """Send the queue.
 
         :raises ChangesWaitingError: where some could not be sent now; all others are done.
         :raises BackMarketError: an error that all further changes would meet, too.
         """
-        for changes in self.failures.each(self._grouped(self.ledger.planned())):
-            with self._failing_alone(changes):
-                self._send_with_tries(changes)
+        self._side_by_side(self.ledger.planned(), self._send_with_tries)
         for name, reason in self.failures.failed.items():
             self.log.warning("%s waits: %s", name[0].upper() + name[1:], reason)
         if self.failures.failed:
@@ -204,10 +217,11 @@ class OrderWriting:
     def _send(self, changes: list[RecordedChange]) -> BackMarketError | None:
         """Mark, read, judge, write and read back once; return what went wrong where all of it may be tried again."""
         ids = [change.change_id for change in changes]
-        taken = self.ledger.mark_sent(changes)
-        if taken != set(ids):
-            self.ledger.settle(taken, "planned", "another run is sending a part of this")
-            return None
+        with self._turn:
+            taken = self.ledger.mark_sent(changes)
+            if taken != set(ids):
+                self.ledger.settle(taken, "planned", "another run is sending a part of this")
+                return None
         order = self._read(changes, was_sent=False)
         if order is None:
             return None
@@ -247,6 +261,9 @@ class OrderWriting:
             self._read_back(changes, "unknown", "Back Market answered 200, but the order does not show it", remark)
         return None
 
+    def _settle_by_order(self, changes: list[RecordedChange]) -> None:
+        self._read_back(changes, "planned", "read back: not applied, safe to send", "read back: applied")
+
     def _read_back(
         self, changes: list[RecordedChange], otherwise: Settlement, reason: str, remark: str | None = None
     ) -> str:
@@ -282,7 +299,7 @@ class OrderWriting:
 
     def _store(self, order: Order, changes: list[RecordedChange], status: Settlement, reason: str | None) -> str:
         """Settle changes and store the order they were judged by, in one transaction."""
-        with self.staging.connection.transaction():
+        with self._turn, self.staging.connection.transaction():
             self.staging.add_single(order)
             self.staging.merge()
             self.staging.clear()
@@ -290,19 +307,14 @@ class OrderWriting:
         return status
 
     def _settle(self, changes: list[RecordedChange], status: Settlement, reason: str | None) -> None:
-        self.ledger.settle([change.change_id for change in changes], status, reason)
-        self.counts[status] += len(changes)
+        with self._turn:
+            self.ledger.settle([change.change_id for change in changes], status, reason)
+            self.counts[status] += len(changes)
         # Refusals are logged where they are recorded.
         if status not in {"confirmed", "planned", "refused"}:
             subjects = ", ".join(change.subject for change in changes)
             name = name_of_kind(self.ledger.kind).capitalize()
             self.log.warning("%s of %s: %s. %s", name, subjects, status, reason or "")
-
-    def _grouped(self, changes: Iterable[RecordedChange]) -> list[list[RecordedChange]]:
-        groups: dict[Hashable, list[RecordedChange]] = {}
-        for change in changes:
-            groups.setdefault(self.action.group(change), []).append(change)
-        return list(groups.values())
 
 
 def _impersonal(text: str, order: Order) -> str:
