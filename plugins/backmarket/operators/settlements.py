@@ -111,7 +111,12 @@ class BackMarketReconciliationOperator(BackMarketOperator):
         "backmarket.orders",
         "backmarket.order_lines",
     )
-    writes = ("backmarket.settlement_findings", "backmarket.settlement_finding_history", "backmarket.settlement_lines")
+    writes = (
+        "backmarket.settlement_findings",
+        "backmarket.settlement_finding_history",
+        "backmarket.settlement_lines",
+        "backmarket.settlement_day_sums",
+    )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: findings changed and closed, and open ones by kind."""
@@ -148,7 +153,6 @@ class BackMarketSettlementCheckOperator(BackMarketOperator):
     reads = (
         "backmarket.settlement_statements",
         "backmarket.settlement_lines",
-        "backmarket.settlement_quality",
         "backmarket.quarantine",
     )
 
@@ -189,8 +193,7 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
     """
 
     reads = (
-        "backmarket.settlement_lines",
-        "backmarket.settlement_daily_totals",
+        "backmarket.settlement_day_sums",
         "backmarket.settlement_order_totals",
         "backmarket.settlement_open_findings",
     )
