@@ -70,19 +70,6 @@ inner join backmarket.orders as changed
         and coalesce(changed.date_modification, changed.read_at) < periods.ended
 on conflict (order_id) do nothing;
 
--- name: fill_scope_with_all
--- Every order, and every number in place of one on a statement.
--- :account
-insert into settlement_scope (order_id)
-select order_id
-from backmarket.orders
-where account = %(account)s
-union
-select order_id
-from backmarket.settlement_lines
-where account = %(account)s and order_id is not null
-on conflict (order_id) do nothing;
-
 -- name: insert_report
 -- Keep the report of a run; a repeated run replaces its own.
 -- :account, :run_id, :first_day, :last_day, :html
@@ -369,7 +356,16 @@ where known.order_id is null;
 -- name: select_worst_orders
 -- The ten orders with the most at stake in open findings of a period, both ends included.
 -- :account, :first_day, :last_day
-select worst.*, totals.net
+select
+    worst.*,
+    (
+        select totals.net
+        from backmarket.settlement_order_totals as totals
+        where
+            totals.account = %(account)s
+            and totals.order_id = worst.order_id
+            and totals.currency = worst.currency
+    ) as net
 from (
     select order_id, currency, array_agg(distinct kind order by kind) as kinds, sum(at_stake) as amount
     from backmarket.settlement_open_findings
@@ -378,11 +374,6 @@ from (
     order by amount desc, order_id
     limit 10
 ) as worst
-left join lateral (
-    select net
-    from backmarket.settlement_order_totals as totals
-    where totals.account = %(account)s and totals.order_id = worst.order_id and totals.currency = worst.currency
-) as totals on true
 order by worst.amount desc, worst.order_id;
 
 -- name: stage_found

@@ -1,9 +1,9 @@
--- Close what was open within the scope and is found no more; answers how many.
+-- Close what was open, was looked at and is found no more; answers how many.
 -- :account, :everything, :days
 with looked_at as (
     select kind, subject
     from backmarket.settlement_findings
-    where account = %(account)s and status = 'open' and kind = 'payout_never_released'
+    where account = %(account)s and status = 'open' and (%(everything)s or kind = 'payout_never_released')
     union all
     select kind, subject
     from backmarket.settlement_findings
@@ -14,7 +14,7 @@ with looked_at as (
             'line_changed', 'line_vanished', 'unknown_key', 'unknown_order_reference', 'no_value_date',
             'sale_without_order'
         )
-        and (%(everything)s or day = any(%(days)s::date []))
+        and day = any(%(days)s::date [])
     union all
     select finding.kind, finding.subject
     from settlement_scope

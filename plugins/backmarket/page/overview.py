@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from backmarket.api.throttle import GENERAL_RATES
 from backmarket.concerns import ACCOUNT, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of

@@ -68,17 +68,19 @@ def reconcile(
         stale_days = {day for (day,) in stale}
         tied = tie_lines(connection, account)
         touched = (days or frozenset()) | stale_days | set(tied)
-        scope = {"account": account, "everything": everything, "days": sorted(touched)}
-        compared = {"account": account, "due_days": limits.due_days, "tolerance": limits.tolerance}
-        if everything:
-            connection.execute(sql.statement("settlements/fill_scope_with_all"), {"account": account})
-        else:
-            changed_scope = scope | {"stale_days": sorted(stale_days), "due_days": limits.due_days}
-            connection.execute(sql.statement("settlements/fill_scope"), changed_scope)
+        scope = {
+            "account": account,
+            "everything": everything,
+            "days": sorted(touched),
+            "stale_days": sorted(stale_days),
+            "due_days": limits.due_days,
+            "tolerance": limits.tolerance,
+        }
+        if not everything:
+            connection.execute(sql.statement("settlements/fill_scope"), scope)
         connection.execute("analyze settlement_scope")
-        connection.execute(sql.statement("settlements/find_order_differences"), compared)
-        connection.execute(sql.statement("settlements/find_line_differences"), scope)
-        connection.execute(sql.statement("settlements/find_held_payouts"), compared)
+        for rule in _RULES:
+            connection.execute(sql.statement(f"settlements/{rule}"), scope)
         changed = _count(connection, "open_findings", {"account": account})
         closed = _count(connection, "close_findings", scope)
         for step in ("delete_day_sums", "sum_days"):
@@ -97,7 +99,7 @@ def _rules(limits: Limits) -> str:
 
 
 def _marked_changes(connection: Connection, account: str) -> str:
-    """Let changes be marked from now on; return by which rules all findings were computed, empty where they were not."""
+    """Let changes be marked from now on; return by which rules findings were computed, empty where some were not."""
     row = connection.execute(sql.statement("settlements/mark_changes"), {"account": account}).fetchone()
     rules = str(row[0]) if row else ""
     if not rules:
