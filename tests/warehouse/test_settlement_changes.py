@@ -78,8 +78,8 @@ class Shop:
         database.execute(
             "insert into backmarket.order_lines (account, orderline_id, order_id, sku, quantity, price, "
             "shipping_price, state, orderline_fee, first_seen_at, first_seen_state) "
-            "values ('default', %s, %s, 'SKU', 1, 100, 0, %s, 10, now(), 3) on conflict (account, orderline_id) do update set order_id = excluded.order_id, "
-            "state = excluded.state",
+            "values ('default', %s, %s, 'SKU', 1, 100, 0, %s, 10, now(), 3) "
+            "on conflict (account, orderline_id) do update set order_id = excluded.order_id, state = excluded.state",
             [
                 self.dice.choice((order_id, order_id, self.order())) + 1000,
                 order_id,
