@@ -248,10 +248,28 @@ def missing(database: Database) -> list[int]:
     return [order_id for kind, order_id, *_ in findings(database) if kind == "missing_sale"]
 
 
-def cover(database: Database, *days: str, hour: int = 0) -> None:
+def cover(database: Database, *days: str, issued: str = "20260923", hour: int = 0) -> None:
     """Load an export of a statement with a row on each of these days, of no order that is stored."""
     rows = [sale(9, key="adjustment", day=day) for day in days]
-    load(database, *rows, name="20260923-EU-H-1.csv", hour=hour)
+    load(database, *rows, name=f"{issued}-EU-H-1.csv", hour=hour)
+
+
+@pytest.mark.parametrize("event", ["date_shipping", "date_modification"])
+def test_what_becomes_due_is_looked_at_once_the_last_day_is_covered(warehouse: Database, event: str) -> None:
+    """A sale fourteen days after shipping, a refund fourteen days after the order's last change, and not before."""
+    order(warehouse, 1, state=3 if event == "date_shipping" else 6)
+    other = "date_modification" if event == "date_shipping" else "date_shipping"
+    warehouse.execute(f"update backmarket.orders set {event} = '2026-09-08', {other} = '2026-10-20'".encode())
+    load(warehouse, sale(9, key="adjustment"), name="20260922-EU-H-1.csv")
+    if event == "date_modification":
+        paid = [sale(1, day="2026-10-20"), sale(1, "-10.00", key="sales_fees", day="2026-10-20")]
+        load(warehouse, *paid, name="20261026-EU-H-1.csv")
+    reconcile(warehouse, "default", LIMITS)
+    assert findings(warehouse) == []
+    cover(warehouse, "2026-09-28", issued="20260929")
+    reconcile(warehouse, "default", LIMITS)
+    kind = "missing_sale" if event == "date_shipping" else "refunded_line_without_refund"
+    assert [found[:2] for found in findings(warehouse)] == [(kind, 1)]
 
 
 def test_a_line_that_moves_changes_both_its_orders(warehouse: Database) -> None:
