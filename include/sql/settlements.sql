@@ -45,7 +45,7 @@ periods as (
 select order_id
 from backmarket.settlement_lines
 where account = %(account)s and order_id is not null and value_date = any(%(days)s::date [])
-union
+union all
 select shipped.order_id
 from unnest(%(days)s::date []) as day
 inner join backmarket.orders as shipped
@@ -53,14 +53,14 @@ inner join backmarket.orders as shipped
         shipped.account = %(account)s
         and shipped.date_shipping >= day::timestamp at time zone 'UTC'
         and shipped.date_shipping < (day + 1)::timestamp at time zone 'UTC'
-union
+union all
 select shipped.order_id
 from periods
 inner join backmarket.orders as shipped
     on
         shipped.account = %(account)s
         and shipped.date_shipping >= periods.began and shipped.date_shipping < periods.ended
-union
+union all
 select changed.order_id
 from periods
 inner join backmarket.orders as changed

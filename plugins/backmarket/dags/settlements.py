@@ -7,7 +7,8 @@ Once a day, loads the statement files that have landed, compares them with the o
 export them from the Back Office and put them into `backmarket_settlement_inbox`. Files are never moved or changed.
 
 **A run** loads every file that is new or has changed and compares all orders and rows that have changed since the last
-run, whatever its date. Findings stand in `backmarket.settlement_findings`; one closes itself when later data explains it.
+run, whatever its date. Findings stand in `backmarket.settlement_findings`; one closes itself when later data explains
+it.
 
 **The past:** start a backfill: one run a day, in any order, several at once, beside the daily run. Or trigger it with
 `from` and `to` (days in UTC, `to` not included). Orders belong to the day they were shipped, rows to their value date.
