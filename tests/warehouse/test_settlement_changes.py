@@ -255,18 +255,28 @@ def cover(database: Database, *days: str, issued: str = "20260923", hour: int = 
 
 
 @pytest.mark.parametrize("event", ["date_shipping", "date_modification"])
-def test_what_becomes_due_is_looked_at_once_the_last_day_is_covered(warehouse: Database, event: str) -> None:
-    """A sale fourteen days after shipping, a refund fourteen days after the order's last change, and not before."""
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (("20260922", "2026-09-08"), ("20260929", "2026-09-28")),
+        (("20260929", "2026-09-09", "2026-09-28"), ("20260909", "2026-09-08")),
+    ],
+    ids=["the last day comes last", "the first day comes last"],
+)
+def test_what_becomes_due_is_looked_at_once_all_days_are_covered(
+    warehouse: Database, event: str, first: tuple[str, ...], last: tuple[str, ...]
+) -> None:
+    """A sale of a fortnight from shipping on, a refund of one from the order's last change on, and not before."""
     order(warehouse, 1, state=3 if event == "date_shipping" else 6)
     other = "date_modification" if event == "date_shipping" else "date_shipping"
     warehouse.execute(f"update backmarket.orders set {event} = '2026-09-08', {other} = '2026-10-20'".encode())
-    load(warehouse, sale(9, key="adjustment"), name="20260922-EU-H-1.csv")
     if event == "date_modification":
         paid = [sale(1, day="2026-10-20"), sale(1, "-10.00", key="sales_fees", day="2026-10-20")]
         load(warehouse, *paid, name="20261026-EU-H-1.csv")
+    cover(warehouse, *first[1:], issued=first[0])
     reconcile(warehouse, "default", LIMITS)
     assert findings(warehouse) == []
-    cover(warehouse, "2026-09-28", issued="20260929")
+    cover(warehouse, *last[1:], issued=last[0])
     reconcile(warehouse, "default", LIMITS)
     kind = "missing_sale" if event == "date_shipping" else "refunded_line_without_refund"
     assert [found[:2] for found in findings(warehouse)] == [(kind, 1)]
