@@ -1,4 +1,4 @@
-"""Years of finished orders, and what was sent for them."""
+"""Years of finished orders, and what was sent and paid for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import psycopg
 
-# Orders of the last three years, all shipped and closed a month ago or longer, and what was sent for them.
+# Orders of the last three years, all shipped and closed a month ago or longer, what was sent and paid for them.
 _HISTORY = (
     """
     insert into backmarket.orders (
@@ -59,6 +59,37 @@ _HISTORY = (
     insert into seller.devices (account, order_id, orderline_id, sku, imei)
     select account, order_id, orderline_id, sku, imei
     from backmarket.order_lines where order_id > 10000000000 order by order_id limit 250
+    """,
+    # Statements of each week, issued on its Monday: every thousandth sale is a euro short.
+    """
+    insert into backmarket.settlement_lines (
+        account, invoice_ref, currency, line_id, line_no, invoice_key, category, role, value_date, order_id, number,
+        tied_by, designation, amount, first_export
+    )
+    select
+        account, to_char(monday, 'YYYYMMDD') || '-EU-H-1', 'EUR', row_number() over week, row_number() over week,
+        'sales', 'revenue', 'sale', day, order_id, order_id, 'order', 'Phone',
+        price - (order_id %% 1000 = 0)::integer, monday
+    from (
+        select *, date_trunc('week', day)::date + 7 as monday
+        from (
+            select *, (date_shipping at time zone 'UTC')::date + 3 as day
+            from backmarket.orders where order_id > 10000000000
+        ) as settled
+    ) as issued
+    window week as (partition by monday order by order_id)
+    order by monday, order_id
+    """,
+    """
+    insert into backmarket.settlement_statements (
+        account, invoice_ref, currency, file_name, sha256, exported_at, issued_on, covers, line_count, total
+    )
+    select
+        account, invoice_ref, currency, invoice_ref || '.csv', md5(invoice_ref), max(first_export),
+        left(invoice_ref, 8)::date, daterange(left(invoice_ref, 8)::date - 7, left(invoice_ref, 8)::date), count(*),
+        sum(amount)
+    from backmarket.settlement_lines
+    group by account, invoice_ref, currency
     """,
 )
 

@@ -64,9 +64,12 @@ order by 1, 2;
 -- name: chart_settlements
 -- What the last 16 weeks earned, net, by week (its Monday) and currency.
 -- :account
-select date_trunc('week', day)::date as bucket, currency as series, sum(net) as value
-from backmarket.settlement_daily_totals
-where account = %(account)s and day >= date_trunc('week', (now() at time zone 'UTC'))::date - 15 * 7
+select date_trunc('week', day)::date as bucket, currency as series, sum(amount) as value
+from backmarket.settlement_day_sums
+where
+    account = %(account)s
+    and day >= date_trunc('week', (now() at time zone 'UTC'))::date - 15 * 7
+    and category not in ('cash_flow', 'unknown')
 group by 1, 2
 order by 1, 2;
 
@@ -895,12 +898,13 @@ limit 2000;
 -- name: select_settlement_span
 -- The newest ninety days that statements speak of; no row where none is loaded.
 -- :account
-select
-    greatest(min(value_date), max(value_date) - 89) as first_day,
-    max(value_date) as last_day
-from backmarket.settlement_lines
-where account = %(account)s and not vanished
-having count(*) > 0;
+select greatest(first_day, last_day - 89) as first_day, last_day
+from (
+    select min(day) as first_day, max(day) as last_day
+    from backmarket.settlement_day_sums
+    where account = %(account)s
+) as spoken_of
+where last_day is not null;
 
 -- name: select_statement_files
 -- The statement files that were read last.
@@ -910,13 +914,6 @@ from backmarket.settlement_files
 where account = %(account)s
 order by loaded_at desc, path
 limit %(most)s;
-
--- name: select_statements_loaded
--- What tells whether statements were loaded since: how many there are, their lines, and the newest.
--- :account
-select count(*) as statements, coalesce(sum(line_count), 0) as lines, max(exported_at) as newest, max(loaded_at) as loaded_at
-from backmarket.settlement_statements
-where account = %(account)s;
 
 -- name: select_successes
 -- When each concern last succeeded and what it counted; of several markets the newest.
@@ -1100,8 +1097,11 @@ order by warehouse nulls first;
 -- name: sum_settlements
 -- What the statements of the last 30 days pay out, net, by currency.
 -- :account
-select currency, sum(net) as net
-from backmarket.settlement_daily_totals
-where account = %(account)s and day >= (now() at time zone 'UTC')::date - 30
+select currency, sum(amount) as net
+from backmarket.settlement_day_sums
+where
+    account = %(account)s
+    and day >= (now() at time zone 'UTC')::date - 30
+    and category not in ('cash_flow', 'unknown')
 group by currency
 order by currency;

@@ -14,6 +14,12 @@ where account = %(account)s and status = 'open'
 group by kind
 order by kind;
 
+-- name: delete_day_sums
+-- Forget what the rows of these days came to.
+-- :account, :everything, :days
+delete from backmarket.settlement_day_sums
+where account = %(account)s and (%(everything)s or day = any(%(days)s::date []));
+
 -- name: drop_statements
 -- A newer export no longer has these currencies: the statement holds nothing in them now.
 -- :account, :invoice_ref, :currencies
@@ -22,21 +28,47 @@ set line_count = 0, total = 0
 where account = %(account)s and invoice_ref = %(invoice_ref)s and currency <> all(%(currencies)s);
 
 -- name: fill_scope
--- Orders shipped on one of the days, or with a statement row on one; all, where everything is looked at.
--- :account, :everything, :days
+-- Orders that were written, or have a statement row on one of the days, or were shipped on one; and those of which
+-- something may be due, or be due no longer, now that statements speak of the stale days.
+-- :account, :days, :stale_days, :due_days
 insert into settlement_scope (order_id)
-select order_id
-from backmarket.orders
-where
-    account = %(account)s
-    and (%(everything)s or (date_shipping at time zone 'UTC')::date = any(%(days)s))
-union
+with due as (
+    select unnest(range_agg(daterange(day - %(due_days)s::integer, day, '[]'))) as days
+    from unnest(%(stale_days)s::date []) as day
+),
+
+periods as (
+    select lower(days)::timestamp at time zone 'UTC' as began, upper(days)::timestamp at time zone 'UTC' as ended
+    from due
+)
+
 select order_id
 from backmarket.settlement_lines
-where
-    account = %(account)s
-    and order_id is not null
-    and (%(everything)s or value_date = any(%(days)s));
+where account = %(account)s and order_id is not null and value_date = any(%(days)s::date [])
+union all
+select shipped.order_id
+from unnest(%(days)s::date []) as day
+inner join backmarket.orders as shipped
+    on
+        shipped.account = %(account)s
+        and shipped.date_shipping >= day::timestamp at time zone 'UTC'
+        and shipped.date_shipping < (day + 1)::timestamp at time zone 'UTC'
+union all
+select shipped.order_id
+from periods
+inner join backmarket.orders as shipped
+    on
+        shipped.account = %(account)s
+        and shipped.date_shipping >= periods.began and shipped.date_shipping < periods.ended
+union all
+select changed.order_id
+from periods
+inner join backmarket.orders as changed
+    on
+        changed.account = %(account)s
+        and coalesce(changed.date_modification, changed.read_at) >= periods.began
+        and coalesce(changed.date_modification, changed.read_at) < periods.ended
+on conflict (order_id) do nothing;
 
 -- name: insert_report
 -- Keep the report of a run; a repeated run replaces its own.
@@ -56,13 +88,50 @@ insert into backmarket.settlement_stale_days (account, day)
 select %(account)s, day
 from unnest(%(days)s::date[]) as day;
 
+-- name: insert_stale_statements
+-- Statements to be added up again.
+-- :account, :invoice_refs
+insert into backmarket.settlement_stale_statements (account, invoice_ref)
+select %(account)s, invoice_ref
+from unnest(%(invoice_refs)s::text []) as invoice_ref;
+
 -- name: insert_unknown_orders
--- Remember the orders that Back Market does not have: none is asked for twice.
+-- Remember the orders that Back Market does not have: none is asked for twice, and their rows are looked at again.
 -- :account, :numbers
+with stale as (
+    insert into backmarket.settlement_stale_days (account, day)
+    select distinct account, value_date
+    from backmarket.settlement_lines
+    where account = %(account)s and tied_by is null and number = any(%(numbers)s::bigint [])
+)
+
 insert into backmarket.settlement_unknown_orders (account, number, tried_at)
 select %(account)s, number, now()
 from unnest(%(numbers)s::bigint[]) as number
 on conflict (account, number) do nothing;
+
+-- name: keep_comparison
+-- Remember by which rules all findings are computed now.
+-- :account, :rules
+update backmarket.settlement_comparisons
+set rules = %(rules)s, compared_at = now()
+where account = %(account)s;
+
+-- name: mark_changes
+-- Let changes be marked from now on, unless they are already; answers by which rules all findings were computed.
+-- :account
+with marked as (
+    insert into backmarket.settlement_comparisons as stored (account, rules)
+    values (%(account)s, '')
+    on conflict (account) do update set rules = '', compared_at = now()
+    where stored.compared_at < now() - interval '30 days'
+    returning rules
+)
+
+select rules from marked
+union all
+select rules from backmarket.settlement_comparisons
+where account = %(account)s and not exists (select 1 from marked);
 
 -- name: open_findings
 -- Store what was found: new, changed or come back; answers how many. What is known and unchanged is left alone.
@@ -117,22 +186,30 @@ where account = %(account)s and entity = 'settlement_file' and key <> all(%(stil
 -- name: select_costs_by_key
 -- What each kind of fee came to in a period, both ends included.
 -- :account, :first_day, :last_day
-select currency, category, invoice_key, sum(amount) as amount, count(*) as lines
-from backmarket.settlement_lines
+select currency, category, invoice_key, sum(amount) as amount, sum(lines)::bigint as lines
+from backmarket.settlement_day_sums
 where
     account = %(account)s
-    and not vanished
-    and value_date between %(first_day)s and %(last_day)s
+    and day between %(first_day)s and %(last_day)s
     and category in ('commission', 'payment_fee', 'service', 'logistics', 'adjustment')
 group by currency, category, invoice_key
 order by currency, amount;
 
 -- name: select_daily_totals
--- Totals per day and currency of a period, both ends included.
+-- Totals per day and currency of a period, both ends included; as settlement_daily_totals has them.
 -- :account, :first_day, :last_day
-select day, currency, sales, fees, refunds, adjustments, net, paid_out
-from backmarket.settlement_daily_totals
+select
+    day,
+    currency,
+    coalesce(sum(amount) filter (where category = 'revenue'), 0) as sales,
+    coalesce(sum(amount) filter (where category in ('commission', 'payment_fee', 'service', 'logistics')), 0) as fees,
+    coalesce(sum(amount) filter (where category = 'refund'), 0) as refunds,
+    coalesce(sum(amount) filter (where category = 'adjustment'), 0) as adjustments,
+    coalesce(sum(amount) filter (where category not in ('cash_flow', 'unknown')), 0) as net,
+    sum(amount) as paid_out
+from backmarket.settlement_day_sums
 where account = %(account)s and day between %(first_day)s and %(last_day)s
+group by day, currency
 order by day, currency;
 
 -- name: select_files
@@ -178,15 +255,35 @@ where account = %(account)s and tracking_number = any(%(tracking_numbers)s)
 group by tracking_number;
 
 -- name: select_quality
--- How many rows there are, and how many of them are sales, fees and refunds of no order; no row before the first load.
+-- How many rows there are, and how many of them are sales, fees and refunds of no order.
 -- :account
-select lines, orphan_lines, orphan_pct
-from backmarket.settlement_quality
-where account = %(account)s;
+select lines, orphan_lines, round(100.0 * orphan_lines / greatest(lines, 1), 2) as orphan_pct
+from (
+    select coalesce(sum(line_count), 0) as lines
+    from backmarket.settlement_statements
+    where account = %(account)s
+) as loaded
+cross join (
+    select count(*) as orphan_lines
+    from backmarket.settlement_lines as line
+    where
+        line.account = %(account)s
+        and line.tied_by is null
+        and not line.vanished
+        and line.role in ('sale', 'fee', 'fee_credit', 'refund')
+        and (
+            line.number is null
+            or exists (
+                select 1
+                from backmarket.settlement_unknown_orders as tried
+                where tried.account = line.account and tried.number = line.number
+            )
+        )
+) as orphans;
 
 -- name: select_statements_off
--- Statements whose stored rows do not add up to what their newest export says, by invoice and currency.
--- :account
+-- Of these statements those whose stored rows do not add up to what their newest export says, by invoice and currency.
+-- :account, :invoice_refs
 select
     statement.invoice_ref,
     statement.currency,
@@ -202,7 +299,7 @@ left join backmarket.settlement_lines as line
         and statement.invoice_ref = line.invoice_ref
         and statement.currency = line.currency
         and not line.vanished
-where statement.account = %(account)s
+where statement.account = %(account)s and statement.invoice_ref = any(%(invoice_refs)s)
 group by statement.account, statement.invoice_ref, statement.currency
 having (statement.total, statement.line_count) is distinct from (coalesce(sum(line.amount), 0), count(line.line_id))
 order by statement.invoice_ref, statement.currency;
@@ -260,24 +357,24 @@ where known.order_id is null;
 -- The ten orders with the most at stake in open findings of a period, both ends included.
 -- :account, :first_day, :last_day
 select
-    finding.order_id,
-    finding.currency,
-    array_agg(distinct finding.kind order by finding.kind) as kinds,
-    sum(finding.at_stake) as amount,
-    max(totals.net) as net
-from backmarket.settlement_open_findings as finding
-left join backmarket.settlement_order_totals as totals
-    on
-        finding.account = totals.account
-        and finding.order_id = totals.order_id
-        and finding.currency = totals.currency
-where
-    finding.account = %(account)s
-    and finding.order_id is not null
-    and finding.day between %(first_day)s and %(last_day)s
-group by finding.order_id, finding.currency
-order by amount desc, finding.order_id
-limit 10;
+    worst.*,
+    (
+        select totals.net
+        from backmarket.settlement_order_totals as totals
+        where
+            totals.account = %(account)s
+            and totals.order_id = worst.order_id
+            and totals.currency = worst.currency
+    ) as net
+from (
+    select order_id, currency, array_agg(distinct kind order by kind) as kinds, sum(at_stake) as amount
+    from backmarket.settlement_open_findings
+    where account = %(account)s and order_id is not null and day between %(first_day)s and %(last_day)s
+    group by order_id, currency
+    order by amount desc, order_id
+    limit 10
+) as worst
+order by worst.amount desc, worst.order_id;
 
 -- name: stage_found
 -- What one reconciliation finds, before it is compared with the findings known.
@@ -304,12 +401,41 @@ create temporary table staged_settlement_lines (like backmarket.settlement_lines
 -- The orders that one reconciliation looks at.
 create temporary table settlement_scope (order_id bigint primary key) on commit drop;
 
+-- name: sum_days
+-- Add up the rows of these days, for reports and charts, once their former sums are deleted.
+-- :account, :everything, :days
+insert into backmarket.settlement_day_sums (account, day, currency, category, invoice_key, amount, lines)
+select account, value_date, currency, category, invoice_key, sum(amount), count(*)
+from backmarket.settlement_lines
+where account = %(account)s and not vanished and (%(everything)s or value_date = any(%(days)s::date []))
+group by account, value_date, currency, category, invoice_key;
+
 -- name: take_stale_days
--- The days that newly stored rows belong to; taken here, so that the same transaction has to look at them.
+-- The days about which statements say something new; taken here, so that the same transaction has to look at them.
 -- :account
 delete from backmarket.settlement_stale_days
 where account = %(account)s
 returning day;
+
+-- name: take_stale_orders
+-- Look at the orders that were written; taken here, as stale days are.
+-- :account
+with taken as (
+    delete from backmarket.settlement_stale_orders
+    where account = %(account)s
+    returning order_id
+)
+
+insert into settlement_scope (order_id)
+select distinct order_id
+from taken;
+
+-- name: take_stale_statements
+-- The statements to be added up; taken here, so that the same transaction has to do it.
+-- :account
+delete from backmarket.settlement_stale_statements
+where account = %(account)s
+returning invoice_ref;
 
 -- name: tie_lines
 -- Tie the rows that name these to their orders; answers the days of those rows.

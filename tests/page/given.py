@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from backmarket.warehouse import sql
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -108,3 +110,12 @@ def add_settlement_lines(warehouse: psycopg.Connection[Any], orders: int) -> Non
         {"orders": orders},
     )
     warehouse.execute("vacuum analyze backmarket.settlement_lines")
+    sum_settlement_lines(warehouse)
+
+
+def sum_settlement_lines(warehouse: psycopg.Connection[Any]) -> None:
+    """Add up the stored lines of statements by day, as a reconciliation does."""
+    for step in ("delete_day_sums", "sum_days"):
+        everything = {"account": "default", "everything": True, "days": []}
+        warehouse.execute(sql.statement(f"settlements/{step}"), everything)
+    warehouse.execute("vacuum analyze backmarket.settlement_day_sums")

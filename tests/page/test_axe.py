@@ -19,7 +19,7 @@ from starlette.routing import Route
 from backmarket.hooks.uploads import keep
 from backmarket.page.app import create_page
 from backmarket.warehouse.needs import NAMES
-from tests.page.given import add_orders, add_settlement_lines
+from tests.page.given import add_orders, add_settlement_lines, sum_settlement_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,6 +104,7 @@ def busy(
     add_orders(warehouse, 2000)
     add_settlement_lines(warehouse, 100)
     warehouse.execute(_BUSY)
+    sum_settlement_lines(warehouse)
 
 
 def _fail(dag_id: str, task_id: str) -> None:

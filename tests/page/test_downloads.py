@@ -18,7 +18,7 @@ from backmarket.page import downloads
 from backmarket.page.downloads import Download, Heading, csv_cell, csv_file, xlsx_file
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from backmarket.warehouse.needs import NAMES
-from tests.page.given import add_orders, add_settlement_lines
+from tests.page.given import add_orders, add_settlement_lines, sum_settlement_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -263,6 +263,7 @@ def test_settlement_is_told_order_by_order(signed_in: SignIn, warehouse: Databas
     add_orders(warehouse, 30)
     add_settlement_lines(warehouse, 30)
     warehouse.execute("update backmarket.settlement_lines set category = 'commission' where category = 'fees'")
+    sum_settlement_lines(warehouse)
     warehouse.execute(
         "insert into backmarket.settlement_findings (account, kind, subject, order_id, day, expected, actual, "
         "currency, detail, documents, status) values "

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from backmarket.rules.settlements.kinds import KINDS
+from tests.page.given import sum_settlement_lines
 from tests.page.test_browser import CHROMIUM, FLAGS
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def settled(warehouse: psycopg.Connection[Any]) -> None:
             ) as kind (invoice_key, category, amount, place)
         """
     )
+    sum_settlement_lines(warehouse)
     for number, kind in enumerate(KINDS):
         warehouse.execute(
             "insert into backmarket.settlement_findings (account, kind, subject, order_id, day, expected, actual, "

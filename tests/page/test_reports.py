@@ -13,6 +13,7 @@ import pytest
 from backmarket.operators.settlements import BackMarketSettlementReportOperator
 from backmarket.page import access
 from backmarket.page.settlement_reports import gather
+from tests.page.given import sum_settlement_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ def settled(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
         "category, role, value_date, designation, amount, first_export) values "
         "('default', '20260914-EU-H-1', 'EUR', 1, 1, '<b>fee</b>', 'service', '', '2026-09-08', 'fee', -4.50, now())"
     )
+    sum_settlement_lines(warehouse)
     warehouse.execute(
         "insert into backmarket.settlement_findings (account, kind, subject, order_id, day, expected, actual, "
         "currency, detail, documents, status) values "

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.services.settlements import report_settlements
 from backmarket.warehouse import sql
 from backmarket.warehouse.inventory_prices import lines_by_sku
+from backmarket.warehouse.settlements.quality import read_quality
+from backmarket.warehouse.settlements.reconciliation import Limits, reconcile, unknown_numbers
 
 if TYPE_CHECKING:
     import psycopg
@@ -78,6 +82,31 @@ insert into seller.devices (order_id, imei)
 select order_id, '356938035643809' from backmarket.orders where order_id > 1000000
 """
 
+# A row for each order of the past, in a statement a week; every hundredth a euro short.
+SETTLED = """
+update backmarket.orders set currency = 'EUR';
+
+insert into backmarket.settlement_lines (
+    account, invoice_ref, currency, line_id, line_no, invoice_key, category, role, value_date, order_id, number,
+    tied_by, designation, amount, first_export
+)
+select
+    account, 'week ' || date_trunc('week', date_shipping)::date, 'EUR', order_id, order_id, 'sales', 'revenue', 'sale',
+    date_shipping::date, order_id, order_id, 'order', 'Phone', price - (order_id %% 100 = 0)::integer, date_shipping
+from backmarket.orders
+where order_id < 1000000
+order by order_id desc;
+
+insert into backmarket.settlement_statements (
+    account, invoice_ref, currency, file_name, sha256, exported_at, issued_on, covers, line_count, total
+)
+select
+    account, invoice_ref, currency, invoice_ref, invoice_ref, max(first_export), max(value_date) + 1,
+    daterange(min(value_date), max(value_date), '[]'), count(*), sum(amount)
+from backmarket.settlement_lines
+group by account, invoice_ref, currency
+"""
+
 
 def _history(warehouse: psycopg.Connection[Any], orders: int) -> None:
     for statement in HISTORY.split(";"):
@@ -124,3 +153,48 @@ def test_acceptance_reads_no_history_of_what_was_counted_lately(warehouse: psyco
         ((after,),) = warehouse.execute(read).fetchall()
     assert {sku: len(found) for sku, found in lines.items()} == {"sku-7": 5}
     assert after - before < 100
+
+
+def _settle(warehouse: psycopg.Connection[Any]) -> tuple[int, int]:
+    """Do what a run of settlements does; return how many pages that takes, and how many findings are new or changed."""
+    pages = (
+        b"select sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)) "
+        b"from pg_statio_user_tables"
+    )
+    told = []
+    for run in (False, True):
+        if run:
+            assert unknown_numbers(warehouse, "default", 500) == []
+            changed = reconcile(warehouse, "default", Limits(14, Decimal("0.01"))).changed
+            assert read_quality(warehouse, "default").off == []
+            assert report_settlements(warehouse, "default", "run", None, str) is not None
+        warehouse.execute(b"select pg_stat_force_next_flush()")
+        ((count,),) = warehouse.execute(pages).fetchall()
+        told.append(int(count))
+    return told[1] - told[0], changed
+
+
+@pytest.mark.parametrize("written", [0, 5], ids=["nothing", "five orders"])
+def test_a_run_of_settlements_follows_what_was_written(warehouse: psycopg.Connection[Any], written: int) -> None:
+    """A hundred times as many orders and rows of statements: as many pages, but for the depth of indexes."""
+    found = {}
+    for orders in (FEW, MANY):
+        warehouse.execute(
+            "truncate backmarket.orders, backmarket.order_lines, backmarket.order_addresses, backmarket.changes, "
+            "backmarket.settlement_lines, backmarket.settlement_statements, backmarket.settlement_comparisons, "
+            "backmarket.settlement_findings, backmarket.settlement_finding_history"
+        )
+        _history(warehouse, orders)
+        for statement in SETTLED.split(";"):
+            warehouse.execute(statement.encode(), {})
+        _settle(warehouse)
+        warehouse.execute("vacuum analyze")
+        warehouse.execute(
+            b"update backmarket.order_lines set price = 99 where order_id in "
+            b"(select order_id from backmarket.orders where order_id < 1000000 order by order_id limit %s)",
+            [written],
+        )
+        found[orders] = _settle(warehouse)
+    assert found[FEW][1] == found[MANY][1] == written
+    print(found)
+    assert found[MANY][0] <= found[FEW][0] + A_FEW

@@ -1,5 +1,5 @@
--- Compare what orders say with what statements paid, order by order, within the scope.
--- :account, :tolerance, :due_days
+-- Compare what orders say with what statements paid, order by order: those of the scope, or all there are.
+-- :account, :everything, :tolerance, :due_days
 --
 -- Matching never uses dates. What is missing is only judged where loaded statements of that currency cover every day
 -- from the event up to due_days later; what is there and wrong is judged at once.
@@ -13,11 +13,21 @@ with coverage as (
     group by currency
 ),
 
+-- Order by order, or all at once: neither way is quick for what the other is for.
 expected as (
     select expectation.*
+    from backmarket.settlement_expectations as expectation
+    where %(everything)s and expectation.account = %(account)s
+    union all
+    select expectation.*
     from settlement_scope
-    inner join backmarket.settlement_expectations as expectation
-        on expectation.account = %(account)s and settlement_scope.order_id = expectation.order_id
+    cross join lateral (
+        select *
+        from backmarket.settlement_expectations
+        where account = %(account)s and order_id = settlement_scope.order_id
+        offset 0
+    ) as expectation
+    where not %(everything)s
 ),
 
 paid as (

@@ -6,8 +6,9 @@ Once a day, loads the statement files that have landed, compares them with the o
 **Switches** (Admin → Variables): `backmarket_enabled` and `backmarket_settlement_download`. Statements come as files:
 export them from the Back Office and put them into `backmarket_settlement_inbox`. Files are never moved or changed.
 
-**A run** loads every file that is new or has changed and looks at all orders and rows again, whatever its date.
-Findings stand in `backmarket.settlement_findings`; one closes itself when later data explains it.
+**A run** loads every file that is new or has changed and compares all orders and rows that have changed since the last
+run, whatever its date. Findings stand in `backmarket.settlement_findings`; one closes itself when later data explains
+it.
 
 **The past:** start a backfill: one run a day, in any order, several at once, beside the daily run. Or trigger it with
 `from` and `to` (days in UTC, `to` not included). Orders belong to the day they were shipped, rows to their value date.
@@ -54,12 +55,16 @@ def create_dag(account: SellerAccount) -> DAG:
         max_active_runs=4,
         params={
             "from": Param(
-                None, title="From day", description="Leave empty for all.", type=["null", "string"], format="date"
+                None,
+                title="From day",
+                description="Leave empty for what has changed.",
+                type=["null", "string"],
+                format="date",
             ),
             "to": Param(
                 None,
                 title="Up to day, not included",
-                description="Leave empty for all.",
+                description="Leave empty for what has changed.",
                 type=["null", "string"],
                 format="date",
             ),

@@ -96,10 +96,11 @@ class BackMarketSettlementOrderReadOperator(BackMarketOperator):
 
 
 class BackMarketReconciliationOperator(BackMarketOperator):
-    """Recomputes findings: of everything, or, with a period, of its days and those that new rows belong to.
+    """Brings findings up to date with what has changed, and looks again at the days of a period, where there is one.
 
     A backfill's run has one day: the UTC date on which its interval starts. With the params ``from`` and ``to`` (not
-    included) a run has those days. Any other run looks at everything, whatever its date. One transaction.
+    included) a run has those days. Any other run has none, whatever its date; it looks at everything the first time,
+    and where limits, rules or the schema are others than the last time. One transaction.
 
     :raises PeriodError: where the period cannot be understood.
     """
@@ -111,7 +112,12 @@ class BackMarketReconciliationOperator(BackMarketOperator):
         "backmarket.orders",
         "backmarket.order_lines",
     )
-    writes = ("backmarket.settlement_findings", "backmarket.settlement_finding_history", "backmarket.settlement_lines")
+    writes = (
+        "backmarket.settlement_findings",
+        "backmarket.settlement_finding_history",
+        "backmarket.settlement_lines",
+        "backmarket.settlement_day_sums",
+    )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: findings changed and closed, and open ones by kind."""
@@ -148,7 +154,6 @@ class BackMarketSettlementCheckOperator(BackMarketOperator):
     reads = (
         "backmarket.settlement_statements",
         "backmarket.settlement_lines",
-        "backmarket.settlement_quality",
         "backmarket.quarantine",
     )
 
@@ -156,7 +161,7 @@ class BackMarketSettlementCheckOperator(BackMarketOperator):
         super().__init__(retries=0, **kwargs)
 
     def execute(self, context: Context) -> None:
-        """Look at all statements of the account, whatever the run's period."""
+        """Look at the account's statements that have changed or did not add up, whatever the run's period."""
         from backmarket.services.settlement_check import fail_where_settlements_are_off
         from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
@@ -189,8 +194,7 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
     """
 
     reads = (
-        "backmarket.settlement_lines",
-        "backmarket.settlement_daily_totals",
+        "backmarket.settlement_day_sums",
         "backmarket.settlement_order_totals",
         "backmarket.settlement_open_findings",
     )

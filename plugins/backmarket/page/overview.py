@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from backmarket.api.throttle import GENERAL_RATES
 from backmarket.concerns import ACCOUNT, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
@@ -35,7 +35,6 @@ _SKU_LINES = SKU_LINE_RATES[0]
 REQUESTS_LIMIT = _REQUESTS.limit
 SKU_LINES_LIMIT = _SKU_LINES.limit
 _MOST_ITEMS = 4
-_weeks: dict[str, tuple[tuple[Any, ...], list[Row]]] = {}
 _LATE_AFTER = timedelta(minutes=15)
 
 
@@ -264,15 +263,6 @@ def _charts(database: Reader, kinds: list[str], stems: frozenset[str], now: date
     rows = database.rows("chart_changes", kinds=kinds)
     drawn.append(charts.per_day("Changes sent per day", "by kind, last 30 days", rows, today))
     if SETTLEMENTS.stem in stems:
-        rows = _settlement_weeks(database, today)
+        rows = database.rows("chart_settlements")
         drawn += charts.per_week("Settlement net per week", "last 16 weeks", rows, today)
     return drawn
-
-
-def _settlement_weeks(database: Reader, today: date) -> list[Row]:
-    """Return the net by week; kept until a statement is loaded, as adding up half a million lines takes a while."""
-    loaded = tuple(tuple(row.values()) for row in database.rows("select_statements_loaded"))
-    key = (database.connection.info.dsn, database.account, today, loaded)
-    if _weeks.get(database.account, (None, []))[0] != key:
-        _weeks[database.account] = (key, database.rows("chart_settlements"))
-    return _weeks[database.account][1]

@@ -66,7 +66,7 @@ class Run(Protocol):
 
 
 def period_of(params: Mapping[str, Any], run: Run) -> Period | None:
-    """Return the days a run is about; None for a run about everything.
+    """Return the days a run is about; None for a run about what has changed.
 
     :param params: of the run: ``from`` and ``to``, the latter not included.
     :raises PeriodError: where the period has no beginning or no end, or ends before it begins.
@@ -196,7 +196,7 @@ def _first_lines(text: TextIO, issued_on: date | None) -> tuple[Survey, list[dic
 def compare_with_orders(
     connection: Connection, account: str, settings: ReconciliationSettings, period: Period | None, log: Log
 ) -> dict[str, Any]:
-    """Recompute findings, of everything or of a period; return the counts."""
+    """Bring findings up to date with what has changed, and recompute those of a period; return the counts."""
     limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)
     done = reconcile(connection, account, limits, period.days if period else None)
     log.info(

@@ -92,8 +92,7 @@ class OrderStaging:
         """Store what was staged; to be called in the transaction that also moves the watermark."""
         self._copy_waiting()
         parameters = {"account": self.account}
-        # Merges of one account take turns: two that meet in the same orders would block each other.
-        self.connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"orders/{self.account}"])
+        lock_merges(self.connection, self.account)
         self.connection.execute(sql.statement("quarantine/release_orders"), parameters)
         row = self.connection.execute(sql.statement("orders/merge_orders"), parameters).fetchone()
         return MergeCounts(*row or ())
@@ -118,6 +117,14 @@ class OrderStaging:
         ):
             for row in rows:
                 copy.write_row(row)
+
+
+def lock_merges(connection: Connection, account: str) -> None:
+    """Wait until no other transaction merges orders; holds to the end of this one.
+
+    Merges of one account take turns: two that meet in the same orders would block each other.
+    """
+    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"orders/{account}"])
 
 
 @contextmanager

@@ -107,9 +107,9 @@ def read_blocks(text: TextIO, dialect: Dialect) -> Iterator[Block]:
     while rows := _take(reader):
         # Nearly all rows begin with a key: one look at it settles that they are none of these.
         rows = [row for row in rows if row and (row[0].isidentifier() or not _is_blank(row))]
-        for number, row in enumerate(rows, start=first):
-            if len(row) != dialect.width:
-                raise StatementError(f"row {number} has {len(row)} fields, the header {dialect.width}")
+        if not set(map(len, rows)) <= {dialect.width}:
+            number, row = next(each for each in enumerate(rows, start=first) if len(each[1]) != dialect.width)
+            raise StatementError(f"row {number} has {len(row)} fields, the header {dialect.width}")
         if rows:
             columns = list(zip(*rows, strict=True))
             yield Block(first, *(columns[place] for place in dialect.places))

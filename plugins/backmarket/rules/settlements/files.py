@@ -104,12 +104,12 @@ def survey(text: TextIO, issued_on: date | None = None) -> Survey:
         block.values(block.currency, _currency)
         keys, ids = block.values(block.invoice_key, _key), block.values(block.order_id, order_number)
         numbers.update(ids.values())
-        if None in ids.values():
-            for order_id, key, designation in zip(block.order_id, block.invoice_key, block.designation, strict=True):
-                if ids[order_id] is None:
-                    number, parcel = _named_in(designation, keys[key])
-                    numbers.add(number)
-                    parcels.add(parcel)
+        without = {order_id for order_id, number in ids.items() if number is None}
+        rest = zip(block.order_id, block.designation, block.invoice_key, strict=True)
+        for designation, key in {(designation, key) for order_id, designation, key in rest if order_id in without}:
+            number, parcel = _named_in(designation, keys[key])
+            numbers.add(number)
+            parcels.add(parcel)
     if not dates:
         raise StatementError("it has a header and not one row: download the statement again")
     try:

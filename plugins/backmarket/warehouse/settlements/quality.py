@@ -51,12 +51,16 @@ class Quality:
 
 
 def read_quality(connection: Connection, account: str) -> Quality:
-    """Look at all files and statements of an account."""
+    """Look at the files of an account, and at the statements that have changed or did not add up the last time."""
     of_account = {"account": account}
     with connection.cursor(row_factory=class_row(UnreadableFile)) as cursor:
         unreadable = cursor.execute(sql.statement("settlements/select_unreadable_files"), of_account).fetchall()
-    with connection.cursor(row_factory=class_row(StatementOff)) as cursor:
-        off = cursor.execute(sql.statement("settlements/select_statements_off"), of_account).fetchall()
+    with connection.transaction(), connection.cursor(row_factory=class_row(StatementOff)) as cursor:
+        taken = connection.execute(sql.statement("settlements/take_stale_statements"), of_account).fetchall()
+        stale = {"account": account, "invoice_refs": sorted({invoice_ref for (invoice_ref,) in taken})}
+        off = cursor.execute(sql.statement("settlements/select_statements_off"), stale).fetchall()
+        still = {"account": account, "invoice_refs": sorted({each.invoice_ref for each in off})}
+        connection.execute(sql.statement("settlements/insert_stale_statements"), still)
     with connection.cursor(row_factory=class_row(Orphans)) as cursor:
         orphans = cursor.execute(sql.statement("settlements/select_quality"), of_account).fetchone()
     return Quality(unreadable, off, orphans or Orphans(0, 0, Decimal(0)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse import sql
+from backmarket.warehouse.orders import lock_merges
 from backmarket.warehouse.settlements.ties import tie_lines
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from backmarket.warehouse.connection import Connection
+
+_RULES = ("find_order_differences", "find_line_differences", "find_held_payouts")
 
 
 @dataclass(frozen=True)
@@ -45,29 +49,66 @@ class Reconciliation:
 def reconcile(
     connection: Connection, account: str, limits: Limits, days: frozenset[date] | None = None
 ) -> Reconciliation:
-    """Recompute the findings of some days, and of every day that newly stored rows belong to, in one transaction.
+    """Bring the findings up to date with what has changed: rows, what statements cover, orders. One transaction.
 
-    :param days: orders shipped, and rows valued, on these; None for all there is.
+    Everything is looked at the first time, and where the limits, the rules or the schema are others than the last time.
+
+    :param days: look at these again, whether or not they have changed: orders shipped, and rows valued, on them. What
+        the first time, or other limits, ask for is left to a call without.
     """
+    rules = _rules(limits)
+    everything = days is None and _marked_changes(connection, account) != rules
     with connection.transaction():
         lock_findings(connection, account)
         connection.execute("set local work_mem = '64MB'")
-        stale = connection.execute(sql.statement("settlements/take_stale_days"), {"account": account}).fetchall()
-        tied = tie_lines(connection, account)
-        touched = (days or frozenset()) | {day for (day,) in stale} | set(tied)
-        scope = {"account": account, "everything": days is None, "days": sorted(touched)}
+        # How many orders a span of days has is guessed far too high: to compile for so many takes longer than all else.
+        connection.execute("set local jit = off")
         for step in ("stage_scope", "stage_found"):
             connection.execute(sql.statement(f"settlements/{step}"))
-        connection.execute(sql.statement("settlements/fill_scope"), scope)
+        connection.execute(sql.statement("settlements/take_stale_orders"), {"account": account})
+        stale = connection.execute(sql.statement("settlements/take_stale_days"), {"account": account}).fetchall()
+        stale_days = {day for (day,) in stale}
+        tied = tie_lines(connection, account)
+        touched = (days or frozenset()) | stale_days | set(tied)
+        scope = {
+            "account": account,
+            "everything": everything,
+            "days": sorted(touched),
+            "stale_days": sorted(stale_days),
+            "due_days": limits.due_days,
+            "tolerance": limits.tolerance,
+        }
+        if not everything:
+            connection.execute(sql.statement("settlements/fill_scope"), scope)
         connection.execute("analyze settlement_scope")
-        compared = {"account": account, "due_days": limits.due_days, "tolerance": limits.tolerance}
-        connection.execute(sql.statement("settlements/find_order_differences"), compared)
-        connection.execute(sql.statement("settlements/find_line_differences"), scope)
-        connection.execute(sql.statement("settlements/find_held_payouts"), compared)
+        for rule in _RULES:
+            connection.execute(sql.statement(f"settlements/{rule}"), scope)
         changed = _count(connection, "open_findings", {"account": account})
         closed = _count(connection, "close_findings", scope)
+        for step in ("delete_day_sums", "sum_days"):
+            connection.execute(sql.statement(f"settlements/{step}"), scope)
+        if days is None:
+            connection.execute(sql.statement("settlements/keep_comparison"), {"account": account, "rules": rules})
         found = connection.execute(sql.statement("settlements/count_open_findings"), {"account": account}).fetchall()
     return Reconciliation(len(tied), changed, closed, dict(found))
+
+
+def _rules(limits: Limits) -> str:
+    """Return what tells whether findings would be computed today as they were: limits, rules and schema."""
+    rules = (sql.statement(f"settlements/{name}") for name in _RULES)
+    schema = sorted(path.stem for path in (sql.folder() / "migrations").glob("*.sql"))
+    return sha256("\n".join([repr(limits), *rules, *schema]).encode()).hexdigest()
+
+
+def _marked_changes(connection: Connection, account: str) -> str:
+    """Let changes be marked from now on; return by which rules findings were computed, empty where some were not."""
+    row = connection.execute(sql.statement("settlements/mark_changes"), {"account": account}).fetchone()
+    rules = str(row[0]) if row else ""
+    if not rules:
+        with connection.transaction():
+            # Merges that have begun before leave no marks: everything is looked at after their end.
+            lock_merges(connection, account)
+    return rules
 
 
 def lock_findings(connection: Connection, account: str) -> None:
