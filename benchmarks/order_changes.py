@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg_pool import ConnectionPool
-from rich.console import Console
-from rich.table import Table
 
 from backmarket.api.client import BackMarketClient
 from backmarket.api.config import ClientConfig
@@ -31,6 +29,7 @@ from backmarket.warehouse.ledger import Ledger
 from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.orders import OrderStaging
 from backmarket.warehouse.rate_limit import shared_bucket
+from benchmarks.figures import Figure, show
 from local.postgres import embedded_postgres, ensure_database
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
@@ -55,22 +54,25 @@ class Rates(NamedTuple):
     over_limit: int
 
 
-def main(changes: int = 500) -> int:
-    """Print a table; answer whether the bound was kept and no request came over the limit."""
+def figures(changes: int = 500) -> list[Figure]:
+    """Make so many of each side by side, and a tenth of them one by one."""
     side_by_side = ClientConfig.model_fields["concurrency"].default
     with tempfile.TemporaryDirectory() as folder, embedded_postgres(Path(folder)) as server:
         one_by_one = _measure(ensure_database(server, "one_by_one"), changes // 10, concurrency=1)
         together = _measure(ensure_database(server, "side_by_side"), changes, concurrency=side_by_side)
-    table = Table(
-        "changes a second", "one by one", "side by side", title=f"{changes} changes, {LATENCY_MS} ms, limit on"
-    )
-    table.add_row("acceptances", f"{one_by_one.accept:.2f}", f"{together.accept:.2f}")
-    table.add_row("shipments", f"{one_by_one.ship:.2f}", f"{together.ship:.2f}")
-    table.add_row("requests over the limit", str(one_by_one.over_limit), str(together.over_limit))
-    Console().print(table)
-    is_kept = min(together.accept, together.ship) >= LEAST_A_SECOND and together.over_limit == 0
-    print(f"at least {LEAST_A_SECOND} a second within the limit: {'yes' if is_kept else 'NO'}")
-    return 0 if is_kept else 1
+    return [
+        Figure(
+            f"{changes:,} {what}, {LATENCY_MS} ms, limit on",
+            f"{rate:.2f} a second, {together.over_limit} requests over the limit",
+            f"one by one: {alone:.2f} a second",
+            f"{LEAST_A_SECOND} a second",
+            kept=rate >= LEAST_A_SECOND and together.over_limit == 0,
+        )
+        for what, rate, alone in (
+            ("acceptances", together.accept, one_by_one.accept),
+            ("shipments", together.ship, one_by_one.ship),
+        )
+    ]
 
 
 def _measure(warehouse_uri: str, changes: int, *, concurrency: int) -> Rates:
@@ -132,4 +134,4 @@ def _rate(action: OrderAction, client: BackMarketClient, staging: OrderStaging, 
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:2])))
+    sys.exit(0 if show(figures(*map(int, sys.argv[1:2]))) else 1)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from rich.console import Console
@@ -28,12 +28,16 @@ from backmarket.concerns import (
     TRACKING_IMEI,
 )
 from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
+from benchmarks.figures import WIDTH, Figure
 from benchmarks.history import fill_history
 from benchmarks.orders import PROJECT
 from local.postgres import embedded_postgres, ensure_database
 from local.variables import TOGGLES
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DAGS = tuple(
     dag_id_of(concern.stem, DEFAULT_ACCOUNT)
@@ -56,6 +60,10 @@ _PRICES = """
 """
 
 
+Measures = dict[str, tuple[float, float]]
+"""By what was run: milliseconds of the database, and seconds of the whole run."""
+
+
 class Size(NamedTuple):
     """How much there is."""
 
@@ -64,26 +72,46 @@ class Size(NamedTuple):
     changes: int
 
 
-SIZES = (Size(1_000, 1_000, 1_000), Size(1_000_000, 1_000, 1_000_000))
+SIZES = tuple(Size(orders, 1_000, orders) for orders in (1_000, 10_000, 100_000, 1_000_000))
+MOST_RATIO = 1.5
+CHANGED_ORDERS = 100
+
+
+def figures() -> list[Figure]:
+    """Measure the shortest and the longest history, and tell how they stand to each other."""
+    small, large = _all_measures((SIZES[0], SIZES[-1]))
+    found = []
+    for work, (milliseconds, seconds) in large.items():
+        # Below this the clock of the database tells nothing.
+        before = max(small[work][0], 5.0)
+        ratio = max(milliseconds, 5.0) / before
+        found.append(
+            Figure(
+                f"{work}: work of the database, {SIZES[-1].orders:,} orders and changes behind it",
+                f"{milliseconds:.0f} ms, x {ratio:.2f}",
+                f"{SIZES[0].orders:,} orders: {small[work][0]:.0f} ms; the whole run: {seconds:.1f} s",
+                f"x {MOST_RATIO}",
+                kept=ratio <= MOST_RATIO,
+            )
+        )
+    return found
 
 
 def main() -> int:
-    """Print database time and wall time by DAG and size."""
+    """Print the work of the database for every size, in milliseconds."""
+    every = _all_measures(SIZES)
+    table = Table("run", *(f"{size.orders:,} orders" for size in SIZES), "whole run")
+    for work in every[0]:
+        seconds = f"{every[0][work][1]:.1f} to {every[-1][work][1]:.1f} s"
+        table.add_row(work, *(f"{measured[work][0]:.0f} ms" for measured in every), seconds)
+    Console(width=WIDTH).print(table)
+    return 0
+
+
+def _all_measures(sizes: Iterable[Size]) -> list[Measures]:
     with tempfile.TemporaryDirectory() as name, embedded_postgres(Path(name) / "postgres") as server:
         _use_airflow(Path(name))
-        figures = [_measure(server, size) for size in SIZES]
-    small, large = figures
-    table = Table("DAG", *(f"{size.orders:,} orders" for size in SIZES), "ratio", "wall")
-    for dag_id in DAGS:
-        table.add_row(
-            dag_id,
-            f"{small[dag_id][0]:.0f} ms",
-            f"{large[dag_id][0]:.0f} ms",
-            f"{large[dag_id][0] / max(small[dag_id][0], 0.1):.2f}",
-            f"{small[dag_id][1]:.1f} s, {large[dag_id][1]:.1f} s",
-        )
-    Console().print(table)
-    return 0
+        return [_measure(server, size) for size in sizes]
 
 
 def _use_airflow(home: Path) -> None:
@@ -103,7 +131,7 @@ def _use_airflow(home: Path) -> None:
     initdb()
 
 
-def _measure(server: str, size: Size) -> dict[str, tuple[float, float]]:
+def _measure(server: str, size: Size) -> Measures:
     from airflow.dag_processing.dagbag import DagBag
 
     database = f"scale_{size.orders}"
@@ -126,14 +154,20 @@ def _measure(server: str, size: Size) -> dict[str, tuple[float, float]]:
             for dag_id in DAGS:
                 run(dag_id)
         connection.execute("vacuum analyze")
-        figures = {}
-        for dag_id in DAGS:
+        measures: Measures = {}
+
+        def measure(work: str, dag_id: str) -> None:
             before, began = _active(connection, database), time.perf_counter()
-            state = run(dag_id)
+            run(dag_id)
             seconds = time.perf_counter() - began
-            figures[dag_id] = (_active(connection, database) - before, seconds)
-            print(size.orders, dag_id, state, *figures[dag_id], flush=True)
-    return figures
+            measures[work] = (_active(connection, database) - before, seconds)
+
+        for dag_id in DAGS:
+            measure(f"{dag_id}, nothing changed", dag_id)
+        sandbox.call("POST", "orders", {"count": CHANGED_ORDERS, "force": True})
+        orders_in = dag_id_of(ORDERS.stem, DEFAULT_ACCOUNT)
+        measure(f"{orders_in}, {CHANGED_ORDERS} new orders", orders_in)
+    return measures
 
 
 def _active(connection: psycopg.Connection[Any], database: str) -> float:
