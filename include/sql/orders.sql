@@ -7,7 +7,7 @@ truncate staged_orders, staged_order_lines, staged_order_addresses;
 copy staged_order_addresses (
     read_no, order_id, kind, first_name, last_name, first_name_pronunciation, last_name_pronunciation,
     company, street, street2, postal_code, city, state, country, phone, email, customer_id_number
-) from stdin;
+) from stdin (null '');
 
 -- name: copy_order_lines
 -- One row per line of a downloaded order document.
@@ -15,7 +15,7 @@ copy staged_order_lines (
     read_no, order_id, orderline_id, sku, listing_id, quantity, price, shipping_price, currency, state,
     orderline_fee, sales_taxes, return_reason, return_message, imei, serial_number, product, product_id,
     brand, condition, backcare, backcare_price_cents, date_creation
-) from stdin;
+) from stdin (null '');
 
 -- name: copy_orders
 -- One row per downloaded order document.
@@ -23,7 +23,7 @@ copy staged_orders (
     read_no, read_at, order_id, state, country_code, currency, price, shipping_price, sales_taxes,
     payment_method, tracking_number, tracking_url, shipper, is_backship, delivery_note,
     date_creation, date_modification, date_payment, date_shipping, expected_dispatch_date, document
-) from stdin;
+) from stdin (null '');
 
 -- name: delete_found_again
 -- Forget the orders that have turned up and are not gone again, and those that the seller's tables name no more.

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from backmarket.api.client import BackMarketClient
-    from backmarket.api.models import Order, Unreadable
+    from backmarket.api.models import Unreadable
+    from backmarket.api.models.plain_order import AnyOrder
     from backmarket.services.log import Log
     from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
@@ -207,7 +208,7 @@ class OrderReading:
         for order_id, reason in self.unread.items():
             self.log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
 
-    def _note(self, read: list[Order]) -> None:
+    def _note(self, read: Sequence[AnyOrder]) -> None:
         new = [order for order in read if order.order_id not in self.seen]
         self.seen.update(order.order_id for order in new)
         for order in read:
@@ -222,7 +223,7 @@ class OrderReading:
         key = document.key or f"sha256:{sha256(dump(document.document).encode()).hexdigest()}"
         self.unreadable[key] = document
 
-    def _is_wanted(self, order: Order) -> bool:
+    def _is_wanted(self, order: AnyOrder) -> bool:
         return self.created_to is None or order.date_creation is None or order.date_creation < self.created_to
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.rules.order_askings import Asked
 from backmarket.warehouse import sql
-from backmarket.warehouse.jsonb import clean, dump
+from backmarket.warehouse.copy_text import as_copy_text
+from backmarket.warehouse.jsonb import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from backmarket.api.models import Order
+    from backmarket.api.models.plain_order import AnyOrder
     from backmarket.warehouse.connection import Connection
 
 
@@ -64,13 +66,13 @@ class OrderStaging:
     connection: Connection
     account: str
     _read_numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _waiting: list[tuple[int, datetime, Order]] = field(default_factory=list)
+    _waiting: list[tuple[int, datetime, AnyOrder]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for table in ("orders", "order_lines", "order_addresses"):
             self.connection.execute(sql.statement(f"orders/stage_{table}"))
 
-    def add(self, orders: Iterable[Order], *, read_at: datetime) -> None:
+    def add(self, orders: Iterable[AnyOrder], *, read_at: datetime) -> None:
         """Stage orders as they were read; of several readings of one order the newest will be stored.
 
         :param read_at: Back Market's own time of the reading.
@@ -106,9 +108,9 @@ class OrderStaging:
     def _copy_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         with self.connection.transaction():
-            self._copy("orders", ((no, read_at, *_order_row(order)) for no, read_at, order in waiting))
-            self._copy("order_lines", ((no, *row) for no, _, order in waiting for row in _line_rows(order)))
-            self._copy("order_addresses", ((no, *row) for no, _, order in waiting for row in _address_rows(order)))
+            self._copy("orders", [(no, read_at, *_order_row(order)) for no, read_at, order in waiting])
+            self._copy("order_lines", [(no, *row) for no, _, order in waiting for row in _line_rows(order)])
+            self._copy("order_addresses", [(no, *row) for no, _, order in waiting for row in _address_rows(order)])
 
     def _copy(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         with (
@@ -116,8 +118,7 @@ class OrderStaging:
             self.connection.cursor() as cursor,
             cursor.copy(sql.statement(f"orders/copy_{table}")) as copy,
         ):
-            for row in rows:
-                copy.write_row(row)
+            copy.write(as_copy_text(rows))
 
 
 @contextmanager
@@ -160,25 +161,21 @@ def purge_personal_data(connection: Connection, account: str, *, days: int) -> t
     return addresses, documents
 
 
-def _order_row(order: Order) -> tuple[Any, ...]:
-    return (*_cleaned(_order_values(order)), dump(order.document))
+def _order_row(order: AnyOrder) -> tuple[Any, ...]:
+    return (*_order_values(order), dump(order.document))
 
 
-def _line_rows(order: Order) -> Iterator[tuple[Any, ...]]:
+def _line_rows(order: AnyOrder) -> Iterator[tuple[Any, ...]]:
     for line in order.orderlines:
-        yield order.order_id, *_cleaned(_line_values(line))
+        yield order.order_id, *_line_values(line)
 
 
-def _address_rows(order: Order) -> Iterator[tuple[Any, ...]]:
+def _address_rows(order: AnyOrder) -> Iterator[tuple[Any, ...]]:
     for kind, address in (("shipping", order.shipping_address), ("billing", order.billing_address)):
         if address is not None:
-            values = _cleaned(_address_values(address))
+            values = _address_values(address)
             if any(value is not None for value in values):
                 yield order.order_id, kind, *values
-
-
-def _cleaned(values: tuple[Any, ...]) -> list[Any]:
-    return [clean(value) if isinstance(value, str) else value for value in values]
 
 
 def asked_orders(connection: Connection, account: str) -> dict[int, Asked]:
