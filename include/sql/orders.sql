@@ -90,6 +90,14 @@ from backmarket.order_history_reads
 where account = %(account)s and began_at >= %(since)s
 order by began_at desc;
 
+-- name: select_not_staged
+-- Those of some orders that are not in staged_orders, in the order in which they are given.
+-- :order_ids
+select given.order_id
+from unnest(%(order_ids)s::bigint []) with ordinality as given (order_id, place)
+where not exists (select 1 from staged_orders as staged where staged.order_id = given.order_id)
+order by given.place;
+
 -- name: select_open_orders
 -- Orders that are open here (10 payment pending, 1 to accept, 3 to ship), oldest first.
 -- :account

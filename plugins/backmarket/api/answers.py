@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -50,7 +51,7 @@ class RawAnswer:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
-    @property
+    @cached_property
     def server_time(self) -> datetime:
         """The server's clock when it answered, in UTC; this machine's where the server does not tell."""
         return _moment(self.headers.get("date")) or datetime.now(UTC)

@@ -40,8 +40,8 @@ _address_values = attrgetter(
     " state country phone email customer_id_number".split()
 )
 
-# How many orders are copied at once: page by page, round trips would cost more than the copying itself.
-_COPY_SIZE = 500
+# How many pages are copied at once: page by page, round trips would cost more than the copying itself.
+_COPY_PAGES = 10
 
 
 class UnstorableValueError(Exception):
@@ -56,6 +56,14 @@ class MergeCounts(NamedTuple):
     unchanged: int
 
 
+class _Texts(NamedTuple):
+    """What waits to be copied of some orders, by table, as text: the orders themselves would take thrice the memory."""
+
+    orders: str
+    order_lines: str
+    order_addresses: str
+
+
 @dataclass
 class OrderStaging:
     """Temporary tables on one connection that collect orders until :meth:`merge` stores them.
@@ -66,10 +74,10 @@ class OrderStaging:
     connection: Connection
     account: str
     _read_numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _waiting: list[tuple[int, datetime, AnyOrder]] = field(default_factory=list)
+    _waiting: list[_Texts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for table in ("orders", "order_lines", "order_addresses"):
+        for table in _Texts._fields:
             self.connection.execute(sql.statement(f"orders/stage_{table}"))
 
     def add(self, orders: Iterable[AnyOrder], *, read_at: datetime) -> None:
@@ -77,8 +85,14 @@ class OrderStaging:
 
         :param read_at: Back Market's own time of the reading.
         """
-        self._waiting += [(next(self._read_numbers), read_at, order) for order in orders]
-        if len(self._waiting) >= _COPY_SIZE:
+        numbered = list(zip(orders, self._read_numbers, strict=False))
+        texts = _Texts(
+            as_copy_text((no, read_at, *_order_row(order)) for order, no in numbered),
+            as_copy_text((no, *row) for order, no in numbered for row in _line_rows(order)),
+            as_copy_text((no, *row) for order, no in numbered for row in _address_rows(order)),
+        )
+        self._waiting.append(texts)
+        if len(self._waiting) >= _COPY_PAGES:
             self._copy_waiting()
 
     def add_single(self, order: Order) -> None:
@@ -89,6 +103,13 @@ class OrderStaging:
         """
         read_at = order.served_at or datetime.now(UTC)
         self.add([order], read_at=read_at.replace(microsecond=999_999))
+
+    def not_staged(self, order_ids: list[int]) -> list[int]:
+        """Return those of some orders that have not been staged, in their order."""
+        self._copy_waiting()
+        parameters = {"order_ids": order_ids}
+        rows = self.connection.execute(sql.statement("orders/select_not_staged"), parameters).fetchall()
+        return [order_id for (order_id,) in rows]
 
     def merge(self) -> MergeCounts:
         """Store what was staged; to be called in the transaction that also moves the watermark."""
@@ -108,17 +129,16 @@ class OrderStaging:
     def _copy_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         with self.connection.transaction():
-            self._copy("orders", [(no, read_at, *_order_row(order)) for no, read_at, order in waiting])
-            self._copy("order_lines", [(no, *row) for no, _, order in waiting for row in _line_rows(order)])
-            self._copy("order_addresses", [(no, *row) for no, _, order in waiting for row in _address_rows(order)])
+            for table, texts in zip(_Texts._fields, zip(*waiting, strict=True), strict=False):
+                self._copy(table, texts)
 
-    def _copy(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _copy(self, table: str, texts: Iterable[str]) -> None:
         with (
             hiding_values(f"staged_{table}"),
             self.connection.cursor() as cursor,
             cursor.copy(sql.statement(f"orders/copy_{table}")) as copy,
         ):
-            copy.write(as_copy_text(rows))
+            copy.write("".join(texts))
 
 
 @contextmanager

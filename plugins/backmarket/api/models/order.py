@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from backmarket.api.models.plain_order import AnyOrder
 
 PAST_TIMES = ("date_creation", "date_modification", "date_payment", "date_shipping")
-ALL_TIMES = (*PAST_TIMES, "expected_dispatch_date")
+_ALL_TIMES = (*PAST_TIMES, "expected_dispatch_date")
 
 
 def _either_spelling(name: str) -> AliasChoices:
@@ -184,7 +184,7 @@ def _with_paris_times(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(lines, list):
         read = [from_paris(line, ("date_creation",)) if isinstance(line, dict) else line for line in lines]
         data = {**data, "orderlines": read}
-    return from_paris(data, ALL_TIMES)
+    return from_paris(data, _ALL_TIMES)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from msgspec import Meta, Struct, convert, field
 from msgspec.structs import astuple
 
-from backmarket.api.models.order import ALL_TIMES, PAST_TIMES, Order
+from backmarket.api.models.order import PAST_TIMES, Order
 from backmarket.api.models.privacy import without_personal_data
 from backmarket.api.models.times import are_local
 
@@ -22,9 +22,10 @@ _Identifier = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 # Well within what a model takes: 28 digits.
 _AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,9})?")
+_FINER_THAN_MICROSECONDS = re.compile(r"\.\d{7}")
 
 
-class _Plain(Struct):
+class _Plain(Struct, gc=False):
     """Reads no text as None, and times in UTC, as the models do."""
 
     def __post_init__(self) -> None:
@@ -135,12 +136,15 @@ def read_plainly(document: Any, server_time: datetime) -> PlainOrder | None:
         order = convert(document, PlainOrder)
     except (ValueError, OverflowError):
         return None
-    lines: list[dict[str, Any]] = document["orderlines"]
-    times = [document.get(name) for name in ALL_TIMES] + [line.get("date_creation") for line in lines]
+    past = list(filter(None, map(document.get, PAST_TIMES)))
+    others = [document.get("expected_dispatch_date"), *[line.get("date_creation") for line in document["orderlines"]]]
+    times = [*past, *filter(None, others)]
+    together = " ".join(times)
     # Of a time with more than six digits of a second, the models drop what msgspec rounds.
-    if any(time and time[26:27].isdigit() for time in times):
+    if _FINER_THAN_MICROSECONDS.search(together):
         return None
-    if are_local((document.get(name) for name in PAST_TIMES), server_time):
+    has_zones = together.count("Z") == len(times)
+    if not has_zones and are_local(past, server_time):
         return None
     order.document = without_personal_data(document)
     return order
