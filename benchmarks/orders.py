@@ -42,16 +42,22 @@ class Case:
 
 @dataclass(frozen=True)
 class Load:
-    """One measured load: orders stored, seconds, and peak memory in MB."""
+    """One measured load: orders stored, seconds, those of them on a processor, and peak memory in MB."""
 
     orders: int
     seconds: float
+    cpu_seconds: float
     peak_mb: float
 
     @property
     def rate(self) -> float:
         """Orders a second."""
         return self.orders / self.seconds
+
+    @property
+    def cpu_per_100_000(self) -> float:
+        """Seconds on a processor for 100,000 orders, without those of PostgreSQL."""
+        return 100_000 * self.cpu_seconds / self.orders
 
 
 CASES = (
@@ -64,7 +70,8 @@ CASES = (
 
 def main(most: int = 100_000) -> None:
     """Run all cases of so many orders or fewer, and print them as one table."""
-    table = Table("orders", "latency", "limit", "ours/s", "peak MB", "dlt/s", "peak MB", "ours : dlt", "of ceiling")
+    each = ("CPU s per 100,000", "peak MB")
+    table = Table("orders", "latency", "limit", "ours/s", *each, "dlt/s", *each, "ours : dlt", "of ceiling")
     peaks: dict[tuple[int, bool], float] = {}
     with tempfile.TemporaryDirectory() as folder, embedded_postgres(Path(folder)) as server:
         for case in (case for case in CASES if case.orders <= most):
@@ -108,7 +115,7 @@ def _load(python: str, module: str, base_url: str, token: str, server: str, case
     if process.returncode != 0:
         raise SystemExit(f"{module} failed with {process.returncode}")
     result = json.loads(output.splitlines()[-1])
-    return Load(result["orders"], result["seconds"], megabytes(usage))
+    return Load(result["orders"], result["seconds"], result["cpu_seconds"], megabytes(usage))
 
 
 def megabytes(usage: resource.struct_rusage) -> float:
@@ -122,8 +129,10 @@ def _row(case: Case, ours: Load, peer: Load | None) -> list[str]:
         f"{case.latency_ms} ms",
         f"{BURST} / {WINDOW_SECONDS} s" if case.limited else "none",
         f"{ours.rate:,.0f}",
+        f"{ours.cpu_per_100_000:.1f}",
         f"{ours.peak_mb:.0f}",
         f"{peer.rate:,.0f}" if peer else "-",
+        f"{peer.cpu_per_100_000:.1f}" if peer else "-",
         f"{peer.peak_mb:.0f}" if peer else "-",
         f"{ours.rate / peer.rate:.1f}" if peer else "-",
         _of_ceiling(ours) if case.limited else "-",
