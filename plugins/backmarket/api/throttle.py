@@ -86,8 +86,7 @@ class Throttle:
 class _Gate:
     """One bucket, asked by one thread at a time and rid of what no longer counts.
 
-    Where requests follow each other closely, several places are taken in one transaction: as many as were used in
-    half the time that a place holds. Those that nobody uses in time are lost, never used late.
+    Whoever asks it takes places for all threads that wait to ask, in one transaction; they use them at once.
 
     The bucket is used without pyrate-limiter's Limiter, which starts a thread for each, and whose own waiting
     counts on from a timestamp it took before it waited.
@@ -98,19 +97,21 @@ class _Gate:
         self._lock = Lock()
         self._window = bucket.rates[-1].interval
         self._next_leak = 0
+        self._asking: deque[None] = deque()
         self._places = 0
         self._taken_at = 0.0
-        self._used: deque[float] = deque(maxlen=MOST_PLACES)
 
     def try_take(self) -> tuple[float | None, float]:
         """Take a place if one is free, and tell when it was taken; else how many seconds to wait before asking again.
 
         A bucket on PostgreSQL also says no, with no time to wait, while another worker holds its lock.
         """
+        self._asking.append(None)
         with self._lock:
-            now = time.monotonic()
-            if self._places == 0 or now > self._taken_at + HOLD:
-                wanted = max(1, sum(now - used < HOLD / 2 for used in self._used))
+            wanted = min(len(self._asking), MOST_PLACES)
+            self._asking.pop()
+            if self._places == 0:
+                now = time.monotonic()
                 wait = self._take_places(wanted)
                 if wait is not None and wanted > 1:
                     wanted, wait = 1, self._take_places(1)
@@ -119,7 +120,6 @@ class _Gate:
                 # Taken a moment later by the bucket's clock: a place holds no longer than it should.
                 self._places, self._taken_at = wanted, now
             self._places -= 1
-            self._used.append(now)
             return self._taken_at, 0.0
 
     def _take_places(self, number: int) -> float | None:
