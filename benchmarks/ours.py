@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-import time
 from datetime import UTC, datetime
 
 import psycopg
@@ -19,6 +17,7 @@ from backmarket.services.order_reading import OrderReading
 from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.orders import OrderStaging
 from backmarket.warehouse.rate_limit import shared_bucket
+from benchmarks.stopwatch import Stopwatch
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -34,7 +33,7 @@ def main(base_url: str, token: str, warehouse_uri: str, limited: str) -> None:
         ConnectionPool(warehouse_uri, min_size=1, max_size=1, kwargs={"options": "-c search_path=backmarket"}) as pool,
     ):
         migrate(connection)
-        began = time.monotonic()
+        watch = Stopwatch()
         throttle = Throttle(
             shared_bucket(pool, "bench", "general", general), shared_bucket(pool, "bench", "catalog", CATALOG_RATES)
         )
@@ -42,10 +41,10 @@ def main(base_url: str, token: str, warehouse_uri: str, limited: str) -> None:
             reading = OrderReading(client, OrderStaging(connection, "default"), logging.getLogger("benchmark"))
             complete = reading.read_list(date_modification=LONG_AGO)
             counts = reading.store("orders", watermark=reading.newest_modification)
-        seconds = time.monotonic() - began
+        watch.stop()
     if not complete:
         raise SystemExit("the list came out short")
-    print(json.dumps({"orders": counts["new"], "seconds": seconds}))
+    watch.report(counts["new"])
 
 
 if __name__ == "__main__":

@@ -6,15 +6,15 @@ checked, kept apart or merged.
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import orjson
 import psycopg
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
+
+from benchmarks.stopwatch import Stopwatch
 
 PAGE, THREADS = 50, 8
 
@@ -39,7 +39,7 @@ def main(base_url: str, token: str, warehouse_uri: str, limited: str) -> None:
         answer.raise_for_status()
         return answer.content
 
-    began = time.monotonic()
+    watch = Stopwatch()
     with (
         psycopg.connect(warehouse_uri, autocommit=True) as connection,
         ThreadPoolExecutor(THREADS) as threads,
@@ -51,9 +51,9 @@ def main(base_url: str, token: str, warehouse_uri: str, limited: str) -> None:
             for page in threads.map(fetch, range(1, -(-count // PAGE) + 1)):
                 for order in orjson.loads(page)["results"]:
                     copy.write_row((order["order_id"], orjson.dumps(order).decode()))
-        seconds = time.monotonic() - began
+        watch.stop()
         (stored,) = connection.execute("select count(*) from raw_orders").fetchone() or (0,)
-    print(json.dumps({"orders": stored, "seconds": seconds}))
+    watch.report(stored)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
-import time
 
 import dlt
 from dlt.sources.rest_api import rest_api_source
+
+from benchmarks.stopwatch import Stopwatch
 
 
 def main(base_url: str, token: str, warehouse_uri: str, _limited: str) -> None:
@@ -49,12 +49,12 @@ def main(base_url: str, token: str, warehouse_uri: str, _limited: str) -> None:
         pipeline = dlt.pipeline(
             "bench", destination=dlt.destinations.postgres(warehouse_uri), dataset_name="peer", pipelines_dir=folder
         )
-        began = time.monotonic()
+        watch = Stopwatch()
         pipeline.run(source)
-        seconds = time.monotonic() - began
+        watch.stop()
         with pipeline.sql_client() as client:
             ((orders,),) = client.execute_sql("select count(*) from orders")
-    print(json.dumps({"orders": orders, "seconds": seconds}))
+    watch.report(orders)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
-import time
 from typing import TYPE_CHECKING, Any
 
 os.environ.update(
@@ -22,6 +20,8 @@ os.environ.update(
 import dlt
 import httpx
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
+
+from benchmarks.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,12 +71,12 @@ def main(base_url: str, token: str, warehouse_uri: str, limited: str, file_forma
         pipeline = dlt.pipeline(
             "bench", destination=dlt.destinations.postgres(warehouse_uri), dataset_name="peer", pipelines_dir=folder
         )
-        began = time.monotonic()
+        watch = Stopwatch()
         pipeline.run([orders], loader_file_format=file_format)
-        seconds = time.monotonic() - began
+        watch.stop()
         with pipeline.sql_client() as sql:
             ((stored,),) = sql.execute_sql("select count(*) from orders")
-    print(json.dumps({"orders": stored, "seconds": seconds}))
+    watch.report(stored)
 
 
 if __name__ == "__main__":

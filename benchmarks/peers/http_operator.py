@@ -6,8 +6,9 @@ import json
 import os
 import sys
 import tempfile
-import time
 from typing import TYPE_CHECKING, Any
+
+from benchmarks.stopwatch import Stopwatch
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp())
 
@@ -43,7 +44,7 @@ def main(base_url: str, token: str, warehouse_uri: str, _limited: str) -> None:
         pagination_function=following,
         response_filter=lambda responses: [order for response in responses for order in response.json()["results"]],
     )
-    began = time.monotonic()
+    watch = Stopwatch()
     found = orders.execute({})
     with PostgresHook(postgres_conn_id="target").get_conn() as connection, connection.cursor() as cursor:
         cursor.execute("create table raw_orders (order_id bigint primary key, document jsonb)")
@@ -51,9 +52,9 @@ def main(base_url: str, token: str, warehouse_uri: str, _limited: str) -> None:
             for order in found:
                 copy.write_row((order["order_id"], json.dumps(order)))
         connection.commit()
-        seconds = time.monotonic() - began
+        watch.stop()
         (stored,) = cursor.execute("select count(*) from raw_orders").fetchone()
-    print(json.dumps({"orders": stored, "seconds": seconds}))
+    watch.report(stored)
 
 
 if __name__ == "__main__":

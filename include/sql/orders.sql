@@ -7,7 +7,7 @@ truncate staged_orders, staged_order_lines, staged_order_addresses;
 copy staged_order_addresses (
     read_no, order_id, kind, first_name, last_name, first_name_pronunciation, last_name_pronunciation,
     company, street, street2, postal_code, city, state, country, phone, email, customer_id_number
-) from stdin;
+) from stdin (null '');
 
 -- name: copy_order_lines
 -- One row per line of a downloaded order document.
@@ -15,7 +15,7 @@ copy staged_order_lines (
     read_no, order_id, orderline_id, sku, listing_id, quantity, price, shipping_price, currency, state,
     orderline_fee, sales_taxes, return_reason, return_message, imei, serial_number, product, product_id,
     brand, condition, backcare, backcare_price_cents, date_creation
-) from stdin;
+) from stdin (null '');
 
 -- name: copy_orders
 -- One row per downloaded order document.
@@ -23,7 +23,7 @@ copy staged_orders (
     read_no, read_at, order_id, state, country_code, currency, price, shipping_price, sales_taxes,
     payment_method, tracking_number, tracking_url, shipper, is_backship, delivery_note,
     date_creation, date_modification, date_payment, date_shipping, expected_dispatch_date, document
-) from stdin;
+) from stdin (null '');
 
 -- name: delete_found_again
 -- Forget the orders that have turned up and are not gone again, and those that the seller's tables name no more.
@@ -89,6 +89,14 @@ select run_id, clear_number, created_from, created_to, began_at
 from backmarket.order_history_reads
 where account = %(account)s and began_at >= %(since)s
 order by began_at desc;
+
+-- name: select_not_staged
+-- Those of some orders that are not in staged_orders, in the order in which they are given.
+-- :order_ids
+select given.order_id
+from unnest(%(order_ids)s::bigint []) with ordinality as given (order_id, place)
+where not exists (select 1 from staged_orders as staged where staged.order_id = given.order_id)
+order by given.place;
 
 -- name: select_open_orders
 -- Orders that are open here (10 payment pending, 1 to accept, 3 to ship), oldest first.

@@ -23,7 +23,7 @@ BOT = json.dumps({"errors": [{"code": "bot-need-challenge", "message": "Forbidde
 def answer(status: int, text: str = "", **headers: str) -> RawAnswer:
     """Build an answer; underscores in header names stand for hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return RawAnswer("POST", "/ws/orders/7", status, named, text)
+    return RawAnswer("POST", "/ws/orders/7", status, named, text.encode())
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_no_answer_escapes_the_tree(status: int, text: str) -> None:
 )
 def test_the_reason_is_found_in_every_envelope(text: str, expected: str | None) -> None:
     """Four JSON envelopes are understood; of anything else nothing is repeated."""
-    assert api_message(text) == expected
+    assert api_message(text.encode()) == expected
 
 
 def test_only_refusals_carry_the_reason() -> None:
@@ -140,14 +140,33 @@ def test_server_time_is_the_date_header_in_utc() -> None:
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**12), max_value=10**12))
 def test_money_is_never_a_float(amount: Decimal) -> None:
     """A JSON number with a fraction keeps every digit."""
-    parsed = parse_json(f'{{"price": {amount}}}')["price"]
+    parsed = parse_json(f'{{"price": {amount}}}'.encode())["price"]
     assert isinstance(parsed, Decimal)
     assert str(parsed) == str(amount)
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet=st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(document=_JSON, ascii_only=st.booleans())
+def test_any_json_is_read_as_python_reads_it(document: object, *, ascii_only: bool) -> None:
+    """But for numbers: what has a fraction is exact, what is none is text."""
+    body = json.dumps(document, ensure_ascii=ascii_only).encode(errors="replace")
+    assert repr(parse_json(body)) == repr(json.loads(body, parse_float=Decimal, parse_constant=str))
+
+
+def test_half_a_character_costs_no_page() -> None:
+    """A body that is no UTF-8 in one place is read around it."""
+    assert parse_json(b'["M\xfcller", "ok"]') == ["M\ufffdller", "ok"]
+
+
 def test_not_a_number_is_kept_as_text() -> None:
     """NaN is no JSON: as text it fails one field, not the page."""
-    assert parse_json("[NaN, Infinity, 1e2]") == ["NaN", "Infinity", Decimal(100)]
+    assert parse_json(b"[NaN, Infinity, 1e2]") == ["NaN", "Infinity", Decimal(100)]
 
 
 def test_an_answer_shows_neither_headers_nor_body() -> None:

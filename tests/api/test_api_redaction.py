@@ -31,7 +31,7 @@ def test_contacts_are_taken_out_and_nothing_else(text: str, clean: str) -> None:
 def test_an_apis_reason_carries_no_contact() -> None:
     """Whatever envelope it comes in."""
     body = json.dumps({"error": {"code": "bad", "message": "contact jane@example.com"}})
-    assert api_message(body) == "bad: contact (e-mail)"
+    assert api_message(body.encode()) == "bad: contact (e-mail)"
 
 
 def test_known_values_are_taken_out_as_whole_words() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
-from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, Throttle
+from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, HOLD, Throttle
 
 
 class Recording(InMemoryBucket):
@@ -17,11 +17,13 @@ class Recording(InMemoryBucket):
     def __init__(self, rate: Rate) -> None:
         super().__init__([rate])
         self.passed_ms: list[int] = []
+        self.takings = 0
 
     def put(self, item: RateItem) -> bool:
         passed = super().put(item)
         if passed:
-            self.passed_ms.append(item.timestamp)
+            self.takings += 1
+            self.passed_ms += [item.timestamp] * item.weight
         return passed
 
     def fullest_window(self) -> int:
@@ -55,6 +57,39 @@ def test_a_shared_bucket_limits_clients_together() -> None:
         list(pool.map(lambda _: _acquire(_throttle(bucket), 15, threads=4), range(2)))
     assert len(bucket.passed_ms) == 30
     assert bucket.fullest_window() == 10
+
+
+def test_places_are_taken_for_all_that_wait() -> None:
+    """Each taking is a transaction where the bucket is shared; no place is taken that nobody asked for."""
+
+    class Slow(Recording):
+        """Takes as long as a transaction."""
+
+        def put(self, item: RateItem) -> bool:
+            time.sleep(0.003)
+            return super().put(item)
+
+    bucket = Slow(Rate(1_000, 60_000))
+    _acquire(_throttle(bucket), 200, threads=8)
+    assert len(bucket.passed_ms) == 200
+    assert bucket.takings < 100
+
+
+def test_a_request_that_a_pause_held_up_takes_another_place() -> None:
+    """Its own belongs to a window that is over."""
+
+    class Pausing(InMemoryBucket):
+        """Has somebody else answered 429, after this request has taken its place."""
+
+        def put(self, item: RateItem) -> bool:
+            if not self.items:
+                throttle.pause(timedelta(seconds=HOLD * 1.1))
+            return super().put(item)
+
+    pausing = Pausing([Rate(1_000, 60_000)])
+    throttle = _throttle(pausing)
+    throttle.acquire()
+    assert pausing.count() == 2
 
 
 def test_the_catalog_counts_under_both_limits() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,29 @@ def test_a_quiet_list_costs_less_than_one_and_a_half_passes(movements: float) ->
     outcomes = simulate(range(200), evenly(movements))
     assert _is_right(outcomes)
     assert mean_passes(outcomes) < 1.5
+
+
+def test_what_is_forgotten_of_a_long_list_costs_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the rows of eight pages at either end are remembered, of lists of up to 200."""
+    monkeypatch.setattr(page_walk, "REMEMBERED", 400)
+    assert _is_right(simulate(range(150)))
+    assert _is_right(simulate(range(50), evenly(4.0)))
+
+
+def test_the_length_of_a_list_takes_no_memory() -> None:
+    """A list of 60,000 rows is read with about as much as one of 20,000."""
+
+    def peak(length: int) -> int:
+        rng = Random(1)  # noqa: S311 - chance that can be repeated, not secrets
+        shifting = Shifting(rng, length, evenly(0.0)(rng))
+        tracemalloc.start()
+        for _ in MovingList(shifting, lambda page: page.window, key=int).pages():
+            pass
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    assert peak(60_000) < 1.3 * peak(20_000)
 
 
 def test_a_list_of_one_page_is_one_request() -> None:

@@ -4,9 +4,14 @@
 -- Of several readings of one order the newest document wins; at equal date_modification, or where one of them has
 -- none, the later reading does, whichever is merged first. So it is among those staged, and against what is stored.
 -- Unchanged rows are not rewritten.
+-- Documents stay where they are until it is known which are stored: sorting them along would take the disk.
 with readings as (
     select
-        staged.*,
+        staged.order_id,
+        staged.read_no,
+        staged.read_at,
+        staged.date_modification,
+        staged.date_shipping,
         case
             when bool_and(staged.date_modification is not null) over (partition by staged.order_id)
                 then staged.date_modification
@@ -43,12 +48,14 @@ merged_orders as (
         document, first_seen_at, read_at
     )
     select
-        %(account)s, order_id, state, country_code, currency, price, shipping_price, sales_taxes, payment_method,
-        tracking_number, tracking_url, shipper, is_backship, delivery_note,
-        date_creation, date_modification, date_payment, date_shipping, expected_dispatch_date,
-        document, read_at, read_at
+        %(account)s, staged.order_id, staged.state, staged.country_code, staged.currency, staged.price,
+        staged.shipping_price, staged.sales_taxes, staged.payment_method, staged.tracking_number,
+        staged.tracking_url, staged.shipper, staged.is_backship, staged.delivery_note, staged.date_creation,
+        staged.date_modification, staged.date_payment, staged.date_shipping, staged.expected_dispatch_date,
+        staged.document, staged.read_at, staged.read_at
     from fresh
-    order by order_id
+    inner join staged_orders as staged on fresh.read_no = staged.read_no
+    order by fresh.order_id
     on conflict (account, order_id) do update set
         state = excluded.state,
         country_code = excluded.country_code,

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from backmarket.api.errors import (
     AuthenticationError,
@@ -40,16 +43,15 @@ class RawAnswer:
     """An HTTP answer, free of any HTTP library.
 
     :param headers: by lower-case name.
-    :param text: the body.
     """
 
     method: str
     path: str
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    text: str = field(repr=False)
+    body: bytes = field(repr=False)
 
-    @property
+    @cached_property
     def server_time(self) -> datetime:
         """The server's clock when it answered, in UTC; this machine's where the server does not tell."""
         return _moment(self.headers.get("date")) or datetime.now(UTC)
@@ -62,7 +64,7 @@ class RawAnswer:
             method=self.method,
             path=self.path,
             status=self.status,
-            request_id=_request_id(_parsed(self.text)),
+            request_id=_request_id(_parsed(self.body)),
             cf_ray=cf_ray if _CF_RAY.fullmatch(cf_ray) else None,
             **more,
         )
@@ -77,22 +79,32 @@ def read_document(answer: RawAnswer) -> Any:
     """
     if not 200 <= answer.status < 300:
         raise failure(answer)
-    if not answer.text.strip():
+    if not answer.body.strip():
         return None
     try:
-        return parse_json(answer.text)
+        return parse_json(answer.body)
     except ValueError:
-        kind = "an HTML page" if answer.text.lstrip().startswith("<") else "incomplete or invalid JSON"
-        malformed = answer.error(MalformedAnswerError, f"{kind} of {len(answer.text):,} characters")
+        kind = "an HTML page" if answer.body.lstrip().startswith(b"<") else "incomplete or invalid JSON"
+        malformed = answer.error(MalformedAnswerError, f"{kind} of {len(answer.body):,} bytes")
     raise malformed
 
 
-def parse_json(text: str) -> Any:
+def parse_json(body: bytes) -> Any:
     """Parse JSON without ever making a float.
 
     :raises ValueError: if it is not JSON.
     """
-    # NaN and Infinity are no JSON, yet Python takes them; as text they fail only the field they stand in.
+    try:
+        return _DECODER.decode(body)
+    except (ValueError, RecursionError):
+        return _parse_leniently(body.decode(errors="replace"))
+
+
+def _parse_leniently(text: str) -> Any:
+    """Parse also what the fast parser refuses: half a character, a number beyond all bounds, NaN and Infinity.
+
+    The last two are no JSON, yet Python takes them; as text they fail only the field they stand in.
+    """
     try:
         return json.loads(text, parse_float=_decimal, parse_constant=str)
     except json.JSONDecodeError:
@@ -119,13 +131,16 @@ def _integer(digits: str) -> int | str:
         return digits
 
 
+_DECODER = msgspec.json.Decoder(float_hook=_decimal)
+
+
 def failure(answer: RawAnswer) -> BackMarketError:
     """Name an unsuccessful answer by what the caller has to do about it."""
     status = answer.status
     if status == 401:
         return answer.error(AuthenticationError)
     if status == 403:
-        return answer.error(FirewallError if _is_of_firewall(answer.text) else ForbiddenError)
+        return answer.error(FirewallError if _is_of_firewall(answer.body) else ForbiddenError)
     if status == 404:
         return answer.error(NotFoundError)
     if status == 429 or (status == 503 and "cf-ray" in answer.headers):
@@ -134,7 +149,7 @@ def failure(answer: RawAnswer) -> BackMarketError:
     if status >= 500 or status == 408:
         return answer.error(ServerError, retry_after=retry_after(answer))
     if 400 <= status < 500:
-        return answer.error(RefusedError, api_message=api_message(answer.text))
+        return answer.error(RefusedError, api_message=api_message(answer.body))
     return answer.error(RedirectRefusedError)
 
 
@@ -153,12 +168,12 @@ def retry_after(answer: RawAnswer) -> timedelta | None:
     return timedelta(seconds=min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS))
 
 
-def api_message(text: str) -> str | None:
+def api_message(body: bytes) -> str | None:
     """Return the API's reason, code first, from any of its envelopes, without e-mail addresses and telephone numbers.
 
     :return: None for anything but JSON.
     """
-    parts = list(dict.fromkeys(_words(_parsed(text))))
+    parts = list(dict.fromkeys(_words(_parsed(body))))
     return without_contacts(": ".join(parts))[:_LONGEST_MESSAGE] or None
 
 
@@ -174,14 +189,14 @@ def _words(document: Any) -> Iterator[str]:
             yield from _words(document.get(key))
 
 
-def _is_of_firewall(text: str) -> bool:
-    document = _parsed(text)
+def _is_of_firewall(body: bytes) -> bool:
+    document = _parsed(body)
     return document is None or _BOT_CHALLENGE in _words(document)
 
 
-def _parsed(text: str) -> Any:
+def _parsed(body: bytes) -> Any:
     try:
-        return parse_json(text)
+        return parse_json(body)
     except ValueError:
         return None
 

@@ -126,8 +126,8 @@ class ClientConfig(BaseModel):
 
         :raises ValueError: naming the markets that are.
         """
-        known = [each.code for each in MARKETS.values() if each.platform == self.platform]
-        if market not in known:
+        if market not in MARKETS or MARKETS[market].platform != self.platform:
+            known = [each.code for each in MARKETS.values() if each.platform == self.platform]
             raise ValueError(f"market {market!r} is not one of platform {self.platform}: {', '.join(known)}")
 
 

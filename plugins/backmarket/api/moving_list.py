@@ -11,6 +11,7 @@ In the end the front is read again, down to rows known from before: for what jum
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -29,6 +30,9 @@ LEAST_SIZE = 25
 
 MOST_PASSES = 8
 """So often a list is read from front to end where its pages cannot overlap."""
+
+_REMEMBERED = 500
+"""So many rows are remembered as they came: those of the pages that are under way side by side."""
 
 Page = TypeVar("Page")
 _Answer: TypeAlias = RawPage | BackMarketError | None
@@ -64,6 +68,7 @@ class MovingList(Generic[Page]):
         self._is_newer = is_newer
         self._path = path
         self._known = KnownOrder()
+        self._latest: dict[Hashable, Any] = {}
         self._size = PAGE_SIZE
         self._length = 0
         self._longest = 0
@@ -72,6 +77,8 @@ class MovingList(Generic[Page]):
     def pages(self) -> Generator[Page, None, None]:
         """Yield pages as they arrive. A row may come several times: of its readings the latest holds.
 
+        A row that a page shares with a neighbour is on one of them only, unless it has changed in between.
+
         The number of requests is bounded; where they did not suffice, the reading is not complete.
 
         :raises BackMarketError: what a page failed with, after all other pages have been yielded. At once where
@@ -79,7 +86,7 @@ class MovingList(Generic[Page]):
         """
         with closing(self._requests), closing(self._raw_pages()) as pages:
             for page in pages:
-                yield self._read(page)
+                yield self._read(self._without_repeats(page))
         if self._failures.first:
             self.is_complete = self.is_proven = False
             raise self._failures.first
@@ -216,6 +223,18 @@ class MovingList(Generic[Page]):
         while self._requests.under_way:
             yield from self._receive()
 
+    def _without_repeats(self, page: RawPage) -> RawPage:
+        """Leave out the rows that are as they were when they last came."""
+        if len(self._latest) > _REMEMBERED:
+            self._latest.clear()
+        fresh = []
+        for row in page.documents:
+            key = self._key(row)
+            if key not in self._latest or self._latest[key] != row:
+                self._latest[key] = row
+                fresh.append(row)
+        return replace(page, documents=fresh)
+
     def _note(self, page: RawPage) -> RawPage:
         self._length = page.count
         self._longest = max(self._longest, page.count)
@@ -230,7 +249,7 @@ def key_by(name: str) -> Callable[[Any], Hashable]:
 
     def key(document: Any) -> Hashable:
         value = document.get(name) if isinstance(document, dict) else None
-        return str(value) if isinstance(value, int | str) and value != "" else repr(document)
+        return str(value) if isinstance(value, (int, str)) and value != "" else repr(document)
 
     return key
 

@@ -9,6 +9,7 @@ from backmarket.api.calls import Calls, as_document, as_written
 from backmarket.api.errors import RefusedError
 from backmarket.api.models.document import read_each
 from backmarket.api.models.order import Order, OrderPage
+from backmarket.api.models.plain_order import read_plainly
 from backmarket.api.moving_list import MovingList, key_by
 from backmarket.api.page_requests import PageThreads
 from backmarket.api.paging import Window, read_page
@@ -16,6 +17,8 @@ from backmarket.api.paging import Window, read_page
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from backmarket.api.models.document import Unreadable
+    from backmarket.api.models.plain_order import AnyOrder
     from backmarket.api.paging import RawPage
     from backmarket.api.transport import Transport
 
@@ -161,8 +164,15 @@ def _is_newer(document: Any, page: RawPage) -> bool:
 
 
 def _order_page(page: RawPage) -> OrderPage:
-    context = {"server_time": page.server_time}
-    orders, unreadable = read_each(Order, page.documents, key="order_id", context=context)
+    orders: list[AnyOrder] = []
+    unreadable: list[Unreadable] = []
+    for document in page.documents:
+        if plain := read_plainly(document, page.server_time):
+            orders.append(plain)
+        else:
+            read, refused = read_each(Order, [document], key="order_id", context={"server_time": page.server_time})
+            orders += read
+            unreadable += refused
     return OrderPage(page.number, page.count, page.server_time, orders, unreadable)
 
 

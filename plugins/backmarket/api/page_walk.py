@@ -17,6 +17,9 @@ OVERLAP = 4
 MOST_REPETITIONS = 3
 """So often a page is asked for again that lacks rows."""
 
+REMEMBERED = 5_000
+"""So many rows of a long list are remembered at either end, so that its length takes no memory."""
+
 
 class Walk:
     """A chain of rows from the front on, none missing in between, and the pages asked for to lengthen it.
@@ -27,6 +30,7 @@ class Walk:
 
     def __init__(self, size: int, *, ahead: int) -> None:
         self._chain: dict[Hashable, int] = {}
+        self._front: list[Hashable] = []
         self._places = count()
         self._joined = 0
         self.waiting: deque[Window] = deque()
@@ -49,8 +53,8 @@ class Walk:
 
     @property
     def rows(self) -> list[Hashable]:
-        """The chain, in the order of the list."""
-        return sorted(self._chain, key=self._chain.__getitem__)
+        """The chain, in the order of the list; of a long one its front and its end."""
+        return self._front + sorted(self._chain, key=self._chain.__getitem__)
 
     @property
     def arrived_at_once(self) -> bool:
@@ -97,11 +101,19 @@ class Walk:
         for place, key in enumerate(keys):
             if key not in self._chain or place > kept:
                 self._chain[key] = next(self._places)
+        if len(self._chain) > 2 * REMEMBERED:
+            self._forget_the_middle()
         self._joined += 1
         self._misses = self._repetitions = 0
         self._end = window.end
         self._planned = max(self._planned, window.end)
         return True
+
+    def _forget_the_middle(self) -> None:
+        """Remember the front, which is read again, and the end, which the next page has to meet."""
+        rows = sorted(self._chain, key=self._chain.__getitem__)
+        self._front = self._front or rows[:REMEMBERED]
+        self._chain = {row: self._chain[row] for row in rows[-REMEMBERED:]}
 
     def skip(self) -> None:
         """Go on behind a page that failed: what it held stays unread."""

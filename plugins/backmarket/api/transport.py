@@ -182,13 +182,12 @@ class Transport:
             failure = _network_failure(error, method, path)
         else:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return RawAnswer(method, path, response.status_code, headers, self._without_token(response.text))
+            return RawAnswer(method, path, response.status_code, headers, self._without_token(response.content))
         raise failure
 
-    def _without_token(self, text: str) -> str:
+    def _without_token(self, body: bytes) -> bytes:
         """Strike out the token should a server repeat it: answers are quoted in errors and stored."""
-        token = self.config.token.get_secret_value()
-        return text.replace(token, "[token]") if token in text else text
+        return body.replace(self.config.token.get_secret_value().encode(), b"[token]")
 
 
 def _network_failure(error: httpx.RequestError, method: str, path: str) -> BackMarketError:

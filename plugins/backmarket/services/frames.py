@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from backmarket.api.client import BackMarketClient
-    from backmarket.api.models import Listing, Order, Unreadable
+    from backmarket.api.models import Listing, Unreadable
+    from backmarket.api.models.plain_order import AnyOrder
     from backmarket.api.moving_list import MovingList
     from backmarket.services.log import Log
 
@@ -144,7 +145,7 @@ def order_frames(client: BackMarketClient, log: Log, **filters: Any) -> OrderFra
     order_values = attrgetter(*list(COLUMNS["orders"])[:-1])
     line_values = attrgetter(*list(COLUMNS["order_lines"])[1:-1])
 
-    def rows_of(order: Order, read_at: datetime) -> tuple[_Cells, list[_Cells]]:
+    def rows_of(order: AnyOrder, read_at: datetime) -> tuple[_Cells, list[_Cells]]:
         lines = [(order.order_id, *line_values(line), read_at) for line in order.orderlines]
         return (*order_values(order), read_at), lines
 

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from backmarket.api.client import BackMarketClient
-    from backmarket.api.models import Order, Unreadable
+    from backmarket.api.models import Unreadable
+    from backmarket.api.models.plain_order import AnyOrder
     from backmarket.services.log import Log
     from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
@@ -63,7 +64,7 @@ class OrderReading:
     :param started_at: Back Market's time when the first list began; None before that.
     :param newest_modification: of all orders read.
     :param unreadable: documents that could not be understood, by key.
-    :param assumed_local: how many orders had times without an offset that had to be French local time.
+    :param assumed_local: orders that had times without an offset that had to be French local time.
     :param is_complete: whether every list was read whole.
     :param failure: what a page failed with, so that its list is not complete.
     :param unread: why Back Market could not serve an order, by its id.
@@ -79,9 +80,8 @@ class OrderReading:
     began: float = field(default_factory=monotonic)
     started_at: datetime | None = None
     newest_modification: datetime | None = None
-    seen: set[int] = field(default_factory=set)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
-    assumed_local: int = 0
+    assumed_local: set[int] = field(default_factory=set)
     odd: OddFields = field(default_factory=OddFields)
     is_complete: bool = True
     failure: BackMarketError | None = None
@@ -102,7 +102,7 @@ class OrderReading:
         from backmarket.api.page_requests import COSTS_ONE_PAGE
 
         moving = self.client.moving_orders(**filters)
-        met: set[int] = set()
+        met = 0
         try:
             with closing(moving.pages()) as pages:
                 for page in pages:
@@ -112,8 +112,8 @@ class OrderReading:
                     self._note(wanted)
                     for document in page.unreadable:
                         self._set_aside(document)
-                    met.update(order.order_id for order in page.orders)
-                    self.progress(len(met), page.count)
+                    met += len(page.orders)
+                    self.progress(min(met, page.count), page.count)
         except COSTS_ONE_PAGE as error:
             self.failure = self.failure or error
         self.is_complete = self.is_complete and moving.is_complete
@@ -193,7 +193,7 @@ class OrderReading:
         if self.assumed_local:
             self.log.warning(
                 "%s with times without an offset that lie in Back Market's future as UTC: taken as French local time.",
-                counted(self.assumed_local, "order came", "orders came"),
+                counted(len(self.assumed_local), "order came", "orders came"),
             )
         self.odd.tell(self.log, "order")
         for key, document in self.unreadable.items():
@@ -207,13 +207,11 @@ class OrderReading:
         for order_id, reason in self.unread.items():
             self.log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
 
-    def _note(self, read: list[Order]) -> None:
-        new = [order for order in read if order.order_id not in self.seen]
-        self.seen.update(order.order_id for order in new)
+    def _note(self, read: Sequence[AnyOrder]) -> None:
         for order in read:
             self.odd.note(order.all_odd_fields, order.order_id)
             self.unreadable.pop(str(order.order_id), None)
-        self.assumed_local += sum(order.times_assumed_local for order in new)
+        self.assumed_local.update(order.order_id for order in read if order.times_assumed_local)
         modified = [order.date_modification for order in read if order.date_modification]
         self.newest_modification = max([*modified, *filter(None, [self.newest_modification])], default=None)
 
@@ -222,7 +220,7 @@ class OrderReading:
         key = document.key or f"sha256:{sha256(dump(document.document).encode()).hexdigest()}"
         self.unreadable[key] = document
 
-    def _is_wanted(self, order: Order) -> bool:
+    def _is_wanted(self, order: AnyOrder) -> bool:
         return self.created_to is None or order.date_creation is None or order.date_creation < self.created_to
 
 
@@ -347,8 +345,7 @@ def refresh_open_orders(reading: OrderReading) -> dict[str, Any]:
     connection, account = reading.staging.connection, reading.staging.account
     for state in _OPEN_STATES:
         reading.read_list(state=state)
-    not_listed = [order_id for order_id in orders.open_order_ids(connection, account) if order_id not in reading.seen]
-    absent = reading.read_by_ids(not_listed)
+    absent = reading.read_by_ids(reading.staging.not_staged(orders.open_order_ids(connection, account)))
     orders.mark_gone(connection, account, absent)
     counts = reading.store(_OPEN_ORDERS, gone=len(absent), unread=list(reading.unread))
     if absent:

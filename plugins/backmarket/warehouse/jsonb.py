@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import Any
+
+import msgspec
+
+_ENCODER = msgspec.json.Encoder()
 
 
 def dump(document: object) -> str:
@@ -13,31 +15,25 @@ def dump(document: object) -> str:
     A number with a fraction becomes text, so that no amount passes through a binary float. NUL and lone
     surrogates, which PostgreSQL refuses, are replaced by U+FFFD.
     """
-    text = json.dumps(document, default=_text_of, ensure_ascii=False)
-    if "\\u0000" in text or not _is_encodable(text):
-        text = json.dumps(_cleaned(document), default=_text_of, ensure_ascii=False)
-    return text
+    try:
+        text = _ENCODER.encode(document)
+    except UnicodeEncodeError:
+        text = None
+    if text is None or b"\\u0000" in text:
+        text = _ENCODER.encode(_cleaned(document))
+    return text.decode()
 
 
 def clean(text: str | None) -> str | None:
     """Replace what a ``text`` column refuses (NUL, lone surrogates) by U+FFFD."""
-    if text is None or (text.isascii() and "\0" not in text):
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _text_of(value: object) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} does not occur in a JSON document")
-
-
-def _is_encodable(text: str) -> bool:
+    if text is None:
+        return None
+    text = text.replace("\0", "\ufffd")
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _cleaned(value: Any) -> Any:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.rules.order_askings import Asked
 from backmarket.warehouse import sql
-from backmarket.warehouse.jsonb import clean, dump
+from backmarket.warehouse.copy_text import as_copy_text
+from backmarket.warehouse.jsonb import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from backmarket.api.models import Order
+    from backmarket.api.models.plain_order import AnyOrder
     from backmarket.warehouse.connection import Connection
 
 
@@ -38,8 +40,8 @@ _address_values = attrgetter(
     " state country phone email customer_id_number".split()
 )
 
-# How many orders are copied at once: page by page, round trips would cost more than the copying itself.
-_COPY_SIZE = 500
+# How many pages are copied at once: page by page, round trips would cost more than the copying itself.
+_COPY_PAGES = 10
 
 
 class UnstorableValueError(Exception):
@@ -54,6 +56,14 @@ class MergeCounts(NamedTuple):
     unchanged: int
 
 
+class _Texts(NamedTuple):
+    """What waits to be copied of some orders, by table, as text: the orders themselves would take thrice the memory."""
+
+    orders: str
+    order_lines: str
+    order_addresses: str
+
+
 @dataclass
 class OrderStaging:
     """Temporary tables on one connection that collect orders until :meth:`merge` stores them.
@@ -64,19 +74,25 @@ class OrderStaging:
     connection: Connection
     account: str
     _read_numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _waiting: list[tuple[int, datetime, Order]] = field(default_factory=list)
+    _waiting: list[_Texts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for table in ("orders", "order_lines", "order_addresses"):
+        for table in _Texts._fields:
             self.connection.execute(sql.statement(f"orders/stage_{table}"))
 
-    def add(self, orders: Iterable[Order], *, read_at: datetime) -> None:
+    def add(self, orders: Iterable[AnyOrder], *, read_at: datetime) -> None:
         """Stage orders as they were read; of several readings of one order the newest will be stored.
 
         :param read_at: Back Market's own time of the reading.
         """
-        self._waiting += [(next(self._read_numbers), read_at, order) for order in orders]
-        if len(self._waiting) >= _COPY_SIZE:
+        numbered = list(zip(orders, self._read_numbers, strict=False))
+        texts = _Texts(
+            as_copy_text((no, read_at, *_order_row(order)) for order, no in numbered),
+            as_copy_text((no, *row) for order, no in numbered for row in _line_rows(order)),
+            as_copy_text((no, *row) for order, no in numbered for row in _address_rows(order)),
+        )
+        self._waiting.append(texts)
+        if len(self._waiting) >= _COPY_PAGES:
             self._copy_waiting()
 
     def add_single(self, order: Order) -> None:
@@ -87,6 +103,13 @@ class OrderStaging:
         """
         read_at = order.served_at or datetime.now(UTC)
         self.add([order], read_at=read_at.replace(microsecond=999_999))
+
+    def not_staged(self, order_ids: list[int]) -> list[int]:
+        """Return those of some orders that have not been staged, in their order."""
+        self._copy_waiting()
+        parameters = {"order_ids": order_ids}
+        rows = self.connection.execute(sql.statement("orders/select_not_staged"), parameters).fetchall()
+        return [order_id for (order_id,) in rows]
 
     def merge(self) -> MergeCounts:
         """Store what was staged; to be called in the transaction that also moves the watermark."""
@@ -105,18 +128,16 @@ class OrderStaging:
     def _copy_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         with self.connection.transaction():
-            self._copy("orders", ((no, read_at, *_order_row(order)) for no, read_at, order in waiting))
-            self._copy("order_lines", ((no, *row) for no, _, order in waiting for row in _line_rows(order)))
-            self._copy("order_addresses", ((no, *row) for no, _, order in waiting for row in _address_rows(order)))
+            for table, texts in zip(_Texts._fields, zip(*waiting, strict=True), strict=False):
+                self._copy(table, texts)
 
-    def _copy(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _copy(self, table: str, texts: Iterable[str]) -> None:
         with (
             hiding_values(f"staged_{table}"),
             self.connection.cursor() as cursor,
             cursor.copy(sql.statement(f"orders/copy_{table}")) as copy,
         ):
-            for row in rows:
-                copy.write_row(row)
+            copy.write("".join(texts))
 
 
 def lock_merges(connection: Connection, account: str) -> None:
@@ -167,25 +188,21 @@ def purge_personal_data(connection: Connection, account: str, *, days: int) -> t
     return addresses, documents
 
 
-def _order_row(order: Order) -> tuple[Any, ...]:
-    return (*_cleaned(_order_values(order)), dump(order.document))
+def _order_row(order: AnyOrder) -> tuple[Any, ...]:
+    return (*_order_values(order), dump(order.document))
 
 
-def _line_rows(order: Order) -> Iterator[tuple[Any, ...]]:
+def _line_rows(order: AnyOrder) -> Iterator[tuple[Any, ...]]:
     for line in order.orderlines:
-        yield order.order_id, *_cleaned(_line_values(line))
+        yield order.order_id, *_line_values(line)
 
 
-def _address_rows(order: Order) -> Iterator[tuple[Any, ...]]:
+def _address_rows(order: AnyOrder) -> Iterator[tuple[Any, ...]]:
     for kind, address in (("shipping", order.shipping_address), ("billing", order.billing_address)):
         if address is not None:
-            values = _cleaned(_address_values(address))
+            values = _address_values(address)
             if any(value is not None for value in values):
                 yield order.order_id, kind, *values
-
-
-def _cleaned(values: tuple[Any, ...]) -> list[Any]:
-    return [clean(value) if isinstance(value, str) else value for value in values]
 
 
 def asked_orders(connection: Connection, account: str) -> dict[int, Asked]:

@@ -29,8 +29,10 @@ from backmarket.api.models.times import OptionalMoment, are_local, from_paris
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
 
-_PAST_TIMES = ("date_creation", "date_modification", "date_payment", "date_shipping")
-_ALL_TIMES = (*_PAST_TIMES, "expected_dispatch_date")
+    from backmarket.api.models.plain_order import AnyOrder
+
+PAST_TIMES = ("date_creation", "date_modification", "date_payment", "date_shipping")
+_ALL_TIMES = (*PAST_TIMES, "expected_dispatch_date")
 
 
 def _either_spelling(name: str) -> AliasChoices:
@@ -159,7 +161,7 @@ class Order(Document):
     @classmethod
     def _prepare(cls, data: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         server_time = (info.context or {}).get("server_time")
-        local = are_local((data.get(name) for name in _PAST_TIMES), server_time)
+        local = are_local((data.get(name) for name in PAST_TIMES), server_time)
         served_at = (info.context or {}).get("served_at")
         own = {"served_at": served_at, "times_assumed_local": local, "document": without_personal_data(data)}
         return {**(_with_paris_times(data) if local else data), **own}
@@ -197,5 +199,5 @@ class OrderPage:
     number: int
     count: int
     server_time: datetime
-    orders: list[Order] = field(repr=False)
+    orders: list[AnyOrder] = field(repr=False)
     unreadable: list[Unreadable] = field(repr=False)

@@ -18,15 +18,22 @@ def without_personal_data(value: Any) -> Any:
     Addresses have a model and a table of their own; other personal fields are undocumented, so they are known by
     their names in either spelling (``phone_number``, ``phoneNumber``).
     """
-    if isinstance(value, dict):
-        return {
-            name: without_personal_data(item) if isinstance(item, dict | list) else item
-            for name, item in value.items()
-            if not is_personal(name)
-        }
     if isinstance(value, list):
         return [without_personal_data(item) for item in value]
-    return value
+    if not isinstance(value, dict):
+        return value
+    kept = value.copy()
+    for name in _personal_among(tuple(value)):
+        del kept[name]
+    for name, item in kept.items():
+        if isinstance(item, (dict, list)):
+            kept[name] = without_personal_data(item)
+    return kept
+
+
+@lru_cache(maxsize=1024)
+def _personal_among(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if is_personal(name))
 
 
 @lru_cache(maxsize=1024)
