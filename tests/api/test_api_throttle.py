@@ -6,9 +6,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, HOLD, Throttle
+from tests.simulate_arrivals import breaches, simulate
 
 
 class Recording(InMemoryBucket):
@@ -141,6 +143,16 @@ def test_what_no_longer_counts_is_removed() -> None:
     for _ in range(40):
         throttle.acquire()
     assert bucket.count() <= 15
+
+
+@pytest.mark.parametrize(
+    ("rates", "limit", "requests"), [(GENERAL_RATES, 200, 3_000), (CATALOG_RATES, 20, 600)], ids=["general", "catalog"]
+)
+def test_the_margins_hold_where_requests_arrive(rates: list[Rate], limit: int, requests: int) -> None:
+    """Each up to 300 ms after it left, by a simulated clock; without a margin that breaks the limit."""
+    assert breaches(simulate(rates, requests), limit) == 0
+    assert breaches(simulate(rates, requests, pause=30.0), limit) == 0
+    assert breaches(simulate([Rate(limit, 10_000)], requests), limit) > 0
 
 
 def test_the_rates_keep_below_the_documented_limits() -> None:
