@@ -10,7 +10,7 @@ import pytest
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, HOLD, Throttle
-from tests.simulate_arrivals import breaches, simulate
+from tests.simulate_arrivals import DELAY, breaches, simulate
 
 
 class Recording(InMemoryBucket):
@@ -156,7 +156,10 @@ def test_the_margins_hold_where_requests_arrive(rates: list[Rate], limit: int, r
 
 
 def test_the_rates_keep_below_the_documented_limits() -> None:
-    """200 and 20 requests in 10 s are Back Market's limits; a window of ours is longer and holds fewer."""
+    """200 and 20 requests in 10 s are Back Market's limits; a window of ours is longer and holds fewer.
+
+    It is longer by as much as a request may arrive later after its place was taken than another.
+    """
     for rates, limit in ((GENERAL_RATES, 200), (CATALOG_RATES, 20)):
         assert rates[-1].limit < limit
-        assert rates[-1].interval > 10_000
+        assert rates[-1].interval >= 10_000 + 1_000 * (HOLD + DELAY)

@@ -114,7 +114,7 @@ def test_the_account_card_says_where_the_account_stands(signed_in: SignIn, wareh
     assert '<p class="figure good">valid</p>' in page
     assert "3 hours ago" in page
     assert "www.backmarket.fr" in page
-    assert "7<small> of 198</small>" in page
+    assert "7<small> of 199</small>" in page
     assert "1,500<small> of 1,950</small>" in page
     warehouse.execute("update backmarket.accounts set token_valid = false")
     assert "Back Market refuses the token" in viewer.get("/backmarket/").text
