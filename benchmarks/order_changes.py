@@ -62,7 +62,7 @@ def main(changes: int = 500) -> int:
         one_by_one = _measure(ensure_database(server, "one_by_one"), changes // 10, concurrency=1)
         together = _measure(ensure_database(server, "side_by_side"), changes, concurrency=side_by_side)
     table = Table(
-        "changes a second", "one by one", "side by side", title=f"{changes} changes, {LATENCY_MS} ms, limit on"
+        "changes a second", "one by one", "side by side", title=f"{changes} of each, {LATENCY_MS} ms, limit on"
     )
     table.add_row("acceptances", f"{one_by_one.accept:.2f}", f"{together.accept:.2f}")
     table.add_row("shipments", f"{one_by_one.ship:.2f}", f"{together.ship:.2f}")
