@@ -22,8 +22,8 @@ HOLD = 0.1
 """A place that has not been used after so many seconds is void: what leaves late would arrive in a later window."""
 
 # The spec allows 200 requests in any 10 s, 20 of them to the catalog, and blocks everything for 10 s beyond. The server
-# counts arrivals. What arrives within 10 s took its places within 10.4 s: HOLD, and 0.3 s by which the network may delay
-# one request more than another.
+# counts arrivals. What arrives within 10 s took its places within 10.4 s: HOLD, and 0.3 s by which the network may
+# delay one request more than another.
 GENERAL_RATES = [Rate(199, 10_400)]
 CATALOG_RATES = [Rate(19, 10_400)]
 
