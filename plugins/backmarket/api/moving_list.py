@@ -11,7 +11,6 @@ In the end the front is read again, down to rows known from before: for what jum
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -19,6 +18,7 @@ from backmarket.api.errors import BackMarketError
 from backmarket.api.page_requests import Failures
 from backmarket.api.page_walk import MOST_REPETITIONS, KnownOrder, Walk
 from backmarket.api.paging import PAGE_SIZE, RawPage, Window, first_page, pages_in_turn
+from backmarket.api.repeats import Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable
@@ -30,9 +30,6 @@ LEAST_SIZE = 25
 
 MOST_PASSES = 8
 """So often a list is read from front to end where its pages cannot overlap."""
-
-_REMEMBERED = 500
-"""So many rows are remembered as they came: those of the pages that are under way side by side."""
 
 Page = TypeVar("Page")
 _Answer: TypeAlias = RawPage | BackMarketError | None
@@ -68,7 +65,6 @@ class MovingList(Generic[Page]):
         self._is_newer = is_newer
         self._path = path
         self._known = KnownOrder()
-        self._latest: dict[Hashable, Any] = {}
         self._size = PAGE_SIZE
         self._length = 0
         self._longest = 0
@@ -84,9 +80,10 @@ class MovingList(Generic[Page]):
         :raises BackMarketError: what a page failed with, after all other pages have been yielded. At once where
             the others would fail, too, and after :data:`~backmarket.api.page_requests.MOST_FAILURES` in a row.
         """
+        repeats = Repeats(self._key)
         with closing(self._requests), closing(self._raw_pages()) as pages:
             for page in pages:
-                yield self._read(self._without_repeats(page))
+                yield self._read(repeats.leave_out(page))
         if self._failures.first:
             self.is_complete = self.is_proven = False
             raise self._failures.first
@@ -222,18 +219,6 @@ class MovingList(Generic[Page]):
         """Yield what was asked for and has not come yet."""
         while self._requests.under_way:
             yield from self._receive()
-
-    def _without_repeats(self, page: RawPage) -> RawPage:
-        """Leave out the rows that are as they were when they last came."""
-        if len(self._latest) > _REMEMBERED:
-            self._latest.clear()
-        fresh = []
-        for row in page.documents:
-            key = self._key(row)
-            if key not in self._latest or self._latest[key] != row:
-                self._latest[key] = row
-                fresh.append(row)
-        return replace(page, documents=fresh)
 
     def _note(self, page: RawPage) -> RawPage:
         self._length = page.count

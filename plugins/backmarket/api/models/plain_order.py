@@ -1,4 +1,4 @@
-"""Orders in the very form that the spec gives them, read at a tenth of the cost of :class:`Order`.
+"""Orders in the very form that the spec gives them, read at a third of the cost of :class:`Order`.
 
 Nearly all orders come so. What does not fit here says nothing about an order: it is read leniently, as
 :class:`~backmarket.api.models.order.Order`, whose fields and meanings these are.
