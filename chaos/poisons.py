@@ -73,9 +73,10 @@ def _one_in_stock(days: Days, number: int = 0) -> Json:
 
 
 def _on_sale(days: Days) -> list[Json]:
-    """Give the listings that are on sale in France, or would be if there were any left."""
+    """Give the listings with an offer in Germany that are on sale in France, or would be if there were any left."""
     listings: list[Json] = days.stage.sandbox.listings()
-    return [each for each in listings if each["publication_states"]["fr-fr"] in {ONLINE, OFFLINE}]
+    in_both = [each for each in listings if each["offers"].get("de-de")]
+    return [each for each in in_both if each["publication_states"]["fr-fr"] in {ONLINE, OFFLINE}]
 
 
 def _orders(days: Days, state: int) -> list[Json]:

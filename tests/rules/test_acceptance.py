@@ -80,6 +80,13 @@ def test_a_count_that_knows_of_paid_orders_has_set_their_units_aside() -> None:
     policy = StockPolicy(known_from="paid")
     assert _accepted(0, _order(1, ("A", 1, 1)), policy=policy) == [1]
     assert _accepted(0, _order(1, ("A", 1, 1)), policy=policy, counted=NOW - timedelta(hours=2)) == []
+    counted = NOW - timedelta(minutes=30)
+    assert _accepted(1, _order(1, ("A", 1, 2)), _order(2, ("A", 1, 1)), policy=policy, counted=counted) == [2]
+
+
+def test_a_sku_without_a_count_holds_up_no_other() -> None:
+    """Its request is refused; those behind it are judged by their own counts."""
+    assert _accepted(1, _order(1, ("B", 1, 1), age_hours=2), _order(2, ("A", 1, 1))) == [2]
 
 
 def test_safety_plays_no_part() -> None:

@@ -336,6 +336,7 @@ def test_every_column_of_a_row_is_read() -> None:
         ("sales", "revenue", "sale", last, False, "SKU", 50000001, None, None, "Phone", "-7.50", "GBP"),
         ("sales", "revenue", "sale", last, True, "A\ufffdB", 7777, None, None, "fee order_id_7777", "100.00", "USD"),
     ]
+    assert found.rows == 1203
     assert found.numbers == {*range(1, 1201), 50000001, 7777}
     assert found.parcels == {parcel}
     assert found.totals == {"EUR": Decimal(120000), "GBP": Decimal("92.50"), "USD": Decimal(100)}

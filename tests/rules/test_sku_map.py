@@ -118,6 +118,10 @@ def test_where_units_do_not_suffice_orders_get_what_is_there() -> None:
     pairs.promise("l1", 4)
     pairs.divide({"l1"})
     assert (pairs.share("l1", "a"), pairs.share("l1", "b"), pairs.quantity("l1")) == (2, 5, 3)
+    both = Shelf(_counts(a=2, b=2), _map(("A", "L"), ("B", "L"), ("A", "M"), ("B", "N")), POLICY)
+    both.promise("l", 3)
+    both.divide({"l", "m", "n"})
+    assert (both.share("l", "a"), both.share("l", "b"), both.quantity("l")) == (2, 1, 3), "of two that are shared"
 
 
 def test_what_is_free_is_whole_units() -> None:
@@ -256,9 +260,9 @@ def test_rows_of_warehouses_add_up() -> None:
         StockRow("D", 5, NOW, warehouse="Lyon"),
     ]
     found = counts_by_sku(rows, POLICY)
-    assert {sku: (row.quantity, row.counted_at) for sku, row in found.by_sku.items()} == {
-        "a": (7, NOW - timedelta(hours=1)),
-        "d": (5, NOW),
+    assert {sku: (row.sku, row.quantity, row.counted_at) for sku, row in found.by_sku.items()} == {
+        "a": ("A", 7, NOW - timedelta(hours=1)),
+        "d": ("D", 5, NOW),
     }
     assert found.ambiguous == {"b": 2, "c": 2}
     paris = counts_by_sku(rows, StockPolicy(warehouses=frozenset({"paris"})))
