@@ -97,4 +97,6 @@ _HISTORY = (
 def fill_history(connection: psycopg.Connection[Any], *, orders: int, changes: int) -> None:
     """Store so many orders and changes, of the SKUs of the listings that are stored."""
     for statement in _HISTORY:
+        # Without knowing how much there is, PostgreSQL looks through all listings for each order.
+        connection.execute("analyze")
         connection.execute(statement.encode(), {"orders": orders, "changes": changes})
