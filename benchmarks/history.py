@@ -28,13 +28,16 @@ _HISTORY = (
         first_seen_at, first_seen_state, accepted_seen_at
     )
     select
-        account, order_id, order_id, sku.sku, 1, price, 0, 'EUR', 3, '35' || lpad(order_id::text, 13, '0'),
+        account, order_id, order_id, listed.sku, 1, price, 0, 'EUR', 3, '35' || lpad(order_id::text, 13, '0'),
         date_creation, first_seen_at, 1, date_creation + interval '1 hour'
     from backmarket.orders
+    cross join (
+        select count(*) as skus from backmarket.listings where gone_at is null and sku is not null
+    ) as every
     inner join (
-        select sku, row_number() over (order by sku) - 1 as place, count(*) over () as skus
+        select sku, row_number() over (order by sku) - 1 as place
         from backmarket.listings where gone_at is null and sku is not null
-    ) as sku on sku.place = order_id %% sku.skus
+    ) as listed on listed.place = order_id %% every.skus
     where order_id > 10000000000
     """,
     """
@@ -97,6 +100,5 @@ _HISTORY = (
 def fill_history(connection: psycopg.Connection[Any], *, orders: int, changes: int) -> None:
     """Store so many orders and changes, of the SKUs of the listings that are stored."""
     for statement in _HISTORY:
-        # Without knowing how much there is, PostgreSQL looks through all listings for each order.
         connection.execute("analyze")
         connection.execute(statement.encode(), {"orders": orders, "changes": changes})
