@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from rich.console import Console
@@ -64,15 +64,10 @@ Measures = dict[str, tuple[float, float]]
 """By what was run: milliseconds of the database, and seconds of the whole run."""
 
 
-class Size(NamedTuple):
-    """How much there is."""
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+"""So many orders, changes and statement rows lie behind a run."""
 
-    orders: int
-    listings: int
-    changes: int
-
-
-SIZES = tuple(Size(orders, 1_000, orders) for orders in (1_000, 10_000, 100_000, 1_000_000))
+LISTINGS_COUNT = 1_000
 MOST_RATIO = 1.5
 CHANGED_ORDERS = 100
 
@@ -87,9 +82,9 @@ def figures() -> list[Figure]:
         ratio = max(milliseconds, 5.0) / before
         found.append(
             Figure(
-                f"{work}: work of the database, {SIZES[-1].orders:,} orders and changes behind it",
+                f"{work}: work of the database, {SIZES[-1]:,} orders and changes behind it",
                 f"{milliseconds:.0f} ms, x {ratio:.2f}",
-                f"{SIZES[0].orders:,} orders: {small[work][0]:.0f} ms; the whole run: {seconds:.1f} s",
+                f"{SIZES[0]:,} orders: {small[work][0]:.0f} ms; the whole run: {seconds:.1f} s",
                 f"x {MOST_RATIO}",
                 kept=ratio <= MOST_RATIO,
             )
@@ -100,7 +95,7 @@ def figures() -> list[Figure]:
 def main() -> int:
     """Print the work of the database for every size, in milliseconds."""
     every = _all_measures(SIZES)
-    table = Table("run", *(f"{size.orders:,} orders" for size in SIZES), "whole run")
+    table = Table("run", *(f"{size:,} orders" for size in SIZES), "whole run")
     for work in every[0]:
         seconds = f"{every[0][work][1]:.1f} to {every[-1][work][1]:.1f} s"
         table.add_row(work, *(f"{measured[work][0]:.0f} ms" for measured in every), seconds)
@@ -108,7 +103,7 @@ def main() -> int:
     return 0
 
 
-def _all_measures(sizes: Iterable[Size]) -> list[Measures]:
+def _all_measures(sizes: Iterable[int]) -> list[Measures]:
     with tempfile.TemporaryDirectory() as name, embedded_postgres(Path(name) / "postgres") as server:
         _use_airflow(Path(name))
         return [_measure(server, size) for size in sizes]
@@ -131,13 +126,13 @@ def _use_airflow(home: Path) -> None:
     initdb()
 
 
-def _measure(server: str, size: Size) -> Measures:
+def _measure(server: str, size: int) -> Measures:
     from airflow.dag_processing.dagbag import DagBag
 
-    database = f"scale_{size.orders}"
+    database = f"scale_{size}"
     uri = ensure_database(server, database)
     os.environ["AIRFLOW_CONN_BACKMARKET_WAREHOUSE"] = uri.replace("postgresql://", "postgres://")
-    config = SandboxConfig(orders=100, listings=size.listings, stock=5, rate_limit=False)
+    config = SandboxConfig(orders=100, listings=LISTINGS_COUNT, stock=5, rate_limit=False)
     with running_sandbox(config, isolated=True) as sandbox, psycopg.connect(uri, autocommit=True) as connection:
         os.environ["AIRFLOW_CONN_BACKMARKET_DEFAULT"] = _connection(sandbox.base_url, sandbox.token)
 
@@ -148,7 +143,7 @@ def _measure(server: str, size: Size) -> Measures:
             run(dag_id)
         connection.execute(_STOCK)
         connection.execute(_PRICES)
-        fill_history(connection, orders=size.orders, changes=size.changes)
+        fill_history(connection, orders=size, changes=size)
         connection.execute("vacuum analyze")
         for _ in range(2):
             for dag_id in DAGS:

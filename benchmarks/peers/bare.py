@@ -9,46 +9,28 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import orjson
 import psycopg
-from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
+from pyrate_limiter import Rate
 
+from benchmarks.peers.asking import PAGE, Pages
 from benchmarks.stopwatch import Stopwatch
 
-PAGE, THREADS = 50, 8
+THREADS = 8
 
 
 def main(base_url: str, token: str, warehouse_uri: str, limited: str) -> None:
     """Load everything; ``limited`` keeps the rate limit to the last request."""
-    rate = Rate(200, 10_000) if limited == "limited" else Rate(1_000_000, Duration.SECOND)
-    limiter = Limiter(InMemoryBucket([rate]))
-    client = httpx.Client(
-        base_url=base_url,
-        headers={
-            "Authorization": f"Basic {token}",
-            "User-Agent": "BM-Example-Benchmark;bench@example.com",
-            "Accept-Language": "fr-fr",
-        },
-        timeout=60,
-    )
-
-    def fetch(number: int) -> bytes:
-        limiter.try_acquire("request", blocking=True)
-        answer = client.get("/ws/orders", params={"page": number, "page-size": PAGE})
-        answer.raise_for_status()
-        return answer.content
-
+    pages = Pages(base_url, token, Rate(200, 10_000) if limited == "limited" else None)
     watch = Stopwatch()
     with (
         psycopg.connect(warehouse_uri, autocommit=True) as connection,
         ThreadPoolExecutor(THREADS) as threads,
-        client,
     ):
         connection.execute("create table raw_orders (order_id bigint primary key, document jsonb)")
-        count = orjson.loads(fetch(1))["count"]
+        count = orjson.loads(pages.fetch(1))["count"]
         with connection.cursor() as cursor, cursor.copy("copy raw_orders from stdin") as copy:
-            for page in threads.map(fetch, range(1, -(-count // PAGE) + 1)):
+            for page in threads.map(pages.fetch, range(1, -(-count // PAGE) + 1)):
                 for order in orjson.loads(page)["results"]:
                     copy.write_row((order["order_id"], orjson.dumps(order).decode()))
         watch.stop()

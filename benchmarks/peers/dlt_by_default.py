@@ -8,6 +8,7 @@ import tempfile
 import dlt
 from dlt.sources.rest_api import rest_api_source
 
+from benchmarks.peers.asking import headers
 from benchmarks.stopwatch import Stopwatch
 
 
@@ -17,11 +18,7 @@ def main(base_url: str, token: str, warehouse_uri: str, _limited: str) -> None:
         {
             "client": {
                 "base_url": base_url,
-                "headers": {
-                    "Authorization": f"Basic {token}",
-                    "User-Agent": "BM-Example-Benchmark;bench@example.com",
-                    "Accept-Language": "fr-fr",
-                },
+                "headers": headers(token),
                 "paginator": {
                     "type": "page_number",
                     "base_page": 1,

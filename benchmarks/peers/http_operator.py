@@ -8,6 +8,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.peers.asking import headers
 from benchmarks.stopwatch import Stopwatch
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp())
@@ -36,11 +37,7 @@ def main(base_url: str, token: str, warehouse_uri: str, _limited: str) -> None:
         endpoint="ws/orders",
         method="GET",
         data={"page": 1, "page-size": 50},
-        headers={
-            "Authorization": f"Basic {token}",
-            "User-Agent": "BM-Example-Benchmark;bench@example.com",
-            "Accept-Language": "fr-fr",
-        },
+        headers=headers(token),
         pagination_function=following,
         response_filter=lambda responses: [order for response in responses for order in response.json()["results"]],
     )
