@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from math import inf
 from random import uniform
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, Self
@@ -19,11 +20,11 @@ Kind = Literal["general", "catalog"]
 """Which of Back Market's limits a request falls under; catalog requests count under both."""
 
 HOLD = 0.1
-"""A place that has not been used after so many seconds is void: what leaves late would arrive in a later window."""
+"""A place that is not used so many seconds after it was given is void: what leaves late arrives in a later window."""
 
 # The spec allows 200 requests in any 10 s, 20 of them to the catalog, and blocks everything for 10 s beyond. The server
-# counts arrivals. What arrives within 10 s took its places within 10.4 s: HOLD, and 0.3 s by which the network may
-# delay one request more than another.
+# counts arrivals. What arrives within 10 s took its places within 10.4 s: HOLD, and 0.3 s by which the bucket and the
+# network may delay one request more than another.
 GENERAL_RATES = [Rate(199, 10_400)]
 CATALOG_RATES = [Rate(19, 10_400)]
 
@@ -44,7 +45,8 @@ class Throttle:
 
     def __init__(self, general: AbstractBucket, catalog: AbstractBucket) -> None:
         every = _Gate(general)
-        self._gates: dict[Kind, tuple[_Gate, ...]] = {"general": (every,), "catalog": (_Gate(catalog), every)}
+        # The catalog's places are few: none is taken before there is one for every request, which may void it.
+        self._gates: dict[Kind, tuple[_Gate, ...]] = {"general": (every,), "catalog": (every, _Gate(catalog))}
         self._lock = Lock()
         self._paused_until = 0.0
 
@@ -55,11 +57,11 @@ class Throttle:
 
     def acquire(self, kind: Kind = "general") -> None:
         """Block until one request of this kind may go, which has to leave at once."""
-        while True:
-            taken_at = min(self._take(gate) for gate in self._gates[kind])
+        taken_at: dict[_Gate, float] = {}
+        while void := [gate for gate in self._gates[kind] if time.monotonic() > taken_at.get(gate, -inf) + HOLD]:
+            for gate in void:
+                taken_at[gate] = self._take(gate)
             self._sleep_while_paused()
-            if time.monotonic() <= taken_at + HOLD:
-                return
 
     def _take(self, gate: _Gate) -> float:
         """Block until there is a place, and return when it was taken."""
@@ -110,14 +112,13 @@ class _Gate:
             wanted = min(len(self._asking), MOST_PLACES)
             self._asking.pop()
             if self._places == 0:
-                now = time.monotonic()
                 wait = self._take_places(wanted)
                 if wait is not None and wanted > 1:
                     wanted, wait = 1, self._take_places(1)
                 if wait is not None:
                     return None, wait
-                # Taken a moment later by the bucket's clock: a place holds no longer than it should.
-                self._places, self._taken_at = wanted, now
+                # From when it is known: a bucket that answers slowly would void all its places, and let nobody pass.
+                self._places, self._taken_at = wanted, time.monotonic()
             self._places -= 1
             return self._taken_at, 0.0
 
