@@ -20,7 +20,7 @@ THREADS = 8
 
 
 def main(base_url: str, token: str, warehouse_uri: str, limited: str) -> None:
-    """Load everything; ``limited`` keeps the rate limit to the last request."""
+    """Load everything; ``limited`` keeps the rate limit to the last request, without a margin."""
     pages = Pages(base_url, token, Rate(200, 10_000) if limited == "limited" else None)
     watch = Stopwatch()
     with (

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.peers.asking import headers
+from benchmarks.peers.asking import PAGE, headers
 from benchmarks.stopwatch import Stopwatch
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp())
@@ -29,14 +29,14 @@ def main(base_url: str, token: str, warehouse_uri: str, _limited: str) -> None:
     def following(response: Response) -> dict[str, Any] | None:
         nonlocal number
         number += 1
-        return {"data": {"page": number, "page-size": 50}} if response.json()["next"] else None
+        return {"data": {"page": number, "page-size": PAGE}} if response.json()["next"] else None
 
     orders = HttpOperator(
         task_id="orders",
         http_conn_id="back_market",
         endpoint="ws/orders",
         method="GET",
-        data={"page": 1, "page-size": 50},
+        data={"page": 1, "page-size": PAGE},
         headers=headers(token),
         pagination_function=following,
         response_filter=lambda responses: [order for response in responses for order in response.json()["results"]],

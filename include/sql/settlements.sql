@@ -20,6 +20,13 @@ order by kind;
 delete from backmarket.settlement_day_sums
 where account = %(account)s and (%(everything)s or day = any(%(days)s::date []));
 
+-- name: doubt_comparison
+-- Findings of some days are computed by these rules now: where all others are by other rules, they are looked at again.
+-- :account, :rules
+update backmarket.settlement_comparisons
+set rules = ''
+where account = %(account)s and rules <> %(rules)s;
+
 -- name: drop_statements
 -- A newer export no longer has these currencies: the statement holds nothing in them now.
 -- :account, :invoice_ref, :currencies
@@ -29,12 +36,12 @@ where account = %(account)s and invoice_ref = %(invoice_ref)s and currency <> al
 
 -- name: fill_scope
 -- Orders that were written, or have a statement row on one of the days, or were shipped on one; and those of which
--- something may be due, or be due no longer, now that statements speak of the stale days.
--- :account, :days, :stale_days, :due_days
+-- something may be due, or be due no longer, now that statements cover other days.
+-- :account, :days, :first_days, :end_days (of what is covered, as long as each other), :due_days
 insert into settlement_scope (order_id)
 with due as (
-    select unnest(range_agg(daterange(day - %(due_days)s::integer, day, '[]'))) as days
-    from unnest(%(stale_days)s::date []) as day
+    select unnest(range_agg(daterange(first_day - %(due_days)s::integer, end_day))) as days
+    from unnest(%(first_days)s::date [], %(end_days)s::date []) as covered (first_day, end_day)
 ),
 
 periods as (
@@ -118,20 +125,12 @@ set rules = %(rules)s, compared_at = now()
 where account = %(account)s;
 
 -- name: mark_changes
--- Let changes be marked from now on, unless they are already; answers by which rules all findings were computed.
+-- Let changes be marked from now on, unless they are already: then findings were computed before.
 -- :account
-with marked as (
-    insert into backmarket.settlement_comparisons as stored (account, rules)
-    values (%(account)s, '')
-    on conflict (account) do update set rules = '', compared_at = now()
-    where stored.compared_at < now() - interval '30 days'
-    returning rules
-)
-
-select rules from marked
-union all
-select rules from backmarket.settlement_comparisons
-where account = %(account)s and not exists (select 1 from marked);
+insert into backmarket.settlement_comparisons as stored (account, rules)
+values (%(account)s, '')
+on conflict (account) do update set rules = '', compared_at = now()
+where stored.compared_at < now() - interval '30 days';
 
 -- name: open_findings
 -- Store what was found: new, changed or come back; answers how many. What is known and unchanged is left alone.
@@ -182,6 +181,13 @@ select count(*) from changed;
 -- :account, :still
 delete from backmarket.quarantine
 where account = %(account)s and entity = 'settlement_file' and key <> all(%(still)s);
+
+-- name: select_comparison
+-- By which rules all findings were computed; empty where some were not since changes are marked.
+-- :account
+select rules
+from backmarket.settlement_comparisons
+where account = %(account)s;
 
 -- name: select_costs_by_key
 -- What each kind of fee came to in a period, both ends included.
@@ -410,8 +416,15 @@ from backmarket.settlement_lines
 where account = %(account)s and not vanished and (%(everything)s or value_date = any(%(days)s::date []))
 group by account, value_date, currency, category, invoice_key;
 
+-- name: take_stale_covers
+-- What statements cover newly, or no longer; taken here, as stale days are.
+-- :account
+delete from backmarket.settlement_stale_covers
+where account = %(account)s
+returning first_day, end_day;
+
 -- name: take_stale_days
--- The days about which statements say something new; taken here, so that the same transaction has to look at them.
+-- The days that newly stored rows belong to; taken here, so that the same transaction has to look at them.
 -- :account
 delete from backmarket.settlement_stale_days
 where account = %(account)s

@@ -17,6 +17,7 @@ import pytest
 from backmarket.warehouse import sql
 from backmarket.warehouse.orders import lock_merges
 from backmarket.warehouse.settlements.files import StatementFile, load_file
+from backmarket.warehouse.settlements.quality import read_quality
 from backmarket.warehouse.settlements.reconciliation import Limits, Reconciliation, reconcile, remember_unknown
 from tests.warehouse.test_settlements import LIMITS, findings, load, order, sale
 
@@ -266,6 +267,57 @@ def cover(database: Database, *days: str, issued: str = "20260923", hour: int = 
     """Load an export of a statement with a row on each of these days, of no order that is stored."""
     rows = [sale(9, key="adjustment", day=day) for day in days]
     load(database, *rows, name=f"{issued}-EU-H-1.csv", hour=hour)
+
+
+def test_limits_that_a_run_of_some_days_tried_do_not_stay(warehouse: Database) -> None:
+    """Somebody lowers a Variable, looks at a day, and puts it back: the next run finds what it found before."""
+    order(warehouse, 1)
+    cover(warehouse, "2026-09-07", "2026-09-13", issued="20260914")
+    reconcile(warehouse, "default", LIMITS)
+    assert missing(warehouse) == []
+    reconcile(warehouse, "default", Limits(3, LIMITS.tolerance), frozenset({date(2026, 9, 8)}))
+    assert missing(warehouse) == [1]
+    reconcile(warehouse, "default", LIMITS)
+    assert missing(warehouse) == []
+
+
+def test_a_run_that_waits_for_another_sees_by_which_limits_that_has_compared(
+    warehouse: Database, warehouse_uri: str
+) -> None:
+    """One with other limits is under way when it begins."""
+    order(warehouse, 1)
+    cover(warehouse, "2026-09-07", "2026-09-13", issued="20260914")
+    reconcile(warehouse, "default", LIMITS)
+    with psycopg.connect(warehouse_uri, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            reconcile(other, "default", Limits(3, LIMITS.tolerance))
+            waiting = pool.submit(reconcile, warehouse, "default", LIMITS)
+            while not other.execute("select pid from pg_locks where not granted").rowcount:
+                assert not waiting.done()
+        waiting.result()
+    assert missing(warehouse) == []
+
+
+def test_a_mistyped_year_costs_no_days_of_centuries(warehouse: Database) -> None:
+    """What a statement covers is marked as a period."""
+    cover(warehouse, "0026-09-08", "2026-09-22")
+    assert warehouse.execute("select from backmarket.settlement_stale_days").rowcount == 2
+    assert warehouse.execute("select from backmarket.settlement_stale_covers").rowcount == 1
+    cover(warehouse, "0026-09-08", "2026-09-22", hour=1)
+    assert warehouse.execute("select from backmarket.settlement_stale_covers").rowcount == 1, "it covers the same"
+
+
+def test_two_checks_at_a_time_name_the_same_statements(warehouse: Database, warehouse_uri: str) -> None:
+    """The second waits for the marks that the first leaves again."""
+    cover(warehouse, "2026-09-08")
+    warehouse.execute("update backmarket.settlement_statements set total = 1")
+    with psycopg.connect(warehouse_uri, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            first = read_quality(other, "default").off
+            second = pool.submit(read_quality, warehouse, "default")
+            while not other.execute("select pid from pg_locks where not granted").rowcount:
+                assert not second.done()
+        assert second.result().off == first != []
 
 
 @pytest.mark.parametrize("event", ["date_shipping", "date_modification"])

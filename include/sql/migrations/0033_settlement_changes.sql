@@ -29,8 +29,16 @@ create index settlement_stale_statements_by_account on backmarket.settlement_sta
 
 comment on table backmarket.settlement_stale_statements is
 'Statements whose rows were not added up since they changed, or did not make the total of their file.';
-comment on table backmarket.settlement_stale_days is
-'Days that newly stored rows belong to, or statements newly cover, and that no reconciliation has looked at since.';
+-- As periods: a mistyped year covers centuries.
+create table backmarket.settlement_stale_covers (
+    account text not null,
+    first_day date not null,
+    end_day date not null
+);
+create index settlement_stale_covers_by_account on backmarket.settlement_stale_covers (account);
+
+comment on table backmarket.settlement_stale_covers is
+'What statements cover newly, or no longer, up to before end_day, and no comparison has looked at since.';
 
 insert into backmarket.settlement_stale_statements (account, invoice_ref)
 select distinct account, invoice_ref
@@ -66,12 +74,15 @@ create function backmarket.mark_covered_days() returns trigger
 language plpgsql
 as $$
 begin
-    insert into backmarket.settlement_stale_days (account, day)
-    select account, lower(covers) + n
-    from (values (old.account, old.covers), (new.account, new.covers)) as statement (account, covers)
-    cross join generate_series(0, upper(covers) - lower(covers) - 1) as n;
     insert into backmarket.settlement_stale_statements (account, invoice_ref)
-    select coalesce(new.account, old.account), coalesce(new.invoice_ref, old.invoice_ref);
+    values (coalesce(new.account, old.account), coalesce(new.invoice_ref, old.invoice_ref));
+    -- A statement without rows covers nothing.
+    if (old.covers, old.line_count > 0) is distinct from (new.covers, new.line_count > 0) then
+        insert into backmarket.settlement_stale_covers (account, first_day, end_day)
+        select account, lower(covers), upper(covers)
+        from (values (old.account, old.covers), (new.account, new.covers)) as statement (account, covers)
+        where covers is not null;
+    end if;
     return null;
 end
 $$;

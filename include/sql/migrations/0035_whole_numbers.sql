@@ -10,4 +10,5 @@ as $$
 $$;
 
 comment on function backmarket.whole_number is
-'The number that a text is, as backmarket.plain_number understands it; null where it is no whole number above zero.';
+'The number that a text is, as backmarket.plain_number understands it; null where it is no whole number above
+zero of at most 18 digits.';

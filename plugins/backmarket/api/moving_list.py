@@ -73,7 +73,7 @@ class MovingList(Generic[Page]):
     def pages(self) -> Generator[Page, None, None]:
         """Yield pages as they arrive. A row may come several times: of its readings the latest holds.
 
-        A row that a page shares with a neighbour is on one of them only, unless it has changed in between.
+        A row that a page shares with a neighbour is mostly on one of them only, unless it has changed in between.
 
         The number of requests is bounded; where they did not suffice, the reading is not complete.
 

@@ -74,6 +74,10 @@ class Address(Document):
 
     __str__ = __repr__
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show nothing in tracebacks that show what variables hold, either."""
+        return []
+
 
 OptionalAddress = Address | None
 

@@ -46,6 +46,10 @@ class _Plain(Struct, gc=False):
         """Show nothing: much of it may be personal."""
         return f"{type(self).__name__}(…)"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show nothing in tracebacks that show what variables hold, either."""
+        return []
+
 
 class PlainAddress(_Plain, forbid_unknown_fields=True):
     """An :class:`~backmarket.api.models.order.Address` in snake_case."""

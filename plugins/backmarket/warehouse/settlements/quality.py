@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from psycopg.rows import class_row
 
 from backmarket.warehouse import sql
+from backmarket.warehouse.settlements.reconciliation import lock_findings
 
 if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
@@ -56,6 +57,8 @@ def read_quality(connection: Connection, account: str) -> Quality:
     with connection.cursor(row_factory=class_row(UnreadableFile)) as cursor:
         unreadable = cursor.execute(sql.statement("settlements/select_unreadable_files"), of_account).fetchall()
     with connection.transaction(), connection.cursor(row_factory=class_row(StatementOff)) as cursor:
+        # Of two checks at a time the second would not see the marks that the first leaves again.
+        lock_findings(connection, account)
         taken = connection.execute(sql.statement("settlements/take_stale_statements"), of_account).fetchall()
         stale = {"account": account, "invoice_refs": sorted({invoice_ref for (invoice_ref,) in taken})}
         off = cursor.execute(sql.statement("settlements/select_statements_off"), stale).fetchall()

@@ -56,25 +56,29 @@ def reconcile(
     :param days: look at these again, whether or not they have changed: orders shipped, and rows valued, on them. What
         the first time, or other limits, ask for is left to a call without.
     """
-    rules = _rules(limits)
-    everything = days is None and _marked_changes(connection, account) != rules
+    rules, of_account = _rules(limits), {"account": account}
+    if days is None:
+        _mark_changes(connection, account)
     with connection.transaction():
         lock_findings(connection, account)
+        # Only now: whoever held the lock may have computed by other rules.
+        everything = days is None and _compared_by(connection, account) != rules
         connection.execute("set local work_mem = '64MB'")
         # How many orders a span of days has is guessed far too high: to compile for so many takes longer than all else.
         connection.execute("set local jit = off")
         for step in ("stage_scope", "stage_found"):
             connection.execute(sql.statement(f"settlements/{step}"))
-        connection.execute(sql.statement("settlements/take_stale_orders"), {"account": account})
-        stale = connection.execute(sql.statement("settlements/take_stale_days"), {"account": account}).fetchall()
-        stale_days = {day for (day,) in stale}
+        connection.execute(sql.statement("settlements/take_stale_orders"), of_account)
+        stale = connection.execute(sql.statement("settlements/take_stale_days"), of_account).fetchall()
+        covers = connection.execute(sql.statement("settlements/take_stale_covers"), of_account).fetchall()
         tied = tie_lines(connection, account)
-        touched = (days or frozenset()) | stale_days | set(tied)
+        touched = (days or frozenset()) | {day for (day,) in stale} | set(tied)
         scope = {
             "account": account,
             "everything": everything,
             "days": sorted(touched),
-            "stale_days": sorted(stale_days),
+            "first_days": [first_day for first_day, _ in covers],
+            "end_days": [end_day for _, end_day in covers],
             "due_days": limits.due_days,
             "tolerance": limits.tolerance,
         }
@@ -83,13 +87,13 @@ def reconcile(
         connection.execute("analyze settlement_scope")
         for rule in _RULES:
             connection.execute(sql.statement(f"settlements/{rule}"), scope)
-        changed = _count(connection, "open_findings", {"account": account})
+        changed = _count(connection, "open_findings", of_account)
         closed = _count(connection, "close_findings", scope)
         for step in ("delete_day_sums", "sum_days"):
             connection.execute(sql.statement(f"settlements/{step}"), scope)
-        if days is None:
-            connection.execute(sql.statement("settlements/keep_comparison"), {"account": account, "rules": rules})
-        found = connection.execute(sql.statement("settlements/count_open_findings"), {"account": account}).fetchall()
+        noted = "keep_comparison" if days is None else "doubt_comparison"
+        connection.execute(sql.statement(f"settlements/{noted}"), {**of_account, "rules": rules})
+        found = connection.execute(sql.statement("settlements/count_open_findings"), of_account).fetchall()
     return Reconciliation(len(tied), changed, closed, dict(found))
 
 
@@ -100,15 +104,19 @@ def _rules(limits: Limits) -> str:
     return sha256("\n".join([repr(limits), *rules, *schema]).encode()).hexdigest()
 
 
-def _marked_changes(connection: Connection, account: str) -> str:
-    """Let changes be marked from now on; return by which rules findings were computed, empty where some were not."""
-    row = connection.execute(sql.statement("settlements/mark_changes"), {"account": account}).fetchone()
-    rules = str(row[0]) if row else ""
-    if not rules:
+def _mark_changes(connection: Connection, account: str) -> None:
+    """Let changes be marked from now on."""
+    connection.execute(sql.statement("settlements/mark_changes"), {"account": account})
+    if not _compared_by(connection, account):
         with connection.transaction():
             # Merges that have begun before leave no marks: everything is looked at after their end.
             lock_merges(connection, account)
-    return rules
+
+
+def _compared_by(connection: Connection, account: str) -> str:
+    """Return by which rules all findings were computed; empty where some were not."""
+    row = connection.execute(sql.statement("settlements/select_comparison"), {"account": account}).fetchone()
+    return str(row[0]) if row else ""
 
 
 def lock_findings(connection: Connection, account: str) -> None:
