@@ -80,9 +80,9 @@ def airflow_environment(
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__SECRET_KEY": secrets_["api_secret_key"],
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets_["jwt_secret"],
-        # An edited DAG file shows within seconds.
+        # A new or edited DAG file shows within seconds; the others are read seldom, as that takes a whole core.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # A person is waiting.
         "AIRFLOW__BACKMARKET__RETRY_DELAY_SECONDS": "2",

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import airflow
 import pytest
 from airflow import sdk
+from packaging.version import Version
 
 from tests.plain_words import faults, is_ours
 
@@ -78,20 +80,55 @@ def read_dags(folder: Path | None = None) -> DagBag:
 
 
 @pytest.fixture
-def run_dag(dag_bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+def run_dag(
+    dag_bag: DagBag, run_dag_in_airflow: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Run]:
+    """Run one DAG to its end, with what Airflow notes in its tables kept in memory; ``alter`` may change it before.
+
+    An older Airflow cannot do that: there, it runs as in ``run_dag_in_airflow``.
+    """
+    if Version(airflow.__version__) < Version("3.3.2"):
+        return run_dag_in_airflow
+    from airflow.sdk.execution_time import task_runner
+
+    from tests.dags.in_memory import run_in_memory
+
+    def run(dag_id: str, *, alter: Callable[[DAG], None] | None = None, **conf: Any) -> Run:
+        with monkeypatch.context() as patched:
+            # What Airflow's UI shows of a task's arguments: nobody looks here, and it takes longer than the rest.
+            patched.setattr(task_runner, "_serialize_rendered_fields", lambda _: {})
+            state, instances, memory = run_in_memory(read_dag(dag_bag, dag_id, alter), conf or None)
+        return Run(
+            state=state,
+            tasks={each.task_id: each.state for each in instances},
+            xcoms={each.task_id: memory.of(each.task_id) for each in instances},
+            reasons={each.task_id: memory.of(each.task_id, "reason") for each in instances},
+            tries={each.task_id: each.try_number for each in instances},
+        )
+
+    return run
+
+
+def read_dag(dag_bag: DagBag, dag_id: str, alter: Callable[[DAG], None] | None) -> DAG:
+    """Read a DAG anew, as running a DAG object with params leaves them in it."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    dag = DagBag(dag_bag.dags[dag_id].fileloc).dags[dag_id]
+    if alter:
+        alter(dag)
+    return dag
+
+
+@pytest.fixture
+def run_dag_in_airflow(dag_bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     """Run one DAG to its end, as ``airflow dags test`` does; ``alter`` may change it before."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag
 
     # dag.test() would read all files and note them again, before each run.
     monkeypatch.setattr(DagBundlesManager, "get_all_dag_bundles", lambda _: iter(()))
 
     def run(dag_id: str, *, alter: Callable[[DAG], None] | None = None, **conf: Any) -> Run:
-        # Read anew: running a DAG object with params leaves them in it.
-        dag = DagBag(dag_bag.dags[dag_id].fileloc).dags[dag_id]
-        if alter:
-            alter(dag)
-        dag_run = dag.test(run_conf=conf or None)
+        dag_run = read_dag(dag_bag, dag_id, alter).test(run_conf=conf or None)
         instances = dag_run.get_task_instances()
         return Run(
             state=str(dag_run.state),
@@ -145,14 +182,23 @@ def database(warehouse: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 NOTES = {
     f"backmarket.{table}"
     for table in (
-        "accounts alerts feeds listing_baselines listing_drops order_history_reads orders_not_found progress "
-        "quarantine seller_file_rows seller_files settlement_comparisons settlement_files settlement_stale_covers "
-        "settlement_stale_days settlement_stale_orders settlement_stale_statements settlement_unknown_orders "
-        "sync_state unclaimed_rows"
+        "accounts after_sales_parts alerts feeds invoice_files listing_baselines listing_drops "
+        "order_history_reads orders_not_found progress quarantine seller_file_rows seller_files "
+        "settlement_comparisons settlement_files settlement_stale_covers settlement_stale_days "
+        "settlement_stale_orders settlement_stale_statements settlement_unknown_orders sync_state "
+        "unclaimed_rows"
     ).split()
 }
 _WRITTEN = re.compile(r"\b(?:insert into|update|delete from|copy)\s+((?:backmarket|seller)\.[a-z_]+)")
 _NAMED = re.compile(r"\b(?:backmarket|seller)\.[a-z_]+\b(?!\()")
+
+
+@cache
+def _tables(statement: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the tables that a statement reads, and those that it writes."""
+    text = re.sub(r"--.*", "", statement)
+    written = frozenset(_WRITTEN.findall(text))
+    return frozenset(_NAMED.findall(text)) - written, written
 
 
 @pytest.fixture(autouse=True)
@@ -166,16 +212,14 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     undeclared: set[tuple[str, str, str]] = set()
 
     def watched(name: str) -> str:
-        text = re.sub(r"--.*", "", statement(name))
         try:
             task: Any = get_current_context()["task"]
         except RuntimeError:
             return statement(name)
         reads, writes = getattr(task, "reads", ()), getattr(task, "writes", ())
         if reads or writes:
-            written = set(_WRITTEN.findall(text))
+            read, written = _tables(statement(name))
             undeclared.update((task.task_type, "writes", each) for each in written - {*writes} - NOTES)
-            read = set(_NAMED.findall(text)) - written
             undeclared.update((task.task_type, "reads", each) for each in read - {*reads, *writes} - NOTES)
         return statement(name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -262,6 +263,10 @@ def test_a_run_killed_after_a_batch_left_repeats_nothing(
     # Each try was killed after the batch of one market had left; the third found nothing left to send.
     assert run.tries["prices_upload"] == 3
     assert len(batches(connected)) == 2
+    # Back Market works them off meanwhile.
+    deadline = time.monotonic() + 20
+    while offered(connected, {sku for sku, _ in wanted}) != wanted and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert upload().state == "success"
     assert (len(batches(connected)), single(connected)) == (2, [])
     assert offered(connected, {sku for sku, _ in wanted}) == wanted

@@ -349,7 +349,9 @@ def test_a_workbook_offers_what_there_is_to_choose() -> None:
     book = openpyxl.load_workbook(io.BytesIO(template("catalog", "xlsx")))
     offered = {}
     for choice in book["catalog"].data_validations.dataValidation:
-        (column,) = {cell.value for row in book["catalog"][str(choice.sqref).replace("2:", "1:")][:1] for cell in row}
+        (area,) = choice.sqref.ranges
+        assert (area.min_row, area.min_col) == (2, area.max_col)
+        column = book["catalog"].cell(1, area.min_col).value
         _, _, cells = choice.formula1.partition("!")
         offered[column] = tuple(row[0].value for row in book["lists"][cells.replace("$", "")])
     assert offered == {name: CHOICES[name] for name in ("currency", "grade", "market")}

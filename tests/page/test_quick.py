@@ -34,6 +34,9 @@ VIEWS = (
     "search?q=00000000",
     "search?q=nowhere",
     "inventory",
+    "care-folders",
+    "returns?kind=under way",
+    "refunds",
     "changes",
     "changes?kind=price&text=max_price&sort=amount",
     "worked-off",
@@ -52,10 +55,12 @@ def test_the_page_is_quick_with_200000_orders(signed_in: SignIn, warehouse: psyc
     slow = {}
     for path in VIEWS:
         assert viewer.get(f"/backmarket/{path}").status_code in {200, 404}
-        seconds = sorted(_seconds(viewer, path) for _ in range(7))
-        print(f"/backmarket/{path}: {seconds[0] * 1000:.0f} ms, median {seconds[3] * 1000:.0f} ms")
-        # Whatever else runs on the machine only ever adds: the fastest of seven is what the page takes.
-        if seconds[0] >= 0.3:
+        # Whatever else runs on the machine only ever adds: one of seven that is quick is what the page takes.
+        seconds: list[float] = []
+        while len(seconds) < 7 and min(seconds, default=1) >= 0.3:
+            seconds.append(_seconds(viewer, path))
+        print(f"/backmarket/{path}: {min(seconds) * 1000:.0f} ms")
+        if min(seconds) >= 0.3:
             slow[path] = seconds
     assert not slow
 
@@ -67,7 +72,7 @@ def _seconds(viewer: TestClient, path: str) -> float:
 
 
 def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
-    """Changes of quantities and prices, refusals, differences, documents not understood, and what listings showed."""
+    """Changes, refusals, differences, documents not understood, what listings showed, and what comes after the sale."""
     warehouse.execute(
         """
         insert into backmarket.changes (account, kind, subject, market, payload, status, reason, run_id, planned_at,
@@ -127,7 +132,50 @@ def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
         "'price fr-fr · above max_price', 'admin' from generate_series(1, 20000) as n"
     )
     warehouse.execute(
-        "vacuum analyze backmarket.changes, backmarket.listing_offers, seller.stock, backmarket.need_marks, "
+        """
+        insert into backmarket.care_folders (
+            account, care_folder_id, order_id, state, country_code, date_creation, date_last_message, last_message_by,
+            waits_for, waits_since, document, read_at
+        )
+        select
+            'default', n, n * 4, case when n % 50 = 0 then 0 else 9 end, 'fr-fr', now() - n * interval '1 minute',
+            now(), 'customer', case when n % 50 = 0 then 'seller' end,
+            case when n % 50 = 0 then now() - n * interval '1 minute' end, '{}', now()
+        from generate_series(1, 20000) as n
+        """
+    )
+    warehouse.execute(
+        "insert into backmarket.care_messages (account, care_folder_id, message_id, sender, kind, date_creation, "
+        "message) select 'default', 1 + n % 20000, n, 'customer', 'CUSTOMER_TO_MERCHANT', now(), 'x' "
+        "from generate_series(1, 20000) as n"
+    )
+    warehouse.execute(
+        "insert into backmarket.returns (account, shipment_id, order_id, orderline_id, date_creation, date_delivery, "
+        "document, read_at) select 'default', n, n * 4, n * 4 + 1000000, now(), case when n % 20 > 0 then now() end, "
+        "'{}', now() from generate_series(1, 20000) as n"
+    )
+    warehouse.execute(
+        """
+        insert into backmarket.changes (account, kind, subject, payload, status, attempts, sent_at, confirmed_at)
+        select
+            'default', 'refund', (n * 4 + 1000000)::text,
+            jsonb_build_object(
+                'order_id', n * 4, 'orderline_id', n * 4 + 1000000, 'refund', 'refund', 'amount', '20.00', 'currency',
+                'EUR', 'is_whole', false
+            ),
+            case when n % 100 = 0 then 'awaiting_approval' when n % 100 = 1 then 'unknown' else 'confirmed' end, 1,
+            now() - interval '1 day', case when n % 100 > 1 then now() end
+        from generate_series(1, 10000) as n
+        """
+    )
+    warehouse.execute(
+        "insert into backmarket.invoice_files (account, path, size, modified_at, order_id, sha256, reason) "
+        "select 'default', n || '.pdf', 9, now(), n, 'x', case when n % 100 = 0 then 'no PDF' end "
+        "from generate_series(1, 20000) as n"
+    )
+    warehouse.execute(
+        "vacuum analyze backmarket.care_folders, backmarket.care_messages, backmarket.returns, backmarket.changes, "
+        "backmarket.invoice_files, backmarket.listing_offers, seller.stock, backmarket.need_marks, "
         "backmarket.settlement_findings, backmarket.quarantine, backmarket.inventory_findings, "
         " backmarket.listings, backmarket.listing_offer_history"
     )
