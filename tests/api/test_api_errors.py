@@ -77,6 +77,7 @@ def test_text_as_a_person_reads_it() -> None:
         (errors.RefusedError(), True),
         (errors.RedirectRefusedError(), True),
         (errors.ThrottledError(status=429), True),
+        (errors.ThrottledError(), True),
         (errors.ThrottledError(status=503), False),
         (errors.ServerError(status=500), False),
         (errors.NetworkError(request_was_sent=False), True),

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from backmarket.api.answers import api_message
-from backmarket.api.redaction import without_contacts, without_values
+from backmarket.api.redaction import repeats, without_contacts, without_values
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,18 @@ def test_known_values_are_taken_out_as_whole_words() -> None:
     assert without_values(text, ["Jane", "Doe", "1 Main Street", "1", None]) == (
         "Cannot deliver to (personal) (personal), (personal) (Doering is another)"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "sent", "expected"),
+    [
+        ("bad text: Dear  Mr\nHugo", "dear mr hugo", True),
+        ("bad text: Dear Mr Hugo, your bat", "Dear Mr Hugo, your battery is on its way", True),
+        ("your battery is unknown", "Dear Mr Hugo, your battery is on its way", False),
+        ("Cannot declare problem", "", False),
+        ("", "Dear Mr Hugo", False),
+    ],
+)
+def test_a_text_that_repeats_what_was_sent(text: str, sent: str, expected: bool) -> None:
+    """All of a short text, or 20 characters of a longer one; single words may be common to both."""
+    assert repeats(text, sent) is expected

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
-from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, HOLD, Throttle
+from backmarket.api.errors import ThrottledError
+from backmarket.api.throttle import CATALOG_RATES, ENDPOINT_RATES, GENERAL_RATES, HOLD, Kind, Throttle
 from tests.simulate_arrivals import DELAY, breaches, simulate
 
 
@@ -188,3 +189,66 @@ def test_the_rates_keep_below_the_documented_limits() -> None:
     for rates, limit in ((GENERAL_RATES, 200), (CATALOG_RATES, 20)):
         assert rates[-1].limit < limit
         assert rates[-1].interval >= 10_000 + 1_000 * (HOLD + DELAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "a_minute", "a_day"),
+    [
+        ("care_list", 520, 4_000),
+        ("care_folder", 600, 40_000),
+        ("care_message", 560, 40_000),
+        ("care_problem", 750, 1_000),
+        ("care_refund", None, 500),
+        ("care_transfer", 292, 500),
+    ],
+)
+def test_the_rates_of_endpoints_keep_below_the_documented_limits(kind: Kind, a_minute: int | None, a_day: int) -> None:
+    """One request less in windows that are longer, by as much as in those of all requests."""
+    limits = {60: a_minute, 86_400: a_day}
+    expected = {seconds: limit - 1 for seconds, limit in limits.items() if limit}
+    assert {rate.interval // 60_000 * 60: rate.limit for rate in ENDPOINT_RATES[kind]} == expected
+    assert all(rate.interval % 60_000 >= 1_000 * (HOLD + DELAY) for rate in ENDPOINT_RATES[kind])
+    assert InMemoryBucket(ENDPOINT_RATES[kind]).rates
+
+
+def test_the_bucket_of_an_endpoint_is_opened_once_when_it_is_used() -> None:
+    """By whichever of eight threads comes first; whoever needs it not does not pay for it."""
+    general, opened = InMemoryBucket([Rate(1_000, 60_000)]), []
+    own = InMemoryBucket([Rate(1_000, 60_000)])
+
+    def open_bucket(kind: Kind, rates: list[Rate]) -> InMemoryBucket:
+        time.sleep(0.02)
+        opened.append((kind, rates))
+        return own
+
+    throttle = Throttle(general, InMemoryBucket(CATALOG_RATES), open_bucket)
+    throttle.acquire()
+    throttle.acquire("catalog")
+    assert opened == []
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: throttle.acquire("care_list"), range(40)))
+    assert opened == [("care_list", ENDPOINT_RATES["care_list"])]
+    assert own.count() == 40
+    assert general.count() >= 42
+
+
+def test_endpoints_have_limits_of_their_own() -> None:
+    """A wait that is short is waited for; one that is longer than allowed is an error that says how long."""
+
+    def open_bucket(kind: Kind, _: list[Rate]) -> InMemoryBucket:
+        return InMemoryBucket([Rate(2, 300), Rate(4, 3_600_000)] if kind == "care_list" else [Rate(100, 1_000)])
+
+    unlimited = [Rate(1_000, 1_000)]
+    throttle = Throttle(InMemoryBucket(unlimited), InMemoryBucket(unlimited), open_bucket)
+    started = time.monotonic()
+    for _ in range(4):
+        throttle.acquire("care_list", timedelta(minutes=2))
+    assert 0.29 < time.monotonic() - started < 2
+    with pytest.raises(ThrottledError, match=r"about 60 minutes") as caught:
+        throttle.acquire("care_list", timedelta(minutes=2))
+    assert caught.value.surely_not_applied
+    assert caught.value.retry_after is not None
+    assert timedelta(minutes=59) < caught.value.retry_after <= timedelta(hours=1)
+    assert time.monotonic() - started < 2
+    throttle.acquire("care_folder", timedelta(minutes=2))
+    throttle.acquire()

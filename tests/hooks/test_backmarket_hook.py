@@ -10,9 +10,12 @@ import pytest
 from backmarket.api.markets import MARKETS
 from backmarket.hooks.backmarket import BackMarketHook, ConnectionFormError
 from backmarket.provider_info import get_provider_info
+from tests.api.hostile_server import HostileServer, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import psycopg
 
     from sandbox.remote import Sandbox
 
@@ -132,3 +135,22 @@ def test_the_form_stores_nothing_that_nobody_wrote() -> None:
         assert "default" not in field["schema"], name
         assert field["schema"]["type"] == "string", name
     assert form["conn-fields"]["market"]["schema"]["enum"] == list(MARKETS)
+
+
+def test_the_limits_of_care_are_counted_where_all_workers_count(
+    connection: Callable[..., BackMarketHook], warehouse: psycopg.Connection[Any]
+) -> None:
+    """In tables of the account, each made at the first request that it limits: a run of orders needs none of them."""
+    tables = "select tablename from pg_tables where tablename like 'ratelimit%' order by 1"
+    with HostileServer() as server:
+        connection(host=server.base_url)
+        with BackMarketHook() as client:
+            server.answer(Reply({"count": 0, "next": None, "results": []}))
+            client.count_orders()
+            before = warehouse.execute(tables).fetchall()
+            list(client.moving_care_folders().pages())
+            client.create_refund(7, 4)
+            after = warehouse.execute(tables).fetchall()
+    assert before == [("ratelimit___default_catalog",), ("ratelimit___default_general",)]
+    own = {("ratelimit___default_care_list",), ("ratelimit___default_care_refund",)}
+    assert set(after) - set(before) == own

@@ -70,11 +70,12 @@ class RawAnswer:
         )
 
 
-def read_document(answer: RawAnswer) -> Any:
+def read_document(answer: RawAnswer, *, may_be_text: bool = False) -> Any:
     """Return the JSON of a successful answer; None where it has no body.
 
     Numbers with a fraction become Decimal: no amount of money ever is a binary float.
 
+    :param may_be_text: whether words that are no JSON are a good answer, too.
     :raises BackMarketError: the class that says what to do, for every answer but a well-formed 2xx.
     """
     if not 200 <= answer.status < 300:
@@ -84,7 +85,10 @@ def read_document(answer: RawAnswer) -> Any:
     try:
         return parse_json(answer.body)
     except ValueError:
-        kind = "an HTML page" if answer.body.lstrip().startswith(b"<") else "incomplete or invalid JSON"
+        is_html = answer.body.lstrip().startswith(b"<")
+        if may_be_text and not is_html:
+            return answer.body.decode(errors="replace").strip()
+        kind = "an HTML page" if is_html else "incomplete or invalid JSON"
         malformed = answer.error(MalformedAnswerError, f"{kind} of {len(answer.body):,} bytes")
     raise malformed
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from backmarket.api.errors import UnreadableDocumentError
+from backmarket.api.errors import BackMarketError, UnreadableDocumentError
 from backmarket.api.models.document import Document, reason_of
+from backmarket.api.redaction import repeats
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Iterator
 
+    from backmarket.api.paging import RawPage
     from backmarket.api.transport import Answer, Transport
 
 Model = TypeVar("Model", bound=Document)
@@ -45,6 +49,53 @@ def as_written(model: type[Model], answer: Answer) -> Model | None:
         return model.model_validate(answer.document, context=_context(answer))
     except ValidationError:
         return None
+
+
+@contextmanager
+def keeping_secret(texts: Iterable[str | None]) -> Iterator[None]:
+    """Leave the API's reason out of an error where it repeats what was written to a customer."""
+    try:
+        yield
+    except BackMarketError as error:
+        if any(text and repeats(error.api_message or "", text) for text in texts):
+            error.api_message = "its reason repeats what was sent"
+        raise
+
+
+def require_aware(moment: datetime) -> datetime:
+    """Return a moment in UTC.
+
+    :raises ValueError: for one without a zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone means something else to everybody: pass an aware datetime")
+    return moment.astimezone(UTC)
+
+
+def as_text(moment: datetime | None, date_format: str) -> str | None:
+    """Write a moment in UTC for a filter, down to the last whole unit of the format; None where there is none.
+
+    :raises ValueError: for one without a zone.
+    """
+    return None if moment is None else require_aware(moment).strftime(date_format)
+
+
+def newer_by(*names: str) -> Callable[[Any, RawPage], bool]:
+    """Return what tells whether a document was surely made after a page was served, whose ``Date`` has whole seconds.
+
+    :param names: of the field with the moment of its making, in each spelling.
+    """
+
+    def is_newer(document: Any, page: RawPage) -> bool:
+        written = next(filter(None, map(document.get, names)), None) if isinstance(document, dict) else None
+        try:
+            created = datetime.fromisoformat(str(written))
+        except ValueError:
+            return False
+        # Without a zone it may be local time, an hour or two ahead.
+        return created.tzinfo is not None and created >= page.server_time + timedelta(seconds=1)
+
+    return is_newer
 
 
 def _context(answer: Answer) -> dict[str, datetime]:

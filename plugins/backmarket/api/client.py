@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from backmarket.api.care import CareCalls
 from backmarket.api.catalog import CatalogCalls
 from backmarket.api.listings import ListingCalls
 from backmarket.api.orders import OrderCalls
+from backmarket.api.shipping import ShippingCalls
 from backmarket.api.throttle import Throttle
 from backmarket.api.transport import Transport
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from backmarket.api.config import ClientConfig
 
 
-class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls):
+class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls, CareCalls, ShippingCalls):
     """Reads and changes one seller account; any number of threads may share it.
 
     All of its calls raise :class:`~backmarket.api.errors.BackMarketError`. Use it as a context manager, or close

@@ -9,7 +9,7 @@
     ├── NotFoundError            404
     ├── RefusedError             400, 409, 422 and other 4xx: correct what was sent
     ├── RedirectRefusedError     3xx: correct the host
-    ├── ThrottledError           429, 503 of Cloudflare: wait `retry_after`, then again
+    ├── ThrottledError           429, 503 of Cloudflare, or our own count of a limit: wait `retry_after`, then again
     ├── ServerError              5xx: again later; a write may have been applied
     ├── NetworkError             no answer: again later; a write may have been applied
     ├── MalformedAnswerError     2xx whose body is not what was asked for
@@ -141,7 +141,10 @@ class RedirectRefusedError(BackMarketError):
 
 
 class ThrottledError(BackMarketError):
-    """429, or 503 from Cloudflare: too many requests, from this client or from others of the same account."""
+    """429, or 503 from Cloudflare: too many requests, from this client or from others of the same account.
+
+    Without a status the request never left: by our own count it would have been one too many, for a long time.
+    """
 
     happened = "Back Market limits the rate of requests"
     advice = "Wait before trying again, and look for other programs that use the same account."
@@ -149,7 +152,7 @@ class ThrottledError(BackMarketError):
     @property
     def surely_not_applied(self) -> bool:
         """A 429 stops a request at the door; Cloudflare passes on 503s of the server behind it, too."""
-        return self.status == 429
+        return self.status in {None, 429}
 
 
 class ServerError(BackMarketError):

@@ -39,6 +39,14 @@ _ROWS: tuple[tuple[Platform, str, str], ...] = (
 )
 MARKETS = {code: Market(code, platform, currency) for platform, currency, codes in _ROWS for code in codes.split()}
 
+_DECIMALS = {market.currency: market.decimals for market in MARKETS.values()}
+
+
+def decimals_of(currency: str | None) -> int:
+    """Return how many digits an amount of a currency may have after the point; two where it is of no market here."""
+    return _DECIMALS.get(currency or "", 2)
+
+
 # The first of each platform is the spec's; sellers use those of the other countries as well (seen in production).
 _DOMAINS: dict[Platform, str] = {
     "EU": "fr de es it be at pt nl ie fi gr sk se co.uk",

@@ -99,7 +99,7 @@ class MovingList(Generic[Page]):
         if first.is_last and _is_sound(first):
             self.is_complete = self.is_proven = True
             return
-        pages_overlap = self._size >= LEAST_SIZE and not first.is_last
+        pages_overlap = self._size >= LEAST_SIZE and not first.is_last and not first.has_own_size
         if pages_overlap:
             pages_overlap = yield from self._read_in_chains(first)
         if not pages_overlap:
@@ -180,19 +180,21 @@ class MovingList(Generic[Page]):
         """
         seen: set[Hashable] = set()
         vain = short = 0
+        keys: list[Hashable] = []
         for _ in range(MOST_PASSES):
             known, rows, counts = len(seen), 0, set()
-            distinct: set[Hashable] = set()
+            before, keys = keys, []
             for page in pages_in_turn(self._requests, self._failures, self._path):
                 self.requests_made += 1
                 yield self._note(page)
-                distinct.update(self._keys(page))
+                keys += self._keys(page)
                 seen.update(self._key(row) for row in page.documents if not self._is_newer(row, first))
                 rows += len(page.documents)
                 counts.add(page.count)
             short += rows < min(counts)
             vain = vain + 1 if rows >= min(counts) and len(seen) == known else 0
-            stood_still = counts == {rows} == {len(distinct)}
+            # Each page may count up to its own end: then only the pass before tells whether the list moved.
+            stood_still = rows == len(set(keys)) and (counts == {rows} or keys == before)
             if vain == 2 or (vain and stood_still):
                 self.is_complete, self.is_proven = True, stood_still
                 return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from backmarket.api.calls import Calls, as_document, as_written
+from backmarket.api.calls import Calls, as_document, as_written, keeping_secret, newer_by, require_aware
 from backmarket.api.errors import RefusedError
 from backmarket.api.models.document import read_each
 from backmarket.api.models.order import Order, OrderPage
@@ -27,6 +27,7 @@ _RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 # Some environments want dates so, and answer 422 to RFC 3339 (seen in production).
 _SPACED = "%Y-%m-%d %H:%M:%S"
 _WRONG_DATE_FORMAT = "WrongDateFormat"
+_is_newer = newer_by("date_creation")
 
 
 class OrderCalls(Calls):
@@ -80,6 +81,8 @@ class OrderCalls(Calls):
         shipper: str | None = None,
         imei: str | None = None,
         serial_number: str | None = None,
+        return_reason: int | None = None,
+        return_message: str | None = None,
     ) -> Order | None:
         """Move lines of an order to another state.
 
@@ -91,10 +94,12 @@ class OrderCalls(Calls):
         :param shipper: one of the names in the spec.
         :param imei: 15 digits; for an order of one line of quantity 1. It can never be corrected.
         :param serial_number: as ``imei``; at most 50 characters.
+        :param return_reason: why a line is refunded after shipping, by the spec's numbers.
+        :param return_message: what the customer reads of a cancellation or refund; at most 500 characters.
         :return: the order after the change, as far as the answer holds one.
         :raises BackMarketError: where ``surely_not_applied`` is False, read the order before writing again.
         """
-        shipped_at = None if date_shipping is None else _require_aware(date_shipping)
+        shipped_at = None if date_shipping is None else require_aware(date_shipping)
         fields = {
             "order_id": order_id,
             "new_state": new_state,
@@ -105,9 +110,25 @@ class OrderCalls(Calls):
             "shipper": shipper,
             "imei": imei,
             "serial_number": serial_number,
+            "return_reason": return_reason,
+            "return_message": return_message,
         }
         body = {name: value for name, value in fields.items() if value is not None}
-        return as_written(Order, self._transport.write("POST", f"{_PATH}/{order_id}", body))
+        with keeping_secret([return_message]):
+            return as_written(Order, self._transport.write("POST", f"{_PATH}/{order_id}", body))
+
+    def upload_invoice(self, order_id: int, file_name: str, content: bytes) -> None:
+        """Give the customer of an order an invoice, in place of any before.
+
+        :param content: a PDF.
+        :raises NotFoundError: if the account has no such order.
+        """
+        with keeping_secret([file_name]):
+            self._transport.send_form(
+                f"{_PATH}/{order_id}/invoice",
+                [("invoice", (file_name, content, "application/pdf"))],
+                may_answer_text=True,
+            )
 
     def update_orderline(self, orderline_id: int, *, imei: str | None = None, serial_number: str | None = None) -> None:
         """Register the device of a line of quantity 1. What is registered can never be corrected (spec).
@@ -138,8 +159,8 @@ def _filters(
     date_modification: datetime | None, date_creation: datetime | None, state: int | None, country_code: str | None
 ) -> dict[str, str | int | datetime]:
     filters = {
-        "date_modification": date_modification and _require_aware(date_modification),
-        "date_creation": date_creation and _require_aware(date_creation),
+        "date_modification": date_modification and require_aware(date_modification),
+        "date_creation": date_creation and require_aware(date_creation),
         "state": state,
         "country_code": country_code,
     }
@@ -150,17 +171,6 @@ def _as_sent(filters: dict[str, str | int | datetime], date_format: str) -> dict
     return {
         name: value.strftime(date_format) if isinstance(value, datetime) else value for name, value in filters.items()
     }
-
-
-def _is_newer(document: Any, page: RawPage) -> bool:
-    """Tell whether an order was surely made after a page was served, whose ``Date`` has whole seconds."""
-    written = document.get("date_creation") if isinstance(document, dict) else None
-    try:
-        created = datetime.fromisoformat(str(written))
-    except ValueError:
-        return False
-    # Without a zone it may be local time, an hour or two ahead.
-    return created.tzinfo is not None and created >= page.server_time + timedelta(seconds=1)
 
 
 def _order_page(page: RawPage) -> OrderPage:
@@ -174,9 +184,3 @@ def _order_page(page: RawPage) -> OrderPage:
             orders += read
             unreadable += refused
     return OrderPage(page.number, page.count, page.server_time, orders, unreadable)
-
-
-def _require_aware(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone means something else to everybody: pass an aware datetime")
-    return moment.astimezone(UTC)

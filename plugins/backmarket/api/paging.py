@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from backmarket.api.page_requests import Failures, PageRequests
-    from backmarket.api.transport import Transport
+    from backmarket.api.throttle import Kind
+    from backmarket.api.transport import Answer, Transport
 
 PAGE_SIZE = 50
 """The most documents that Back Market puts into a page (spec)."""
@@ -52,10 +53,11 @@ class RawPage:
     """One page as it came.
 
     :param window: what was asked for.
-    :param count: how long the whole list is, as this page says.
+    :param count: how long the whole list is, as this page says; at least so long where it counts its own rows alone.
     :param is_last: whether the page says that no other follows.
     :param server_time: the server's clock when it answered, in UTC.
     :param asked_at: this machine's when the request left.
+    :param has_own_size: whether the list takes no size of a page; ``window`` then tells which it had.
     """
 
     window: Window
@@ -64,6 +66,7 @@ class RawPage:
     server_time: datetime
     asked_at: datetime
     documents: list[Any] = field(repr=False)
+    has_own_size: bool = False
 
     @property
     def number(self) -> int:
@@ -94,12 +97,45 @@ def read_page(
     """
     params = {**(filters or {}), "page": window.number, "page-size": window.size}
     answer = transport.read(path, params=params, market=market)
+    body = _body_of(answer, path)
+    return RawPage(window, body.count, not body.next, answer.server_time, answer.asked_at, body.results)
+
+
+class PagesOfOwnSize:
+    """Reads the pages of a list that takes no ``page-size``.
+
+    Such a list may count the rows of each page alone (care folders, in the spec) or all rows: each page's count is at
+    least the rows up to its end.
+    """
+
+    def __init__(
+        self, transport: Transport, path: str, filters: Mapping[str, str | int], kind: Kind = "general"
+    ) -> None:
+        self._transport = transport
+        self._path = path
+        self._filters = filters
+        self._kind = kind
+        self._size = 1
+
+    def read(self, window: Window) -> RawPage:
+        """Read the page of this number, whatever size is asked for; raises as :func:`read_page`."""
+        params = {**self._filters, "page": window.number}
+        answer = self._transport.read(self._path, params=params, kind=self._kind)
+        body = _body_of(answer, self._path)
+        # The fullest page so far tells the size of all but the last.
+        self._size = max(self._size, len(body.results))
+        window = Window(window.number, self._size)
+        count = max(body.count, window.start + len(body.results))
+        return RawPage(
+            window, count, not body.next, answer.server_time, answer.asked_at, body.results, has_own_size=True
+        )
+
+
+def _body_of(answer: Answer, path: str) -> _ListBody:
     try:
-        body = _ListBody.model_validate(answer.document)
+        return _ListBody.model_validate(answer.document)
     except ValidationError as error:
         reason = reason_of(error)
-    else:
-        return RawPage(window, body.count, not body.next, answer.server_time, answer.asked_at, body.results)
     raise MalformedAnswerError(f"not a page of a list ({reason})", method="GET", path=path)
 
 
@@ -113,8 +149,10 @@ def pages_in_turn(requests: PageRequests, failures: Failures, path: str) -> Gene
     if first.is_last:
         return
     # A platform may put fewer documents into a page than it was asked for.
-    expected = ceil(first.count / (len(first.documents) or PAGE_SIZE))
+    size = len(first.documents) or PAGE_SIZE
+    expected = ceil(first.count / size)
     last = max(expected, 2)
+    furthest = first
     number = 2
     ended = False
     while True:
@@ -129,6 +167,10 @@ def pages_in_turn(requests: PageRequests, failures: Failures, path: str) -> Gene
             ended = True
         if isinstance(page, RawPage):
             if not page.is_last and page.number == last and page.documents:
+                # The same rows again are no longer list, whatever it counts.
+                if page.documents != furthest.documents:
+                    expected = max(expected, ceil(page.count / size))
+                furthest = page
                 last = _one_further(last, expected, path)
             yield page
 

@@ -12,6 +12,7 @@ _EMAIL = re.compile(r"[^\s@<>()\[\]\"',;:]+@[^\s@<>()\[\]\"',;:]+\.\w+")
 # A number is one of a telephone where it begins as such: order ids and IMEIs begin with neither.
 _PHONE = re.compile(r"(?<![\w.])(?:\+\d|0\d)(?:[ ./()-]{0,2}\d){6,13}(?![\w])")
 _SHORTEST_NAME = 3
+_SHORTEST_PIECE = 20
 
 
 def without_contacts(text: str) -> str:
@@ -29,3 +30,10 @@ def without_values(text: str, values: Iterable[str | None]) -> str:
         return text
     pattern = "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(known, key=len, reverse=True))
     return re.sub(pattern, "(personal)", text, flags=re.IGNORECASE)
+
+
+def repeats(text: str, sent: str) -> bool:
+    """Tell whether a text repeats what was sent: all of it, or 20 characters in a row, in any case of letters."""
+    text, sent = (" ".join(each.casefold().split()) for each in (text, sent))
+    pieces = range(max(len(sent) - _SHORTEST_PIECE, 0) + 1)
+    return bool(sent) and any(sent[start : start + _SHORTEST_PIECE] in text for start in pieces)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from datetime import timedelta
 from math import inf
 from random import uniform
 from threading import Lock
@@ -11,13 +12,25 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
+from backmarket.api.errors import ThrottledError
+from backmarket.words import about
+
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Callable
 
     from pyrate_limiter import AbstractBucket
 
-Kind = Literal["general", "catalog"]
-"""Which of Back Market's limits a request falls under; catalog requests count under both."""
+Kind = Literal[
+    "general",
+    "catalog",
+    "care_list",
+    "care_folder",
+    "care_message",
+    "care_problem",
+    "care_refund",
+    "care_transfer",
+]
+"""Which of Back Market's limits a request falls under; all count under the general one, too."""
 
 HOLD = 0.1
 """A place that is not used so many seconds after it was given is void: what leaves late arrives in a later window."""
@@ -27,6 +40,18 @@ HOLD = 0.1
 # network may delay one request more than another.
 GENERAL_RATES = [Rate(199, 10_400)]
 CATALOG_RATES = [Rate(19, 10_400)]
+
+_MINUTE = 60_400
+_DAY = 24 * 3_600_000 + 5_000
+ENDPOINT_RATES: dict[Kind, list[Rate]] = {
+    "care_list": [Rate(519, _MINUTE), Rate(3_999, _DAY)],
+    "care_folder": [Rate(599, _MINUTE), Rate(39_999, _DAY)],
+    "care_message": [Rate(559, _MINUTE), Rate(39_999, _DAY)],
+    "care_problem": [Rate(749, _MINUTE), Rate(999, _DAY)],
+    "care_refund": [Rate(499, _DAY)],
+    "care_transfer": [Rate(291, _MINUTE), Rate(499, _DAY)],
+}
+"""What the spec allows single endpoints, each in a minute and in a day, with the same margins."""
 
 MOST_PLACES = 10
 """So many places are taken at once at most."""
@@ -41,12 +66,21 @@ class Throttle:
 
     :param general: counts every request.
     :param catalog: counts requests to catalog-like endpoints in addition.
+    :param open_bucket: opens the bucket of another kind by its rates, when a request of that kind is first made.
     """
 
-    def __init__(self, general: AbstractBucket, catalog: AbstractBucket) -> None:
+    def __init__(
+        self,
+        general: AbstractBucket,
+        catalog: AbstractBucket,
+        open_bucket: Callable[[Kind, list[Rate]], AbstractBucket] = lambda _, rates: InMemoryBucket(rates),
+    ) -> None:
         every = _Gate(general)
-        # The catalog's places are few: none is taken before there is one for every request, which may void it.
+        # The other places are few: none is taken before there is one for every request, which may void it.
         self._gates: dict[Kind, tuple[_Gate, ...]] = {"general": (every,), "catalog": (every, _Gate(catalog))}
+        self._every = every
+        self._open_bucket = open_bucket
+        self._opening = Lock()
         self._lock = Lock()
         self._paused_until = 0.0
 
@@ -55,21 +89,37 @@ class Throttle:
         """Count in this process alone: for tests, and for a single cheap call."""
         return cls(InMemoryBucket(general or GENERAL_RATES), InMemoryBucket(catalog or CATALOG_RATES))
 
-    def acquire(self, kind: Kind = "general") -> None:
-        """Block until one request of this kind may go, which has to leave at once."""
+    def acquire(self, kind: Kind = "general", longest: timedelta = timedelta.max) -> None:
+        """Block until one request of this kind may go, which has to leave at once.
+
+        :param longest: a longer wait than this is not begun.
+        :raises ThrottledError: with the wait, where it would be longer.
+        """
+        gates = self._gates_of(kind)
         taken_at: dict[_Gate, float] = {}
-        while void := [gate for gate in self._gates[kind] if time.monotonic() > taken_at.get(gate, -inf) + HOLD]:
+        while void := [gate for gate in gates if time.monotonic() > taken_at.get(gate, -inf) + HOLD]:
             for gate in void:
-                taken_at[gate] = self._take(gate)
+                taken_at[gate] = self._take(gate, longest)
             self._sleep_while_paused()
 
-    def _take(self, gate: _Gate) -> float:
+    def _gates_of(self, kind: Kind) -> tuple[_Gate, ...]:
+        if kind not in self._gates:
+            with self._opening:
+                if kind not in self._gates:
+                    bucket = self._open_bucket(kind, ENDPOINT_RATES[kind])
+                    self._gates[kind] = (self._every, _Gate(bucket))
+        return self._gates[kind]
+
+    def _take(self, gate: _Gate, longest: timedelta) -> float:
         """Block until there is a place, and return when it was taken."""
         while True:
             self._sleep_while_paused()
             taken_at, wait = gate.try_take()
             if taken_at is not None:
                 return taken_at
+            if wait > longest.total_seconds():
+                used_up = f"all requests that this endpoint allows are made, the next may go in {about(wait)}"
+                raise ThrottledError(used_up, retry_after=timedelta(seconds=wait))
             # A little chance keeps waiting threads and workers from storming the same free place together.
             time.sleep(min(wait, _LONGEST_SLEEP) + uniform(0.005, 0.03))  # noqa: S311
 

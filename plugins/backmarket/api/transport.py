@@ -5,17 +5,16 @@ Nothing else imports httpx: its last stable release is being forked, so it must 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
 from backmarket.api.answers import RawAnswer, read_document
+from backmarket.api.bodies import json_body
 from backmarket.api.errors import (
     BackMarketError,
     FirewallError,
@@ -26,12 +25,16 @@ from backmarket.api.errors import (
 from backmarket.api.retry import retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from ssl import SSLContext
 
     from backmarket.api.config import ClientConfig
     from backmarket.api.throttle import Kind, Throttle
 
+Part: TypeAlias = tuple[str, tuple[str | None, bytes, str | None]]
+"""A field of a form: its name; a file's name, the content and its media type. Only files have a name and a type."""
+
+_JSON = {"Content-Type": "application/json"}
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
@@ -45,7 +48,7 @@ def _certificates(*, trust_env: bool) -> SSLContext:
 class Answer:
     """A successful answer.
 
-    :param document: its JSON, with Decimal for every number that has a fraction; None without a body.
+    :param document: its JSON, with Decimal for every number that has a fraction, or its text; None without a body.
     :param server_time: the server's clock when it answered, in UTC.
     :param asked_at: this machine's clock when the request left: what the answer shows is at least as new.
     """
@@ -76,7 +79,6 @@ class Transport:
             headers={
                 "Authorization": f"Basic {config.token.get_secret_value()}",
                 "Accept": "application/json",
-                "Content-Type": "application/json",
                 "User-Agent": config.user_agent,
             },
             timeout=httpx.Timeout(config.read_timeout.total_seconds(), connect=config.connect_timeout.total_seconds()),
@@ -123,15 +125,25 @@ class Transport:
         *,
         market: str | None = None,
         kind: Kind = "general",
+        amounts_as_numbers: bool = False,
+        may_answer_text: bool = False,
     ) -> Answer:
         """Send a change; repeated only where it surely was not applied.
 
         :param body: JSON in which Decimal stands for amounts: they are sent as strings.
+        :param amounts_as_numbers: send them as numbers, with the same digits.
+        :param may_answer_text: whether the change has been applied whatever words answer it, JSON or not.
         :raises BackMarketError: as :mod:`backmarket.api.errors` names it; ``surely_not_applied`` tells whether
             the change may have happened all the same.
         """
-        text = json.dumps(body, default=_plain, ensure_ascii=False)
-        return self._request(method, path, content=text.encode(), market=market, kind=kind)
+        content = json_body(body, amounts_as_numbers=amounts_as_numbers)
+        return self._request(method, path, content=content, market=market, kind=kind, may_answer_text=may_answer_text)
+
+    def send_form(
+        self, path: str, parts: Sequence[Part], *, kind: Kind = "general", may_answer_text: bool = False
+    ) -> Answer:
+        """POST a change with files, as :meth:`write` sends one without."""
+        return self._request("POST", path, parts=parts, market=None, kind=kind, may_answer_text=may_answer_text)
 
     def _request(
         self,
@@ -142,24 +154,30 @@ class Transport:
         kind: Kind,
         params: Mapping[str, str | int] | None = None,
         content: bytes | None = None,
+        parts: Sequence[Part] | None = None,
+        may_answer_text: bool = False,
     ) -> Answer:
         market = market or self.config.market
         self.config.require_market(market)
         is_write = method != "GET"
-        request = self._http.build_request(
-            method, path, params=params, content=content, headers={"Accept-Language": market}
-        )
+        # A form says itself what it is: its parts are told apart by a boundary that only httpx knows.
+        headers = {"Accept-Language": market, **({} if parts else _JSON)}
+        request = self._http.build_request(method, path, params=params, content=content, files=parts, headers=headers)
         repeat = retrying(self.config, is_write=is_write, was_answered=lambda: self._was_answered)
-        return repeat(self._try_once, request, kind)
+        return repeat(self._try_once, request, kind, may_answer_text=may_answer_text)
 
-    def _try_once(self, request: httpx.Request, kind: Kind) -> Answer:
-        self._throttle.acquire(kind)
+    def _try_once(self, request: httpx.Request, kind: Kind, *, may_answer_text: bool) -> Answer:
+        try:
+            self._throttle.acquire(kind, self.config.retry_for)
+        except ThrottledError as error:
+            error.method, error.path = request.method, request.url.path
+            raise
         with self._lock:
             self._requests_made += 1
         asked_at = datetime.now(UTC)
         answer = self._exchange(request)
         try:
-            document = read_document(answer)
+            document = read_document(answer, may_be_text=may_answer_text)
         except (ThrottledError, FirewallError) as error:
             if error.retry_after is None:
                 error.retry_after = self.config.throttle_pause
@@ -201,13 +219,6 @@ def _network_failure(error: httpx.RequestError, method: str, path: str) -> BackM
         path=path,
         request_was_sent=not isinstance(error, _NEVER_LEFT),
     )
-
-
-def _plain(value: object) -> str:
-    """Write an amount as the spec prefers it: as text, with every digit and no exponent."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    raise TypeError(f"{type(value).__name__} cannot be sent")
 
 
 def _between(asked_at: datetime, server_time: datetime, answered_at: datetime) -> timedelta:

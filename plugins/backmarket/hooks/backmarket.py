@@ -168,10 +168,11 @@ class BackMarketHook(BaseHook):
 
         if self.warehouse_conn_id is None:
             return Throttle.in_memory()
-        self._pool = open_pool(self.warehouse_conn_id)
+        self._pool = pool = open_pool(self.warehouse_conn_id)
         return Throttle(
-            general=shared_bucket(self._pool, self.account, "general", GENERAL_RATES),
-            catalog=shared_bucket(self._pool, self.account, "catalog", CATALOG_RATES),
+            general=shared_bucket(pool, self.account, "general", GENERAL_RATES),
+            catalog=shared_bucket(pool, self.account, "catalog", CATALOG_RATES),
+            open_bucket=lambda kind, rates: shared_bucket(pool, self.account, kind, rates),
         )
 
 

@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ class Document(BaseModel):
     def all_odd_fields(self) -> set[str]:
         """``odd_fields``, with those of the documents inside, such as ``orderlines.backcare_price: int_from_float``."""
         return set(self.odd_fields)
+
+
+def either_spelling(name: str) -> AliasChoices:
+    """Let a field come in snake_case or camelCase."""
+    return AliasChoices(name, to_camel(name))
 
 
 EmptyIfNull = BeforeValidator(lambda value: () if value is None else value)

@@ -7,7 +7,6 @@ from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 from backmarket.api.models.document import (
     Document,
@@ -22,6 +21,7 @@ from backmarket.api.models.document import (
     OptionalText,
     OptionalWord,
     Unreadable,
+    either_spelling,
 )
 from backmarket.api.models.privacy import without_personal_data
 from backmarket.api.models.times import OptionalMoment, are_local, from_paris
@@ -35,10 +35,6 @@ PAST_TIMES = ("date_creation", "date_modification", "date_payment", "date_shippi
 _ALL_TIMES = (*PAST_TIMES, "expected_dispatch_date")
 
 
-def _either_spelling(name: str) -> AliasChoices:
-    return AliasChoices(name, to_camel(name))
-
-
 class Address(Document):
     """Where an order goes, or who pays it: personal data, so its repr shows none.
 
@@ -46,7 +42,7 @@ class Address(Document):
     US, the ``*_pronunciation`` fields from Japan.
     """
 
-    model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_either_spelling))
+    model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=either_spelling))
 
     first_name: OptionalText = None
     last_name: OptionalText = None

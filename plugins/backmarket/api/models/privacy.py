@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 _PERSONAL = re.compile(
-    r"address|email|phone|mobile|customer|recipient|buyer|street|postal|zipcode|birth"
+    r"address|email|phone|mobile|customer(?!issue$)|recipient|buyer|street|postal|zipcode|birth"
     r"|(first|last|full|family|given|user)name"
 )
 
