@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from sandbox import control
+from sandbox.after_sales import care_api, care_writes_api, invoices_api, refunds_api, shipping_api
 from sandbox.catalog import api as catalog_api
 from sandbox.config import SandboxConfig
 from sandbox.gate import Gate
@@ -16,6 +17,7 @@ from sandbox.listings import api as listings_api
 from sandbox.orders import api as orders_api
 from sandbox.orders import writes_api as order_writes_api
 from sandbox.orders.store import parse
+from sandbox.statements.known import known_here
 from sandbox.statements.writing import write_statements
 from sandbox.world import World
 
@@ -27,8 +29,19 @@ def create_app(config: SandboxConfig) -> Starlette:
     world = World(config)
     if config.statements is not None:
         documents = [parse(record) for record in world.orders]
-        write_statements(documents, config.statements, world.clock.now(), platform=config.platform)
-    routes = [*orders_api.routes, *order_writes_api.routes, *listings_api.routes, *catalog_api.routes]
+        known = known_here(world.after_sales)
+        write_statements(documents, known, config.statements, world.clock.now(), platform=config.platform)
+    routes = [
+        *orders_api.routes,
+        *order_writes_api.routes,
+        *invoices_api.routes,
+        *care_api.routes,
+        *care_writes_api.routes,
+        *refunds_api.routes,
+        *shipping_api.routes,
+        *listings_api.routes,
+        *catalog_api.routes,
+    ]
     if _is_loopback(config.host):
         routes += control.routes
     app = Starlette(routes=routes, middleware=[Middleware(Gate, world=world)], lifespan=_lifespan)

@@ -54,6 +54,15 @@ def write_date(micros: int, style: DateStyle, *, fraction: bool) -> str:
     return (_EPOCH_NAIVE + moment).isoformat(timespec=timespec) + "Z"
 
 
+def write_offset(micros: int, *, hours: int = 0) -> str:
+    """Write a moment to the second with an offset of whole hours, as folders and parcels have it."""
+    return (
+        (_EPOCH + timedelta(microseconds=micros))
+        .astimezone(timezone(timedelta(hours=hours)))
+        .isoformat(timespec="seconds")
+    )
+
+
 def write_like(micros: int, example: str) -> str:
     """Write a moment in the style of another date of the same document."""
     fraction = "." in example

@@ -21,6 +21,9 @@ def read_arguments(arguments: Sequence[str]) -> SandboxConfig:
     parser.add_argument("--orders", type=int, default=defaults.orders)
     parser.add_argument("--listings", type=int, default=defaults.listings)
     parser.add_argument("--stock", type=int, help="quantity of every seeded listing (default: a mixture)")
+    parser.add_argument(
+        "--care-folders", type=int, default=defaults.care_folders, help="troubles of seeded orders' customers"
+    )
     parser.add_argument("--token", default=defaults.token)
     parser.add_argument("--platform", choices=sorted(PLATFORMS), default=defaults.platform)
     parser.add_argument("--latency-ms", type=int, default=defaults.latency_ms, help="delay of every answer")
@@ -41,6 +44,7 @@ def as_arguments(config: SandboxConfig) -> list[str]:
         f"--seed={config.seed}",
         f"--orders={config.orders}",
         f"--listings={config.listings}",
+        f"--care-folders={config.care_folders}",
         f"--token={config.token}",
         f"--platform={config.platform}",
         f"--latency-ms={config.latency_ms}",

@@ -12,7 +12,7 @@ class SandboxConfig:
     `port` 0 takes a free one. `now` fixes where the sandbox's clock starts, which makes seeded documents equal
     from run to run. `batch_seconds` is how long a catalog batch takes. `arrivals_per_minute` lets orders come
     in, and earlier ones be paid and delivered, while the sandbox runs. `stock` is the quantity of each seeded
-    listing, or None for a mixture.
+    listing, or None for a mixture. `care_folders` is how many customers of seeded orders have a trouble.
     """
 
     host: str = "127.0.0.1"
@@ -30,3 +30,4 @@ class SandboxConfig:
     now: datetime | None = None
     batch_seconds: float = 1.0
     stock: int | None = None
+    care_folders: int = 12

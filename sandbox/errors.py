@@ -91,3 +91,8 @@ def forbidden() -> Response:
 def not_found(what: str) -> Response:
     """The 404 of an object that does not exist or belongs to somebody else."""
     return error_v1(404, "not_found", f"{what} not found")
+
+
+def unavailable() -> Response:
+    """The 404 of endpoints that an account does not have."""
+    return error_v1(404, "not_found", "Webservices unavailable")

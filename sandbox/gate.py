@@ -48,7 +48,7 @@ class Gate:
         held_up = visit.struck_by(ON_THE_WAY)
         if held_up is not None:
             await asyncio.sleep(held_up.seconds)
-        if self._world.config.rate_limit and not self._within_limits(visit.path):
+        if self._world.config.rate_limit and not self._within_limits(visit.seen):
             visit.note_over_limit()
         fault = visit.struck_by(INSTEAD_OF_ANSWER)
         refusal = self._refuse(visit) if fault is None or fault.applied else None
@@ -88,8 +88,10 @@ class Gate:
             return errors.unauthorized()
         return None
 
-    def _within_limits(self, path: str) -> bool:
-        world = self._world
+    def _within_limits(self, seen: Seen) -> bool:
+        world, path = self._world, seen.path
+        if not world.care_limits.admits(seen.method, path, world.clock.now()):
+            return False
         if path.startswith("/ws/category/") and not world.category_traffic.admits():
             return False
         if path.startswith("/ws/backbox/") and not world.backbox_traffic.admits():

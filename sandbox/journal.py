@@ -3,6 +3,8 @@
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -41,7 +43,7 @@ class Entry:
             "query": dict(parse_qsl(self.query.decode("latin-1"), keep_blank_values=True)),
             "headers": headers,
             "authorized": authorized,
-            "body": _readable(bytes(self.body)),
+            "body": _readable(bytes(self.body), headers.get("content-type", "")),
             "status": self.status,
             "applied": self.applied,
             "applied_at": self.applied_at,
@@ -76,10 +78,23 @@ class Journal:
         return [entry.as_json() for entry in self._entries]
 
 
-def _readable(body: bytes) -> object:
+def _readable(body: bytes, content_type: str) -> object:
+    """Give a body as JSON where it is that; of a form the texts, and the names and sizes of its files."""
     if not body:
         return None
+    if content_type.startswith("multipart/form-data"):
+        form = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+        return [_part(part) for part in form.walk() if not part.is_multipart()]
     try:
         return json.loads(body)
     except ValueError:
         return body.decode("utf-8", "replace")
+
+
+def _part(part: Message) -> dict[str, Any]:
+    content = part.get_payload(decode=True)
+    raw = content if isinstance(content, bytes) else b""
+    name, filename = part.get_param("name", header="content-disposition"), part.get_filename()
+    if filename is None:
+        return {"name": name, "text": raw.decode("utf-8", "replace")}
+    return {"name": name, "filename": filename, "size": len(raw)}

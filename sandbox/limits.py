@@ -1,12 +1,25 @@
 """Back Market's documented limits on traffic and on SKU lines."""
 
+import re
 import time
 from collections import deque
+
+from sandbox.clock import DAY, MINUTE
 
 REQUESTS_PER_TEN_SECONDS = 200
 CATEGORY_REQUESTS_PER_TEN_SECONDS = 20
 BACKBOX_REQUESTS_PER_SECOND = 2
 SKU_LINES_PER_HOUR = 2_000
+
+CARE_LIMITS: tuple[tuple[str, str, int | None, int], ...] = (
+    ("GET", r"/ws/sav", 520, 4_000),
+    ("GET", r"/ws/sav/\d+", 600, 40_000),
+    ("POST", r"/ws/sav/\d+/msg", 560, 40_000),
+    ("POST", r"/ws/sav/\d+/problem", 750, 1_000),
+    ("POST", r"/ws/sav/refund", None, 500),
+    ("POST", r"/ws/sav/\d+/item-transfer", 292, 500),
+)
+"""Method, path, requests a minute and requests a day of each endpoint of customer care."""
 
 
 class TrafficLimit:
@@ -56,3 +69,42 @@ class SkuLineLimit:
         """Let the hour be over."""
         self._seen.clear()
         self._total = 0
+
+
+class CareLimits:
+    """How often each endpoint of customer care may be asked, by the sandbox's clock; what is refused is not counted."""
+
+    def __init__(self) -> None:
+        self._limits = [
+            (
+                method,
+                re.compile(path),
+                [_Window(limit, length) for limit, length in ((minute, MINUTE), (day, DAY)) if limit],
+            )
+            for method, path, minute, day in CARE_LIMITS
+        ]
+
+    def admits(self, method: str, path: str, now: int) -> bool:
+        """Count one request at the moment `now` (microseconds) and tell whether it may pass."""
+        for limited, pattern, windows in self._limits:
+            if method == limited and pattern.fullmatch(path):
+                if any(window.is_full(now) for window in windows):
+                    return False
+                for window in windows:
+                    window.count(now)
+        return True
+
+
+class _Window:
+    def __init__(self, limit: int, length: int) -> None:
+        self._limit = limit
+        self._length = length
+        self._seen: deque[int] = deque()
+
+    def is_full(self, now: int) -> bool:
+        while self._seen and self._seen[0] <= now - self._length:
+            self._seen.popleft()
+        return len(self._seen) >= self._limit
+
+    def count(self, now: int) -> None:
+        self._seen.append(now)

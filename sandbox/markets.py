@@ -64,9 +64,14 @@ PLATFORMS: dict[str, Platform] = {
 _NO_DECIMALS = frozenset({"JPY"})
 
 
+def decimals(currency: str) -> int:
+    """Tell how many decimals amounts of a currency have."""
+    return 0 if currency in _NO_DECIMALS else 2
+
+
 def money(amount: int, currency: str) -> str:
     """Write an amount of minor units as Back Market does: a string with the currency's decimals."""
-    if currency in _NO_DECIMALS:
+    if not decimals(currency):
         return str(amount)
     sign, digits = ("-", -amount) if amount < 0 else ("", amount)
     return f"{sign}{digits // 100}.{digits % 100:02d}"
@@ -74,4 +79,4 @@ def money(amount: int, currency: str) -> str:
 
 def minor_units(price: float, currency: str) -> int:
     """Turn a price of whole units into the currency's smallest ones."""
-    return round(price * (1 if currency in _NO_DECIMALS else 100))
+    return round(price * (100 if decimals(currency) else 1))

@@ -29,23 +29,36 @@ class Page:
 
 def wanted_page(request: Request) -> Page | Response:
     """Read the two parameters, or give the refusal."""
-    number, size = request.query_params.get("page", "1"), request.query_params.get("page-size")
-    if not number.isdecimal() or int(number) < 1:
-        return error_v1(400, "bad_request", f"page {number} is not a page number")
-    if size is None:
-        return Page(int(number), DEFAULT_PAGE_SIZE)
+    size = request.query_params.get("page-size")
+    page = page_of_size(request, DEFAULT_PAGE_SIZE)
+    if size is None or isinstance(page, Response):
+        return page
     if not size.isdecimal() or not 1 <= int(size) <= MAX_PAGE_SIZE:
         return error_v1(400, "bad_request", f"page-size {size} must be between 1 and {MAX_PAGE_SIZE}")
-    return Page(int(number), int(size))
+    return Page(page.number, int(size))
 
 
-def serve_page(request: Request, world: World, page: Page, count: int, rows: Sequence[bytes]) -> Response:
-    """Wrap serialised rows; a page beyond the last one does not exist."""
+def page_of_size(request: Request, size: int) -> Page | Response:
+    """Read the page's number, or give the refusal, where the size is not for the seller to choose."""
+    number = request.query_params.get("page", "1")
+    if not number.isdecimal() or int(number) < 1:
+        return error_v1(400, "bad_request", f"page {number} is not a page number")
+    return Page(int(number), size)
+
+
+def serve_page(
+    request: Request, world: World, page: Page, count: int, rows: Sequence[bytes], *, count_page: bool = False
+) -> Response:
+    """Wrap serialised rows of `count` in all; a page beyond the last one does not exist.
+
+    `count_page` lets the answer's `count` be that of the page alone, as the list of care folders has it.
+    """
     if page.start >= count and page.number > 1:
         return not_found("page")
     following = _link(request, world, page.number + 1) if page.start + page.size < count else None
     previous = _link(request, world, page.number - 1) if page.number > 1 else None
-    head = f'{{"count":{count},"next":{json.dumps(following)},"previous":{json.dumps(previous)},"results":['
+    shown = len(rows) if count_page else count
+    head = f'{{"count":{shown},"next":{json.dumps(following)},"previous":{json.dumps(previous)},"results":['
     return Response(head.encode() + b",".join(rows) + b"]}", media_type="application/json")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,10 @@ class Sandbox:
         """Let the hour be over that SKU lines are counted in."""
         self.call("DELETE", "sku-lines")
 
+    def forget_traffic(self) -> None:
+        """Let the seconds be over that requests are counted in."""
+        self.call("DELETE", "traffic")
+
     def journal(self, method: str | None = None, path_prefix: str = "/ws/") -> list[Json]:
         """List the requests that came, oldest first."""
         entries: list[Json] = self.call("GET", "journal")
@@ -116,15 +121,97 @@ class Sandbox:
         listing: Json = self.call("POST", f"listings/{key}", fields)
         return listing
 
+    def care_folders(self) -> list[Json]:
+        """List every care folder with its messages, labels, problems and item transfers, lowest id first."""
+        folders: list[Json] = self.call("GET", "care-folders")
+        return folders
+
+    def open_care_folder(self, orderline_id: int, message: str = "It does not work.", **wish: Any) -> Json:
+        """Let a customer complain now.
+
+        `return_label` adds a label of that state (ALIVE, USED, EXPIRED), `old` gives an id below 100,000,000; `issue`
+        and `resolution_choice` are the claim's.
+        """
+        body = {"orderline_id": orderline_id, "message": message, **wish}
+        folder: Json = self.call("POST", "care-folders", body)
+        return folder
+
+    def add_care_message(self, folder_id: int, message: str, *, informative: bool = False) -> Json:
+        """Let the customer write, or Back Market where it is informative."""
+        body = {"message": message, "informative": informative}
+        folder: Json = self.call("POST", f"care-folders/{folder_id}/messages", body)
+        return folder
+
+    def close_care_folder(self, folder_id: int) -> Json:
+        """Close a folder."""
+        folder: Json = self.call("POST", f"care-folders/{folder_id}/close")
+        return folder
+
+    def merchant_messages(self) -> list[Json]:
+        """List what the seller wrote into folders, oldest first."""
+        messages: list[Json] = self.call("GET", "messages")
+        return messages
+
+    def returns(self) -> list[Json]:
+        """List every return; moments are microseconds."""
+        returns: list[Json] = self.call("GET", "returns")
+        return returns
+
+    def create_return(
+        self,
+        orderline_id: int,
+        *,
+        created: datetime | None = None,
+        picked_up: datetime | None = None,
+        delivered: datetime | None = None,
+    ) -> Json:
+        """Let a customer send an item back, now unless told otherwise, whatever the order was shipped with."""
+        moments = _written(created=created, picked_up=picked_up, delivered=delivered)
+        parcel: Json = self.call("POST", "returns", {"orderline_id": orderline_id, **moments})
+        return parcel
+
+    def move_return(
+        self, return_id: int, *, picked_up: datetime | None = None, delivered: datetime | None = None
+    ) -> Json:
+        """Have a return picked up, or delivered, at a moment."""
+        parcel: Json = self.call("POST", f"returns/{return_id}", _written(picked_up=picked_up, delivered=delivered))
+        return parcel
+
+    def refunds(self) -> list[Json]:
+        """List every refund that was applied, oldest first: the server's own record."""
+        refunds: list[Json] = self.call("GET", "refunds")
+        return refunds
+
+    def invoices(self) -> list[Json]:
+        """List every invoice file that came, oldest first."""
+        invoices: list[Json] = self.call("GET", "invoices")
+        return invoices
+
+    def make_unavailable(self, path: str = "/ws/sav", status: int = 404, *, exactly: bool = False) -> Json:
+        """Answer 404 or 403 to everything below a path, or to the path alone, until the fault is removed."""
+        return self.fault(str(status), path_prefix=path, exactly=exactly, times=None)
+
     def advance_clock(self, seconds: float) -> None:
         """Move the sandbox's clock."""
         self.call("POST", "clock", {"advance_seconds": seconds})
 
-    def write_statements(self, out: Path, *, planted: bool = False) -> list[str]:
-        """Write settlement files of the orders as they are now; `OUT.planted.json` lists planted differences."""
-        files: list[str] = self.call("POST", "statements", {"out": str(out), "planted": planted})["files"]
+    def write_statements(
+        self, out: Path, *, planted: bool = False, planted_after_sales: bool = False, week_under_way: bool = False
+    ) -> list[str]:
+        """Write settlement files of the orders as they are now; `OUT.planted.json` lists planted differences.
+
+        Those of refunds and returns are planted apart; one of them lets a return happen. Statements of completed weeks
+        are issued, and of the `week_under_way`, early, if so asked.
+        """
+        planting = {"planted": planted, "planted_after_sales": planted_after_sales}
+        body = {"out": str(out), "week_under_way": week_under_way, **planting}
+        files: list[str] = self.call("POST", "statements", body)["files"]
         return files
 
     def reset(self) -> None:
         """Go back to the seeded start."""
         self.call("POST", "reset")
+
+
+def _written(**moments: datetime | None) -> dict[str, str]:
+    return {name: moment.isoformat() for name, moment in moments.items() if moment is not None}

@@ -4,6 +4,9 @@ import gc
 
 from starlette.requests import Request
 
+from sandbox.after_sales.parcels import follow
+from sandbox.after_sales.seed import Troubles
+from sandbox.after_sales.store import AfterSales
 from sandbox.catalog.batches import BatchStore
 from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
@@ -14,6 +17,7 @@ from sandbox.limits import (
     BACKBOX_REQUESTS_PER_SECOND,
     CATEGORY_REQUESTS_PER_TEN_SECONDS,
     REQUESTS_PER_TEN_SECONDS,
+    CareLimits,
     SkuLineLimit,
     TrafficLimit,
 )
@@ -23,7 +27,7 @@ from sandbox.listings.store import ListingStore
 from sandbox.markets import PLATFORMS
 from sandbox.orders.marketplace import Marketplace
 from sandbox.orders.seed import Trade
-from sandbox.orders.store import OrderStore
+from sandbox.orders.store import OrderRecord, OrderStore, parse
 from sandbox.storage import Storage
 
 _MANY_OBJECTS = 10_000
@@ -48,13 +52,19 @@ class World:
     def _start_afresh(self) -> None:
         config = self.config
         self.listings = ListingStore(self.storage.keep_listing)
-        self.orders = OrderStore(self.storage.keep_order)
+        self.after_sales = AfterSales(self.storage.keep)
+        self.orders = OrderStore(self._keep_order)
         self.marketplace = Marketplace(config.seed, self.platform, self.clock, self.listings, self.orders)
+        self.forget_traffic()
+        self.sku_lines = SkuLineLimit()
+        self.care_limits = CareLimits()
+        self.batches = BatchStore(self.storage.keep_batch)
+
+    def forget_traffic(self) -> None:
+        """Let the seconds be over that requests are counted in."""
         self.traffic = TrafficLimit(REQUESTS_PER_TEN_SECONDS)
         self.category_traffic = TrafficLimit(CATEGORY_REQUESTS_PER_TEN_SECONDS)
         self.backbox_traffic = TrafficLimit(BACKBOX_REQUESTS_PER_SECOND, seconds=1.0)
-        self.sku_lines = SkuLineLimit()
-        self.batches = BatchStore(self.storage.keep_batch)
 
     def _seed(self) -> None:
         config = self.config
@@ -65,8 +75,11 @@ class World:
         for listing in listings:
             self.listings.save(listing)
         if listings:
+            troubles = Troubles(config.seed, config.care_folders, self.clock.started)
             for document in trade.history(config.orders, self.clock.started):
                 self.orders.save(document)
+                troubles.look_at(document)
+            troubles.happen(self.after_sales)
         self.storage.commit()
         gc.enable()
         self._settle_memory()
@@ -75,8 +88,14 @@ class World:
         self.listings.load(Listing.from_document(each) for each in self.storage.documents("listing"))
         for document, raw in self.storage.orders():
             self.orders.load(document, raw)
+        self.after_sales.resume(self.storage)
         self.batches.resume(self.storage.documents("batch"))
         self._settle_memory()
+
+    def _keep_order(self, record: OrderRecord) -> None:
+        self.storage.keep_order(record)
+        if b'"is_backship":true' in record.body:
+            follow(self.after_sales, parse(record), record.modified)
 
     def _settle_memory(self) -> None:
         """Spare the collector from walking over a hundred thousand orders again and again."""

@@ -20,6 +20,7 @@ _INSTEAD: dict[str, Callable[[], Response | None]] = {
     "redirect": lambda: RedirectResponse("https://accounts.backmarket.invalid/login", 302),
     "401": errors.unauthorized,
     "403": errors.forbidden,
+    "404": errors.unavailable,
     "reset_before": lambda: None,
 }
 
@@ -47,7 +48,7 @@ def spoil(fault: Fault, honest: Response) -> Response | None:
 
 
 def with_documents(honest: Response, alter: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
-    """Let `alter` change the order or listing that an answer shows, or each of a page."""
+    """Let `alter` change the order, listing or care folder that an answer shows, or each of a page."""
     if honest.status_code != 200:
         return honest
     try:

@@ -7,12 +7,12 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sandbox.orders.factory import LINES_PER_ORDER
+from sandbox.orders.model import LINES_PER_ORDER
 
 INSTEAD_OF_ANSWER = frozenset(
     {
         "429_html", "429_retry_after", "503_cf_ray", "500", "502_html", "firewall_403", "bot_challenge_403",
-        "html_200", "redirect", "401", "403", "reset_before",
+        "html_200", "redirect", "401", "403", "404", "reset_before",
     }
 )  # fmt: skip
 """These answer in Back Market's place; nothing is applied unless the fault says `"applied": true`."""
@@ -24,7 +24,7 @@ ON_THE_WAY = frozenset({"late"})
 """These hold a request up before it takes effect; whatever else is on strikes it then."""
 
 IN_DOCUMENTS = frozenset({"odd_document"})
-"""These change how one order or listing reads, in every answer that shows it."""
+"""These change how one order, listing or care folder reads, in every answer that shows it."""
 
 INSIDE = frozenset(
     {
@@ -52,14 +52,16 @@ class Fault:
 
     It skips the first `after` requests that match, then fires with `probability`, `times` times (None: for ever).
     With `times` None it is a poison when it is for one `order_id` (with its lines, and nothing of an order whose id
-    is longer), one `listing` (the UUID, or whatever key the URL holds) or one `market` (as in Accept-Language).
-    `method` may be WRITE. An `odd_document` is served with `fields` set and the fields `without` left out; a
-    `batch_refused` refuses batches that hold `sku`, a `field_refused` changes of a listing that hold one of `fields`.
+    is longer), one `listing` (the UUID, or whatever key the URL holds), one `care_folder` or one `market` (as in
+    Accept-Language). `method` may be WRITE; `exactly` spares what is below the path. An `odd_document` is served with
+    `fields` set and the fields `without` left out; a `batch_refused` refuses batches that hold `sku`, a
+    `field_refused` changes of a listing that hold one of `fields`.
     """
 
     kind: str
     method: str | None = None
     path_prefix: str = "/ws/"
+    exactly: bool = False
     times: int | None = 1
     probability: float = 1.0
     after: int = 0
@@ -71,6 +73,7 @@ class Fault:
     sku: str = ""
     order_id: int | None = None
     listing: str | None = None
+    care_folder: int | None = None
     market: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
@@ -84,18 +87,28 @@ class Fault:
             self.suits(request)
             and self.order_id in (None, request.order_id)
             and self.listing in (None, request.listing)
+            and self.care_folder in (None, request.care_folder)
         )
 
     def suits(self, request: "Seen") -> bool:
         """Tell the same of all but what the request is about."""
         of_method = self.method in (None, request.method) or (self.method == WRITE and request.method not in READS)
-        return of_method and request.path.startswith(self.path_prefix) and self.market in (None, request.market)
+        of_path = request.path == self.path_prefix if self.exactly else request.path.startswith(self.path_prefix)
+        return of_method and of_path and self.market in (None, request.market)
 
     def shows_in(self, document: dict[str, Any]) -> bool:
-        """Tell whether an order or a listing is the one whose document this fault changes."""
+        """Tell whether an order, a listing or a care folder is the one whose document this fault changes."""
         if self.order_id is not None:
             return document.get("order_id") == self.order_id
-        return self.listing is not None and document.get("id") == self.listing
+        own_id = self.listing if self.care_folder is None else self.care_folder
+        return own_id is not None and document.get("id") == own_id
+
+    @property
+    def shown_below(self) -> str:
+        """The path below which the document that this fault changes is shown."""
+        if self.order_id is not None:
+            return "/ws/orders"
+        return "/ws/listings" if self.care_folder is None else "/ws/sav"
 
     def fires(self, rng: Random) -> bool:
         """Count a matching request and decide whether the fault strikes."""
@@ -129,6 +142,12 @@ class Seen:
         folder, key = self._folder_and_key()
         return key.lower() if key and folder in {"listings", "backbox"} else None
 
+    @property
+    def care_folder(self) -> int | None:
+        """The care folder it is about."""
+        folder, key = self._folder_and_key()
+        return int(key) if folder == "sav" and key.isdecimal() else None
+
     def _folder_and_key(self) -> tuple[str, str]:
         """Split `/ws/FOLDER/KEY/…`; of competitors (`/ws/backbox/v1/competitors/KEY`) the key is the last part."""
         parts = self.path.split("/")[2:]
@@ -158,8 +177,8 @@ class Faults:
             raise ValueError(f"kind {fault.kind!r} is none of {', '.join(sorted(KINDS))}")
         if fault.method is not None:
             fault.method = fault.method.upper()
-        if fault.kind in IN_DOCUMENTS and fault.order_id is None and fault.listing is None:
-            raise ValueError(f"{fault.kind} needs an order_id or a listing")
+        if fault.kind in IN_DOCUMENTS and (fault.order_id, fault.listing, fault.care_folder) == (None, None, None):
+            raise ValueError(f"{fault.kind} needs an order_id or a listing or a care_folder")
         if fault.kind == "batch_refused" and not fault.sku:
             raise ValueError("batch_refused needs a sku")
         if fault.listing is not None:
@@ -196,9 +215,7 @@ class Faults:
         return [
             fault
             for fault in self._faults
-            if fault.kind in IN_DOCUMENTS
-            and request.path.startswith("/ws/orders" if fault.order_id is not None else "/ws/listings")
-            and fault.suits(request)
+            if fault.kind in IN_DOCUMENTS and request.path.startswith(fault.shown_below) and fault.suits(request)
         ]
 
     def alter(self, document: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:

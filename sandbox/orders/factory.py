@@ -15,12 +15,10 @@ from sandbox.orders.model import (
     LINE_REFUNDED_AFTER,
     LINE_SHIPPED,
     LINE_UNPAID,
+    LINES_PER_ORDER,
     Document,
 )
 from sandbox.orders.people import camel_case, make_address
-
-LINES_PER_ORDER = 10
-"""A line's id is its order's id times this, plus its place: ids never meet."""
 
 _STYLES: tuple[DateStyle, ...] = ("z", "z", "z", "z", "z", "z", "z", "offset", "offset", "naive")
 _METHODS = ("CARD", "CARD", "CARD", "PAYPAL", "PAYPAL", "APPLE_PAY", "KLARNA", "SCALAPAY", "ONEY", "CARD_3X")

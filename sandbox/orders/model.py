@@ -10,6 +10,9 @@ NEW, PAID, TO_SHIP, UNPAID, PROCESSED, AWAITING_PAYMENT = 0, 1, 3, 8, 9, 10
 LINE_NEW, LINE_PAID, LINE_ACCEPTED, LINE_SHIPPED, LINE_CANCELLED = 0, 1, 2, 3, 4
 LINE_REFUNDED_BEFORE, LINE_REFUNDED_AFTER, LINE_UNPAID, LINE_AWAITING_PAYMENT, LINE_ON_HOLD = 5, 6, 7, 8, 9
 
+LINES_PER_ORDER = 10
+"""A line's id is its order's id times this, plus its place: ids never meet."""
+
 HIDDEN_STATES = frozenset({NEW, UNPAID})
 """Orders in these states are never listed."""
 

@@ -72,7 +72,7 @@ def change_order(document: Document, body: dict[str, Any], setting: Setting) -> 
 def _lines_to_change(document: Document, new_state: int, sku: object) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = document["orderlines"]
     if new_state != LINE_SHIPPED:
-        lines = _lines_of_sku(lines, sku, needed=new_state == LINE_ACCEPTED or len(lines) > 1)
+        lines = _lines_of_sku(lines, sku)
     source = _SOURCE_STATE[new_state]
     ready = [line for line in lines if line["state"] == source]
     if not ready:
@@ -81,9 +81,7 @@ def _lines_to_change(document: Document, new_state: int, sku: object) -> list[di
     return ready
 
 
-def _lines_of_sku(lines: list[dict[str, Any]], sku: object, *, needed: bool) -> list[dict[str, Any]]:
-    if sku is None and not needed:
-        return lines
+def _lines_of_sku(lines: list[dict[str, Any]], sku: object) -> list[dict[str, Any]]:
     of_sku = [line for line in lines if line["listing"] == sku]
     if not of_sku:
         raise InvalidChangeError("sku not found")
@@ -127,7 +125,7 @@ def _shipping_moment(body: dict[str, Any], setting: Setting) -> int:
 
 def _give_reason(lines: list[dict[str, Any]], body: dict[str, Any]) -> None:
     reason = body.get("return_reason", 0)
-    if not isinstance(reason, int) or reason not in _RETURN_REASONS:
+    if isinstance(reason, bool) or not isinstance(reason, int) or reason not in _RETURN_REASONS:
         raise InvalidChangeError(f"return_reason {reason} is unknown")
     for line in lines:
         line["return_reason"] = reason

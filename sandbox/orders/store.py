@@ -8,9 +8,10 @@ import json
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.clock import read_date
-from sandbox.orders.model import HIDDEN_STATES, Document
+from sandbox.orders.model import HIDDEN_STATES, LINES_PER_ORDER, Document
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _CACHED_SELECTIONS = 64
@@ -73,8 +74,8 @@ class OrderStore:
         old = self._records.get(order_id)
         record = OrderRecord(
             order_id=order_id,
-            created=_moment(document.get("date_creation"), old.created if old else 0),
-            modified=_moment(document.get("date_modification"), old.modified if old else 0),
+            created=moment_of(document.get("date_creation"), old.created if old else 0),
+            modified=moment_of(document.get("date_modification"), old.modified if old else 0),
             state=int(document["state"]),
             country_code=str(document["country_code"]),
             body=_ENCODE(document).encode("utf-8", "surrogatepass"),
@@ -99,6 +100,12 @@ class OrderStore:
         """Parse an order's document, free to be changed and saved."""
         record = self._records.get(order_id)
         return None if record is None else parse(record)
+
+    def line(self, line_id: int) -> tuple[Document, dict[str, Any]] | tuple[None, None]:
+        """Parse the order that holds a line, and give both."""
+        document = self.document(line_id // LINES_PER_ORDER)
+        line = None if document is None else next((x for x in document["orderlines"] if x["id"] == line_id), None)
+        return (None, None) if document is None or line is None else (document, line)
 
     def next_id(self) -> int:
         """Give the id of the next new order."""
@@ -143,8 +150,8 @@ def parse(record: OrderRecord) -> Document:
     return document
 
 
-def _moment(text: object, otherwise: int) -> int:
-    """Read a date of a document; a deliberately broken one keeps the order where it was."""
+def moment_of(text: object, otherwise: int) -> int:
+    """Read a date of a document; one that is absent or deliberately broken gives `otherwise`."""
     if not isinstance(text, str):
         return otherwise
     try:

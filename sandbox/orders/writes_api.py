@@ -1,15 +1,13 @@
-"""Changing orders: `POST /ws/orders/{id}`, its invoice, and `PATCH /ws/orderlines/{id}`."""
+"""Changing orders: `POST /ws/orders/{id}` and `PATCH /ws/orderlines/{id}`."""
 
 from typing import Any
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.clock import write_like
+from sandbox.after_sales.refunds import REFUND_TYPES
 from sandbox.errors import error_v1, json_response, not_found
-from sandbox.orders.factory import LINES_PER_ORDER
 from sandbox.orders.model import Document
 from sandbox.orders.rules import InvalidChangeError, Setting, change_line, change_order
 from sandbox.request_body import json_object
@@ -25,20 +23,23 @@ async def update_order(request: Request) -> Response:
         return not_found("order")
     if body is None:
         return _refused("the body is not a JSON object")
+    states = {line["id"]: line["state"] for line in document["orderlines"]}
     try:
         change_order(document, body, _setting(world, document))
     except InvalidChangeError as refusal:
         return _refused(refusal.message, refusal.status)
     world.orders.save(document)
+    for line in document["orderlines"]:
+        if line["state"] in REFUND_TYPES and line["state"] != states[line["id"]]:
+            left = world.after_sales.refundable(line)
+            world.after_sales.note_refund(document, line, line["state"], left, world.clock.now(), "/ws/orders")
     return json_response(document)
 
 
 async def update_line(request: Request) -> Response:
     """Register identifiers on one line; the answer repeats what was sent, even what was not kept."""
     world = world_of(request)
-    line_id: int = request.path_params["orderline_id"]
-    document = world.orders.document(line_id // LINES_PER_ORDER)
-    line = None if document is None else next((x for x in document["orderlines"] if x["id"] == line_id), None)
+    document, line = world.orders.line(request.path_params["orderline_id"])
     body = await json_object(request)
     if document is None or line is None:
         return not_found("orderline")
@@ -50,23 +51,6 @@ async def update_line(request: Request) -> Response:
         return _refused(refusal.message, refusal.status)
     world.orders.save(document)
     return json_response({name: body[name] for name in ("imei", "serial_number") if body.get(name)})
-
-
-async def add_invoice(request: Request) -> Response:
-    """Take the customer's invoice: a file in the multipart field `invoice`."""
-    world = world_of(request)
-    document = world.orders.document(request.path_params["order_id"])
-    if document is None:
-        return not_found("order")
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return _refused("invoice not found")
-    async with request.form() as form:
-        if not isinstance(form.get("invoice"), UploadFile):
-            return _refused("invoice not found")
-    document["date_bill_provided"] = write_like(world.clock.now(), str(document["date_modification"]))
-    world.marketplace.touch(document)
-    world.orders.save(document)
-    return json_response({"statuscode": 200})
 
 
 def _setting(world: World, document: Document) -> Setting:
@@ -84,6 +68,5 @@ def _refused(message: str, status: int = 400) -> Response:
 
 routes = [
     Route("/ws/orders/{order_id:int}", update_order, methods=["POST"]),
-    Route("/ws/orders/{order_id:int}/invoice", add_invoice, methods=["POST"]),
     Route("/ws/orderlines/{orderline_id:int}", update_line, methods=["PATCH"]),
 ]

@@ -43,8 +43,10 @@ def plant(
     Only rows whose statement is issued by `until` are touched, so that every difference can be found. The last two
     kinds are between two exports of one statement, of which the later one is honest.
     """
-    retained = next(row for row in rows if row.invoice_key == "deferred_payout_retained")
-    usable = _Candidates(rows, list(documents), until, retained.currency)
+    retained = retained_payout(rows)
+    dynamic = {_order_of(row) for row in rows if row.invoice_key == "sales_dp_adjustment"}
+    plain = [each for each in documents if each["state"] == PROCESSED and each["order_id"] not in dynamic]
+    usable = Candidates(rows, plain, until, retained.currency)
     planted: list[Planted] = []
     for rule, line_state in _RULES:
         document = usable.take(line_state)
@@ -56,14 +58,19 @@ def plant(
         planted.append(record)
     released = retained.designation.replace("Retained", "Released")
     rows = [row for row in rows if row.designation != released]
-    planted.append(_record("payout_never_released", None, retained, str(-retained.amount), None))
+    planted.append(recorded("payout_never_released", None, retained, str(-retained.amount), None))
     changed = usable.take(LINE_SHIPPED)
-    earlier = _earlier(_of(rows, changed, "sales")) if changed else None
+    earlier = _earlier(row_of(rows, changed, "sales")) if changed else None
     if changed and earlier:
         amounts = str(earlier.instead.amount), str(earlier.row.amount)
-        planted.append(_record("line_changed", changed, earlier.row, *amounts))
-        planted.append(_record("line_vanished", None, earlier.besides, str(earlier.besides.amount), None))
+        planted.append(recorded("line_changed", changed, earlier.row, *amounts))
+        planted.append(recorded("line_vanished", None, earlier.besides, str(earlier.besides.amount), None))
     return rows, planted, earlier
+
+
+def retained_payout(rows: list[Row]) -> Row:
+    """Give the first payout held back: it is in the account's currency."""
+    return next(row for row in rows if row.invoice_key == "deferred_payout_retained")
 
 
 def _earlier(sale: Row) -> Earlier:
@@ -74,7 +81,7 @@ def _earlier(sale: Row) -> Earlier:
     return Earlier(sale, instead, besides)
 
 
-class _Candidates:
+class Candidates:
     """Orders of one line and the account's currency that are settled within the statements, each given out once.
 
     In that currency every week has a statement, whatever is taken out of it.
@@ -83,19 +90,16 @@ class _Candidates:
     def __init__(self, rows: list[Row], documents: list[Document], until: date, currency: str) -> None:
         late = {_order_of(row) for row in rows if row.invoiced_on > until}
         due = {_order_of(row) for row in rows} - late
-        dynamic = {_order_of(row) for row in rows if row.invoice_key == "sales_dp_adjustment"}
         self._free = [
             document
             for document in documents
-            if document["order_id"] in due - dynamic
-            and len(document["orderlines"]) == 1
-            and document["state"] == PROCESSED
-            and document["currency"] == currency
+            if document["order_id"] in due and len(document["orderlines"]) == 1 and document["currency"] == currency
         ]
 
-    def take(self, line_state: int) -> Document | None:
+    def take(self, line_state: int, suits: Callable[[Document], bool] = lambda _: True) -> Document | None:
+        """Give an order whose line is in a state and that `suits`, None where none is left."""
         for document in self._free:
-            if document["orderlines"][0]["state"] == line_state:
+            if document["orderlines"][0]["state"] == line_state and suits(document):
                 self._free.remove(document)
                 return document
         return None
@@ -107,7 +111,8 @@ def _order_of(row: Row) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def _of(rows: list[Row], document: Document, key: str) -> Row:
+def row_of(rows: list[Row], document: Document, key: str) -> Row:
+    """Give the first row of an order under a key."""
     return next(row for row in rows if row.invoice_key == key and _order_of(row) == document["order_id"])
 
 
@@ -116,7 +121,8 @@ def _without(rows: list[Row], document: Document, *keys: str) -> list[Row]:
     return [row for row in rows if _order_of(row) != document["order_id"] or (keys and row.invoice_key not in keys)]
 
 
-def _record(kind: str, document: Document | None, row: Row, expected: str | None, actual: str | None) -> Planted:
+def recorded(kind: str, document: Document | None, row: Row, expected: str | None, actual: str | None) -> Planted:
+    """Record a difference in the statement that holds a row."""
     order_id = None if document is None else int(document["order_id"])
     return Planted(kind, order_id, row.currency, expected, actual, row.value_date)
 
@@ -125,46 +131,46 @@ Planting = tuple[list[Row], Planted]
 
 
 def _missing_sale(rows: list[Row], document: Document) -> Planting:
-    sale = _of(rows, document, "sales")
-    return _without(rows, document), _record("missing_sale", document, sale, str(sale.amount), None)
+    sale = row_of(rows, document, "sales")
+    return _without(rows, document), recorded("missing_sale", document, sale, str(sale.amount), None)
 
 
 def _other_amount(kind: str, key: str, change: str) -> Callable[[list[Row], Document], Planting]:
     def rule(rows: list[Row], document: Document) -> Planting:
-        row = _of(rows, document, key)
+        row = row_of(rows, document, key)
         changed = replace(row, amount=row.amount + Decimal(change))
         others = [changed if each is row else each for each in rows]
-        return others, _record(kind, document, row, str(row.amount), str(changed.amount))
+        return others, recorded(kind, document, row, str(row.amount), str(changed.amount))
 
     return rule
 
 
 def _refund_without_line(rows: list[Row], document: Document) -> Planting:
-    sale, fee = _of(rows, document, "sales"), _of(rows, document, "sales_fees")
+    sale, fee = row_of(rows, document, "sales"), row_of(rows, document, "sales_fees")
     refund = replace(sale, invoice_key="refunds", designation="Refund", amount=-sale.amount)
     name = f"avoir_commission_order_id_{document['order_id']}"
     credit = replace(fee, invoice_key=_CREDIT, order_id="", designation=name, amount=-fee.amount)
-    record = _record("refund_without_refunded_line", document, sale, None, str(refund.amount))
+    record = recorded("refund_without_refunded_line", document, sale, None, str(refund.amount))
     return [*rows, refund, credit], record
 
 
 def _line_without_refund(rows: list[Row], document: Document) -> Planting:
-    refund = _of(rows, document, "refunds")
-    record = _record("refunded_line_without_refund", document, refund, str(refund.amount), None)
+    refund = row_of(rows, document, "refunds")
+    record = recorded("refunded_line_without_refund", document, refund, str(refund.amount), None)
     return _without(rows, document, "refunds", _CREDIT), record
 
 
 def _refund_without_credit(rows: list[Row], document: Document) -> Planting:
-    credit = _of(rows, document, _CREDIT)
-    record = _record("refund_without_fee_credit", document, credit, str(credit.amount), None)
+    credit = row_of(rows, document, _CREDIT)
+    record = recorded("refund_without_fee_credit", document, credit, str(credit.amount), None)
     return _without(rows, document, _CREDIT), record
 
 
 def _other_currency(rows: list[Row], document: Document) -> Planting:
-    sale = _of(rows, document, "sales")
+    sale = row_of(rows, document, "sales")
     other = "GBP" if sale.currency == "EUR" else "EUR"
     changed = [replace(row, currency=other) if _order_of(row) == document["order_id"] else row for row in rows]
-    return changed, _record("currency_mismatch", document, replace(sale, currency=other), sale.currency, other)
+    return changed, recorded("currency_mismatch", document, replace(sale, currency=other), sale.currency, other)
 
 
 _RULES: tuple[tuple[Callable[[list[Row], Document], Planting], int], ...] = (

@@ -83,7 +83,15 @@ def test_orders_keep_arriving() -> None:
 
 def test_the_command_line_gives_every_option_back(tmp_path: Path) -> None:
     """What is written as arguments is read as the same configuration."""
-    arguments = ["--port=1", "--seed=3", "--platform=NA", "--no-rate-limit", "--latency-ms=5", "--stock=4"]
+    arguments = [
+        "--port=1",
+        "--seed=3",
+        "--platform=NA",
+        "--no-rate-limit",
+        "--latency-ms=5",
+        "--stock=4",
+        "--care-folders=3",
+    ]
     config = read_arguments([*arguments, f"--state={tmp_path}/s", "--now=2026-09-15T12:00:00+00:00"])
-    assert (config.rate_limit, config.platform, config.stock) == (False, "NA", 4)
+    assert (config.rate_limit, config.platform, config.stock, config.care_folders) == (False, "NA", 4, 3)
     assert read_arguments(as_arguments(config)) == config
