@@ -35,10 +35,10 @@ def test_a_file_of_operators_holds_nothing_else(path: Path) -> None:
 
 
 def test_the_statements_of_a_concern_stand_in_one_file() -> None:
-    """Thirty files at most; a folder holds the long statements of the file of its name, and those alone."""
+    """Forty files at most; a folder holds the long statements of the file of its name, and those alone."""
     folder = PROJECT / "include" / "sql"
     files = [path for path in folder.rglob("*.sql") if path.parent.name != "migrations"]
-    assert 10 < len(files) <= 30
+    assert 10 < len(files) <= 40
     of_their_own = [path for path in files if path.parent != folder]
     assert [path for path in of_their_own if not (folder / f"{path.parent.name}.sql").is_file()] == []
     assert [path.name for path in of_their_own if len(path.read_text(encoding="utf-8").splitlines()) < 40] == []

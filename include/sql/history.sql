@@ -7,7 +7,8 @@
 -- * what is not over; the ledger itself forbids to delete what may be under way;
 -- * acceptances, whose first confirmation says from when on a count may know of a sale;
 -- * creations and their refusals, of which any may hold again for a row of seller.catalog;
--- * IMEIs and serial numbers that were sent: what says that a device was sold before.
+-- * IMEIs and serial numbers that were sent: what says that a device was sold before;
+-- * refunds and invoices that were sent: none is sent twice, however long its row or its file stays.
 -- A row that a plan is working on is left to the next time, so that neither waits for the other.
 with ended as (
     select change.account, change.change_id
@@ -19,6 +20,7 @@ with ended as (
         and not (change.kind = 'accept' and change.status = 'confirmed')
         and not (change.kind in ('listing', 'product') and change.attempts > 0)
         and not (change.payload ?| array['imei', 'serial_number'] and change.attempts > 0)
+        and not (change.kind in ('refund', 'invoice') and change.attempts > 0)
         and exists (
             select 1
             from backmarket.changes as newer

@@ -4,6 +4,12 @@
 delete from backmarket.price_approvals
 where account = %(account)s and sku = %(sku)s and market = %(market)s and status = 'expired';
 
+-- name: forget_expired_refunds
+-- Nobody decided in time about refunds of this line: they may be asked about again.
+-- :account, :orderline_id
+delete from backmarket.refund_approvals
+where account = %(account)s and orderline_id::text = %(orderline_id)s and status = 'expired';
+
 -- name: insert_mark
 -- What a person did about a thing that waits.
 -- :account, :need, :topic, :mark, :story, :subject, :detail, :comment, :marked_by

@@ -30,6 +30,18 @@ left join (
     group by 1
 ) as counted on backmarket.sku_key(waiting.subject) = counted.sku_key
 
+-- name: approvals_of_refunds
+-- Refunds that wait for a person, beside what they are for.
+-- :account; rows is the statement within
+with waiting as ({rows})
+
+select
+    waiting.*,
+    line.sku,
+    line.price
+from waiting
+left join backmarket.order_lines as line on line.account = %(account)s and waiting.orderline_id::bigint = line.orderline_id
+
 -- name: chart_changes
 -- Changes sent in the last 30 days by UTC day and kind; counted a day and a kind at a time, which an index answers alone.
 -- :account, :kinds
@@ -73,6 +85,14 @@ where
 group by 1, 2
 order by 1, 2;
 
+-- name: count_care_folders
+-- Open care folders by whose turn it is, and since when the longest waits.
+-- :account
+select waits_for, count(*) as folders, min(waits_since) as waits_since
+from backmarket.care_folders
+where account = %(account)s and state is distinct from 9 and gone_at is null
+group by waits_for;
+
 -- name: count_changes
 -- Changes sent in the last 30 days.
 -- :account, :kinds
@@ -114,18 +134,57 @@ select count(*) as orders
 from backmarket.orders
 where account = %(account)s and date_creation >= now() - interval '30 days';
 
+-- name: count_returns_under_way
+-- Returns that have not reached the seller.
+-- :account
+select count(*) as returns
+from backmarket.returns
+where account = %(account)s and date_delivery is null;
+
+-- name: list_care_folders
+-- Care folders, without what was written in them.
+-- :account
+select
+    case when order_id is null then '' else 'order' end as story,
+    coalesce(order_id::text, 'care folder ' || care_folder_id) as subject,
+    case
+        when gone_at is not null then 'no longer served'
+        when state = 9 then 'closed'
+        when waits_for = 'seller' then 'waits for you'
+        when waits_for = 'customer' then 'waits for the customer'
+        else 'open'
+    end as kind,
+    coalesce(country_code, '') as market,
+    array_to_string(issues, ', ') as detail,
+    null::numeric as amount,
+    null as currency,
+    date_creation as since,
+    care_folder_id::text as topic,
+    waits_since,
+    replace(last_message_by, '_', ' ') as last_message_by,
+    date_last_message,
+    jsonb_array_length(return_labels) as labels,
+    date_closed
+from backmarket.care_folders
+where account = %(account)s;
+
 -- name: list_changes
 -- The newest changes of each kind, and what became of them; none whose place a newer plan took before it was sent.
 -- :account, :kinds, :each (how many of a kind)
 select
-    case when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku' end as story,
-    coalesce(line.order_id::text, change.subject) as subject,
+    case when change.kind in ('accept', 'imei', 'tracking', 'refund', 'invoice') then 'order' else 'sku' end as story,
+    coalesce(
+        line.order_id::text, case when change.kind = 'refund' then change.payload ->> 'order_id' end, change.subject
+    ) as subject,
     change.kind,
     change.market,
     replace(change.status, '_', ' ') as status,
     change.payload ->> 'quantity' as units,
-    case when change.kind = 'price' then (change.payload ->> 'price')::numeric end as amount,
-    case when change.kind = 'price' then change.payload ->> 'currency' end as currency,
+    case change.kind
+        when 'price' then (change.payload ->> 'price')::numeric
+        when 'refund' then (change.payload ->> 'amount')::numeric
+    end as amount,
+    case when change.kind in ('price', 'refund') then change.payload ->> 'currency' end as currency,
     change.reason as why,
     concat_ws(' · ', replace(change.status, '_', ' '), change.reason) as detail,
     change.attempts,
@@ -258,6 +317,68 @@ where
     desk.account = %(account)s
     -- As the desk does, so that an index finds them.
     and orders.state in (0, 1, 3, 10) and orders.gone_at is null;
+
+-- name: list_refunds
+-- Refunds and what became of them; none whose place a newer plan took.
+-- :account
+select
+    'order' as story,
+    coalesce(change.payload ->> 'order_id', change.subject) as subject,
+    change.payload ->> 'refund' as kind,
+    '' as market,
+    change.subject as orderline_id,
+    change.payload ->> 'sku' as sku,
+    case
+        when change.status = 'awaiting_approval' then 'waits for a person'
+        when change.status = 'unknown' then 'in doubt'
+        else replace(change.status, '_', ' ')
+    end as status,
+    change.reason as why,
+    concat_ws(' · ', 'line ' || change.subject, replace(change.status, '_', ' '), change.reason) as detail,
+    (change.payload ->> 'amount')::numeric as amount,
+    change.payload ->> 'currency' as currency,
+    approval.decided_by,
+    change.attempts,
+    change.planned_at as since,
+    change.sent_at,
+    change.confirmed_at,
+    lpad(change.change_id::text, 19, '0') as topic
+from backmarket.changes as change
+left join backmarket.refund_approvals as approval
+    on
+        change.account = approval.account
+        and (change.payload ->> 'orderline_id')::bigint = approval.orderline_id
+        and change.payload ->> 'refund' = approval.kind
+        and (change.payload ->> 'amount')::numeric = approval.amount
+        and change.payload ->> 'currency' = approval.currency
+where change.account = %(account)s and change.kind = 'refund' and change.status <> 'superseded';
+
+-- name: list_returns
+-- Parcels that customers send back, and how far each is.
+-- :account
+select
+    case when parcel.order_id is null then '' else 'order' end as story,
+    coalesce(parcel.order_id::text, 'return ' || parcel.shipment_id) as subject,
+    case
+        when parcel.date_delivery is not null then 'reached you'
+        when parcel.date_pickup is not null then 'under way'
+        else 'not handed over yet'
+    end as kind,
+    '' as market,
+    concat_ws(' · ', line.sku, parcel.carrier_name, parcel.tracking_number) as detail,
+    line.sku,
+    parcel.carrier_name,
+    parcel.tracking_number,
+    parcel.invoiced_price as amount,
+    parcel.invoiced_currency as currency,
+    parcel.date_creation as since,
+    parcel.date_pickup,
+    parcel.date_delivery,
+    parcel.shipment_id::text as topic
+from backmarket.returns as parcel
+left join backmarket.order_lines as line
+    on parcel.account = line.account and parcel.orderline_id = line.orderline_id
+where parcel.account = %(account)s;
 
 -- name: list_rows
 -- The rows of a list that were asked for, beside what there is to choose from; one row without a topic where none is.
@@ -424,7 +545,40 @@ cross join lateral (
             ' %%)'
         ) as words
 ) as moved
-where account = %(account)s and status = 'awaiting_approval' and kind = any(%(kinds)s);
+where account = %(account)s and status = 'awaiting_approval' and kind = 'price' and kind = any(%(kinds)s);
+
+-- name: needs_customers
+-- Customers who have waited too long for an answer, or Back Market for them; another message changes the detail.
+-- :account, :answer_hours
+select
+    case when folder.order_id is null then '' else 'order' end as story,
+    coalesce(folder.order_id::text, 'care folder ' || folder.care_folder_id) as subject,
+    coalesce(folder.last_message_by, '') as kind,
+    coalesce(folder.country_code, '') as market,
+    told.words as why,
+    concat_ws(
+        ' · ',
+        folder.country_code,
+        told.words,
+        'last message ' || to_char(folder.date_last_message at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+    ) as detail,
+    null::numeric as amount,
+    null as currency,
+    told.since,
+    folder.care_folder_id::text as topic
+from backmarket.care_folders as folder
+cross join lateral (
+    select coalesce(folder.waits_since, folder.date_last_message, folder.first_seen_at) as moment
+) as begun
+cross join lateral (
+    select
+        begun.moment as since,
+        concat('waits for you since ', to_char(begun.moment at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), ' UTC') as words
+) as told
+where
+    folder.account = %(account)s and folder.state is distinct from 9 and folder.gone_at is null
+    and folder.waits_for = 'seller'
+    and told.since < now() - make_interval(hours => %(answer_hours)s);
 
 -- name: needs_feeds
 -- Tables of the seller that the newest reading found unusable as a whole; what nobody reads any more is not told.
@@ -468,7 +622,7 @@ where
             values
             ('stock', 'quantity'), ('stock', 'accept'), ('prices', 'price'), ('shipments', 'tracking'),
             ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product'), ('sku_map', 'quantity'),
-            ('sku_map', 'price')
+            ('sku_map', 'price'), ('refunds', 'refund')
         ) as fed (name, kind)
         where 'seller.' || fed.name = feeds.feed and fed.kind = any(%(kinds)s)
     );
@@ -504,6 +658,39 @@ cross join lateral (
         ) as words
 ) as told
 where finding.account = %(account)s and finding.status = 'open';
+
+-- name: needs_invoice_files
+-- Files of the invoice folder that cannot be sent. A path may hold a customer's name, so none is told. Where the order is
+-- known and its invoice is refused for it, that is told with the refused changes.
+-- :account
+select
+    case when file.order_id is null then '' else 'order' end as story,
+    coalesce(file.order_id::text, 'a file') as subject,
+    '' as kind,
+    '' as market,
+    told.words as why,
+    told.words as detail,
+    null::numeric as amount,
+    null as currency,
+    file.read_at as since,
+    md5(file.path) as topic
+from backmarket.invoice_files as file
+cross join lateral (
+    select
+        concat(
+            file.reason, ' · saved ', to_char(file.modified_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), ' UTC, ',
+            to_char(file.size, 'FM999,999,999,999,990'), ' bytes'
+        ) as words
+) as told
+where
+    file.account = %(account)s and file.reason is not null
+    and not exists (
+        select 1
+        from backmarket.changes as change
+        where
+            change.account = file.account and change.kind = 'invoice' and change.subject = file.order_id::text
+            and change.status = 'refused' and change.planned_at >= now() - interval '14 days'
+    );
 
 -- name: needs_late_orders
 -- Paid orders whose day of dispatch has passed.
@@ -565,7 +752,7 @@ where
 -- :account
 select
     case
-        when entity in ('order', 'seller.shipments', 'seller.devices') and key ~ '^\d+$' then 'order'
+        when entity in ('order', 'seller.shipments', 'seller.devices', 'seller.refunds') and key ~ '^\d+$' then 'order'
         when entity = 'seller.stock' and key <> 'unnamed' then 'sku'
         else ''
     end as story,
@@ -581,6 +768,57 @@ select
     concat_ws('/', entity, key) as topic
 from backmarket.quarantine
 where account = %(account)s;
+
+-- name: needs_refund_approvals
+-- Refunds that a person has to approve before they are sent.
+-- :account
+select
+    'order' as story,
+    payload ->> 'order_id' as subject,
+    payload ->> 'refund' as kind,
+    '' as market,
+    subject as orderline_id,
+    reason as why,
+    concat_ws(
+        ' · ',
+        'line ' || subject,
+        concat(replace(payload ->> 'refund', '_', ' '), ' of ', payload ->> 'amount', ' ', payload ->> 'currency'),
+        reason
+    ) as detail,
+    (payload ->> 'amount')::numeric as amount,
+    payload ->> 'currency' as currency,
+    planned_at as since,
+    subject as topic,
+    change_id
+from backmarket.changes
+where account = %(account)s and status = 'awaiting_approval' and kind = 'refund';
+
+-- name: needs_refunds_in_doubt
+-- Refunds of a part whose answer was lost: no document shows whether they were applied. What was sent a moment ago may
+-- still arrive.
+-- :account
+select
+    'order' as story,
+    payload ->> 'order_id' as subject,
+    payload ->> 'refund' as kind,
+    '' as market,
+    subject as orderline_id,
+    told.words as why,
+    concat_ws(
+        ' · ', 'line ' || subject, concat(payload ->> 'amount', ' ', payload ->> 'currency'), told.words
+    ) as detail,
+    (payload ->> 'amount')::numeric as amount,
+    payload ->> 'currency' as currency,
+    sent_at as since,
+    subject as topic,
+    change_id
+from backmarket.changes
+cross join lateral (
+    select concat('sent ', to_char(sent_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), ' UTC, answer lost') as words
+) as told
+where
+    account = %(account)s and status = 'unknown' and kind = 'refund' and attempts > 0
+    and payload ->> 'is_whole' = 'false' and sent_at < now() - interval '15 minutes';
 
 -- name: needs_stock_and_prices
 -- What was found of stock and prices: counts that are missing or old, changes made outside.
@@ -623,8 +861,92 @@ cross join lateral (
 ) as told
 where unclaimed.account = %(account)s;
 
+-- name: needs_unserved_parts
+-- Parts of what comes after the sale that Back Market does not serve; what nobody asks for any more is not told.
+-- :account
+select
+    '' as story,
+    case part when 'care' then 'care folders' else part end as subject,
+    '' as kind,
+    '' as market,
+    coalesce(reason, '') as why,
+    coalesce(reason, '') as detail,
+    null::numeric as amount,
+    null as currency,
+    unavailable_since as since,
+    part as topic
+from backmarket.after_sales_parts
+where
+    account = %(account)s and unavailable_since is not null
+    and coalesce(asked_at, unavailable_since) > now() - interval '3 days';
+
+-- name: order_approvals
+-- What people were asked about refunds of an order, and what they decided.
+-- :account, :order_id
+select
+    event.at,
+    'approval' as source,
+    event.what,
+    concat_ws(
+        ' · ',
+        'line ' || approval.orderline_id,
+        concat(replace(approval.kind, '_', ' '), ' of ', approval.amount, ' ', approval.currency),
+        event.detail
+    ) as detail
+from backmarket.order_lines as line
+inner join backmarket.refund_approvals as approval
+    on line.account = approval.account and line.orderline_id = approval.orderline_id
+cross join lateral (
+    select approval.asked_at as at, 'a person is asked' as what, nullif(approval.reason, '') as detail
+    -- What is decided on the page may never have been asked in a form.
+    where approval.decided_at is null or approval.asked_at < approval.decided_at - interval '1 second'
+    union all
+    select
+        approval.decided_at,
+        case approval.status
+            when 'approved' then 'refund approved'
+            when 'refused' then 'refund declined'
+            else 'nobody decided in time'
+        end,
+        'by ' || approval.decided_by
+    where approval.decided_at is not null
+) as event
+where line.account = %(account)s and line.order_id = %(order_id)s;
+
+-- name: order_care
+-- When care folders of an order were opened and closed, and the labels that were made in them.
+-- :account, :order_id
+select
+    event.at,
+    'care' as source,
+    event.what,
+    concat_ws(' · ', 'care folder ' || folder.care_folder_id, event.detail) as detail,
+    event.url
+from backmarket.care_folders as folder
+cross join lateral (
+    select
+        coalesce(folder.date_creation, folder.first_seen_at) as at,
+        'care folder opened' as what,
+        nullif(array_to_string(folder.issues, ', '), '') as detail,
+        null as url
+    union all
+    select folder.date_closed, 'care folder closed', null, null
+    where folder.date_closed is not null
+    union all
+    select folder.gone_at, 'care folder no longer served by Back Market', null, null
+    where folder.gone_at is not null
+    union all
+    select
+        coalesce((label ->> 'date_creation')::timestamptz, folder.date_creation, folder.first_seen_at),
+        'return label made',
+        concat_ws(' · ', label ->> 'kind', label ->> 'state'),
+        label ->> 'url'
+    from jsonb_array_elements(folder.return_labels) as label
+) as event
+where folder.account = %(account)s and folder.order_id = %(order_id)s;
+
 -- name: order_changes
--- Every change sent, or meant to be sent, for an order and its lines.
+-- Every change sent, or meant to be sent, for an order and its lines, but those of after-sales.
 -- :account, :order_id
 with subjects as (
     select %(order_id)s::bigint::text as subject
@@ -714,6 +1036,60 @@ where
     line.account = %(account)s and line.order_id = %(order_id)s
 group by line.sku;
 
+-- name: order_messages
+-- Who wrote what kind of message when in care folders of an order; never the words, nor what was attached.
+-- :account, :order_id
+select
+    message.date_creation as at,
+    'care' as source,
+    message.sender,
+    message.kind,
+    concat_ws(
+        ' · ',
+        'care folder ' || message.care_folder_id,
+        case when message.is_informative then 'for information' end,
+        case cardinality(message.attachments)
+            when 0 then null
+            when 1 then '1 attachment'
+            else cardinality(message.attachments) || ' attachments'
+        end
+    ) as detail
+from backmarket.care_folders as folder
+inner join backmarket.care_messages as message
+    on folder.account = message.account and folder.care_folder_id = message.care_folder_id
+where
+    folder.account = %(account)s and folder.order_id = %(order_id)s and message.date_creation is not null;
+
+-- name: order_parcels
+-- Parcels of Back Market's own shipping that belong to an order: to the customer, and back.
+-- :account, :order_id
+select
+    event.at,
+    'parcel' as source,
+    event.what,
+    concat_ws(' · ', parcel.carrier_name, parcel.tracking_number) as detail,
+    event.url
+from (
+    select
+        order_id, carrier_name, tracking_number, label_url, date_creation, date_pickup, date_delivery,
+        'Backship label made' as made, 'picked up by the carrier' as picked_up, 'delivered to the customer' as delivered
+    from backmarket.deliveries
+    where account = %(account)s and order_id = %(order_id)s
+    union all
+    select
+        order_id, carrier_name, tracking_number, label_url, date_creation, date_pickup, date_delivery,
+        'return announced', 'return picked up', 'return reached you'
+    from backmarket.returns
+    where account = %(account)s and order_id = %(order_id)s
+) as parcel
+cross join lateral (
+    values
+    (parcel.date_creation, parcel.made, parcel.label_url),
+    (parcel.date_pickup, parcel.picked_up, null),
+    (parcel.date_delivery, parcel.delivered, null)
+) as event (at, what, url)
+where event.at is not null;
+
 -- name: order_quarantine
 -- Documents of an order, and rows of the seller that name it, that could not be understood.
 -- :account, :order_id
@@ -729,9 +1105,45 @@ where
         (entity = 'order' and key = %(order_id)s::bigint::text)
         -- Rows that share a name are numbered: 7, 7 (2).
         or (
-            entity in ('seller.shipments', 'seller.devices')
+            entity in ('seller.shipments', 'seller.devices', 'seller.refunds')
             and split_part(key, ' (', 1) = %(order_id)s::bigint::text
         )
+    );
+
+-- name: order_refunds
+-- Every refund and invoice sent, or meant to be sent, for an order.
+-- :account, :order_id
+select
+    coalesce(change.confirmed_at, change.sent_at, change.planned_at) as at,
+    'change' as source,
+    concat(
+        change.kind,
+        ' ',
+        case
+            when change.status = 'awaiting_approval' then 'waits for a person'
+            when change.status = 'refused' and change.attempts = 0 and change.reason like 'declined by %%' then 'declined'
+            else replace(change.status, '_', ' ')
+        end
+    ) as what,
+    concat_ws(
+        ' · ',
+        case when change.kind = 'refund' and change.subject <> %(order_id)s::bigint::text then 'line ' || change.subject end,
+        case
+            when change.payload ? 'amount'
+                then concat(
+                    replace(change.payload ->> 'refund', '_', ' '), ' of ', change.payload ->> 'amount', ' ',
+                    change.payload ->> 'currency'
+                )
+        end,
+        change.reason,
+        case when change.attempts > 1 then change.attempts || ' attempts' end
+    ) as detail
+from backmarket.changes as change
+where
+    change.account = %(account)s
+    and (
+        (change.kind = 'refund' and (change.payload ->> 'order_id')::bigint = %(order_id)s)
+        or (change.kind = 'invoice' and change.subject = %(order_id)s::bigint::text)
     );
 
 -- name: order_settlement
@@ -761,7 +1173,7 @@ where
     and shipped_at is not null;
 
 -- name: worked_off
--- What people did about things: the last word on each. For a change that was tried again and a price
+-- What people did about things: the last word on each. For a change that was tried again and a price or refund
 -- that was decided, how the newest change of the same subject stands.
 -- :account, :needs (those all of whose things may be seen), :kinds
 select
@@ -785,14 +1197,17 @@ from (
         case
             when need in ('refused', 'stuck') then split_part(topic, '/', 1)
             when need = 'approvals' then 'price'
+            when need in ('refund_approvals', 'refunds_in_doubt') then 'refund'
         end as kind,
         case
             when need in ('refused', 'stuck') then split_part(topic, '/', 2)
             when need = 'approvals' then split_part(topic, '/', 1)
+            when need in ('refund_approvals', 'refunds_in_doubt') then ''
         end as market,
         case
             when need in ('refused', 'stuck') then substring(topic from '^[^/]*/[^/]*/(.*)$')
             when need = 'approvals' then substring(topic from '^[^/]*/(.*)$')
+            when need in ('refund_approvals', 'refunds_in_doubt') then topic
         end as changed
     from backmarket.need_marks
     where account = %(account)s
@@ -802,7 +1217,7 @@ left join lateral (
     select change.status, change.reason
     from backmarket.changes as change
     where
-        done.mark in ('retried', 'approved', 'declined')
+        done.mark in ('retried', 'approved', 'declined', 'paid_back', 'not_paid_back')
         and change.account = %(account)s and change.kind = done.kind
         and change.subject = done.changed and change.market = done.market
     order by change.change_id desc
@@ -957,6 +1372,17 @@ where
     and change.subject = any(%(skus)s) and change.status <> 'superseded'
 order by change.change_id desc
 limit 200;
+
+-- name: sku_ended
+-- Lines of a SKU, ordered in the last 90 days, that were cancelled or refunded.
+-- :account, :skus
+select
+    count(*) filter (where state = 4) as cancelled,
+    count(*) filter (where state in (5, 6)) as refunded
+from backmarket.order_lines
+where
+    account = %(account)s and sku = any(%(skus)s) and date_creation >= now() - interval '90 days'
+    and state in (4, 5, 6) and gone_at is null;
 
 -- name: sku_history
 -- What offers of a SKU showed, one row a change.

@@ -21,6 +21,8 @@ THINGS = (
     "seller_tables",
     "price_questions",
     "price_answers",
+    "refund_questions",
+    "refund_answers",
 )
 
 

@@ -38,17 +38,20 @@ class Concern(NamedTuple):
     :param stem: the name of its DAG without ``backmarket_`` and the account; its files and folders have it, too.
     :param cron: when it runs by default, in UTC; empty where only assets start it.
     :param what: what it does at these times.
+    :param schedule: the option of section ``[backmarket]`` that holds its cron expression, without ``_schedule``;
+        empty: its stem's first word.
     """
 
     stem: str
     cron: str
     what: str
     switches: tuple[Switch, ...] = ()
+    schedule: str = ""
 
     @property
     def schedule_option(self) -> str:
-        """The option of section ``[backmarket]`` that holds its cron expression: its stem's first word says whose."""
-        return f"{self.stem.partition('_')[0]}_schedule"
+        """The option of section ``[backmarket]`` that holds its cron expression."""
+        return f"{self.schedule or self.stem.partition('_')[0]}_schedule"
 
 
 ORDERS = Concern(
@@ -94,6 +97,18 @@ TRACKING_IMEI = Concern(
         Switch("imei_update", "IMEI and serial numbers out", "imei"),
     ),
 )
+AFTER_SALES = Concern(
+    "after_sales",
+    "*/30 * * * *",
+    "customers' messages and returns are downloaded, refunds and invoices are sent",
+    (
+        Switch("care_download", "Customers' messages in", sync_names=("care_folders",)),
+        Switch("returns_download", "Deliveries and returns in", sync_names=("deliveries", "returns")),
+        Switch("refund_upload", "Refunds out", "refund"),
+        Switch("invoice_upload", "Invoices out", "invoice"),
+    ),
+    schedule="after_sales",
+)
 SETTLEMENTS = Concern(
     "settlements",
     "0 6 * * *",
@@ -101,6 +116,7 @@ SETTLEMENTS = Concern(
     (Switch("settlement_download", "Settlements in", has_past=True),),
 )
 PRICE_APPROVAL = Concern("price_approval", "", "people are asked about large moves of prices")
+REFUND_APPROVAL = Concern("refund_approval", "", "people are asked about refunds")
 ALERTS = Concern("alerts", "*/15 * * * *", "people are told of what needs them")
 ACCOUNT = Concern("account", "30 4 * * *", "the token is validated")
 CONCERNS = (
@@ -110,8 +126,10 @@ CONCERNS = (
     SELLER_FILES,
     INVENTORY_PRICES,
     TRACKING_IMEI,
+    AFTER_SALES,
     SETTLEMENTS,
     PRICE_APPROVAL,
+    REFUND_APPROVAL,
     ALERTS,
     ACCOUNT,
 )

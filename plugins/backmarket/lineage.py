@@ -20,12 +20,16 @@ SELLER_TABLES = (
     "seller.devices",
     "seller.catalog",
     "seller.sku_map",
+    "seller.refunds",
     "seller.shipper_aliases",
 )
 LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")
 
+CARE_TABLES = ("backmarket.care_folders", "backmarket.care_messages")
+
 _API = "ws/"
 _INBOX = "inbox/"
+_VARIABLES = {"settlements": "settlement_inbox", "seller": "seller_inbox", "invoices": "invoice_folder"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Lineage:
     def of(self, reads: Iterable[str], writes: Iterable[str]) -> OperatorLineage[Any, Any]:
         """Return what a task has read and written.
 
-        :param reads: tables with their schema, paths of the seller API, or ``inbox/settlements`` and ``inbox/seller``.
+        :param reads: tables with their schema, paths of the seller API, or ``inbox/settlements``, ``inbox/seller``
+            and ``inbox/invoices``.
         :param writes: likewise.
         """
         from airflow.providers.openlineage.extractors import OperatorLineage
@@ -67,9 +72,8 @@ class Lineage:
         return f"{database.scheme}://{database.authority}", f"{database.database}.{name}"
 
     def _inbox(self, folder: str) -> tuple[str, str]:
-        from backmarket.hooks.inbox import SETTLEMENTS, open_inbox
+        from backmarket.hooks.inbox import open_inbox
         from backmarket.settings import read_variable
 
-        variable = "settlement_inbox" if folder == SETTLEMENTS else "seller_inbox"
-        inbox = open_inbox(read_variable(self.account, variable), folder)
+        inbox = open_inbox(read_variable(self.account, _VARIABLES[folder]), folder)
         return inbox.namespace, inbox.key if inbox.bucket else inbox.path

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
+from backmarket.words import about
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+LONGEST_WAIT = timedelta(minutes=10)
+"""A run does not wait longer: it would keep all later ones from what has nothing to do with it."""
 
 
 class BackMarketRetryPolicy(RetryPolicy):
@@ -53,5 +59,7 @@ class BackMarketRetryPolicy(RetryPolicy):
             return RetryDecision.fail(f"{type(exception).__name__}: waiting does not help, a person has to act")
         if isinstance(exception, errors.ThrottledError):
             wait = exception.retry_after or timedelta(seconds=10)
+            if wait > LONGEST_WAIT:
+                return RetryDecision.fail(f"A limit is used up for {about(wait.total_seconds())}: a later run goes on")
             return RetryDecision.retry(wait, "Back Market asked to wait")
         return RetryDecision.default()

@@ -35,6 +35,7 @@ SMARTPHONES = (
 
 Toggle = Annotated[bool, Field(description="true, false, yes, no, on, off, 1 or 0")]
 Days = Annotated[int, Field(ge=0, description="a whole number of days, 0 or more")]
+Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, description="an amount of 0 or more, such as 50")]
 
 
 def _decode(value: object) -> object:
@@ -59,7 +60,7 @@ Warehouses = Annotated[
     ),
 ]
 SellerColumns = Annotated[
-    dict[Literal["stock", "prices", "shipments", "devices", "catalog", "sku_map"], dict[str, str]],
+    dict[Literal["stock", "prices", "shipments", "devices", "catalog", "sku_map", "refunds"], dict[str, str]],
     BeforeValidator(_decode),
     Field(
         description="a JSON object of tables, each with its headers and the columns they are, such as "
@@ -233,6 +234,8 @@ class ReconciliationSettings(Settings):
     :param settlement_due_days: a shipped order should be in a statement so many days later.
     :param settlement_tolerance: a difference up to this is none, in the order's currency.
     :param settlement_orphan_limit_pct: more rows without an order than this make ``settlement_check`` fail.
+    :param refund_after_return_days: what came back to the seller should be refunded so many days later.
+    :param return_after_refund_days: what was refunded should have come back to the seller so many days later.
     """
 
     settlement_due_days: Days = 14
@@ -242,6 +245,8 @@ class ReconciliationSettings(Settings):
     settlement_orphan_limit_pct: Decimal = Field(
         default=Decimal(5), ge=0, le=100, allow_inf_nan=False, description="a percentage from 0 to 100"
     )
+    refund_after_return_days: Days = 14
+    return_after_refund_days: Days = 30
 
 
 class ListingDownloadSettings(MarketSettings):
@@ -401,6 +406,78 @@ class PriceSettings(MarketSettings, SendingSettings):
     price_decision_days: int = Field(default=7, ge=1, description="a whole number of days, 1 or more")
 
 
+class RefundSettings(SendingSettings):
+    """The Variables of refunds, in ``backmarket_after_sales`` and ``backmarket_refund_approval``.
+
+    :param refund_upload: refunds out.
+    :param refund_approval_above: a larger refund waits for a person, in the order's currency.
+    :param refund_approval_above_a_day: where a day's refunds of a currency come to more, the next wait for a person;
+        None: however many there are.
+    :param refund_approval_hours: how long a person may take over a refund.
+    :param refund_decision_days: so long what a person decided about a refund holds; then it is put to a person again.
+    """
+
+    empty_means_none: ClassVar[frozenset[str]] = frozenset({"refund_approval_above_a_day"})
+
+    refund_upload: Toggle = False
+    refund_approval_above: Amount = Decimal(0)
+    refund_approval_above_a_day: Amount | None = Field(
+        default=Decimal(500), description="an amount of 0 or more, such as 500, or empty for no limit"
+    )
+    refund_approval_hours: int = Field(default=72, ge=1, description="a whole number of hours, 1 or more")
+    refund_decision_days: int = Field(default=7, ge=1, description="a whole number of days, 1 or more")
+
+
+class CareSettings(Settings):
+    """The Variables of after-sales conversations, in ``backmarket_after_sales``.
+
+    :param care_download: care folders in.
+    :param care_lookback_days: how far the very first download goes back, by modification date.
+    """
+
+    care_download: Toggle = False
+    care_lookback_days: Days = 180
+
+
+class CareAlertSettings(Settings):
+    """The Variable of the alert about customers who wait, in ``backmarket_alerts``.
+
+    :param care_answer_hours: a customer who waits longer for an answer raises an alarm.
+    """
+
+    care_answer_hours: int = Field(default=20, ge=0, description="a whole number of hours, 0 or more")
+
+
+class ReturnSettings(Settings):
+    """The Variables of Backship deliveries and returns, in ``backmarket_after_sales``.
+
+    :param returns_download: deliveries and returns in.
+    :param returns_lookback_days: how far the very first download goes back, by creation date.
+    """
+
+    returns_download: Toggle = False
+    returns_lookback_days: Days = 180
+
+
+class InvoiceSettings(SendingSettings):
+    """The Variables of invoices, in ``backmarket_after_sales``.
+
+    :param invoice_upload: customers' invoices out.
+    :param invoice_folder: where their PDF files lie; None: nowhere, and nothing is sent.
+    :param invoice_pattern: how the files are named: ``{order_id}`` stands for the order's number, ``*`` for anything.
+    """
+
+    invoice_upload: Toggle = False
+    invoice_folder: str | None = Field(
+        default=None, description="a folder or an object-storage URL such as s3://bucket/invoices", pattern=r"^\S.*$"
+    )
+    invoice_pattern: str = Field(
+        default="*{order_id}.pdf",
+        description="a file name with {order_id} in it, and * for what may be anything, such as bill-{order_id}-*.pdf",
+        pattern=r"^[^/]*\{order_id\}[^/]*$",
+    )
+
+
 class TrackingSettings(SendingSettings):
     """The Variables of shipping orders, in ``backmarket_tracking_imei``.
 
@@ -467,6 +544,14 @@ def is_neighbour_on(account: str, toggle: str) -> bool:
         return bool(read_variable(account, toggle))
     except VariableError:
         return False
+
+
+def answer_hours(account: str) -> int:
+    """Return how long a customer may wait for an answer, for what is not to fail by a slip in that Variable.
+
+    It is the default then: ``attention_alert`` says so.
+    """
+    return (neighbour(account, CareAlertSettings) or CareAlertSettings()).care_answer_hours
 
 
 def chosen_markets(account: str, settings: MarketSettings, config: ClientConfig) -> list[str]:

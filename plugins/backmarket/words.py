@@ -18,6 +18,8 @@ _CHANGES = {
     "product": ("product", ""),
     "price": ("price", ""),
     "listing": ("listing", ""),
+    "refund": ("refund", ""),
+    "invoice": ("invoice", ""),
 }
 
 

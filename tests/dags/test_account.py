@@ -45,7 +45,7 @@ def test_it_tells_what_is_visible_with_every_toggle_off(
 
 def test_it_tells_where_things_come_from_and_which_variables_nobody_reads(
     connected: Sandbox,
-    run_dag: Callable[..., Run],
+    run_dag_in_airflow: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -59,7 +59,7 @@ def test_it_tells_where_things_come_from_and_which_variables_nobody_reads(
     for key in ("backmarket_enabled", "backmarket_safety_qty", "backmarket_us__maxqty"):
         Variable.set(key, "0")
     try:
-        run = run_dag("backmarket_account")
+        run = run_dag_in_airflow("backmarket_account")
     finally:
         with create_session() as session:
             session.execute(delete(Variable))

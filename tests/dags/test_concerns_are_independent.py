@@ -24,6 +24,7 @@ DAGS_WITH_SEVERAL_TOGGLES = {
     "backmarket_listings": {"active_listing_download", "listing_creation", "product_creation"},
     "backmarket_inventory_prices": {"inventory_upload", "prices_upload"},
     "backmarket_tracking_imei": {"tracking_upload", "imei_update"},
+    "backmarket_after_sales": {"care_download", "returns_download", "refund_upload", "invoice_upload"},
 }
 
 
@@ -94,6 +95,7 @@ def test_every_toggle_is_looked_at(dag_bag: DagBag) -> None:
         ("backmarket_orders", "order_download", "order_acceptance"),
         ("backmarket_tracking_imei", "shipment_order_refresh", "tracking_upload"),
         ("backmarket_tracking_imei", "shipment_order_refresh", "imei_update"),
+        ("backmarket_after_sales", "refund_order_refresh", "refund_upload"),
         ("backmarket_settlements", "settlement_order_read", "reconciliation"),
     ],
 )
@@ -155,6 +157,16 @@ SLIPS_OF_OTHERS: list[tuple[str, str, dict[str, str]]] = [
         "backmarket_listings",
         "listing_creation",
         {"markets": "France", "product_creation": "perhaps", "active_listing_download": "perhaps"},
+    ),
+    (
+        "backmarket_after_sales",
+        "care_download",
+        {"returns_download": "perhaps", "refund_approval_above": "much", "invoice_pattern": "*", "dry_run": "perhaps"},
+    ),
+    (
+        "backmarket_after_sales",
+        "refund_upload",
+        {"care_lookback_days": "long", "returns_lookback_days": "long", "invoice_upload": "perhaps", "markets": "?"},
     ),
     (
         "backmarket_settlements",

@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,17 @@ def test_a_task_is_not_tried_again_where_only_a_person_can_help() -> None:
     )
     for error in errors:
         assert BackMarketRetryPolicy().evaluate(error, 1, 3).action.value == "fail"
+
+
+@needs_retry_policy
+@pytest.mark.parametrize(("minutes", "action"), [(1, "retry"), (10, "retry"), (11, "fail"), (1_400, "fail")])
+def test_no_run_waits_for_hours(minutes: int, action: str) -> None:
+    """A day's limit that is used up is for a later run: this one would keep all else of its DAG waiting."""
+    from backmarket.api.errors import ThrottledError
+    from backmarket.retry_policy import BackMarketRetryPolicy
+
+    error = ThrottledError(retry_after=timedelta(minutes=minutes))
+    assert BackMarketRetryPolicy().evaluate(error, 1, 3).action.value == action
 
 
 def test_every_task_fails_in_our_words(dag_bag: DagBag) -> None:

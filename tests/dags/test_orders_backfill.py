@@ -194,7 +194,7 @@ def test_every_toggle_of_a_gate_is_known_to_have_a_past_or_none() -> None:
 
 def test_a_real_backfill_run_accepts_nothing(
     connected: Sandbox,
-    run_dag: Callable[..., Run],
+    run_dag_in_airflow: Callable[..., Run],
     switch_on: Callable[..., None],
     database: psycopg.Connection[Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -219,7 +219,7 @@ def test_a_real_backfill_run_accepts_nothing(
         return made
 
     monkeypatch.setattr(dagrun, "get_or_create_dagrun", make_backfill)
-    run = run_dag("backmarket_orders")
+    run = run_dag_in_airflow("backmarket_orders")
     assert (run.state, run.tasks["order_download"]) == ("success", "success")
     assert {run.tasks[task] for task in ("order_acceptance_gate", "order_acceptance", "paid_order_refresh")} == {
         "skipped"

@@ -10,11 +10,11 @@ import pytest
 
 from backmarket.concerns import STEMS
 from backmarket.operators.price_approval import BackMarketPriceApprovalOperator
-from backmarket.services.price_approval import ALL_OF_THEM, NONE_OF_THEM, PriceAnswerError
-from backmarket.services.work_off import decide_prices
+from backmarket.services.approval import ALL_OF_THEM, NONE_OF_THEM, ApprovalAnswerError
+from backmarket.services.work_off import decide
 from backmarket.warehouse import price_approval
 from backmarket.warehouse.ledger import Ledger, PlannedChange
-from backmarket.warehouse.needs import APPROVALS, read_need
+from backmarket.warehouse.needs import APPROVALS, APPROVE_OR_DECLINE, read_need
 from backmarket.warehouse.snapshot import writer
 from tests.dags.test_inventory_prices import all_of, offered, posts, price, priced, upload
 
@@ -50,7 +50,7 @@ def asked(
     assert run.xcoms["ask_for_price_approval"] == 2
     rows = dict(all_of(database, "select subject, status from backmarket.changes"))
     assert rows == {one: "awaiting_approval", other: "awaiting_approval", small: "confirmed"}
-    return price_approval.ask(database, "default", run_id="r", decided_since=LAST_WEEK)
+    return price_approval.DESK.ask(database, "default", run_id="r", decided_since=LAST_WEEK)
 
 
 def answer(**event: Any) -> dict[str, int]:
@@ -172,7 +172,7 @@ def test_an_answer_that_cannot_be_used_is_told_in_our_words(
     database: psycopg.Connection[Any], warehouse: psycopg.Connection[Any], event: dict[str, Any], why: str
 ) -> None:
     """Nothing is decided by it, and the message says where to answer."""
-    with pytest.raises(PriceAnswerError, match=rf"{why}.*Nothing was decided.*Required Actions"):
+    with pytest.raises(ApprovalAnswerError, match=rf"{why}.*Nothing was decided.*Required Actions"):
         answer(**event)
 
 
@@ -183,7 +183,7 @@ def test_a_question_whose_run_was_deleted_is_put_again(
     assert upload().tasks["ask_for_price_approval"] == "skipped"
     database.execute("update backmarket.price_approvals set asked_at = now() - interval '26 hours'")
     assert upload().xcoms["ask_for_price_approval"] == 2
-    assert len(price_approval.ask(database, "default", run_id="another", decided_since=LAST_WEEK)) == 2
+    assert len(price_approval.DESK.ask(database, "default", run_id="another", decided_since=LAST_WEEK)) == 2
 
 
 @pytest.mark.parametrize("decision", [ALL_OF_THEM, NONE_OF_THEM])
@@ -201,7 +201,7 @@ def test_a_decision_of_last_year_holds_no_more(
     run = upload()
     assert run.xcoms["ask_for_price_approval"] == 2
     assert {move.sku: offered(connected, move.sku) for move in asked} == before
-    assert len(price_approval.ask(database, "default", run_id="r", decided_since=LAST_WEEK)) == 2
+    assert len(price_approval.DESK.ask(database, "default", run_id="r", decided_since=LAST_WEEK)) == 2
     person_chose(ALL_OF_THEM)
     upload()
     assert {move.sku: offered(connected, move.sku) for move in asked} == {move.sku: move.new_price for move in asked}
@@ -210,11 +210,11 @@ def test_a_decision_of_last_year_holds_no_more(
 def decide_on_page(sku: str, *, is_approved: bool, comment: str = "") -> int:
     """Decide about a move as the page does, and return how many were decided."""
     with writer("default") as database:
-        need = read_need(database, APPROVALS, STEMS, most=None)
+        need = read_need(database, APPROVALS, STEMS, most=None, answer_hours=20)
         items = [item for item in need.items if item["subject"] == sku]
-        done = decide_prices(
-            database, items, is_approved=is_approved, comment=comment, by="ada", decided_since=LAST_WEEK
-        )
+        approve, decline = APPROVE_OR_DECLINE
+        answer = approve if is_approved else decline
+        done = decide(database, need, items, answer, comment=comment, by="ada", decided_since=LAST_WEEK)
     return len(done.items)
 
 
@@ -251,7 +251,7 @@ def test_what_the_page_approved_must_still_be_the_plan(
     upload()
     assert offered(connected, move.sku) == move.old_price
     with writer("default") as page:
-        waiting = read_need(page, APPROVALS, STEMS, most=None)
+        waiting = read_need(page, APPROVALS, STEMS, most=None, answer_hours=20)
     assert (move.sku, move.new_price - 1) in [(item["subject"], item["amount"]) for item in waiting.items]
 
 

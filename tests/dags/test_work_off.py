@@ -33,7 +33,7 @@ def try_again(*, is_killed: bool = False) -> int:
     kind = need_of("refused")
     assert kind is not None
     with writer("default") as database:
-        need = read_need(database, kind, STEMS, most=None)
+        need = read_need(database, kind, STEMS, most=None, answer_hours=20)
         done = work_off(database, need, need.items, "retried", comment="", by="kim")
         if is_killed:
             raise KilledError

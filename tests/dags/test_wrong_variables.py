@@ -65,7 +65,10 @@ def test_the_first_gate_of_each_dag_always_runs(dag_bag: DagBag) -> None:
 
 
 def test_the_cause_of_a_failure_is_kept_for_the_page(
-    connected: Sandbox, run_dag: Callable[..., Run], switch_on: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    connected: Sandbox,
+    run_dag_in_airflow: Callable[..., Run],
+    switch_on: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In this project's own words, also where the operational database is down."""
     from airflow.models.xcom import XComModel
@@ -74,7 +77,7 @@ def test_the_cause_of_a_failure_is_kept_for_the_page(
 
     monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://user:s3cr3t@127.0.0.1:1/nothing")
     switch_on("order_download")
-    run = run_dag("backmarket_orders", alter=_without_retries)
+    run = run_dag_in_airflow("backmarket_orders", alter=_without_retries)
     assert run.tasks["prepare_warehouse"] == "failed"
     with create_session() as session:
         causes = select(XComModel.value).where(XComModel.dag_id == "backmarket_orders", XComModel.key == CAUSE)

@@ -199,6 +199,45 @@ from (
     ('quantity', 'SKU-50', '{"quantity": 3}', 'confirmed', null, now())
 ) as given (kind, subject, payload, status, reason, confirmed_at);
 
+insert into backmarket.changes (
+    account, kind, subject, payload, status, reason, run_id, attempts, sent_at
+)
+select
+    'default', 'refund', line::text,
+    jsonb_build_object(
+        'order_id', 50, 'orderline_id', line, 'refund', 'refund', 'amount', '20.00', 'currency', 'EUR',
+        'is_whole', false
+    ),
+    status, reason, 'run', attempts, sent_at
+from (
+    values
+    (1000050, 'awaiting_approval', '20.00 EUR is above 0', 0, null),
+    (1000051, 'unknown', 'the answer was lost', 1, now() - interval '1 hour')
+) as given (line, status, reason, attempts, sent_at);
+
+insert into backmarket.care_folders (
+    account, care_folder_id, order_id, state, country_code, issues, return_labels, date_creation, date_last_message,
+    last_message_by, waits_for, waits_since, document, read_at
+)
+values (
+    'default', 7, 50, 0, 'fr-fr', array['SCREEN_BROKEN'], '[{"url": "/label.pdf", "state": "ALIVE"}]',
+    now() - interval '3 days', now() - interval '2 days', 'customer', 'seller', now() - interval '2 days', '{}', now()
+);
+
+insert into backmarket.care_messages (account, care_folder_id, message_id, sender, kind, date_creation, message)
+values ('default', 7, 1, 'customer', 'CUSTOMER_TO_MERCHANT', now() - interval '2 days', 'It is broken. Jane');
+
+insert into backmarket.returns (
+    account, shipment_id, order_id, tracking_number, label_url, date_creation, document, read_at
+)
+values ('default', 8, 50, 'R-1', 'https://example.com/label.pdf', now(), '{}', now());
+
+insert into backmarket.after_sales_parts (account, part, unavailable_since, asked_at, reason)
+values ('default', 'deliveries', now(), now(), 'GET /ws/shipping/v1/deliveries: 404');
+
+insert into backmarket.invoice_files (account, path, size, modified_at, reason)
+values ('default', 'file:///invoices/Jane Doe.pdf', 9, now(), 'the file''s name is not like *{order_id}.pdf');
+
 insert into backmarket.settlement_findings (
     account, kind, subject, order_id, day, expected, actual, currency, detail, documents, status
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ("backmarket_enabled", "false", "Switch everything off?"),
         ("backmarket_order_acceptance", "true", "Accept orders by themselves?"),
         ("backmarket_order_acceptance", "false", "Stop accepting orders?"),
+        ("backmarket_refund_upload", "true", "Pay refunds back by themselves?"),
         ("backmarket_dry_run", "false", "End the dry run?"),
     ],
 )

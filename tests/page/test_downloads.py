@@ -37,6 +37,9 @@ LISTS = (
     "orders",
     "listings",
     "inventory",
+    "care-folders",
+    "returns",
+    "refunds",
     "changes",
     "worked-off",
     f"reports/orders?{PERIOD}",
@@ -232,7 +235,11 @@ def test_changes_are_listed_with_what_became_of_them(signed_in: SignIn, warehous
     rows = _records(viewer.get("/backmarket/changes?format=xlsx").content)
     assert len(rows) == 52
     by_kind = {row["Kind"]: row for row in rows}
-    assert (by_kind["price"]["Status"], by_kind["price"]["Price"], by_kind["price"]["Why"]) == ("refused", 9, "too low")
+    assert (by_kind["price"]["Status"], by_kind["price"]["Amount"], by_kind["price"]["Why"]) == (
+        "refused",
+        9,
+        "too low",
+    )
     assert (by_kind["quantity"]["Units"], by_kind["quantity"]["Status"]) == (3, "planned")
     assert {row["What"] for row in rows if row["Kind"] == "accept"} == {str(n) for n in range(1, 51)}
     assert len(_records(viewer.get("/backmarket/changes?kind=price&text=too low&format=xlsx").content)) == 1

@@ -43,7 +43,7 @@ def test_an_unusable_stock_is_told_first(
     accounts = viewer.get("/backmarket/accounts").text
     assert '<a href="/backmarket/needs/feeds">seller.stock cannot be used: 122 of 122 rows</a>' in accounts
     with reader("default") as database:
-        needs = read_needs(database, ["inventory_prices"], most=5)
+        needs = read_needs(database, ["inventory_prices"], most=5, answer_hours=20)
     told = attention_message("default", needs, {"feeds:seller.stock"}, "https://airflow.example/backmarket/").text
     assert "- seller.stock: 122 of 122 rows · sku SKU-1: quantity is '122 pcs'" in told
     warehouse.execute("update seller.stock set quantity = '7'")

@@ -75,7 +75,7 @@ def test_what_is_resolved_is_gone_everywhere_and_stands_with_who_and_when(
     assert list(_values(page)) == ["price/fr-fr/C"]
     assert re.search(r'To look at <span class="count">1</span>', kim.get("/backmarket/").text)
     with reader("default") as database:
-        (need,) = read_needs(database, STEMS, most=5)
+        (need,) = read_needs(database, STEMS, most=5, answer_hours=20)
     assert (need.total, [item["subject"] for item in need.items]) == (1, ["C"])
     page = kim.get(WORKED_OFF).text
     assert page.count("resolved by kim") == 2
@@ -246,14 +246,14 @@ def test_a_price_is_approved_with_all_it_is_decided_by(signed_in: SignIn, wareho
 
 def test_of_two_who_decide_the_first_wins(signed_in: SignIn, warehouse: Database) -> None:
     """The form in Airflow has answered while the page was open: nothing is turned round."""
-    from backmarket.services.price_approval import record_answer
+    from backmarket.services.approval import record_answer
     from backmarket.warehouse import price_approval
 
     _ask(warehouse, "A")
     kim = signed_in("user", "kim")
     page = kim.get("/backmarket/needs/approvals").text
-    moves = price_approval.ask(warehouse, "default", run_id="q", decided_since=datetime(2026, 1, 1, tzinfo=UTC))
-    record_answer(warehouse, "default", moves, {moves[0].option}, run_id="q", decided_by="ada")
+    moves = price_approval.DESK.ask(warehouse, "default", run_id="q", decided_since=datetime(2026, 1, 1, tzinfo=UTC))
+    record_answer(warehouse, "default", price_approval.DESK, moves, {moves[0].option}, run_id="q", decided_by="ada")
     data = {"item": list(_values(page).values()), "action": "decline", "csrf": form_token(page)}
     answer = kim.post("/backmarket/needs/approvals", data=data)
     assert "0 things declined. 1 thing changed or decided" in kim.get(answer.headers["location"]).text
@@ -287,7 +287,7 @@ def test_the_form_in_airflow_is_answered_once_nothing_is_left_to_decide(
         task.state, task.next_method, task.next_kwargs = "deferred", "execute_complete", {}
         options = ["All of them", "None of them"]
         session.add(HITLDetail(ti_id=task.id, options=options, subject="Which may go out?", multiple=True, params={}))
-    price_approval.ask(warehouse, "default", run_id=run_id, decided_since=datetime(2026, 1, 1, tzinfo=UTC))
+    price_approval.DESK.ask(warehouse, "default", run_id=run_id, decided_since=datetime(2026, 1, 1, tzinfo=UTC))
     kim = signed_in("user", "kim")
     for topic, is_open in (("fr-fr/A", True), ("fr-fr/B", False)):
         page = _do(kim, "/backmarket/needs/approvals", "approve", topic).text

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backmarket.rules import prices
-from backmarket.rules.prices import Answer, Decision, OfferRow, PriceDecision, WantedPrice, after_decision, decide_price
+from backmarket.rules.approvals import Answer, Decision
+from backmarket.rules.prices import OfferRow, PriceDecision, WantedPrice, after_decision, decide_price
 
 WANTED = WantedPrice("A", "fr-fr", Decimal("110.00"), "EUR")
 OFFER = OfferRow(Decimal("100.00"), Decimal("500.00"))

@@ -121,6 +121,8 @@ def test_what_ended_lately_stays(warehouse: Database) -> None:
         pytest.param("product", "refused", 1, {}, id="a product that Back Market refused"),
         pytest.param("imei", "confirmed", 1, NUMBER, id="a device that was registered"),
         pytest.param("imei", "refused", 1, {"serial_number": "S"}, id="a number that Back Market may have"),
+        pytest.param("refund", "confirmed", 1, {"amount": "20.00"}, id="a part that was paid back"),
+        pytest.param("invoice", "confirmed", 1, {"sha256": "a"}, id="an invoice that was sent"),
         pytest.param("tracking", "confirmed", 1, NUMBER, id="a device that went with a shipment"),
         pytest.param("tracking", "superseded", 2, NUMBER, id="a device that may have"),
     ],

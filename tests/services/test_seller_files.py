@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 def test_names_of_files_say_the_table(inbox: Inbox) -> None:
     """By their beginning; the file of rejected rows is none, and neither is anything else."""
-    names = ("stock.csv", "Stock_FR.xlsx", "prices-today.csv", "shipments.csv", "devices1.csv", "catalog.json")
+    names = (
+        "stock.csv", "Stock_FR.xlsx", "prices-today.csv", "shipments.csv", "devices1.csv", "catalog.json", "refunds.csv"
+    )  # fmt: skip
     assert [target.name if (target := target_of(name)) else None for name in names] == [
-        "stock", "stock", "prices", "shipments", "devices", "catalog"
+        "stock", "stock", "prices", "shipments", "devices", "catalog", "refunds"
     ]  # fmt: skip
     assert [target_of(name) for name in ("stock.rejected.csv", "stocktaking.csv", "my stock.csv", "readme.txt")] == [
         None
@@ -108,6 +110,30 @@ def test_a_rejected_row_is_not_gone(inbox: Inbox) -> None:
     assert inbox.stock == {"A": 1, "B": 2}
     loading = inbox.load(csv_file("sku,quantity\nA,1\n,2\n", "in/stock3.csv", modified_at=later))
     assert loading.held == ["in/stock3.csv"]
+
+
+def test_a_file_of_refunds_names_all_of_its_lines_and_says_it_once(inbox: Inbox) -> None:
+    """Two parts of a line are both meant; a file that comes again, or a copy of a row, asks for nothing more."""
+    header = "Commande;Ligne commande;Type de remboursement;Montant remboursé;Devise;Motif retour\n"
+    rows = "50;501;refund;20,00;EUR;21\n50;501;refund;5,50;EUR;\n50;501;refund;5,50;EUR;\n51;;cancel;;;\n"
+    inbox.load(csv_file(header + rows, "in/refunds.csv"))
+    query = (
+        "select order_id, orderline_id, kind, amount::text, currency, return_reason from seller.refunds order by 1, 4"
+    )
+    asked = [
+        (50, 501, "refund", "20.00", "EUR", 21),
+        (50, 501, "refund", "5.50", "EUR", None),
+        (51, None, "cancel", None, None, None),
+    ]
+    assert inbox.rows(query) == asked
+    later = STORED_AT + timedelta(hours=1)
+    again = csv_file(header + rows.replace("20,00", "20,000"), "in/refunds.csv", modified_at=later)
+    inbox.load(again)
+    assert (inbox.counts["new"], inbox.counts["changed"], inbox.counts["gone"]) == (0, 0, 0)
+    assert inbox.rows(query) == asked
+    # Another file speaks of its own lines alone.
+    inbox.load(csv_file(header + "50;501;refund;7,00;EUR;\n", "in/refunds_friday.csv", modified_at=later), again)
+    assert [row[:4] for row in inbox.rows(query)] == [(50, 501, "refund", "7.00"), (51, None, "cancel", None)]
 
 
 def test_a_content_is_loaded_once(inbox: Inbox) -> None:

@@ -35,6 +35,7 @@ def _told(warehouse: psycopg.Connection[Any], account: str) -> dict[str, str]:
         Reader(query, account, relations_of("needs_unclaimed_rows") | relations_of("needs_left")),  # type: ignore[arg-type]
         ["account"],
         most=9,
+        answer_hours=20,
     )
     return {item["subject"]: item["detail"] for need in needs for item in need.items}
 

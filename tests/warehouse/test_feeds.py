@@ -136,7 +136,7 @@ def needs(warehouse: psycopg.Connection[Any]) -> Iterator[Reader]:
 
 
 def _feeds(needs: Reader, *stems: str) -> list[Need]:
-    return read_needs(needs, stems or STEMS, most=5)
+    return read_needs(needs, stems or STEMS, most=5, answer_hours=20)
 
 
 def test_the_page_tells_an_unusable_table_while_it_lasts(warehouse: psycopg.Connection[Any], needs: Reader) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -183,9 +184,44 @@ class Shop:
                     f"delete from backmarket.settlement_{table} where invoice_ref like %s".encode(), [f"%-H-{week}"]
                 )
 
+    def send_back(self) -> None:
+        """A customer sends something back, or it arrives."""
+        order_id = self.order()
+        line = self.dice.choice((None, order_id + 1000))
+        send_back(self.database, order_id, line, self.dice.choice((None, self.day())))
+
+    def refund(self) -> None:
+        """A refund of ours is sent, and ends one way or another."""
+        order_id = self.order()
+        refund(
+            self.database,
+            order_id,
+            self.dice.choice(("100", "20", "20")),
+            self.day(),
+            status=self.dice.choice(("confirmed", "confirmed", "refused", "unknown")),
+        )
+
+    def complain(self) -> None:
+        """A customer opens a care folder."""
+        complain(self.database, self.order())
+
+    def know_returns(self) -> None:
+        """Returns are read from some day on."""
+        self.database.execute(
+            "insert into backmarket.after_sales_parts as known (account, part, known_since) "
+            "values ('default', 'returns', %s) on conflict (account, part) do update set known_since = "
+            "least(known.known_since, excluded.known_since)",
+            [self.day() - timedelta(days=60)],
+        )
+
     def set_variables(self) -> None:
         """Somebody sets other limits."""
-        self.limits = Limits(self.dice.choice((3, 14, 20)), self.dice.choice((Decimal("0.01"), Decimal(2))))
+        self.limits = Limits(
+            self.dice.choice((3, 14, 20)),
+            self.dice.choice((Decimal("0.01"), Decimal(2))),
+            self.dice.choice((14, 50)),
+            self.dice.choice((30, 50)),
+        )
 
     def be_killed(self) -> None:
         """A run is killed before its end."""
@@ -205,6 +241,47 @@ class Shop:
         with self.database.transaction(force_rollback=True):
             self.database.execute("delete from backmarket.settlement_comparisons")
             return self.compare()
+
+
+def send_back(database: Database, order_id: int, line: int | None, delivered: date | None) -> None:
+    """Store a return as a reading does."""
+    database.execute(
+        "insert into backmarket.returns (account, shipment_id, order_id, orderline_id, date_delivery, document, "
+        "read_at) values ('default', %s, %s, %s, %s, '{}', now()) on conflict (account, shipment_id) do update set "
+        "orderline_id = excluded.orderline_id, date_delivery = excluded.date_delivery",
+        [order_id, order_id, line, delivered],
+    )
+
+
+def refund(database: Database, order_id: int, amount: str, sent_at: date, *, status: str = "confirmed") -> None:
+    """Send a refund of the order's line, as the ledger notes it."""
+    payload = {
+        "order_id": order_id,
+        "orderline_id": order_id + 1000,
+        "refund": "refund",
+        "amount": amount,
+        "currency": "EUR",
+        "is_whole": amount == "100",
+    }
+    database.execute(
+        "insert into backmarket.changes (account, kind, subject, payload, status, attempts, sent_at) "
+        "values ('default', 'refund', %s, %s, 'sent', 1, %s) on conflict do nothing",
+        [str(order_id + 1000), json.dumps(payload), sent_at],
+    )
+    database.execute(
+        "update backmarket.changes set status = %s where kind = 'refund' and status = 'sent' and subject = %s",
+        [status, str(order_id + 1000)],
+    )
+
+
+def complain(database: Database, order_id: int) -> None:
+    """Store a care folder as a reading does, of another order than before."""
+    database.execute(
+        "insert into backmarket.care_folders (account, care_folder_id, order_id, document, read_at) "
+        "values ('default', %s, %s, '{}', now()) on conflict (account, care_folder_id) do update set "
+        "order_id = excluded.order_id",
+        [order_id % 5, order_id],
+    )
 
 
 def totals_of_reports(database: Database) -> list[tuple[Any, ...]]:
@@ -230,6 +307,10 @@ def happenings(shop: Shop) -> list[Callable[[], Any]]:
         *[shop.change_order] * 3,
         shop.write_beside,
         shop.ask,
+        shop.send_back,
+        shop.refund,
+        shop.complain,
+        shop.know_returns,
         shop.take_away,
         shop.set_variables,
         shop.be_killed,

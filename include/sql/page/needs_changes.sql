@@ -1,19 +1,24 @@
 -- Refused changes that nothing newer took the place of; no acceptances of lines that can no longer be accepted. Either
 -- those that wait for something that should come by itself: for more than a day and at most 30. Or all others, refused by
--- us or by Back Market in the last 14 days. A price that a person declined is decided, and needs nobody; "a person
--- refused it" is how older versions wrote that.
+-- us or by Back Market in the last 14 days. A price or refund that a person declined is decided, and needs nobody; "a
+-- person refused it" is how older versions wrote that.
 -- :account, :kinds, :waiting
 select
     case
-        when change.kind in ('accept', 'imei', 'tracking') then 'order' else 'sku'
+        when change.kind in ('accept', 'imei', 'tracking', 'refund', 'invoice') then 'order' else 'sku'
     end as story,
-    coalesce(line.order_id::text, change.subject) as subject,
+    coalesce(
+        line.order_id::text, case when change.kind = 'refund' then change.payload ->> 'order_id' end, change.subject
+    ) as subject,
     change.kind,
     change.market,
     change.reason as why,
     concat_ws(' ', change.kind, nullif(change.market, ''), '·', change.reason) as detail,
-    case change.kind when 'price' then (change.payload ->> 'price')::numeric end as amount,
-    case change.kind when 'price' then change.payload ->> 'currency' end as currency,
+    case change.kind
+        when 'price' then (change.payload ->> 'price')::numeric
+        when 'refund' then (change.payload ->> 'amount')::numeric
+    end as amount,
+    case when change.kind in ('price', 'refund') then change.payload ->> 'currency' end as currency,
     change.planned_at as since,
     change.run_id,
     -- Through JSON, as a database that no run has brought up to date yet has no such column.
@@ -35,7 +40,7 @@ where
     and (not %(waiting)s or change.planned_at < now() - interval '1 day')
     and (coalesce(change.reason, '') like 'waits: %%') = %(waiting)s
     and not (
-        change.kind = 'price' and change.attempts = 0
+        change.kind in ('price', 'refund') and change.attempts = 0
         and (change.reason like 'declined by %%' or change.reason like '%%: a person refused it')
     )
     and (change.kind <> 'accept' or line.state is null or line.state = 1)

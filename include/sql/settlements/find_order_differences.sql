@@ -45,9 +45,30 @@ paid as (
     group by line.order_id
 ),
 
+-- Refunds that the ledger knows to be applied. A part of a line's price leaves the line as it is.
+ours as (
+    select
+        expected.order_id,
+        count(*) as refunds,
+        sum(refund.amount) filter (where line.state is distinct from 5 and line.state is distinct from 6) as parts,
+        max((refund.sent_at at time zone 'UTC')::date) as sent_on
+    from expected
+    inner join backmarket.refunds_sent as refund
+        on refund.account = %(account)s and expected.order_id = refund.order_id
+    left join backmarket.order_lines as line
+        on line.account = %(account)s and refund.orderline_id = line.orderline_id
+    where refund.status = 'confirmed'
+    group by expected.order_id
+),
+
 compared as (
     select
         expected.*,
+        coalesce(ours.refunds, 0) as refunds_ours,
+        coalesce(ours.parts, 0) as refund_parts,
+        coalesce(
+            coverage.days @> daterange(ours.sent_on, ours.sent_on + %(due_days)s::integer, '[]'), false
+        ) as ours_is_due,
         paid.sale, paid.fee, paid.refund, paid.credit, paid.foreign_currency,
         -- Lines that ended before shipping count where the sale comes closer with them than without.
         case
@@ -67,6 +88,7 @@ compared as (
             coverage.days @> daterange(changed_on, changed_on + %(due_days)s::integer, '[]'), false
         ) as refund_is_due
     from expected
+    left join ours on expected.order_id = ours.order_id
     left join paid on expected.order_id = paid.order_id
     left join coverage on expected.currency = coverage.currency
 ),
@@ -76,7 +98,7 @@ amounts as (
         *,
         coalesce(sale_shipped, 0) + with_ended * coalesce(sale_ended, 0) as sale_expected,
         -coalesce(fee_shipped, 0) - with_ended * coalesce(fee_ended, 0) as fee_expected,
-        -coalesce(refund_shipped, 0) - with_ended * coalesce(refund_ended, 0) as refund_expected,
+        -coalesce(refund_shipped, 0) - with_ended * coalesce(refund_ended, 0) - refund_parts as refund_expected,
         coalesce(credit_shipped, 0) + with_ended * coalesce(credit_ended, 0) as credit_expected
     from compared
 ),
@@ -150,18 +172,35 @@ verdicts as (
         (
             'refund_without_refunded_line', null, questionable.refund, null,
             questionable.foreign_currency is null and questionable.refund <> 0
-            and questionable.lines_refunded = 0 and questionable.lines_cancelled = 0,
-            'The statement refunds an order of which no line is refunded.'
+            and questionable.lines_refunded = 0 and questionable.lines_cancelled = 0 and questionable.refund_parts = 0
+            and not exists (
+                select 1
+                from backmarket.returns as parcel
+                where parcel.account = %(account)s and parcel.order_id = questionable.order_id
+            )
+            and not exists (
+                select 1
+                from backmarket.care_folders as folder
+                where folder.account = %(account)s and folder.order_id = questionable.order_id
+            ),
+            'The statement refunds an order without a refunded line, a refund of yours, a return or a care folder.'
         ),
         (
             'refunded_line_without_refund', questionable.refund_expected, null, null,
             questionable.foreign_currency is null and questionable.sale is not null and questionable.refund is null
-            and questionable.refund_expected <> 0 and questionable.refund_is_due,
+            and questionable.refund_expected <> 0 and questionable.refund_is_due and questionable.refunds_ours = 0,
             format('A line is refunded, and no statement refunds it within %%s days.', %(due_days)s::integer)
         ),
         (
+            'refund_not_in_statement', questionable.refund_expected, null, null,
+            questionable.foreign_currency is null and questionable.sale is not null and questionable.refund is null
+            and questionable.refund_expected <> 0 and questionable.ours_is_due,
+            format('You refunded it, and no statement shows that within %%s days.', %(due_days)s::integer)
+        ),
+        (
             'refund_amount_difference', questionable.refund_expected, questionable.refund, null,
-            questionable.foreign_currency is null and questionable.sales_known and questionable.lines_refunded > 0
+            questionable.foreign_currency is null and questionable.sales_known
+            and (questionable.lines_refunded > 0 or questionable.refund_parts > 0)
             and abs(questionable.refund - questionable.refund_expected) > %(tolerance)s,
             'The statement refunds another amount than the refunded lines'' own.'
         ),

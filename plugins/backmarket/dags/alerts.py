@@ -1,9 +1,9 @@
 """
 ### Who is told?
 
-Every fifteen minutes, tells people of what newly needs them: prices to approve, orders overdue, changes refused,
-settlement differences, documents that could not be understood. All new ones come in one message; what still waits is
-told again after `backmarket_alert_repeat_hours`.
+Every fifteen minutes, tells people of what newly needs them: prices and refunds to approve, customers who wait, orders
+overdue, changes refused, settlement differences, documents that could not be understood. All new ones come in one
+message; what still waits is told again after `backmarket_alert_repeat_hours`.
 
 **Switch** (Admin → Variables): `backmarket_alert_conn_id` names the connection to tell people by: type *HTTP* (a
 webhook), *Slack Incoming Webhook* or *SMTP*. While it is empty, nobody is told. Failed tasks of all Back Market DAGs

@@ -25,8 +25,9 @@ from backmarket.rules.settlements.blocks import StatementError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SETTLEMENTS, SELLER = "settlements", "seller"
-"""What lands in an inbox, and the default folder's name: statements, or files that fill the seller's tables."""
+SETTLEMENTS, SELLER, INVOICES = "settlements", "seller", "invoices"
+"""What lands in an inbox, and the default folder's name: statements, files that fill the seller's tables, or customers'
+invoices."""
 
 # plugins/ in this repository and on an Airflow it was copied to; site-packages where it was installed.
 _ROOT = Path(__file__).resolve().parents[2]

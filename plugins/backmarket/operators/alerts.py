@@ -40,8 +40,9 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         if not conn_id:
             raise AirflowSkipException(f"{key_of(self.account, 'alert_conn_id')} names no connection: nobody is told.")
         repeat_hours = read_variable(self.account, "alert_repeat_hours")
+        answer_hours = read_variable(self.account, "care_answer_hours")
         with reader(self.account, self.warehouse_conn_id) as database:
-            needs = read_needs(database, STEMS, most=200)
+            needs = read_needs(database, STEMS, most=200, answer_hours=answer_hours)
         with connect(self.warehouse_conn_id) as connection:
             told = tell_what_is_new(
                 connection,
@@ -70,7 +71,7 @@ class BackMarketDailyDigestOperator(BackMarketOperator):
         from backmarket.configuration import page_url
         from backmarket.rules.digest import digest_day
         from backmarket.services.digest import day_in_figures, tell_of_day
-        from backmarket.settings import key_of, read_variable
+        from backmarket.settings import answer_hours, key_of, read_variable
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.snapshot import reader
@@ -84,7 +85,7 @@ class BackMarketDailyDigestOperator(BackMarketOperator):
             raise AirflowSkipException(f"The next digest goes at {hour:02}:00 UTC.")
         with reader(self.account, self.warehouse_conn_id) as database:
             figures = day_in_figures(database, day)
-            needs = read_needs(database, STEMS, most=1)
+            needs = read_needs(database, STEMS, most=1, answer_hours=answer_hours(self.account))
         with connect(self.warehouse_conn_id) as connection:
             told = tell_of_day(connection, self.account, figures, needs, partial(send, conn_id), page_url(self.account))
         if not told:
@@ -105,6 +106,7 @@ class BackMarketReportMetricsOperator(BackMarketOperator):
         """Return how many gauges were sent."""
         from backmarket import metrics
         from backmarket.services.gauges import read_gauges
+        from backmarket.settings import answer_hours
         from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
         from backmarket.warehouse.snapshot import reader
 
@@ -112,7 +114,8 @@ class BackMarketReportMetricsOperator(BackMarketOperator):
         if not metrics.are_on():
             raise AirflowSkipException("Airflow sends no metrics: section [metrics] of its configuration is off.")
         with reader(self.account, self.warehouse_conn_id) as database:
-            gauges = list(read_gauges(database, datetime.now(UTC), SKU_LINE_RATES[0]))
+            now, hours = datetime.now(UTC), answer_hours(self.account)
+            gauges = list(read_gauges(database, now, SKU_LINE_RATES[0], answer_hours=hours))
         for gauge in gauges:
             metrics.send(gauge.name, gauge.value, account=self.account, **gauge.tags)
         return len(gauges)

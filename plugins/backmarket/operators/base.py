@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from backmarket.hooks.backmarket import BackMarketHook
-    from backmarket.services.order_changes import OrderAction
+    from backmarket.services.order_changes import OrderAction, OrderWriting
     from backmarket.services.order_reading import OrderReading
     from backmarket.services.progress import Advance
     from backmarket.warehouse.connection import Connection
@@ -173,8 +173,15 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
             ledger, staging = Ledger(connection, self.account, action.kind), OrderStaging(connection, self.account)
             writing = OrderWriting(client, ledger, staging, action, self.log, wait_of("in_flight_seconds"))
             writing.settle_unsettled()
-            plan = action.plan(connection, self.account, now=datetime.now(UTC))
-            return writing.carry_out(plan, run_id=context["run_id"], rows_limit_pct=self.rows_limit_pct)
+            return self.carry_out(writing, action, context)
+
+    def carry_out(self, writing: OrderWriting, action: Any, context: Context) -> dict[str, Any]:
+        """Plan and send, once what is uncertain is settled.
+
+        :param action: as :meth:`load_action` returned it.
+        """
+        plan = action.plan(writing.staging.connection, self.account, now=datetime.now(UTC))
+        return writing.carry_out(plan, run_id=context["run_id"], rows_limit_pct=self.rows_limit_pct)
 
 
 class BackMarketAnnouncementOperator(BaseOperator):

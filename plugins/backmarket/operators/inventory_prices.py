@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.assets import asset
 from backmarket.configuration import wait_of
 from backmarket.lineage import LISTING_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
+from backmarket.operators.questions import BackMarketQuestionOperator
 from backmarket.operators.sending import BackMarketBatchWaitingOperator, BackMarketSendingOperator
 from backmarket.words import counted, tally, time_of_day
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from backmarket.api.client import BackMarketClient
     from backmarket.services.price_batches import PriceBatches
+    from backmarket.warehouse.approvals import ApprovalDesk
     from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.price_approval import Move
 
 
 class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
@@ -347,27 +349,18 @@ class BackMarketUploadSummaryOperator(BackMarketOperator):
             return log_summary(connection, self.account, self.log)
 
 
-class BackMarketPriceQuestionOperator(BackMarketOperator):
+class BackMarketPriceQuestionOperator(BackMarketQuestionOperator):
     """Updates the asset ``backmarket/price_questions`` where large moves wait that nobody was asked about."""
 
     reads = ("backmarket.changes", "backmarket.price_approvals")
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.outlets = [asset("price_questions", self.account)]
+    things = "large price changes"
+    questions = "price_questions"
+    decision_days = "price_decision_days"
+    approval_hours = "price_approval_hours"
 
-    def execute(self, context: Context) -> int:
-        """Return how many moves wait, or skip."""
-        from backmarket.settings import read_variable
-        from backmarket.warehouse.connection import connect
-        from backmarket.warehouse.price_approval import unasked
+    @property
+    def desk(self) -> ApprovalDesk[Move]:
+        from backmarket.warehouse.price_approval import DESK
 
-        # An open question ends by itself after that many hours; one that is older was deleted with its run.
-        patience = timedelta(hours=read_variable(self.account, "price_approval_hours") + 1)
-        with connect(self.warehouse_conn_id) as connection:
-            now = datetime.now(UTC)
-            decided_since = now - timedelta(days=read_variable(self.account, "price_decision_days"))
-            moves = unasked(connection, self.account, decided_since=decided_since, asked_before=now - patience)
-        if not moves:
-            raise AirflowSkipException("No large price change waits to be shown to a person.")
-        return len(moves)
+        return DESK

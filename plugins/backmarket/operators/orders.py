@@ -163,7 +163,7 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
     """
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Return how many addresses and quarantined documents were deleted."""
+        """Return how many addresses, messages of care folders and quarantined documents were deleted."""
         from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.migrations import migrate
@@ -176,11 +176,12 @@ class BackMarketPurgePersonalDataOperator(BackMarketOperator):
             raise AirflowSkipException(f"{retention} is empty: personal data is kept.")
         with connect(self.warehouse_conn_id) as connection:
             migrate(connection)
-            addresses, documents = purge_personal_data(connection, self.account, days=days)
+            purged = purge_personal_data(connection, self.account, days=days)
         self.log.info(
-            "Older than %s, deleted: %s, %s.",
+            "Older than %s, deleted: %s, %s, %s.",
             counted(days, "day"),
-            counted(addresses, "address", "addresses"),
-            counted(documents, "quarantined document"),
+            counted(purged.addresses, "address", "addresses"),
+            counted(purged.care_messages, "message of customers", "messages of customers"),
+            counted(purged.quarantined_documents, "quarantined document"),
         )
-        return {"addresses": addresses, "quarantined_documents": documents}
+        return purged._asdict()

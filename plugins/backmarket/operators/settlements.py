@@ -109,6 +109,10 @@ class BackMarketReconciliationOperator(BackMarketOperator):
         "backmarket.settlement_statements",
         "backmarket.settlement_lines",
         "backmarket.settlement_expectations",
+        "backmarket.settlement_expected_lines",
+        "backmarket.refunds_sent",
+        "backmarket.returns",
+        "backmarket.care_folders",
         "backmarket.orders",
         "backmarket.order_lines",
     )

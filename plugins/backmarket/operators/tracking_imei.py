@@ -29,7 +29,14 @@ class BackMarketShipmentOrderRefreshOperator(BackMarketOperator):
     fails on is named and tried again by the next run. All others are stored.
     """
 
-    reads = ("seller.shipments", "seller.devices", "backmarket.orders", "backmarket.order_lines", "ws/orders")
+    reads = (
+        "seller.shipments",
+        "seller.devices",
+        "seller.refunds",
+        "backmarket.orders",
+        "backmarket.order_lines",
+        "ws/orders",
+    )
     writes = ORDER_TABLES
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 from fastapi import HTTPException
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from backmarket.concerns import PRICE_APPROVAL, STEMS
+from backmarket.concerns import STEMS
 from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def may_work_off(user: BaseUser, stem: str, account: str) -> bool:
     return _may(user, dag_id_of(stem, account), "PUT")
 
 
-def may_approve(user: BaseUser, account: str) -> bool:
-    """Tell whether a user may decide about prices: whoever may answer the form in Airflow."""
-    return _may(user, dag_id_of(PRICE_APPROVAL.stem, account), "PUT", DagAccessEntity.HITL_DETAIL)
+def may_approve(user: BaseUser, stem: str, account: str) -> bool:
+    """Tell whether a user may decide what a concern asks people about: whoever may answer its form in Airflow."""
+    return _may(user, dag_id_of(stem, account), "PUT", DagAccessEntity.HITL_DETAIL)
 
 
 def may_start(user: BaseUser, dag_id: str) -> bool:

@@ -141,6 +141,7 @@ class Approval:
 
     subject: str
     since: datetime | None
+    dag_id: str
     path: str
 
 
@@ -425,6 +426,7 @@ def open_approvals(session: Session, dag_ids: Iterable[str]) -> list[Approval]:
         Approval(
             subject,
             created_at,
+            dag_id,
             f"{task_path(dag_id, task_id, run_id=run_id)}/required_actions",
         )
         for subject, created_at, dag_id, run_id, task_id in rows

@@ -9,6 +9,7 @@ from backmarket.concerns import ORDERS, SETTLEMENTS, kinds_of
 from backmarket.page.airflow_state import failed_tasks, known_accounts
 from backmarket.page.downloads import table
 from backmarket.page.place import Place
+from backmarket.page.variables import value_of
 from backmarket.seller_account import DEFAULT_WAREHOUSE, dag_id_of
 from backmarket.warehouse.needs import read_needs
 from backmarket.warehouse.snapshot import DatabaseDownError, reader
@@ -99,18 +100,18 @@ def _row(session: Session, place: Place, stems: frozenset[str]) -> AccountRow:
     row.failed = failed_tasks(session, [dag_id_of(stem, place.account) for stem in stems])
     try:
         with place.read() as database:
-            _add_warehouse(row, database)
+            _add_warehouse(row, database, value_of(session, place.account, "care_answer_hours"))
     except DatabaseDownError as error:
         row.problem = str(error)
     return row
 
 
-def _add_warehouse(row: AccountRow, database: Reader) -> None:
+def _add_warehouse(row: AccountRow, database: Reader, answer_hours: int) -> None:
     stems = row.stems
     for account in database.rows("select_accounts"):
         if account["chosen"]:
             row.platform, row.token_valid = account["platform"] or "", account["token_valid"]
-    row.needs = read_needs(database, stems, most=1)
+    row.needs = read_needs(database, stems, most=1, answer_hours=answer_hours)
     if ORDERS.stem in stems:
         row.orders = sum(each["orders"] for each in database.rows("count_orders"))
     row.changes = sum(each["changes"] for each in database.rows("count_changes", kinds=kinds_of(stems)))

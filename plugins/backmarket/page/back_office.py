@@ -1,12 +1,12 @@
-"""Where Back Market's own Back Office shows an order and a listing."""
+"""Where Back Market's own Back Office shows an order and a listing, and where its documents are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
-from backmarket.api.markets import PLATFORM_HOSTS, own_host
+from backmarket.api.markets import PLATFORM_HOSTS, is_loopback, own_host
 
 if TYPE_CHECKING:
     from backmarket.warehouse.snapshot import Reader
@@ -37,6 +37,18 @@ class BackOffice:
         if story == "order" and subject.isdigit():
             return self.order(subject)
         return self.listing(subject) if story == "sku" else ""
+
+    def document(self, url: str | None) -> str:
+        """Return where a document is that Back Market names, such as a label; empty for what is no web address.
+
+        :param url: as Back Market sent it; without a host it is one of the account's.
+        """
+        scheme = "http" if is_loopback(self.host.partition(":")[0]) else "https"
+        try:
+            whole = urljoin(f"{scheme}://{own_host(self.host)}" if self.host else "", url or "")
+            return whole if url and urlsplit(whole).scheme in {"http", "https"} else ""
+        except ValueError:
+            return ""
 
     def _page(self, path: str, field: str, value: str) -> str:
         if self.host not in PLATFORM_HOSTS:

@@ -12,7 +12,13 @@ from backmarket.concerns import INVENTORY_PRICES, ORDERS, kinds_of
 from backmarket.page.back_office import BackOffice, back_office
 from backmarket.page.downloads import Download, Heading, figure
 from backmarket.warehouse.lists import Choice, ListRows, Order, read_list, stream_list
-from backmarket.warehouse.needs import WITHIN, parameters_of_worked_off
+from backmarket.warehouse.needs import (
+    APPROVALS,
+    REFUND_APPROVALS,
+    REFUNDS_IN_DOUBT,
+    WITHIN,
+    parameters_of_worked_off,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -168,35 +174,53 @@ _WHY = Column("why", "Why", "why")
 _AMOUNT_OF_MONEY = Column("amount", "Amount", "money")
 _SINCE = Column("since", "Since", "age")
 _NEWEST = Order("since", descending=True)
-_OF_APPROVALS = (
-    Column("subject", "SKU", "story"),
-    _MARKET,
-    Column("old_price", "Old price", "money"),
-    Column("amount", "New price", "money"),
-    Column("change_pct", "Change in %", "number"),
-    Column("floor", "Your floor", "figure"),
-    Column("stock", "Counted", "figure"),
-    _SINCE,
+_OF_REFUND = (
+    Column("subject", "Order", "story"),
+    Column("orderline_id", "Line"),
+    Column("sku", "SKU"),
+    _KIND,
+    _AMOUNT_OF_MONEY,
+    Column("price", "Price of the line", "money"),
+    _WHY,
 )
+_COLUMNS = {
+    APPROVALS.name: (
+        Column("subject", "SKU", "story"),
+        _MARKET,
+        Column("old_price", "Old price", "money"),
+        Column("amount", "New price", "money"),
+        Column("change_pct", "Change in %", "number"),
+        Column("floor", "Your floor", "figure"),
+        Column("stock", "Counted", "figure"),
+        _SINCE,
+    ),
+    REFUND_APPROVALS.name: (*_OF_REFUND, _SINCE),
+    REFUNDS_IN_DOUBT.name: (*_OF_REFUND, _SINCE),
+}
+"""Of what waits for a decision: what it is decided by."""
+_WITHIN = {
+    APPROVALS.name: "approvals",
+    REFUND_APPROVALS.name: "approvals_of_refunds",
+    REFUNDS_IN_DOUBT.name: "approvals_of_refunds",
+}
+"""The statements that add it."""
 
 
-def list_of_need(need: Need, stems: Iterable[str]) -> ListOf:
-    """Return the list of all that waits of one kind."""
+def list_of_need(need: Need, stems: Iterable[str], answer_hours: int) -> ListOf:
+    """Return the list of all that waits of one kind.
+
+    :param answer_hours: a customer who has waited longer for an answer needs a person.
+    """
     return ListOf(
-        need.name,
+        need.name.replace("_", "-"),
         need.title,
         f"/needs/{need.name}",
         need.statement,
-        (_WHAT, _KIND, _MARKET, _WHY, _AMOUNT_OF_MONEY, _SINCE),
+        _COLUMNS.get(need.name, (_WHAT, _KIND, _MARKET, _WHY, _AMOUNT_OF_MONEY, _SINCE)),
         need.order,
-        need.parameters_for(frozenset(stems)),
-        WITHIN,
+        need.parameters_for(frozenset(stems), answer_hours),
+        (*WITHIN, _WITHIN[need.name]) if need.name in _WITHIN else WITHIN,
     )
-
-
-def list_of_approvals(need: Need, stems: Iterable[str]) -> ListOf:
-    """Return the list of the moves of prices that wait for a person, with what they are decided by."""
-    return replace(list_of_need(need, stems), columns=_OF_APPROVALS, within=(*WITHIN, "approvals"))
 
 
 LIST_OF_ORDERS = ListOf(
@@ -278,6 +302,64 @@ LIST_OF_INVENTORY = ListOf(
     ),
     Order("subject"),
 )
+LIST_OF_CARE_FOLDERS = ListOf(
+    "care-folders",
+    "Care folders",
+    "/care-folders",
+    "list_care_folders",
+    (
+        Column("subject", "Order", "story"),
+        _MARKET,
+        Column("kind", "State"),
+        Column("waits_since", "Waits since", "age"),
+        Column("detail", "Issues"),
+        Column("last_message_by", "Last message by"),
+        Column("date_last_message", "Last message", "age"),
+        Column("labels", "Return labels", "number"),
+        Column("since", "Opened", "age"),
+        Column("date_closed", "Closed", "age"),
+    ),
+    Order("waits_since"),
+)
+LIST_OF_RETURNS = ListOf(
+    "returns",
+    "Returns",
+    "/returns",
+    "list_returns",
+    (
+        Column("subject", "Order", "story"),
+        Column("sku", "SKU"),
+        Column("kind", "State"),
+        Column("carrier_name", "Carrier"),
+        Column("tracking_number", "Tracking"),
+        Column("amount", "Billed by Back Market", "money"),
+        Column("since", "Announced", "age"),
+        Column("date_pickup", "Picked up", "age"),
+        Column("date_delivery", "Reached you", "age"),
+    ),
+    _NEWEST,
+)
+LIST_OF_REFUNDS = ListOf(
+    "refunds",
+    "Refunds",
+    "/refunds",
+    "list_refunds",
+    (
+        Column("subject", "Order", "story"),
+        Column("orderline_id", "Line"),
+        Column("sku", "SKU"),
+        _KIND,
+        Column("status", "Status"),
+        _AMOUNT_OF_MONEY,
+        _WHY,
+        Column("decided_by", "Decided by"),
+        Column("attempts", "Attempts", "number"),
+        Column("since", "Planned", "age"),
+        Column("sent_at", "Sent", "age"),
+        Column("confirmed_at", "Confirmed", "age"),
+    ),
+    _NEWEST,
+)
 MOST_CHANGES = 2000
 """So many of each kind are listed, the newest."""
 MOST_HITS = 200
@@ -296,7 +378,7 @@ def list_of_changes(readable: frozenset[str]) -> ListOf:
             _MARKET,
             Column("status", "Status"),
             Column("units", "Units", "figure"),
-            Column("amount", "Price", "money"),
+            _AMOUNT_OF_MONEY,
             _WHY,
             Column("attempts", "Attempts", "number"),
             Column("since", "Planned", "age"),

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from backmarket.api.throttle import GENERAL_RATES
-from backmarket.concerns import ACCOUNT, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
-from backmarket.page import charts
+from backmarket.concerns import ACCOUNT, AFTER_SALES, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
+from backmarket.page import after_sales, charts
 from backmarket.page.airflow_state import backfills, dag_states, known_accounts, open_approvals, task_path
-from backmarket.page.variables import connection_sources, read_all, unread_variables
+from backmarket.page.variables import connection_sources, read_all, unread_variables, value_of
 from backmarket.page.verdict import Standing, Verdict, verdict
 from backmarket.rules.progress import progress_in_words
 from backmarket.seller_account import dag_id_of, seller_account
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from backmarket.concerns import Switch
+    from backmarket.page.after_sales import AfterSales
     from backmarket.page.airflow_state import Approval, Backfill, DagState, FailedTask, SwitchRun
     from backmarket.page.charts import Chart
     from backmarket.page.place import Place
@@ -78,7 +79,10 @@ class SwitchRow:
 
 @dataclass
 class Overview:
-    """All that the page shows; what could not be read is empty."""
+    """All that the page shows; what could not be read is empty.
+
+    :param answer_hours: a customer who has waited longer for an answer needs a person.
+    """
 
     now: datetime
     account: str
@@ -89,9 +93,11 @@ class Overview:
     backfills: list[Backfill]
     approvals: list[Approval]
     dags: dict[str, DagState]
+    answer_hours: int
     accounts: list[Row] = field(default_factory=list)
     requests: int | None = None
     sku_lines: int | None = None
+    after_sales: AfterSales | None = None
     needs: list[Need] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
@@ -116,11 +122,15 @@ class Overview:
 
     @property
     def waiting(self) -> int:
-        """How many things wait for a person; a question in Airflow counts as the moves it is about."""
-        asked = any(need.name == "approvals" for need in self.needs)
-        questions = 0 if asked else len(self.approvals)
+        """How many things wait for a person; a question in Airflow counts as the things it is about."""
         odd = len(self.failed) + len(self.stopped) + len(self.failed_backfills) + len(self.unread)
-        return odd + questions + sum(need.total for need in self.needs)
+        return odd + len(self.questions) + sum(need.total for need in self.needs)
+
+    @property
+    def questions(self) -> list[Approval]:
+        """The questions in Airflow about what is not listed here."""
+        listed = {dag_id_of(need.decided_by, self.account) for need in self.needs if need.is_asked_in_airflow}
+        return [each for each in self.approvals if each.dag_id not in listed]
 
     @property
     def verdict(self) -> Verdict:
@@ -182,6 +192,7 @@ def gather(session: Session, place: Place, stems: frozenset[str]) -> Overview:
         backfills=backfills(session, dags),
         approvals=open_approvals(session, dags),
         dags=dags,
+        answer_hours=value_of(session, account, "care_answer_hours"),
         unread=unread_variables(session, account, known_accounts(session)),
         conn_ids=[seller_account(account).backmarket_conn_id, place.warehouse_conn_id],
     )
@@ -219,7 +230,11 @@ def _add_warehouse(overview: Overview, database: Reader, stems: frozenset[str]) 
     overview.requests = database.units_since("general", _REQUESTS.interval / 1000)
     overview.sku_lines = database.units_since("sku_lines", _SKU_LINES.interval / 1000)
     overview.rows = _with_results(overview.rows, database, kinds)
-    overview.needs = read_needs(database, stems, most=_MOST_ITEMS)
+    overview.needs = read_needs(database, stems, most=_MOST_ITEMS, answer_hours=overview.answer_hours)
+    if AFTER_SALES.stem in stems:
+        found = after_sales.gather(database)
+        is_on = any(overview.variables[switch.toggle].value is True for switch in AFTER_SALES.switches)
+        overview.after_sales = found if is_on or not found.is_empty else None
     overview.charts = _charts(database, kinds, stems, overview.now)
     overview.loading = _loading(database, stems)
 

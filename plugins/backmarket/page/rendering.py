@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS, SELLER_FILES, SETTLEMENTS
+from backmarket.concerns import (
+    AFTER_SALES,
+    INVENTORY_PRICES,
+    LISTINGS,
+    ORDERS,
+    SELLER_FILES,
+    SETTLEMENTS,
+)
 from backmarket.page import access, formats
 from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
 
@@ -32,6 +39,9 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("Orders", "/orders", frozenset({ORDERS.stem})),
     ("Listings", "/listings", frozenset({LISTINGS.stem})),
     ("Inventory", "/inventory", frozenset({INVENTORY_PRICES.stem})),
+    ("Care folders", "/care-folders", frozenset({AFTER_SALES.stem})),
+    ("Returns", "/returns", frozenset({AFTER_SALES.stem})),
+    ("Refunds", "/refunds", frozenset({AFTER_SALES.stem})),
     ("Changes", "/changes", frozenset()),
     ("Worked off", "/worked-off", frozenset()),
     ("Files", "/files", frozenset({SELLER_FILES.stem, SETTLEMENTS.stem})),

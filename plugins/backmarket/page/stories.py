@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS, SETTLEMENTS
+from backmarket.concerns import AFTER_SALES, INVENTORY_PRICES, ORDERS, SETTLEMENTS
 from backmarket.page.back_office import back_office
 from backmarket.page.downloads import figure, table
 from backmarket.page.formats import LINE_STATES, PUBLICATION_STATES
+from backmarket.rules.care import receiver_of
 from backmarket.rules.inventory import StockPolicy, counts_by_sku
 from backmarket.rules.skus import sku_key
 from backmarket.warehouse.seller_rows import STOCK, LeftOut, UnreadableError, moment
@@ -17,6 +18,7 @@ from backmarket.warehouse.seller_rows import STOCK, LeftOut, UnreadableError, mo
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from backmarket.page.back_office import BackOffice
     from backmarket.page.downloads import Download
     from backmarket.rules.inventory import StockRow
     from backmarket.warehouse.snapshot import Reader, Row
@@ -45,6 +47,7 @@ _MARKETS = {
     "min_price": "Your floor",
     "wanted_currency": "Currency of yours",
 }
+_WRITERS = {"seller": "you", "customer": "the customer", "back_market": "Back Market", "all": "all"}
 LARGEST_BIGINT = 2**63 - 1
 _TO_ACCEPT = 1
 
@@ -55,7 +58,8 @@ class OrderStory:
 
     :param head: the order's own columns; None where no order of this number is stored.
     :param yours: the seller's SKUs that feed a line's listing, by the line's SKU.
-    :param events: all that happened, newest first, each with ``at``, ``source``, ``what`` and ``detail``.
+    :param events: all that happened, newest first, each with ``at``, ``source``, ``what`` and ``detail``; some with
+        ``link``, to a label.
     :param back_office: where Back Market shows it; empty where it does not.
     """
 
@@ -108,6 +112,8 @@ class SkuStory:
     :param plan: the arithmetic of the newest plan; None where there was none.
     :param sent: the quantity that Back Market confirmed last; None before the first.
     :param sold: units ordered in the last 30 days.
+    :param cancelled: lines of the last 90 days that were cancelled.
+    :param refunded: lines of the last 90 days that were refunded.
     :param markets: what each market shows, beside what is wanted there.
     """
 
@@ -120,6 +126,8 @@ class SkuStory:
     plan: Row | None
     sent: Row | None
     sold: int
+    cancelled: int
+    refunded: int
     markets: list[Row]
     events: list[Row]
     back_office: str
@@ -145,10 +153,15 @@ class SkuStory:
 
 
 def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> OrderStory:
-    """Return all that this database knows of an order; settlements only for readers of their DAG."""
+    """Return all that this database knows of an order; settlements and after-sales only for readers of their DAGs."""
+    office = back_office(database)
     statements = ["order_events", "order_quarantine", "order_changes"]
+    after_sales: list[Row] = []
     if SETTLEMENTS.stem in readable:
         statements += ["order_settlement", "order_findings"]
+    if AFTER_SALES.stem in readable:
+        statements += ["order_refunds", "order_approvals"]
+        after_sales = _after_sales(database, order_id, office)
     return OrderStory(
         order_id,
         _first(database.rows("order_head", order_id=order_id)),
@@ -158,9 +171,10 @@ def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> Or
             [
                 *(row for name in statements for row in database.rows(name, order_id=order_id)),
                 *_shipped(database.rows("order_shipments", order_id=order_id)),
+                *after_sales,
             ]
         ),
-        back_office(database).order(order_id),
+        office.order(order_id),
     )
 
 
@@ -170,15 +184,19 @@ def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
     skus = list(dict.fromkeys([sku, *spellings, sku.upper(), sku.lower()]))
     office = back_office(database).listing(sku)
     sales: list[Row] = []
-    sold = 0
+    sold = cancelled = refunded = 0
     if ORDERS.stem in readable:
         sales = database.rows("sku_sales", skus=skus)
         sold = sum(row["units"] for row in database.rows("sku_sold", skus=skus))
+        for row in database.rows("sku_ended", skus=skus):
+            cancelled, refunded = row["cancelled"], row["refunded"]
     mapped = database.rows("sku_map", skus=skus)
     feeds = [row for row in mapped if sku_key(row["sku"]) == sku_key(sku)]
     fed_by = [row for row in mapped if sku_key(row["listing_sku"]) == sku_key(sku)]
     if INVENTORY_PRICES.stem not in readable:
-        return SkuStory(sku, None, "", [], feeds, fed_by, None, None, sold, [], _by_time(sales), office)
+        return SkuStory(
+            sku, None, "", [], feeds, fed_by, None, None, sold, cancelled, refunded, [], _by_time(sales), office
+        )
     events = [row for name in ("sku_changes", "sku_history") for row in database.rows(name, skus=skus)]
     counts, problem = _counts(database.rows("sku_stock", skus=skus))
     return SkuStory(
@@ -191,10 +209,28 @@ def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
         _first(database.rows("sku_plan", skus=skus)),
         _first(database.rows("sku_sent", skus=skus)),
         sold,
+        cancelled,
+        refunded,
         database.rows("sku_markets", skus=skus),
         _by_time([*sales, *events]),
         office,
     )
+
+
+def _after_sales(database: Reader, order_id: int, office: BackOffice) -> list[Row]:
+    """Return what care folders and parcels tell of an order: who wrote when, never the words, which are personal."""
+    made = [row for name in ("order_care", "order_parcels") for row in database.rows(name, order_id=order_id)]
+    written = database.rows("order_messages", order_id=order_id)
+    return [
+        *({**row, "link": office.document(row["url"])} for row in made),
+        *({**row, "what": _who_wrote(row["sender"], receiver_of(row["kind"]))} for row in written),
+    ]
+
+
+def _who_wrote(sender: str | None, receiver: str | None) -> str:
+    by = _WRITERS.get(sender or "", "somebody")
+    to = f" to {_WRITERS[receiver]}" if receiver else ""
+    return f"{by} wrote{to}"
 
 
 def _counts(rows: list[Row]) -> tuple[list[StockRow], str]:

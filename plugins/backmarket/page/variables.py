@@ -85,6 +85,12 @@ _QUESTIONS = {
         "Paid orders wait until a person accepts them in the Back Office; those that wait too long are late.",
         "Stop accepting",
     ),
+    ("refund_upload", True): Question(
+        "Pay refunds back by themselves?",
+        "From the next run on, what seller.refunds asks for is paid back to customers: up to "
+        "backmarket_refund_approval_above at once, what is more after a person approved it. No refund can be undone.",
+        "Pay back",
+    ),
     ("dry_run", False): Question(
         "End the dry run?",
         "From the next run on, what is planned is sent to Back Market.",

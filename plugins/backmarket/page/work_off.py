@@ -1,4 +1,4 @@
-"""Does what a person asks for on the lists of what waits: work off, try again, decide about prices, take back."""
+"""Does what a person asks for on the lists of what waits: work off, try again, decide, take back."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
-from backmarket.concerns import INVENTORY_PRICES
+from backmarket.concerns import PRICE_APPROVAL, REFUND_APPROVAL
 from backmarket.page import access
 from backmarket.page.access import Notice
 from backmarket.page.runs import start_run
+from backmarket.page.variables import value_of
 from backmarket.seller_account import dag_id_of
 from backmarket.services import work_off as service
 from backmarket.warehouse import need_marks
-from backmarket.warehouse.needs import APPROVALS, need_of, parameters_of_worked_off, read_need, stem_of_item
+from backmarket.warehouse.needs import need_of, parameters_of_worked_off, read_need, stem_of_item
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -36,7 +37,11 @@ _WORDS = {
     "retried": "to be tried again",
     "approved": "approved",
     "declined": "declined",
+    "paid_back": "noted as paid back",
+    "not_paid_back": "noted as not paid back",
 }
+_DECISION_DAYS = {PRICE_APPROVAL.stem: "price_decision_days", REFUND_APPROVAL.stem: "refund_decision_days"}
+"""The Variable, without ``backmarket_``, that says how long a decision holds."""
 _LONGEST_COMMENT = 500
 
 
@@ -53,13 +58,13 @@ class Acting:
     readable: frozenset[str]
 
 
-def work_off(acting: Acting, name: str, chosen: list[str], action: str, comment: str) -> Notice:
+def work_off(acting: Acting, kind: Need, chosen: list[str], action: str, comment: str) -> Notice:
     """Do one thing about the chosen things of a kind, all or nothing; a retry then starts the DAGs it is about.
 
-    :raises HTTPException: 404 for a kind or an action that there is not, 403 where the person may not.
+    :raises HTTPException: 404 for what cannot be done about it, 403 where the person may not.
     """
-    mark, kind = _MARKS.get(action), need_of(name)
-    if mark is None or kind is None or not kind.can_be_marked:
+    mark = _MARKS.get(action)
+    if mark is None or not kind.can_be_marked:
         raise HTTPException(404, "There is no such page.")
     comment = comment.strip()[:_LONGEST_COMMENT]
     if not chosen:
@@ -80,33 +85,35 @@ def work_off(acting: Acting, name: str, chosen: list[str], action: str, comment:
     return _start(acting, stems, need, done, told) if mark == "retried" else Notice(told)
 
 
-def decide_prices(acting: Acting, chosen: list[str], action: str, comment: str, decision_days: int) -> Notice:
-    """Approve or decline the chosen moves of prices, and start the run that sends what still is the plan.
+def decide(acting: Acting, need: Need, chosen: list[str], action: str, comment: str) -> Notice:
+    """Answer the chosen things that wait for a decision, and start the run that goes by it.
 
-    :param decision_days: how long a decision holds.
     :raises HTTPException: 404 for another action, 403 where the person may not.
     """
-    if action not in {"approve", "decline"}:
+    answer = next((each for each in need.answers if each.action == action), None)
+    if answer is None:
         raise HTTPException(404, "There is no such page.")
-    require_approver(acting)
+    require_approver(acting, need)
     if not chosen:
         return Notice("Nothing was selected, so nothing was done.")
+    days = value_of(acting.session, acting.place.account, _DECISION_DAYS[need.decided_by])
     with acting.place.write() as database:
-        done = service.decide_prices(
+        done = service.decide(
             database,
-            service.choose(_as_it_is(database, acting, APPROVALS), chosen),
-            is_approved=action == "approve",
+            need,
+            service.choose(_as_it_is(database, acting, need), chosen),
+            answer,
             comment=comment.strip()[:_LONGEST_COMMENT],
             by=acting.user.get_name(),
-            decided_since=datetime.now(UTC) - timedelta(days=decision_days),
+            decided_since=datetime.now(UTC) - timedelta(days=days),
         )
-    mark = "approved" if action == "approve" else "declined"
-    _log(acting, f"prices: {mark}", done)
-    told = _told(done, len(chosen), mark)
+    _log(acting, f"{need.name}: {answer.mark}", done)
+    told = _told(done, len(chosen), answer.mark)
     if not done.items:
         return Notice(told)
-    _answer_empty_questions(acting, done.run_ids)
-    return _start(acting, {INVENTORY_PRICES.stem}, APPROVALS, done, told)
+    if need.is_asked_in_airflow:
+        _answer_empty_questions(acting, need, done.run_ids)
+    return _start(acting, {need.stem}, need, done, told)
 
 
 def take_back(acting: Acting, mark_ids: list[int]) -> Notice:
@@ -129,17 +136,18 @@ def take_back(acting: Acting, mark_ids: list[int]) -> Notice:
     return Notice(f"{_things(back)} listed again, where still so.")
 
 
-def require_approver(acting: Acting) -> None:
-    """Refuse who may not decide about prices.
+def require_approver(acting: Acting, need: Need) -> None:
+    """Refuse who may not decide about these things.
 
     :raises HTTPException: 403.
     """
-    if not access.may_approve(acting.user, acting.place.account):
-        raise HTTPException(403, "You may not decide about prices: that needs the right to answer the form in Airflow.")
+    if not access.may_approve(acting.user, need.decided_by, acting.place.account):
+        raise HTTPException(403, "You may not decide this: that needs the right to answer the form in Airflow.")
 
 
 def _as_it_is(database: Reader, acting: Acting, kind: Need) -> Need:
-    return read_need(database, kind, acting.readable, most=None)
+    hours = value_of(acting.session, acting.place.account, "care_answer_hours")
+    return read_need(database, kind, acting.readable, most=None, answer_hours=hours)
 
 
 def _told(done: Done, chosen: int, mark: str) -> str:
@@ -183,25 +191,25 @@ def _start(acting: Acting, stems: set[str], need: Need, done: Done, told: str) -
     )
 
 
-def _answer_empty_questions(acting: Acting, run_ids: frozenset[str]) -> None:
-    """Answer the forms in Airflow that have no move left to decide; they would stand there until their time is over."""
+def _answer_empty_questions(acting: Acting, need: Need, run_ids: frozenset[str]) -> None:
+    """Answer the forms in Airflow that have nothing left to decide; they would stand there until their time is over."""
     from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
     from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
 
-    from backmarket.concerns import PRICE_APPROVAL
-    from backmarket.services.price_approval import NONE_OF_THEM
-    from backmarket.warehouse.price_approval import asked
+    from backmarket.services.approval import NONE_OF_THEM
 
+    desk = service.DESKS[need.name]
     answer: dict[str, Any] = {"chosen_options": [NONE_OF_THEM], "params_input": {}}
     for run_id in run_ids:
         with acting.place.read() as database:
-            is_empty = not asked(database.connection, acting.place.account, run_id=run_id)
+            is_empty = not desk.asked(database.connection, acting.place.account, run_id=run_id)
         if is_empty:
             try:
                 update_hitl_detail(
-                    dag_id_of(PRICE_APPROVAL.stem, acting.place.account),
+                    dag_id_of(need.decided_by, acting.place.account),
                     run_id,
-                    "price_approval",
+                    # Such a DAG asks in the task of its own name.
+                    need.decided_by,
                     UpdateHITLDetailPayload(**answer),
                     acting.user,
                     acting.session,

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from backmarket.rules.given_texts import shortened
 
+if TYPE_CHECKING:
+    from backmarket.rules.approvals import Answer
+
 Verdict = Literal["unchanged", "send", "ask", "refuse"]
-
-Decision = Literal["approved", "refused", "expired"]
-"""What a person decided about a large move, or that none did in time."""
-
-
-class Answer(NamedTuple):
-    """A decision about a large move.
-
-    :param by: who decided; None where that is not known, or nobody did.
-    :param at: when.
-    """
-
-    decision: Decision
-    by: str | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +88,9 @@ def after_decision(planned: PriceDecision, answer: Answer | None) -> PriceDecisi
     """
     if planned.verdict != "ask" or answer is None:
         return planned
-    if answer.decision == "approved":
-        return replace(planned, verdict="send", reason="")
-    if answer.decision == "expired":
-        return replace(planned, verdict="refuse", reason=f"{planned.reason}: nobody approved it in time")
-    # The page tells a person's no from what needs one by how this begins.
-    declined = f"declined by {answer.by or 'a person'} on {answer.at:%Y-%m-%d}"
-    return replace(planned, verdict="refuse", reason=f"{declined}: {planned.reason}")
+    if refusal := answer.against(planned.reason):
+        return replace(planned, verdict="refuse", reason=refusal)
+    return replace(planned, verdict="send", reason="")
 
 
 def change_pct(old: Decimal | None, new: Decimal) -> Decimal | None:

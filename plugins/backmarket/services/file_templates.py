@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from backmarket.api.markets import MARKETS
 from backmarket.rules.carriers import CARRIERS
 from backmarket.rules.listing_review import GRADES
+from backmarket.rules.refunds import NEW_STATES, RETURN_REASONS
 from backmarket.warehouse.seller_files import TARGETS
 from backmarket.warehouse.seller_rows import (
     amount,
@@ -37,6 +38,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "market": tuple(MARKETS),
     "currency": tuple(dict.fromkeys(market.currency for market in MARKETS.values())),
     "shipper": tuple(CARRIERS),
+    "kind": tuple(NEW_STATES),
+    "return_reason": tuple(map(str, sorted(RETURN_REASONS))),
 }
 """What a workbook offers in a column. Your own name of a carrier is taken as well."""
 
@@ -72,6 +75,12 @@ EXPLAINED = {
     "shipped_at": Explained("when the parcel was handed over", "2026-03-02 16:00"),
     "imei": Explained("15 digits; this or the serial number is needed", "356938035643809"),
     "serial_number": Explained("of a device without an IMEI", "DMQK20R1GHK9"),
+    "kind": Explained("what it is: cancel before you accept, refund_before_shipping, or refund after it", "refund"),
+    "refunds.orderline_id": Explained("Back Market's number of the line, where the order has several", "50000456"),
+    "amount": Explained("how much of what was paid for the line, by refund alone; empty: all that is left", "20.00"),
+    "refunds.currency": Explained("of the order; an amount needs it", "EUR"),
+    "return_reason": Explained("Back Market's number of a reason", "21"),
+    "return_message": Explained("what the customer is told, up to 500 characters", "With our apologies"),
     "ean": Explained("the bar code of the product", "4006381333931"),
     "product_id": Explained("Back Market's number of the product", "51003"),
     "catalog.quantity": Explained("units of the new listing", "4"),

@@ -28,12 +28,13 @@ class Gauge(NamedTuple):
     tags: dict[str, str]
 
 
-def read_gauges(database: Reader, now: datetime, sku_lines: Rate) -> Iterator[Gauge]:
+def read_gauges(database: Reader, now: datetime, sku_lines: Rate, *, answer_hours: int) -> Iterator[Gauge]:
     """Yield every gauge, those that are zero too: one that is not sent keeps its last value where it is shown.
 
     :param sku_lines: how many may be written within which time.
+    :param answer_hours: a customer who has waited longer for an answer needs a person.
     """
-    needs = {need.name: need.total for need in read_needs(database, STEMS, most=1)}
+    needs = {need.name: need.total for need in read_needs(database, STEMS, most=1, answer_hours=answer_hours)}
     for name in NAMES:
         yield Gauge("needs", needs.get(name, 0), {"kind": name})
     for row in database.rows("count_findings"):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta  # noqa: TC003 - read at run time by the dataclass
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
+from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError, ThrottledError
 from backmarket.api.redaction import without_values
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
@@ -49,6 +50,11 @@ class Plan(NamedTuple):
     judged: SellerRows[Any] | None = None
 
 
+IN_DOUBT = (
+    "the answer was lost, and nothing at Back Market shows whether this was applied. It is never sent again by itself: "
+    "look at the order in the Back Office, then say on the page what you saw"
+)
+
 # How often a change is sent at once that surely was not applied; then the next run, or the retry, goes on.
 MOST_TRIES = 3
 
@@ -76,6 +82,9 @@ class OrderAction(ABC):
     unshown_is_final: ClassVar[bool] = False
     """Whether a change that was answered 200 and is not shown is over: sending it again would not help."""
 
+    absent_is_final: ClassVar[bool] = True
+    """Whether changes that were sent are over where Back Market then has no such order."""
+
     log: Log
 
     @abstractmethod
@@ -85,6 +94,10 @@ class OrderAction(ABC):
     def group(self, change: RecordedChange) -> Hashable:
         """Return a key that changes share which go out in one request; each goes out by itself where it is unique."""
         return change.change_id
+
+    def is_shown(self, _payloads: list[Payload]) -> bool:
+        """Tell whether the order shows that a group of changes was applied; else only Back Market's answer tells it."""
+        return True
 
     @abstractmethod
     def judge(self, order: OrderFacts, payloads: list[Payload]) -> Decision:
@@ -242,27 +255,52 @@ class OrderWriting:
             self._read_back(changes, "refused", _impersonal(error.api_message or str(error), order))
             return None
         except BackMarketError as error:
-            if error.surely_not_applied:
-                self._settle(changes, "planned", str(error))
-                raise _LeftError(error) from None
-            self._settle(changes, "unknown", str(error))
-            if isinstance(error, NetworkError):
-                # The request may be on its way still: what the order does not show now it may show in a minute.
-                if self._read_back(changes, "unknown", f"read back: not applied yet. Before: {error}") == "unknown":
-                    raise _LeftError(error) from None
-                return None
-            ended = self._read_back(changes, "planned", f"read back: not applied, safe to send. Before: {error}")
-            return error if ended == "planned" else None
+            return self._settle_failed(changes, error)
         remark = remark and _impersonal(remark, order)
         self.log.info("Order %s: %s sent.", order.order_id, name_of_kind(self.ledger.kind))
-        if self.action.unshown_is_final:
+        if not self.action.is_shown(_payloads(changes)):
+            self._settle(changes, "confirmed", remark or "Back Market answered that it was done")
+            self._store_as_it_is(order.order_id)
+        elif self.action.unshown_is_final:
             self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
         else:
             self._read_back(changes, "unknown", "Back Market answered 200, but the order does not show it", remark)
         return None
 
+    def _settle_failed(self, changes: list[RecordedChange], error: BackMarketError) -> BackMarketError | None:
+        """Settle a write that failed; return its error where it surely was not applied, and may be tried again."""
+        if error.surely_not_applied:
+            self._settle(changes, "planned", str(error))
+            if isinstance(error, ThrottledError) and error.status is None:
+                # A limit of this kind of request is used up by our own count: others may go.
+                return None
+            raise _LeftError(error)
+        self._settle(changes, "unknown", str(error))
+        if not self.action.is_shown(_payloads(changes)):
+            otherwise: Settlement = "unknown"
+            reason = f"{IN_DOUBT}. Before: {error}"
+        elif isinstance(error, NetworkError):
+            # The request may be on its way still: what the order does not show now it may show in a minute.
+            otherwise, reason = "unknown", f"read back: not applied yet. Before: {error}"
+        else:
+            otherwise, reason = "planned", f"read back: not applied, safe to send. Before: {error}"
+        ended = self._read_back(changes, otherwise, reason)
+        if ended == "unknown":
+            raise _LeftError(error)
+        return error if ended == "planned" else None
+
+    def _store_as_it_is(self, order_id: int) -> None:
+        """Store an order after a change that needs no proof of it; where it cannot be read, the next download does."""
+        with suppress(BackMarketError):
+            order = self.client.get_order(order_id)
+            with self._turn, self.staging.connection.transaction():
+                self._merge(order)
+
     def _settle_by_order(self, changes: list[RecordedChange]) -> None:
-        self._read_back(changes, "planned", "read back: not applied, safe to send", "read back: applied")
+        if self.action.is_shown(_payloads(changes)):
+            self._read_back(changes, "planned", "read back: not applied, safe to send", "read back: applied")
+        else:
+            self._read_back(changes, "unknown", IN_DOUBT, "read back: applied")
 
     def _read_back(
         self, changes: list[RecordedChange], otherwise: Settlement, reason: str, remark: str | None = None
@@ -290,21 +328,24 @@ class OrderWriting:
         order_id = int(changes[0].payload["order_id"])
         try:
             return self.client.get_order(order_id)
-        except NotFoundError:
-            self._settle(changes, "refused", f"Back Market has no order {order_id}")
         except BackMarketError as error:
+            if isinstance(error, NotFoundError) and (self.action.absent_is_final or not was_sent):
+                self._settle(changes, "refused", f"Back Market has no order {order_id}")
+                return None
             self._settle(changes, "unknown" if was_sent else "planned", str(error))
             raise _LeftError(error) from None
-        return None
 
     def _store(self, order: Order, changes: list[RecordedChange], status: Settlement, reason: str | None) -> str:
         """Settle changes and store the order they were judged by, in one transaction."""
         with self._turn, self.staging.connection.transaction():
-            self.staging.add_single(order)
-            self.staging.merge()
-            self.staging.clear()
+            self._merge(order)
             self._settle(changes, status, reason)
         return status
+
+    def _merge(self, order: Order) -> None:
+        self.staging.add_single(order)
+        self.staging.merge()
+        self.staging.clear()
 
     def _settle(self, changes: list[RecordedChange], status: Settlement, reason: str | None) -> None:
         with self._turn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -27,10 +27,10 @@ from backmarket.rules.order_window import (
 from backmarket.services.item_failures import ItemFailures, named
 from backmarket.services.odd_fields import OddFields
 from backmarket.services.progress import unseen
-from backmarket.warehouse import order_history, orders, quarantine, sync_state
+from backmarket.warehouse import order_history, orders, quarantine, refunds, sync_state, tracking_imei
+from backmarket.warehouse.feeds import FeedUnusableError
 from backmarket.warehouse.jsonb import dump
 from backmarket.warehouse.settlements.reconciliation import remember_unknown
-from backmarket.warehouse.tracking_imei import orders_to_read
 from backmarket.words import counted, minute, tally
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _OPEN_STATES = (10, 1, 3)
 _OPEN_ORDERS_EVERY = timedelta(days=1)
 
 # What is left over is read by the next run.
-_MOST_SHIPMENT_ORDERS = 500
+_MOST_NAMED_ORDERS = 500
 
 
 @dataclass
@@ -369,22 +369,48 @@ def refresh_shipment_orders(reading: OrderReading, *, now: datetime) -> dict[str
 
     :raises BackMarketError: what stopped the reading; what was read is stored.
     """
+    wanted = tracking_imei.orders_to_read(reading.staging.connection, reading.staging.account)
+    return _refresh_named(reading, wanted, "shipment_orders", "seller.shipments or seller.devices name", now=now)
+
+
+def refresh_refund_orders(reading: OrderReading, *, now: datetime) -> dict[str, Any]:
+    """Read and store, by id, orders that ``seller.refunds`` names and of which too little is known here.
+
+    :raises BackMarketError: what stopped the reading; what was read is stored.
+    """
+    wanted = refunds.orders_to_read(reading.staging.connection, reading.staging.account)
+    return _refresh_named(reading, wanted, "refund_orders", "seller.refunds names", now=now)
+
+
+def _refresh_named(
+    reading: OrderReading, wanted: list[int], concern: str, tables_name: str, *, now: datetime
+) -> dict[str, Any]:
     connection, account = reading.staging.connection, reading.staging.account
-    wanted = orders_to_read(connection, account)
-    orders.forget_found(connection, account, named=wanted)
+    orders.forget_found(connection, account, named=_all_named(connection, account))
     asked = orders.asked_orders(connection, account)
-    absent = reading.read_by_ids(choose_orders_to_ask(wanted, asked, now=now, most=_MOST_SHIPMENT_ORDERS))
-    counts = reading.store("shipment_orders", unknown=len(absent), unread=list(reading.unread))
+    absent = reading.read_by_ids(choose_orders_to_ask(wanted, asked, now=now, most=_MOST_NAMED_ORDERS))
+    counts = reading.store(concern, unknown=len(absent), unread=list(reading.unread))
     orders.mark_gone(connection, account, absent)
     orders.note_absent(connection, account, absent)
     if absent:
         reading.log.warning(
-            "seller.shipments or seller.devices name orders that Back Market does not have: %s. They are asked for "
-            "again, ever more seldom; correct the ids, or remove the rows.",
+            "%s orders that Back Market does not have: %s. They are asked for again, ever more seldom; correct the "
+            "ids, or remove the rows.",
+            tables_name,
             named(absent),
         )
     reading.fail_if_incomplete()
     return counts
+
+
+def _all_named(connection: Connection, account: str) -> set[int]:
+    """Return the orders that any of the seller's tables names and of which too little is known here."""
+    found = set()
+    for naming in (tracking_imei, refunds):
+        # The concern that the table feeds says why it cannot be read.
+        with suppress(FeedUnusableError):
+            found.update(naming.orders_to_read(connection, account))
+    return found
 
 
 def read_orders_of_statements(reading: OrderReading, order_ids: Sequence[int]) -> dict[str, Any]:

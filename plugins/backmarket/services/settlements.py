@@ -197,7 +197,12 @@ def compare_with_orders(
     connection: Connection, account: str, settings: ReconciliationSettings, period: Period | None, log: Log
 ) -> dict[str, Any]:
     """Bring findings up to date with what has changed, and recompute those of a period; return the counts."""
-    limits = Limits(settings.settlement_due_days, settings.settlement_tolerance)
+    limits = Limits(
+        settings.settlement_due_days,
+        settings.settlement_tolerance,
+        settings.refund_after_return_days,
+        settings.return_after_refund_days,
+    )
     done = reconcile(connection, account, limits, period.days if period else None)
     log.info(
         "%s tied to orders that arrived later; %s new or changed, %s closed.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
-from backmarket.warehouse.seller_rows import DEVICES, FORMS, SHIPMENTS, STOCK_BY_WAREHOUSE, is_blank
+from backmarket.warehouse.seller_rows import DEVICES, FORMS, REFUNDS, SHIPMENTS, STOCK_BY_WAREHOUSE, is_blank
 from backmarket.words import counted
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from backmarket.warehouse.seller_rows import LeftOut, SellerRows
 
 # Statements leave out rows of these whose order needs nothing more: they can be used.
-_READ_IN_PART = frozenset({SHIPMENTS.table, DEVICES.table})
+_READ_IN_PART = frozenset({SHIPMENTS.table, DEVICES.table, REFUNDS.table})
 _MOST_REASONS = 3
 _log = logging.getLogger(__name__)
 _ADVICE = "Correct the table, or the view in its place; the next run reads it anew."

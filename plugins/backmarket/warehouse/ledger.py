@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["accept", "tracking", "imei", "quantity", "price", "listing", "product"]
+Kind = Literal["accept", "tracking", "imei", "quantity", "price", "listing", "product", "refund", "invoice"]
 PlannedStatus = Literal["planned", "awaiting_approval", "dry_run", "refused"]
 Settlement = Literal["confirmed", "refused", "unknown", "planned", "superseded"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.snapshot import Row
 
-Mark = Literal["resolved", "ignored", "commented", "retried", "approved", "declined"]
+Mark = Literal["resolved", "ignored", "commented", "retried", "approved", "declined", "paid_back", "not_paid_back"]
 
 MARKS: tuple[Mark, ...] = get_args(Mark)
 
@@ -49,6 +49,9 @@ def try_again(connection: Connection, account: str, item: Row, *, by: str) -> No
     if kind == "price":
         expired = {"account": account, "sku": subject, "market": market}
         connection.execute(sql.statement("need_marks/forget_expired"), expired)
+    if kind == "refund":
+        of_line = {"account": account, "orderline_id": subject}
+        connection.execute(sql.statement("need_marks/forget_expired_refunds"), of_line)
 
 
 def note_run(connection: Connection, account: str, mark_ids: Collection[int], run_path: str) -> None:

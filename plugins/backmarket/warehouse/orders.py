@@ -176,16 +176,24 @@ def mark_gone(connection: Connection, account: str, order_ids: list[int]) -> Non
     connection.execute(sql.statement("orders/mark_gone"), {"account": account, "order_ids": order_ids})
 
 
-def purge_personal_data(connection: Connection, account: str, *, days: int) -> tuple[int, int]:
-    """Delete addresses of closed orders, and quarantined documents, that are older than so many days.
+class PurgeCounts(NamedTuple):
+    """How much personal data was deleted."""
 
-    :return: how many addresses and how many quarantined documents were deleted.
+    addresses: int
+    care_messages: int
+    quarantined_documents: int
+
+
+def purge_personal_data(connection: Connection, account: str, *, days: int) -> PurgeCounts:
+    """Delete addresses of closed orders, messages of closed care folders, and quarantined documents, that are older
+    than so many days.
     """
     parameters = {"account": account, "days": days}
     with connection.transaction():
         addresses = connection.execute(sql.statement("orders/purge_addresses"), parameters).rowcount
+        messages = connection.execute(sql.statement("after_sales/purge_messages"), parameters).rowcount
         documents = connection.execute(sql.statement("quarantine/purge_quarantine"), parameters).rowcount
-    return addresses, documents
+    return PurgeCounts(addresses, messages, documents)
 
 
 def _order_row(order: AnyOrder) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from backmarket.warehouse.seller_rows import (
     CATALOG,
     DEVICES,
     PRICES,
+    REFUNDS,
     SHIPMENTS,
     SKU_MAP,
     STOCK,
@@ -97,6 +98,7 @@ TARGETS = {
         Target("devices", DEVICES, ("order_id",), ("order_id",), is_unique=False),
         Target("catalog", CATALOG, ("sku",), ("sku",)),
         Target("sku_map", SKU_MAP, ("sku",), ("sku", "listing_sku"), is_unique=False, is_whole=True),
+        Target("refunds", REFUNDS, ("order_id", "orderline_id"), ("order_id", "kind"), is_unique=False),
     )
 }
 

@@ -21,6 +21,7 @@ from backmarket.rules.given_texts import LONGEST_SHOWN, shortened
 from backmarket.rules.identifiers import Device
 from backmarket.rules.inventory import StockRow
 from backmarket.rules.prices import WantedPrice
+from backmarket.rules.refunds import RefundRow
 from backmarket.rules.shipping import Shipment
 from backmarket.rules.sku_map import MapRow
 from backmarket.rules.skus import clean_sku
@@ -339,6 +340,20 @@ SKU_MAP = Form(
     },
     ("sku", "listing_sku"),
 )
+REFUNDS = Form(
+    "seller.refunds",
+    RefundRow,
+    {
+        "order_id": Column(id_number, required=True),
+        "kind": Column(text, required=True),
+        "orderline_id": Column(id_number),
+        "amount": Column(amount),
+        "currency": Column(text),
+        "return_reason": Column(whole_number),
+        "return_message": Column(text),
+    },
+    ("order_id",),
+)
 ALIASES = Form(
     "seller.shipper_aliases",
     ShipperAlias,
@@ -349,7 +364,7 @@ ALIASES = Form(
 STOCK_BY_WAREHOUSE = "seller.stock_by_warehouse"
 """Where rows of stock lie that name a warehouse; they are read with the others, by :data:`STOCK`."""
 
-FORMS: tuple[Form[Any], ...] = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, ALIASES)
+FORMS: tuple[Form[Any], ...] = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, REFUNDS, ALIASES)
 """All tables that the seller's systems fill."""
 
 

@@ -1,4 +1,4 @@
-"""Lists of orders, listings, inventory and changes, and what a search finds."""
+"""Lists of orders, listings, inventory, changes and what comes after the sale, and what a search finds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from backmarket.concerns import INVENTORY_PRICES, LISTINGS, ORDERS
+from backmarket.concerns import AFTER_SALES, INVENTORY_PRICES, LISTINGS, ORDERS
 from backmarket.page import lists
 from backmarket.page.dependencies import Readable, Where, account_query, require
 from backmarket.page.list_answers import file_of, read_list, render_list, show_list
@@ -42,6 +42,27 @@ def show_inventory(request: Request, where: Where, readable: Readable) -> Respon
 def show_changes(request: Request, where: Where, readable: Readable) -> Response:
     """The newest changes, and what became of them."""
     return show_list(request, "list.html", lists.list_of_changes(readable), where, readable)
+
+
+@routes.get("/care-folders")
+def show_care_folders(request: Request, where: Where, readable: Readable) -> Response:
+    """Care folders, those first whose turn it is longest."""
+    require(readable, AFTER_SALES.stem, where)
+    return show_list(request, "list.html", lists.LIST_OF_CARE_FOLDERS, where, readable)
+
+
+@routes.get("/returns")
+def show_returns(request: Request, where: Where, readable: Readable) -> Response:
+    """What customers send back."""
+    require(readable, AFTER_SALES.stem, where)
+    return show_list(request, "list.html", lists.LIST_OF_RETURNS, where, readable)
+
+
+@routes.get("/refunds")
+def show_refunds(request: Request, where: Where, readable: Readable) -> Response:
+    """Refunds, and what became of them."""
+    require(readable, AFTER_SALES.stem, where)
+    return show_list(request, "list.html", lists.LIST_OF_REFUNDS, where, readable)
 
 
 @routes.get("/search")

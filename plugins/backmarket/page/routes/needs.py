@@ -8,56 +8,60 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from backmarket.concerns import INVENTORY_PRICES, PRICE_APPROVAL
 from backmarket.page import access, lists
 from backmarket.page.dependencies import Airflow, Readable, User, Where, require
 from backmarket.page.list_answers import show_list
 from backmarket.seller_account import dag_id_of
-from backmarket.warehouse.needs import APPROVALS, need_of
+from backmarket.warehouse.needs import need_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from backmarket.page.place import Place
+    from backmarket.warehouse.needs import Need
+
 routes = APIRouter(default_response_class=HTMLResponse)
 
 
-@routes.get("/needs/approvals")
-def show_approvals(request: Request, user: User, session: Airflow, where: Where, readable: Readable) -> Response:
-    """The moves of prices that wait for a person, and buttons to decide about them."""
+@routes.get("/needs/{name}")
+def show_need(request: Request, user: User, session: Airflow, name: str, where: Where, readable: Readable) -> Response:
+    """All that waits of one kind, with buttons to decide about it or to work it off."""
+    from backmarket.page import variables
     from backmarket.page.airflow_state import open_approvals
 
-    require(readable, INVENTORY_PRICES.stem, where)
-    return show_list(
-        request,
-        "approvals.html",
-        lists.list_of_approvals(APPROVALS, readable),
-        where,
-        readable,
-        need=APPROVALS,
-        questions=open_approvals(session, [dag_id_of(PRICE_APPROVAL.stem, where.account)]),
-        may_decide=access.may_approve(user, where.account),
-        csrf=access.form_token(user),
-    )
+    need = _need(name, readable, where)
+    hours = variables.value_of(session, where.account, "care_answer_hours")
+    list_of = lists.list_of_need(need, readable, hours)
+    csrf = access.form_token(user)
+    if need.answers:
+        asking = [dag_id_of(need.decided_by, where.account)] if need.is_asked_in_airflow else []
+        return show_list(
+            request,
+            "decisions.html",
+            list_of,
+            where,
+            readable,
+            need=need,
+            questions=open_approvals(session, asking),
+            may_decide=access.may_approve(user, need.decided_by, where.account),
+            csrf=csrf,
+        )
+    can_act = need.can_be_marked and any(access.may_work_off(user, stem, where.account) for stem in readable)
+    template = "work_off.html" if can_act else "need.html"
+    return show_list(request, template, list_of, where, readable, need=need, csrf=csrf)
 
 
-@routes.get("/needs/{name}")
-def show_need(request: Request, user: User, name: str, where: Where, readable: Readable) -> Response:
-    """All that waits of one kind."""
+def _need(name: str, readable: frozenset[str], where: Place) -> Need:
+    """Return a kind of thing that waits.
+
+    :raises HTTPException: 404 where there is no such kind, 403 for who may not see it.
+    """
     need = need_of(name)
     if need is None:
         raise HTTPException(404, "There is no such page.")
     if need.stem:
         require(readable, need.stem, where)
-    can_act = need.can_be_marked and any(access.may_work_off(user, stem, where.account) for stem in readable)
-    return show_list(
-        request,
-        "work_off.html" if can_act else "need.html",
-        lists.list_of_need(need, readable),
-        where,
-        readable,
-        need=need,
-        csrf=access.form_token(user),
-    )
+    return need
 
 
 @routes.post("/needs/{name}", response_class=RedirectResponse)
@@ -73,18 +77,14 @@ def act(
     comment: Annotated[str, Form()] = "",
     csrf: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
-    """Approve or decline moves of prices; resolve, ignore, comment or try again what else is selected on a list."""
-    from backmarket.page import variables, work_off
+    """Decide what waits for a decision; resolve, ignore, comment or try again what else is selected on a list."""
+    from backmarket.page import work_off
 
     access.check_form_token(user, csrf)
     acting = work_off.Acting(session, user, where, readable)
-    if name == APPROVALS.name:
-        require(readable, INVENTORY_PRICES.stem, where)
-        days = variables.value_of(session, where.account, "price_decision_days")
-        notice = work_off.decide_prices(acting, item or [], action, comment, days)
-    else:
-        notice = work_off.work_off(acting, name, item or [], action, comment)
-    return _told(request, session, notice)
+    need = _need(name, readable, where)
+    do = work_off.decide if need.answers else work_off.work_off
+    return _told(request, session, do(acting, need, item or [], action, comment))
 
 
 @routes.get("/worked-off")

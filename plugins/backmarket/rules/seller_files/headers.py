@@ -94,6 +94,23 @@ SYNONYMS: dict[str, frozenset[str]] = {
             serial serialno serialnr serienumber sn numeroserie numerodeserie noserie seriennummer numerodiserie
             numeroseriale serienummer
         """,
+        "kind": """
+            type refundtype refundkind typederemboursement typeremboursement art erstattungsart tipo tipodereembolso
+            tiporeembolso tipodirimborso tiporimborso soort soortterugbetaling
+        """,
+        "amount": """
+            refundamount refund amountrefunded refundedamount montant montantrembourse montantaremboursement
+            remboursement betrag erstattungsbetrag erstattung ruckerstattung importe importereembolso reembolso importo
+            importorimborso rimborso bedrag terugbetaling
+        """,
+        "return_reason": """
+            reason reasoncode returnreasoncode refundreason motif motifretour motifderetour raison grund ruckgabegrund
+            rueckgabegrund retourengrund motivo motivodevolucion motivoreso motivodelreso reden retourreden
+        """,
+        "return_message": """
+            message customermessage messagetocustomer messageclient messageauclient nachricht kundennachricht mensaje
+            mensajecliente messaggio messaggiocliente bericht
+        """,
         "ean": "ean13 gtin gtin13 barcode codebarre codebarres strichcode codigobarras codiceabarre",
         "product_id": "backmarketproductid bmid productuuid idproduit produktid idproducto idprodotto",
         "grade": "condition state etat zustand estado condizione staat conditie",

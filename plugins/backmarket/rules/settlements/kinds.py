@@ -7,7 +7,8 @@ KINDS: dict[str, str] = {
     "sale_without_order": "a sale of an order that Back Market does not have, or that names none",
     "sale_amount_difference": "the sale is not what the order's lines add up to",
     "fee_difference": "the commission is not the order's own",
-    "refund_without_refunded_line": "refunded on the statement, and no line of the order is",
+    "refund_without_refunded_line": "refunded on the statement, and no refunded line, refund of yours, return or care "
+    "folder explains it",
     "refunded_line_without_refund": "a refunded line that no statement refunds when due",
     "refund_amount_difference": "another amount refunded than the refunded lines' own",
     "refund_without_fee_credit": "refunded, and the commission kept",
@@ -18,6 +19,9 @@ KINDS: dict[str, str] = {
     "unknown_key": "a key that nobody knows: in the total, not in the net",
     "unknown_order_reference": "the column order_id says something that is no order id",
     "no_value_date": "the row has no date: it counts on the day of the statement",
+    "refund_not_in_statement": "you refunded it, and no statement shows that when due",
+    "returned_not_refunded": "it came back, and was not refunded when due",
+    "refunded_not_returned": "it was refunded after shipping, and did not come back when due",
     "payout_never_released": "a payout held back, and not released when due",
 }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from backmarket.warehouse.connection import Connection
 
-_RULES = ("find_order_differences", "find_line_differences", "find_held_payouts")
+_RULES = ("find_order_differences", "find_line_differences", "find_held_payouts", "find_after_sales_differences")
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,14 @@ class Limits:
 
     :param due_days: after so many days a shipped order should be in a statement.
     :param tolerance: a difference up to this is none, in the order's currency.
+    :param refund_after_return_days: what came back should be refunded so many days later.
+    :param return_after_refund_days: what was refunded should have come back so many days later.
     """
 
     due_days: int
     tolerance: Decimal
+    refund_after_return_days: int = 14
+    return_after_refund_days: int = 30
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ def reconcile(
             "end_days": [end_day for _, end_day in covers],
             "due_days": limits.due_days,
             "tolerance": limits.tolerance,
+            "refund_after_return_days": limits.refund_after_return_days,
+            "return_after_refund_days": limits.return_after_refund_days,
         }
         if not everything:
             connection.execute(sql.statement("settlements/fill_scope"), scope)

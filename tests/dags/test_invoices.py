@@ -1,0 +1,143 @@
+"""PDF files of the invoice folder reach the orders that their names say, each content once."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import psycopg
+
+    from sandbox.remote import Sandbox
+    from tests.dags.conftest import Run
+
+    Database = psycopg.Connection[Any]
+
+PDF = b"%PDF-1.7 invoice "
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty invoice folder."""
+    made = tmp_path / "invoices"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def invoices(
+    connected: Sandbox, folder: Path, switch_on: Callable[..., None], run_dag: Callable[..., Run]
+) -> Callable[..., Run]:
+    """Run ``backmarket_after_sales`` with invoices alone switched on."""
+    switch_on("invoice_upload", invoice_folder=folder.as_uri())
+    return lambda: run_dag("backmarket_after_sales")
+
+
+def order(sandbox: Sandbox) -> int:
+    """Make a shipped order."""
+    return int(sandbox.create_order(lines=[{"sku": "IP13-128-MID-C", "state": 3}], force=True)["order_id"])
+
+
+def put(folder: Path, name: str, content: bytes, *, minute: int = 0) -> str:
+    """Put a file there, and return its SHA-256."""
+    path = folder / name
+    path.write_bytes(content)
+    os.utime(path, (1_700_000_000 + 60 * minute,) * 2)
+    return sha256(content).hexdigest()
+
+
+def ledger(database: Database) -> dict[str, tuple[str, str | None]]:
+    """Return the newest invoice change of each order: status and reason."""
+    query = b"select subject, status, reason from backmarket.changes where kind = 'invoice' order by change_id"
+    return {subject: (status, reason) for subject, status, reason in database.execute(query)}
+
+
+def test_each_content_is_sent_once_and_a_bad_file_costs_no_other(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No PDF, too large, of no such order, named like none: each with its reason; an order's newest file counts."""
+    good, wrong, large, gone = (order(connected) for _ in range(4))
+    absent = 99_999_999
+    digest = put(folder, f"invoice-{good}.pdf", PDF + b"one")
+    put(folder, f"{wrong}.pdf", b"PK\x03\x04 no PDF")
+    put(folder, f"{large}.pdf", PDF + b"x" * 10_500_000)
+    put(folder, f"{absent}.pdf", PDF)
+    put(folder, "Ada Lovelace.pdf", PDF)
+    connected.fault("403", method="POST", path_prefix=f"/ws/orders/{gone}/invoice", times=None)
+    put(folder, f"{gone}.pdf", PDF)
+    run = invoices()
+    assert (run.state, run.tasks["invoice_check"]) == ("success", "success")
+    assert [(each["order_id"], each["sha256"]) for each in connected.invoices()] == [(good, digest)]
+    ended = ledger(database)
+    assert ended[str(good)] == ("confirmed", None)
+    assert {number: ended[str(number)][0] for number in (wrong, large, absent, gone)} == dict.fromkeys(
+        (wrong, large, absent, gone), "refused"
+    )
+    assert ended[str(wrong)][1] == "the file is no PDF document"
+    assert "at most 10,485,760 are sent" in str(ended[str(large)][1])
+    assert "Ada" not in caplog.text
+    connected.clear_journal()
+    assert invoices().state == "success"
+    assert connected.journal("POST") == [], "nothing is sent twice, and what was refused not within the day"
+    newer = put(folder, f"invoice-{good}.pdf", PDF + b"two", minute=1)
+    put(folder, f"{good}.pdf", PDF + b"older")
+    assert invoices().state == "success"
+    assert [each["sha256"] for each in connected.invoices()] == [digest, newer]
+
+
+def test_a_lost_answer_is_read_back(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
+) -> None:
+    """The order says that it has an invoice since then."""
+    order_id = order(connected)
+    put(folder, f"{order_id}.pdf", PDF)
+    connected.fault("reset_after", method="POST", path_prefix=f"/ws/orders/{order_id}/invoice")
+    run = invoices()
+    assert (run.state, run.tasks["invoice_check"]) == ("failed", "failed")
+    assert ledger(database)[str(order_id)][0] == "unknown"
+    assert invoices().state == "success"
+    assert ledger(database)[str(order_id)][0] == "confirmed"
+    assert len(connected.invoices()) == 1
+
+
+def test_what_back_market_fails_on_is_named_and_the_others_go(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
+) -> None:
+    """The run is red, and the next one sends it."""
+    sick, well = order(connected), order(connected)
+    for order_id in (sick, well):
+        put(folder, f"{order_id}.pdf", PDF)
+    fault = connected.fault("reset_before", method="POST", path_prefix=f"/ws/orders/{sick}/invoice", times=None)
+    run = invoices()
+    assert run.state == "failed"
+    assert [each["order_id"] for each in connected.invoices()] == [well]
+    connected.remove_fault(fault["id"])
+    assert invoices().state == "success"
+    assert {each["order_id"] for each in connected.invoices()} == {sick, well}
+
+
+def test_without_a_folder_nothing_is_sent(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run]
+) -> None:
+    """It says which Variable is empty."""
+    switch_on("invoice_upload")
+    run = run_dag("backmarket_after_sales")
+    assert (run.state, run.tasks["invoice_upload"]) == ("success", "skipped")
+
+
+def test_a_dry_run_sends_none(
+    invoices: Callable[..., Run], switch_on: Callable[..., None], connected: Sandbox, folder: Path, database: Database
+) -> None:
+    """It stands in the ledger as it would go out."""
+    switch_on(dry_run=True)
+    order_id = order(connected)
+    put(folder, f"{order_id}.pdf", PDF)
+    assert invoices().state == "success"
+    assert connected.invoices() == []
+    assert ledger(database)[str(order_id)][0] == "dry_run"
