@@ -20,6 +20,7 @@ from rich.table import Table
 
 from backmarket.concerns import (
     ACCOUNT,
+    AFTER_SALES,
     ALERTS,
     INVENTORY_PRICES,
     LISTINGS,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 DAGS = tuple(
     dag_id_of(concern.stem, DEFAULT_ACCOUNT)
-    for concern in (ACCOUNT, LISTINGS, ORDERS, INVENTORY_PRICES, TRACKING_IMEI, SETTLEMENTS, ALERTS)
+    for concern in (ACCOUNT, LISTINGS, ORDERS, INVENTORY_PRICES, TRACKING_IMEI, AFTER_SALES, SETTLEMENTS, ALERTS)
 )
 # One after the other, they bring what all others work on.
 FIRST_DAGS = DAGS[:3]

@@ -16,7 +16,7 @@ from chaos.leaks import find_leaks
 from chaos.options import Options, read_arguments
 from chaos.poisons import play
 from chaos.report import Outcome, show
-from chaos.seller import Seller
+from chaos.seller import REFUND_MESSAGE, Seller
 from chaos.stage import open_stage
 from chaos.weather import Weather
 
@@ -59,11 +59,13 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
         days.pass_one()
         print(f"day {days.number}: {weather.total} faults, {len(runner.ended)} runs", flush=True)
     days.calm(_QUIET_ROUNDS)
-    evidence = gather(stage, before, days.journal, days.seller.books)
+    evidence = gather(stage, before, days.journal, days.seller.books, runner.interrupted)
     if options.keep:
         (stage.folder / "evidence.pickle").write_bytes(pickle.dumps(evidence))
     losses += judge(evidence)
-    losses += find_leaks(stage.folder.glob("**/*.log"), evidence.orders, stage.sandbox.token)
+    written = [message["message"] for folder in evidence.care_folders for message in folder["messages"]]
+    texts = [*written, REFUND_MESSAGE]
+    losses += find_leaks(stage.folder.glob("**/*.log"), evidence.orders, stage.sandbox.token, texts)
     losses += unfit_runs(runner.ended)
     return Outcome(
         options.seed,

@@ -88,7 +88,7 @@ def _know_all_dags() -> None:
 def _answer_at_once(wanted: Wanted) -> None:
     from airflow.providers.standard.operators.hitl import HITLOperator
 
-    from backmarket.services.price_approval import NONE_OF_THEM
+    from backmarket.services.approval import NONE_OF_THEM
 
     def answer(self: Any, context: Any) -> Any:
         options = [option for option in self.options if option != NONE_OF_THEM]

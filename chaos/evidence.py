@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from chaos.seller import Books
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from chaos.stage import Stage
@@ -38,6 +38,9 @@ _TABLES = {
         select currency, count(*) as rows, sum(amount) as total
         from backmarket.settlement_lines where not vanished group by currency
     """,
+    "care_folders": "select care_folder_id, state from backmarket.care_folders where gone_at is null",
+    "care_messages": "select care_folder_id, message_id, message from backmarket.care_messages",
+    "returns": "select shipment_id, orderline_id, date_delivery from backmarket.returns",
 }
 
 
@@ -65,6 +68,9 @@ class Database:
     offers: list[Json] = field(default_factory=list)
     changes: list[Json] = field(default_factory=list)
     statement_rows: list[Json] = field(default_factory=list)
+    care_folders: list[Json] = field(default_factory=list)
+    care_messages: list[Json] = field(default_factory=list)
+    returns: list[Json] = field(default_factory=list)
 
 
 @dataclass
@@ -75,6 +81,8 @@ class Evidence:
     :param orders: all orders of the sandbox, hidden ones too.
     :param listings: all listings of the sandbox.
     :param journal: every request that reached it, oldest first.
+    :param refunds: every refund that it applied, by its own record; so with invoices, care folders and returns.
+    :param interrupted: the runs that were killed, or under way when PostgreSQL crashed.
     """
 
     before: list[Json] = field(default_factory=list)
@@ -84,9 +92,16 @@ class Evidence:
     database: Database = field(default_factory=Database)
     books: Books = field(default_factory=Books)
     statements: list[Json] = field(default_factory=list)
+    refunds: list[Json] = field(default_factory=list)
+    invoices: list[Json] = field(default_factory=list)
+    care_folders: list[Json] = field(default_factory=list)
+    returns: list[Json] = field(default_factory=list)
+    interrupted: frozenset[str] = frozenset()
 
 
-def gather(stage: Stage, before: list[Json], journal: list[Json], books: Books) -> Evidence:
+def gather(
+    stage: Stage, before: list[Json], journal: list[Json], books: Books, interrupted: Iterable[str] = ()
+) -> Evidence:
     """Read all of it."""
     with psycopg.connect(stage.warehouse_uri, row_factory=dict_row) as connection:
         tables = {name: connection.execute(query.encode()).fetchall() for name, query in _TABLES.items()}
@@ -98,6 +113,11 @@ def gather(stage: Stage, before: list[Json], journal: list[Json], books: Books) 
         database=Database(**tables),
         books=books,
         statements=list(_statement_rows(stage.inbox)),
+        refunds=stage.sandbox.refunds(),
+        invoices=stage.sandbox.invoices(),
+        care_folders=stage.sandbox.care_folders(),
+        returns=stage.sandbox.returns(),
+        interrupted=frozenset(interrupted),
     )
 
 

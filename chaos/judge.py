@@ -7,15 +7,17 @@
 - ``statement rows differ``: the database has more or fewer statement rows, or another sum, than the files.
 - ``change applied twice``: an accept of the same lines, a shipment or an identifier was sent again after it had taken
   effect (a second shipment is one only if no line was accepted in between); a quantity or a price was set again to the
-  same value, with nothing in between, more often than the ledger has changes of that value.
+  same value, with nothing in between, more often than the ledger has changes of that value; a refund was applied again.
 - ``change not in the ledger``: more writes took effect than attempts were written down before.
 - ``change not true``: the ledger calls a change confirmed that Back Market does not show and never showed.
-- ``change left open``: a change is still sent or unknown after quiet days.
+- ``change left open``: a change is still sent or unknown after quiet days, but for a part of a price that was paid back
+  and whose answer was lost, or whose run was killed: nothing at Back Market shows that.
 - ``work left undone``: what could be done was not: a line with stock not accepted, a parcel not told, a device not
-  registered, an article not listed, a price not set.
+  registered, an article not listed, a price not set, a refund or an invoice not sent.
 - ``IMEI changed``: a line's identifier is another than before, or was sent as another than the seller's books say.
 - ``units oversold``: more units were sold than there are, beyond the sales that came between reading and writing.
 - ``too many units shown``: after quiet days a listing offers more than is free.
+- ``refund wrong``, ``invoice wrong``, ``message lost``, ``return lost``: see :mod:`chaos.judge_after_sales`.
 - ``limit broken``: a request was turned away although no fault was on, or came above the limit.
 - ``secret in a log``: see :mod:`chaos.leaks`.
 - ``healthy item waited``: see :mod:`chaos.poisons`.
@@ -30,6 +32,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from chaos import judge_after_sales
 from chaos.evidence import Json, Loss
 from chaos.seller import SERVED_LINES, WAITING_LINES
 from chaos.stage import MARKETS
@@ -57,6 +60,10 @@ KINDS = (
     "units oversold",
     "too many units shown",
     "limit broken",
+    "refund wrong",
+    "invoice wrong",
+    "message lost",
+    "return lost",
     "secret in a log",
     "healthy item waited",
     "red in calm weather",
@@ -93,6 +100,7 @@ def judge(evidence: Evidence) -> list[Loss]:
         oversold,
         shown,
         limits,
+        *judge_after_sales.CHECKS,
     )
     return [loss for check in checks for loss in check(evidence)]
 
@@ -238,7 +246,7 @@ def not_in_ledger(evidence: Evidence) -> Iterator[Loss]:
     skus = {listing["sku"].lower(): listing["id"] for listing in evidence.listings}
     for change in evidence.database.changes:
         kind, payload = change["kind"], change["payload"]
-        if not change["attempts"]:
+        if not change["attempts"] or kind in judge_after_sales.LEDGER_KINDS:
             continue
         if kind == "accept":
             subject: tuple[Any, ...] = (payload["order_id"], payload["sku"])
@@ -267,7 +275,7 @@ def not_true(evidence: Evidence) -> Iterator[Loss]:
     written = {(w.kind, w.subject, str(w.value)) for w in writes_in(evidence.journal) if w.applied_at is not None}
     batched = {w.subject[0] for w in writes_in(evidence.journal) if w.kind == "line" and w.applied_at is not None}
     for change in evidence.database.changes:
-        if change["status"] != "confirmed":
+        if change["status"] != "confirmed" or change["kind"] in judge_after_sales.LEDGER_KINDS:
             continue
         kind, payload, subject = change["kind"], change["payload"], change["subject"]
         if kind == "accept":
@@ -294,7 +302,7 @@ def not_true(evidence: Evidence) -> Iterator[Loss]:
 def left_open(evidence: Evidence) -> Iterator[Loss]:
     """Find changes whose end is not known."""
     for change in evidence.database.changes:
-        if change["status"] in {"sent", "unknown"}:
+        if change["status"] in {"sent", "unknown"} and not judge_after_sales.may_be_in_doubt(evidence, change):
             name = f"{change['kind']} {change['subject']}"
             yield Loss("change left open", name, f"{change['status']}: {change['reason']}")
 

@@ -1,4 +1,4 @@
-"""Looks for what no log may hold: the token, and what customers are called, where they live and how to reach them."""
+"""Looks for what no log may hold: the token, who customers are, how to reach them, and what is written to and fro."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ _SHORTEST = 2
 _WORD = re.compile(r"\w+")
 
 
-def find_leaks(logs: Iterable[Path], orders: Iterable[Json], token: str) -> Iterator[Loss]:
-    """Search files for the token and for whole values of addresses; a value counts once a file."""
-    by_word = _by_rarest_word(personal_values(orders))
+def find_leaks(logs: Iterable[Path], orders: Iterable[Json], token: str, texts: Iterable[str] = ()) -> Iterator[Loss]:
+    """Search files for the token, for whole values of addresses and for whole texts; a value counts once a file.
+
+    :param texts: what customers and sellers have written to each other.
+    """
+    by_word = _by_rarest_word(personal_values(orders) | set(texts))
     for log in logs:
         text = log.read_text(errors="replace")
         if token in text:

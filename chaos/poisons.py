@@ -136,6 +136,48 @@ def _sick_device(days: Days) -> Callable[[], Waiting]:
     return waiting
 
 
+def _sick_refund(**fault: Any) -> Callable[[Days], Callable[[], Waiting]]:
+    """Have one of five shipped orders fail, or none; a part of the price of each is to be paid back."""
+
+    def work(days: Days) -> Callable[[], Waiting]:
+        orders = _orders(days, LINE_SHIPPED)
+        sick = orders[2]["order_id"] if fault else None
+        for order in orders:
+            days.seller.refund(order["order_id"], order["orderlines"][0], "refund", Decimal("5.01"))
+        if fault:
+            days.stage.sandbox.fault(order_id=sick, times=None, **fault)
+        healthy = [order["order_id"] for order in orders if order["order_id"] != sick]
+
+        def waiting() -> Waiting:
+            refunded = {refund["order_id"] for refund in days.stage.sandbox.refunds()}
+            yield from (
+                f"a part of order {order_id} was not paid back" for order_id in healthy if order_id not in refunded
+            )
+
+        return waiting
+
+    return work
+
+
+def _sick_folder(**fault: Any) -> Callable[[Days], Callable[[], Waiting]]:
+    """Have one of five care folders fail; the messages of the others are to be stored."""
+
+    def work(days: Days) -> Callable[[], Waiting]:
+        lines = [order["orderlines"][0]["id"] for order in _orders(days, LINE_SHIPPED)]
+        folders = [days.stage.sandbox.open_care_folder(line)["id"] for line in lines]
+        days.stage.sandbox.fault(care_folder=folders[2], times=None, **fault)
+
+        def waiting() -> Waiting:
+            query = "select count(*) from backmarket.care_messages where care_folder_id = %s"
+            for folder in folders:
+                if folder != folders[2] and not _value(days, query, folder):
+                    yield f"the message of care folder {folder} was not stored"
+
+        return waiting
+
+    return work
+
+
 def _sick_listing(**fault: Any) -> Callable[[Days], Callable[[], Waiting]]:
     """Have one of five listings fail, or none; quantities and prices of the others are to change."""
 
@@ -266,12 +308,14 @@ def _value(days: Days, query: str, *values: Any) -> Any:
 
 _ORDERS, _TRACKING = ("backmarket_orders",), ("backmarket_orders", "backmarket_tracking_imei")
 _PRICES, _LISTINGS = ("backmarket_inventory_prices",), ("backmarket_listings",)
+_AFTER_SALES = ("backmarket_after_sales",)
 _READERS = {
     "stock": (*_ORDERS, *_PRICES),
     "prices": _PRICES,
     "shipments": ("backmarket_tracking_imei",),
     "devices": ("backmarket_tracking_imei",),
     "catalog": _LISTINGS,
+    "refunds": _AFTER_SALES,
 }
 _LETTERS = {"kind": "odd_document", "fields": {"state": "paid"}}
 _NO_ID = {"kind": "odd_document", "without": ["order_id"]}
@@ -288,6 +332,9 @@ SCENES = (
     Scene("an order that takes no write, to ship", _TRACKING, _sick_order(LINE_ACCEPTED, kind="500", method="WRITE")),
     Scene("an order whose state is a word, to ship", _TRACKING, _sick_order(LINE_ACCEPTED, **_LETTERS)),
     Scene("an order that takes no identifier", _TRACKING, _sick_device),
+    Scene("an order that cannot be read, to pay back", _AFTER_SALES, _sick_refund(kind="500", method="GET")),
+    Scene("a care folder that cannot be read", _AFTER_SALES, _sick_folder(kind="500")),
+    Scene("a care folder without an id", _AFTER_SALES, _sick_folder(kind="odd_document", without=["id"])),
     Scene("a listing that cannot be read", _PRICES, _sick_listing(kind="500", method="GET")),
     Scene("a listing that takes no write", _PRICES, _sick_listing(kind="500", method="POST")),
     Scene("a listing that hangs", _PRICES, _sick_listing(kind="slow", seconds=2.0)),
@@ -303,5 +350,6 @@ SCENES = (
     _sick_rows("shipments", _sick_order(LINE_ACCEPTED)),
     _sick_rows("devices", _sick_order(LINE_ACCEPTED)),
     _sick_rows("catalog", _new_articles),
+    _sick_rows("refunds", _sick_refund()),
     Scene("a statement that is none", ("backmarket_settlements",), _sick_file),
 )

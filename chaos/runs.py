@@ -30,9 +30,11 @@ DAGS = (
     "backmarket_orders",
     "backmarket_tracking_imei",
     "backmarket_inventory_prices",
+    "backmarket_after_sales",
     "backmarket_listings",
     "backmarket_settlements",
     "backmarket_price_approval",
+    "backmarket_refund_approval",
     "backmarket_account",
     "backmarket_alerts",
 )
@@ -82,6 +84,8 @@ class _Running:
 class Runner:
     """Starts runs and follows them.
 
+    ``interrupted`` names the runs that were killed, or under way when PostgreSQL crashed.
+
     :raises RuntimeError: where the DAG files cannot be read.
     """
 
@@ -90,6 +94,7 @@ class Runner:
         self._running: list[_Running] = []
         self._number = 0
         self.visited: set[str] = set()
+        self.interrupted: set[str] = set()
         self.ended: list[Ended] = []
         self._dags = _warm_up(stage)
 
@@ -150,6 +155,10 @@ class Runner:
             counts.setdefault(ended.wanted.dag_id, Counter())[ended.how] += 1
         return counts
 
+    def note_crash(self) -> None:
+        """Note that PostgreSQL went down under all that run."""
+        self.interrupted |= {f"run-{running.wanted.number}" for running in self._running}
+
     def _kill(self, running: _Running, why: str) -> None:
         running.ended_by = why
         os.kill(running.pid, signal.SIGKILL)
@@ -160,6 +169,7 @@ class Runner:
         how = {0: "success", 1: "failed"}.get(os.waitstatus_to_exitcode(status), "crashed")
         if os.waitstatus_to_exitcode(status) == -signal.SIGKILL:
             how = running.ended_by or "killed"
+            self.interrupted.add(f"run-{running.wanted.number}")
             if note.exists():
                 self.visited.add(note.read_text())
         note.unlink(missing_ok=True)

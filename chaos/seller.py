@@ -1,4 +1,4 @@
-"""The seller's own systems: a shelf, counts of it, parcels, devices, prices, articles and statements.
+"""The seller's own systems: a shelf, counts, parcels, devices, prices, articles, refunds, invoices and statements.
 
 The seller's system takes an order in at the moment it is accepted on Back Market, and a count takes a while:
 `counted_at` is when it began. So a count lacks the units of every order accepted by then, which is what
@@ -12,7 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
@@ -55,19 +56,39 @@ MISTAKES: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
     ("devices", "(order_id, sku, imei) values (%s, %s, %s)", (3, _BIG, "not an imei")),
     ("catalog", "(sku, price, quantity, market) values (%s, 'NaN', -1, 'fr-fr')", ("BAD-ARTICLE",)),
     ("catalog", "(sku, ean, images) values (%s, 'x', '{\"a\": 1}')", ("BAD-ARTICLE-2",)),
+    ("refunds", "(order_id, kind, amount, currency) values (%s, 'refund', 'NaN', 'EUR')", (1,)),
+    ("refunds", "(order_id, kind, return_message) values (%s, 'everything', %s)", (2, _BIG)),
+    ("refunds", "(order_id, kind, amount, currency) values (%s, 'refund', -5, %s)", (2**63 - 1, _BIG)),
 )
 """A table, and a row of it that makes no sense."""
 
 _BAD_SKU = "sku like 'BAD-%%' or length(sku) = 300"
+_BAD_ORDER = f"order_id in (1, 2, {2**63 - 1})"
 _CORRECTIONS = {
     "stock": _BAD_SKU,
     "prices": _BAD_SKU,
-    "shipments": f"order_id in (1, 2, {2**63 - 1})",
+    "shipments": _BAD_ORDER,
     "devices": "order_id = 3",
     "catalog": _BAD_SKU,
+    "refunds": _BAD_ORDER,
 }
+KIND_BY_STATE = {LINE_PAID: "cancel", LINE_ACCEPTED: "refund_before_shipping", LINE_SHIPPED: "refund"}
+"""What a line in a state can be paid back as."""
+
+_DEAR, _TOO_MUCH = Decimal(60), Decimal(99_999)
+REFUND_MESSAGE = "Dear Zo\u00eb, we are sorry for the trouble with your device."
 _CENT = Decimal("0.01")
 _ATTEMPTS = 40
+
+
+class Asked(NamedTuple):
+    """A refund that the seller asks for.
+
+    :param amount: None: all that is left of the line.
+    """
+
+    kind: str
+    amount: Decimal | None
 
 
 @dataclass
@@ -81,6 +102,8 @@ class Books:
     :param prices: the price wanted, by SKU and market.
     :param approvable: prices that move so far that a person has to agree.
     :param articles: SKUs proposed to be listed, in rows that are right.
+    :param refunds: what is to be paid back of a line, each part once, however often it was asked for.
+    :param invoices: what invoices of an order hold, as digests, the newest last.
     """
 
     units: Counter[str] = field(default_factory=Counter)
@@ -90,6 +113,8 @@ class Books:
     approvable: set[tuple[str, str]] = field(default_factory=set)
     articles: dict[str, int] = field(default_factory=dict)
     parcels: dict[int, str] = field(default_factory=dict)
+    refunds: dict[int, list[Asked]] = field(default_factory=dict)
+    invoices: dict[int, list[str]] = field(default_factory=dict)
 
 
 class Seller:
@@ -158,6 +183,69 @@ class Seller:
             "insert into seller.devices (order_id, orderline_id, sku, imei, serial_number) values (%s, %s, %s, %s, %s)",
             devices,
         )
+
+    def ask_refunds(self, most: int) -> None:
+        """Ask for refunds of lines of each state: all of one, a part, two parts, too much; and one of them again."""
+        lines = [(order["order_id"], line) for order in self._stage.sandbox.orders() for line in order["orderlines"]]
+        for state, kind in KIND_BY_STATE.items():
+            fit = [each for each in lines if each[1]["state"] == state and each[1]["id"] not in self.books.refunds]
+            for order_id, line in self._rng.sample(fit, min(most, len(fit))):
+                for amount in self._amounts(kind, line):
+                    self.refund(order_id, line, kind, amount)
+        known = list(self.books.refunds)
+        for line_id in self._rng.sample(known, min(1, len(known))):
+            self.execute(
+                "insert into seller.refunds (order_id, orderline_id, kind, amount, currency)"
+                " select order_id, orderline_id, kind, amount, currency from seller.refunds"
+                " where orderline_id = %s limit 1",
+                [line_id],
+            )
+
+    def _amounts(self, kind: str, line: Json) -> tuple[Decimal | None, ...]:
+        """Choose what is asked for of a line; no two parts are alike, and none is what another leaves."""
+        if kind != "refund" or Decimal(line["price"]) < _DEAR:
+            return (None,)
+        small, large = (Decimal(self._rng.randint(*cents)) / 100 for cents in ((101, 1499), (1501, 2999)))
+        wishes: tuple[tuple[Decimal | None, ...], ...] = (
+            (None,),
+            (small,),
+            (small, large),
+            (small, None),
+            (_TOO_MUCH,),
+            (_TOO_MUCH, large),
+        )
+        return self._rng.choice(wishes)
+
+    def refund(self, order_id: int, line: Json, kind: str, amount: Decimal | None) -> None:
+        """Ask for one refund."""
+        if amount != _TOO_MUCH:
+            self.books.refunds.setdefault(line["id"], []).append(Asked(kind, amount))
+        currency = None if amount is None else line["currency"]
+        self._write(
+            "insert into seller.refunds (order_id, orderline_id, kind, amount, currency, return_message)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            [(order_id, line["id"], kind, amount, currency, REFUND_MESSAGE)],
+        )
+
+    def write_invoices(self, most: int) -> None:
+        """Put invoices of some shipped orders into their folder; one of them is a correction of an earlier one."""
+        shipped = [
+            order["order_id"]
+            for order in self._stage.sandbox.orders()
+            if {line["state"] for line in order["orderlines"]} == {LINE_SHIPPED}
+        ]
+        for order_id in self._rng.sample(shipped, min(most, len(shipped))) + list(self.books.invoices)[-1:]:
+            self.invoice(order_id)
+
+    def invoice(self, order_id: int) -> None:
+        """Put an invoice of an order into the folder, in the place of an earlier one."""
+        earlier = self.books.invoices.setdefault(order_id, [])
+        content = f"%PDF-1.4\n% order {order_id}, version {len(earlier) + 1}\n%%EOF\n".encode()
+        # Whole at once: a run may be reading it.
+        written = self._stage.folder / "invoice.new"
+        written.write_bytes(content)
+        written.rename(self._stage.invoices / f"invoice-{order_id}.pdf")
+        earlier.append(sha256(content).hexdigest())
 
     def set_prices(self, most: int) -> None:
         """Move some prices a little, and now and then one so far that a person has to agree."""

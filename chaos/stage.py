@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parents[1]
 MARKETS = ("fr-fr", "de-de", "en-gb")
 BATCH_SECONDS = 0.6
+REFUNDS_BY_THEMSELVES = 300
 
 WAITS = {
     "retry_delay_seconds": "0",
@@ -66,6 +67,11 @@ class Stage:
     def inbox(self) -> Path:
         """Where settlement statements land."""
         return self.folder / "inbox"
+
+    @property
+    def invoices(self) -> Path:
+        """Where customers' invoices lie."""
+        return self.folder / "invoices"
 
     @property
     def logs(self) -> Path:
@@ -130,7 +136,7 @@ def open_stage(options: Options, rng: Random) -> Iterator[Stage]:
             running_sandbox(config, isolated=True) as sandbox,
         ):
             stage = Stage(folder, sandbox, ensure_database(uri, "warehouse"))
-            for path in (stage.inbox, stage.logs):
+            for path in (stage.inbox, stage.invoices, stage.logs):
                 path.mkdir()
             os.environ.update(_environment(stage))
             # The package of this checkout, wherever an installed one lies.
@@ -151,6 +157,10 @@ def _environment(stage: Stage) -> dict[str, str]:
         "settlement_inbox": stage.inbox.as_uri(),
         "ship_by_alert_hours": "-10000",
         "zero_guard_pct": "100",
+        "invoice_folder": stage.invoices.as_uri(),
+        # However many there are in a day; dear devices wait for a person.
+        "refund_approval_above": str(REFUNDS_BY_THEMSELVES),
+        "refund_approval_above_a_day": "",
     }
     return {
         "PYTHONPATH": os.pathsep.join(paths),

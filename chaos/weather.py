@@ -35,6 +35,9 @@ MIXTURE: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("empty_body", 0.04, {}),
     ("slow", 0.004, {"seconds": _HUNG_SECONDS}),
     ("late", 0.03, {"seconds": _LATE_SECONDS}),
+    # Nothing at Back Market shows a part of a price that was paid back.
+    ("reset_after", 0.15, {"method": "POST", "path_prefix": "/ws/sav/refund"}),
+    ("late", 0.15, {"method": "POST", "path_prefix": "/ws/sav/refund", "seconds": _LATE_SECONDS}),
     ("short_page", 0.05, {"path_prefix": "/ws/orders"}),
     ("short_page", 0.05, {"path_prefix": "/ws/listings"}),
     ("404_last_page", 0.03, {}),
@@ -92,6 +95,7 @@ def _name(fault: dict[str, Any]) -> str:
     name: str = fault["kind"]
     if fault["applied"]:
         name += " after the write took effect"
-    if fault["order_id"] or fault["listing"] or fault["market"] or fault["kind"] == "batch_refused":
+    of_one_item = any(fault[item] for item in ("order_id", "listing", "care_folder", "market"))
+    if of_one_item or fault["kind"] == "batch_refused":
         name = f"poison: {name}"
     return name

@@ -23,7 +23,7 @@ from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.stack import ending_in_order, prepare_airflow, progress, wait_until_healthy
-from local.variables import SELLER, variables_of
+from local.variables import INVOICES, SELLER, variables_of
 from sandbox.command_line import as_arguments
 from sandbox.remote import Sandbox
 
@@ -150,7 +150,8 @@ def running_cluster(
         inbox = settings.state / "inbox"
         inboxes = settings.state / "inboxes"
         inbox.mkdir(exist_ok=True)
-        (inboxes / SELLER).mkdir(parents=True, exist_ok=True)
+        for name in (SELLER, INVOICES):
+            (inboxes / name).mkdir(parents=True, exist_ok=True)
         metadata_uri, warehouse_uri = ensure_database(uri, "airflow"), ensure_database(uri, "backmarket")
         common = airflow_environment(settings, secrets, metadata_uri=metadata_uri, warehouse_uri=warehouse_uri)
         queue = broker(processes, settings.state / "redis")

@@ -107,6 +107,14 @@ class AirflowApi:
         run_id: str = self._json(answer)["dag_run_id"]
         return run_id
 
+    def runs_since(self, dag_id: str, moment: datetime) -> list[dict[str, Any]]:
+        """The runs of a DAG that were asked for since a moment, each with its `dag_run_id`, `run_type` and `state`."""
+        since = {"run_after_gte": moment.isoformat(), "order_by": "run_after"}
+        runs: list[dict[str, Any]] = self._json(self._http.get(f"/api/v2/dags/{dag_id}/dagRuns", params=since))[
+            "dag_runs"
+        ]
+        return runs
+
     def run_state(self, dag_id: str, run_id: str) -> str:
         """The state of a run: queued, running, success or failed."""
         answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from backmarket.services.approval import ALL_OF_THEM, NONE_OF_THEM
 from local import seller
 from local.airflow_api import AirflowApi
 from local.failure import LocalError, run_command
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """A DAG to run, and what a seller's own systems put into an inbox before it."""
+    """A DAG to run.
+
+    :param before: what customers and the seller's own systems do before it.
+    :param asked_by: a DAG that an earlier step's has started, to ask a person: the answer starts this step's.
+    """
 
     dag_id: str
     before: Callable[[Stack], None] | None = None
+    asked_by: str | None = None
 
 
 # In this order: a later one builds on what an earlier one brought.
@@ -43,6 +49,8 @@ STEPS = (
     Step("backmarket_seller_files", before=seller.ship_accepted_orders),
     Step("backmarket_tracking_imei"),
     Step("backmarket_inventory_prices"),
+    Step("backmarket_after_sales", before=seller.take_a_device_back),
+    Step("backmarket_after_sales", asked_by="backmarket_refund_approval"),
     Step("backmarket_settlements", before=seller.export_statements),
 )
 
@@ -67,7 +75,10 @@ def demo() -> int:
             for step in STEPS:
                 if step.before:
                     step.before(stack)
-                run_step(api, stack.processes, step.dag_id, started)
+                run_id = None
+                if step.asked_by:
+                    run_id = say_yes(api, stack.processes, step.asked_by, step.dag_id, started)
+                run_step(api, stack.processes, step.dag_id, started, run_id)
         finally:
             api.close()
         print_summary(stack.warehouse_uri)
@@ -76,14 +87,45 @@ def demo() -> int:
     return 0
 
 
-def run_step(api: AirflowApi, processes: Processes, dag_id: str, started: datetime) -> None:
+def say_yes(api: AirflowApi, processes: Processes, asking: str, answered: str, started: datetime) -> str:
+    """Answer what a DAG asks, as a person who agrees to everything; return the run that the answer starts.
+
+    :param asking: the DAG that asks.
+    :param answered: the DAG that goes on with the answer.
+    :param started: since when the question may have been put.
+    :raises LocalError: if nothing is asked, or the answer starts nothing.
+    """
+    print(f"\n{asking}", flush=True)
+    asked_at = datetime.now(UTC)
+    deadline = time.monotonic() + _RUN_SECONDS
+    while True:
+        processes.check()
+        # One that is left from a demo that was broken off stands in the way of the next.
+        for question in api.questions():
+            if question["task_instance"]["dag_id"] == asking:
+                for option in question["options"]:
+                    if option not in {ALL_OF_THEM, NONE_OF_THEM}:
+                        print(f"  asks about {option}: yes", flush=True)
+                api.answer(question, [ALL_OF_THEM])
+        asked = api.runs_since(asking, started)
+        if asked and all(run["state"] in _ENDED for run in asked):
+            for run in api.runs_since(answered, asked_at):
+                if run["run_type"] == "asset_triggered":
+                    return str(run["dag_run_id"])
+        if time.monotonic() > deadline:
+            raise LocalError(f"{asking} did not lead to a run of {answered} within {_RUN_SECONDS:.0f} s.")
+        time.sleep(0.5)
+
+
+def run_step(api: AirflowApi, processes: Processes, dag_id: str, started: datetime, run_id: str | None = None) -> None:
     """Run one DAG and tell of each task as it ends.
 
     :param started: Airflow must have read the DAG's file after this moment, or it would run an older version.
+    :param run_id: a run that has started already; None starts one.
     :raises LocalError: if a task fails, after printing the end of its log.
     """
     _wait_until_parsed(api, processes, dag_id, started)
-    run_id = api.trigger(dag_id)
+    run_id = run_id or api.trigger(dag_id)
     print(f"\n{dag_id}", flush=True)
     told: set[str] = set()
     deadline = time.monotonic() + _RUN_SECONDS

@@ -1,4 +1,4 @@
-"""What a seller's own systems and people do, so that the demo has work: files from catalog to statements land."""
+"""What a seller's systems and a customer do, so that the demo has work: from a catalog to a device that comes back."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import psycopg
 from stdnum import luhn
 
 from backmarket.settings import SMARTPHONES
-from local.variables import SELLER, SETTLEMENTS
+from local.variables import INVOICES, SELLER, SETTLEMENTS
+from sandbox.orders.model import LINE_SHIPPED, PROCESSED
 from sandbox.remote import Sandbox
 
 if TYPE_CHECKING:
     from local.stack import Stack
+    from sandbox.remote import Json
 
 # One that is fit to be listed, one that needs a new product, and one in which every rule is broken.
 _CATALOG: tuple[dict[str, Any], ...] = (
@@ -139,6 +141,19 @@ _DEVICES = """
     order by orderline_id
 """
 
+_REFUND = """
+    insert into seller.refunds (order_id, orderline_id, kind, amount, currency)
+    values (%s, %s, 'refund', %s, %s)
+"""
+
+# A PDF document of one empty page.
+_INVOICE = b"""%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj
+trailer<</Root 1 0 R>>
+"""
+
 
 def propose_catalog(stack: Stack) -> None:
     """Export three articles that are not on sale yet, as JSON lines."""
@@ -175,9 +190,38 @@ def ship_accepted_orders(stack: Stack) -> None:
     devices.drop(columns="product").to_csv(stack.inbox / SELLER / f"devices_{now:%Y%m%dT%H%M%S}.csv.gz", index=False)
 
 
+def take_a_device_back(stack: Stack) -> None:
+    """Let a customer complain and send a device back, ask for its refund and a part of another's, invoice a third."""
+    sandbox = Sandbox(stack.sandbox_url)
+    returned, spoilt, invoiced = _untroubled(sandbox)[:3]
+    (line,) = returned["orderlines"]
+    sandbox.open_care_folder(line["id"], "Hello, the battery is empty after two hours.", return_label="ALIVE")
+    now = datetime.now(UTC)
+    sandbox.create_return(line["id"], created=now, picked_up=now, delivered=now)
+    with psycopg.connect(stack.warehouse_uri) as connection:
+        connection.execute(_REFUND, [returned["order_id"], line["id"], None, None])
+        connection.execute(_REFUND, [spoilt["order_id"], None, "12.50", spoilt["currency"]])
+    # Each invoice is another: it says whose it is.
+    invoice = _INVOICE + f"% order {invoiced['order_id']}\n%%EOF\n".encode()
+    (stack.inbox / INVOICES / f"invoice-{invoiced['order_id']}.pdf").write_bytes(invoice)
+
+
 def export_statements(stack: Stack) -> None:
-    """Put the settlement statements of all completed weeks into the inbox, with a difference of every kind."""
-    Sandbox(stack.sandbox_url).write_statements(stack.inbox / SETTLEMENTS, planted=True)
+    """Put settlement statements up to today into the inbox, with a difference of every kind in completed weeks."""
+    Sandbox(stack.sandbox_url).write_statements(stack.inbox / SETTLEMENTS, planted=True, week_under_way=True)
+
+
+def _untroubled(sandbox: Sandbox) -> list[Json]:
+    """Return orders of one delivered device that nobody has complained of, nor been paid back for, newest first."""
+    after_sales = (*sandbox.care_folders(), *sandbox.returns(), *sandbox.refunds(), *sandbox.invoices())
+    troubled = {each["order_id"] for each in after_sales}
+    return [
+        order
+        for order in reversed(sandbox.orders())
+        if (order["state"], order["currency"]) == (PROCESSED, "EUR")
+        and order["order_id"] not in troubled
+        and [(line["state"], line["quantity"]) for line in order["orderlines"]] == [(LINE_SHIPPED, 1)]
+    ]
 
 
 def _read(stack: Stack, query: LiteralString, parameters: list[Any] | None = None) -> pd.DataFrame:

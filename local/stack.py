@@ -19,7 +19,7 @@ from local.lock import held
 from local.postgres import embedded_postgres, ensure_database
 from local.processes import supervised
 from local.settings import check_port
-from local.variables import DESCRIPTIONS, SELLER, SETTLEMENTS, variables_of
+from local.variables import DESCRIPTIONS, INVOICES, SELLER, SETTLEMENTS, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +90,7 @@ def running_stack(settings: StackSettings) -> Iterator[Stack]:
         check_port("SANDBOX_PORT", settings.sandbox_port)
         environment_file(settings.state).unlink(missing_ok=True)
         inbox = settings.state / "inbox"
-        for folder in (SETTLEMENTS, SELLER):
+        for folder in (SETTLEMENTS, SELLER, INVOICES):
             (inbox / folder).mkdir(parents=True, exist_ok=True)
         secrets = load_secrets(settings.state)
         warehouse_uri = ensure_database(uri, "backmarket")

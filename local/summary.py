@@ -108,6 +108,96 @@ _DESK = """
     group by waits_for
     order by count(*) desc
 """
+# Counts alone: what customers write is nobody else's.
+_SWITCHES = """
+    select 'backmarket_care_download', format(
+        'care folders: %s, messages: %s, customers who wait for an answer: %s',
+        count(*), (select count(*) from backmarket.care_messages), count(*) filter (where waits_for = 'seller')
+    )
+    from backmarket.care_folders
+    where gone_at is null
+    union all
+    select 'backmarket_returns_download', format(
+        'deliveries: %s, returns: %s, returns that have arrived: %s',
+        (select count(*) from backmarket.deliveries), count(*), count(date_delivery)
+    )
+    from backmarket.returns
+    union all
+    select sent.switch, coalesce((
+        select string_agg(format('%s: %s', replace(status, '_', ' '), how_many), ', ' order by status)
+        from (
+            select status, count(*) as how_many
+            from backmarket.changes
+            where kind = sent.kind and status <> 'superseded'
+            group by status
+        ) as outcome
+    ), 'nothing was to be sent')
+    from (
+        values ('backmarket_refund_upload', 'refund'), ('backmarket_invoice_upload', 'invoice')
+    ) as sent (switch, kind)
+"""
+# The newest device that came back and was paid back whole; nothing of what the customer wrote, nor who that is.
+_RETURN = """
+    with refund as (
+        select
+            change.*, (change.payload ->> 'order_id')::bigint as order_id, change.subject::bigint as orderline_id,
+            concat_ws(' ', change.payload ->> 'amount', change.payload ->> 'currency') as paid_back
+        from backmarket.changes as change
+        inner join backmarket.returns as parcel
+            on change.account = parcel.account and change.subject = parcel.orderline_id::text
+        where change.kind = 'refund' and change.status = 'confirmed' and change.payload ->> 'is_whole' = 'true'
+        order by change.change_id desc
+        limit 1
+    ),
+
+    folder as (
+        select folder.*
+        from refund
+        inner join backmarket.care_folders as folder using (account, orderline_id)
+        order by folder.care_folder_id desc
+        limit 1
+    ),
+
+    steps (place, moment, what, details) as (
+        select 1, date_creation, 'message came', format('care folder %s, order %s', care_folder_id, order_id)
+        from folder
+        union all
+        select
+            2, (label ->> 'date_creation')::timestamptz, 'return label made',
+            lower(replace(label ->> 'kind', '_', ' '))
+        from folder
+        cross join jsonb_array_elements(folder.return_labels) as label
+        union all
+        select 3, parcel.date_delivery, 'device arrived', concat_ws(' ', parcel.carrier_name, parcel.tracking_number)
+        from refund
+        inner join backmarket.returns as parcel using (account, orderline_id)
+        union all
+        select 4, planned_at, 'refund planned', format('%s, for line %s', paid_back, orderline_id)
+        from refund
+        union all
+        select 5, decided_at, approval.status, format('by %s, who was asked as %s', decided_by, approval.reason)
+        from refund
+        inner join backmarket.refund_approvals as approval using (account, orderline_id)
+        where amount = (payload ->> 'amount')::numeric and decided_at is not null
+        union all
+        select 6, sent_at, 'sent', case attempts when 1 then 'once' else format('%s times', attempts) end
+        from refund
+        union all
+        select 7, confirmed_at, 'confirmed', coalesce(reason, '')
+        from refund
+        union all
+        select
+            8, line.value_date, 'in a statement',
+            format('%s, row %s: %s %s', line.invoice_ref, line.line_no, line.amount, line.currency)
+        from refund
+        inner join backmarket.settlement_lines as line using (account, order_id)
+        where line.role = 'refund' and not line.vanished
+    )
+
+    select to_char(moment, case place when 8 then 'YYYY-MM-DD' else 'YYYY-MM-DD HH24:MI:SS' end), what, details
+    from steps
+    order by place, moment
+"""
 _STATEMENTS = """
     select invoice_ref, currency, line_count, total
     from backmarket.settlement_statements
@@ -149,6 +239,8 @@ def print_summary(warehouse_uri: str) -> None:
         prices = connection.execute(_PRICES).fetchall()
         orders_out = connection.execute(_ORDERS_OUT).fetchall()
         desk = connection.execute(_DESK).fetchall()
+        switches = connection.execute(_SWITCHES).fetchall()
+        story = connection.execute(_RETURN).fetchall()
         statements = connection.execute(_STATEMENTS).fetchall()
         findings = connection.execute(_FINDINGS).fetchall()
     if not orders:
@@ -166,6 +258,7 @@ def print_summary(warehouse_uri: str) -> None:
     console.print(_table("Prices that changed", ("SKU", "market", "old", "new", "status"), prices))
     console.print(_table("Orders accepted, shipped and identified", ("change", "status", "how many"), orders_out))
     console.print(_table("What open orders wait for", ("waits for", "orders", "past their ship-by time"), desk))
+    console.print(_table("What the switches after the sale did", ("switch", "what it did"), switches))
     console.print(_table("Settlement statements", ("invoice", "currency", "rows", "total"), statements))
     console.print(
         _table(
@@ -174,6 +267,7 @@ def print_summary(warehouse_uri: str) -> None:
             findings,
         )
     )
+    console.print(_table("One return, from message to statement", ("when (UTC)", "what", "details"), story))
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Table:

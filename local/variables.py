@@ -21,10 +21,14 @@ TOGGLES = (
     "backmarket_imei_update",
     "backmarket_settlement_download",
     "backmarket_seller_files",
+    "backmarket_care_download",
+    "backmarket_returns_download",
+    "backmarket_refund_upload",
+    "backmarket_invoice_upload",
 )
 
-SETTLEMENTS, SELLER = "settlements", "seller"
-"""The inboxes below a stack's own: where statements land, and the seller's files."""
+SETTLEMENTS, SELLER, INVOICES = "settlements", "seller", "invoices"
+"""The inboxes below a stack's own: where statements land, the seller's files, and customers' invoices."""
 
 
 def variables_of(inbox: Path) -> dict[str, str]:
@@ -37,6 +41,9 @@ def variables_of(inbox: Path) -> dict[str, str]:
         "backmarket_markets": '["fr-fr", "de-de", "en-gb"]',
         "backmarket_settlement_inbox": (inbox / SETTLEMENTS).as_uri(),
         "backmarket_seller_inbox": (inbox / SELLER).as_uri(),
+        "backmarket_invoice_folder": (inbox / INVOICES).as_uri(),
+        # Small enough that a device's whole price is shown to a person.
+        "backmarket_refund_approval_above": "25",
         # The sandbox's past holds orders that nobody shipped in time: no reason to end the demo in alarm.
         "backmarket_ship_by_alert_hours": "-10000",
     }
@@ -56,8 +63,14 @@ DESCRIPTIONS = {
     "backmarket_imei_update": "IMEIs and serial numbers out.",
     "backmarket_settlement_download": "Settlements in.",
     "backmarket_seller_files": "Files fill the seller's tables.",
+    "backmarket_care_download": "Customers' messages in.",
+    "backmarket_returns_download": "Parcels of Back Market's own shipping in: deliveries and returns.",
+    "backmarket_refund_upload": "Refunds out.",
+    "backmarket_invoice_upload": "Customers' invoices out.",
     "backmarket_markets": "A JSON list of the markets that are read and priced.",
     "backmarket_settlement_inbox": "Where statement files land: a folder or an object-storage URL.",
     "backmarket_seller_inbox": "Where the seller's files land: a folder or an object-storage URL.",
+    "backmarket_invoice_folder": "Where invoices lie, PDF files named by order id: a folder or an object-storage URL.",
+    "backmarket_refund_approval_above": "A larger refund waits for a person, in the order's currency.",
     "backmarket_ship_by_alert_hours": "An order that has fewer hours left to be shipped raises an alarm.",
 }

@@ -105,15 +105,21 @@ def warehouse_uri(request: pytest.FixtureRequest, postgres_uri: str, monkeypatch
 
     It is empty, as on the first day, unless the test asks for ``warehouse``.
     """
-    import psycopg
-
     template = request.getfixturevalue("migrated") if "warehouse" in request.fixturenames else "template1"
-    name = f"warehouse_{uuid4().hex[:12]}"
-    uri = postgres_uri.removesuffix("postgres") + name
-    with psycopg.connect(postgres_uri, autocommit=True) as server:
-        server.execute(f"create database {name} template {template} strategy file_copy")
+    with new_database(postgres_uri, template) as uri:
         monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", uri.replace("postgresql://", "postgres://"))
         yield uri
+
+
+@contextmanager
+def new_database(postgres_uri: str, template: str) -> Iterator[str]:
+    """Copy a database for as long as it is needed."""
+    import psycopg
+
+    name = f"warehouse_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres_uri, autocommit=True) as server:
+        server.execute(f"create database {name} template {template} strategy file_copy")
+        yield postgres_uri.removesuffix("postgres") + name
         server.execute(f"drop database {name} with (force)")
 
 

@@ -12,7 +12,7 @@ import pytest
 from chaos.evidence import Database, Evidence
 from chaos.judge import KINDS, judge, residue
 from chaos.leaks import find_leaks
-from chaos.seller import Books
+from chaos.seller import Asked, Books
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-OLD, NEW, LINE, SKU = 50, 51, 511, "PHONE"
+OLD, OLD_LINE, NEW, LINE, SKU = 50, 501, 51, 511, "PHONE"
 LISTING = "00000000-0000-4000-8000-000000000001"
 IMEI, OTHER_IMEI = "350000000000006", "350000000000014"
 MINUTE = 60_000_000
@@ -31,6 +31,7 @@ CREATED = "2026-05-28T20:27:20+00:00"  # half a minute after BEGIN
 def order(order_id: int, state: int, line_state: int, **line: Any) -> Json:
     """An order of one unit, as the sandbox has it."""
     fields = {"id": order_id * 10 + 1, "listing": SKU, "quantity": 1, "price": "100.00", "state": line_state}
+    fields["shipping_price"] = "0.00"
     return {
         "order_id": order_id,
         "state": state,
@@ -106,6 +107,8 @@ def evidence() -> Evidence:
         change(3, "imei", str(LINE), {"order_id": NEW, "imei": IMEI}),
         change(4, "quantity", SKU, {"id": LISTING, "quantity": 4}),
         change(5, "price", SKU, {"id": LISTING, "price": "99.00"}, market="fr-fr"),
+        change(7, "refund", str(OLD_LINE), {"refund": "refund", "amount": "20.00", "is_whole": False}),
+        change(8, "invoice", str(OLD), {"sha256": "digest"}),
     ]
     database = Database(
         orders=stored,
@@ -114,6 +117,9 @@ def evidence() -> Evidence:
         offers=[{"id": LISTING, "market": "fr-fr", "price": Decimal("99.00"), "publication_state": 2}],
         changes=changes,
         statement_rows=[{"currency": "EUR", "rows": 1, "total": Decimal("-5.00")}],
+        care_folders=[{"care_folder_id": 7, "state": 0}],
+        care_messages=[{"care_folder_id": 7, "message_id": 70, "message": "Hello?"}],
+        returns=[{"shipment_id": 9, "orderline_id": OLD_LINE, "date_delivery": CREATED}],
     )
     books = Books(
         units=Counter({SKU.lower(): 5}),
@@ -122,6 +128,8 @@ def evidence() -> Evidence:
         prices={(SKU, "fr-fr"): Decimal("99.00")},
         articles={SKU: 1},
         parcels={NEW: "T51"},
+        refunds={OLD_LINE: [Asked("refund", Decimal("20.00"))]},
+        invoices={OLD: ["digest"]},
     )
     return Evidence(
         before=[before],
@@ -131,6 +139,10 @@ def evidence() -> Evidence:
         database=database,
         books=books,
         statements=[{"currency": "EUR", "amount": "-5.00"}],
+        refunds=[{"orderline_id": OLD_LINE, "type": 6, "amount": "20.00"}],
+        invoices=[{"order_id": OLD, "sha256": "digest"}],
+        care_folders=[{"id": 7, "state": 0, "messages": [{"id": 70, "message": "Hello?"}]}],
+        returns=[{"id": 9, "orderline_id": OLD_LINE, "delivered": BEGIN}],
     )
 
 
@@ -241,6 +253,69 @@ def _break_limit_under_a_fault(evidence: Evidence) -> None:
     evidence.journal.append(request(9, "GET", "/ws/orders", status=500, fault="500", over_limit=True))
 
 
+def _refund_again(evidence: Evidence) -> None:
+    evidence.refunds.append(deepcopy(evidence.refunds[0]))
+    evidence.database.changes[5]["attempts"] = 2
+
+
+def _refund_unasked(evidence: Evidence) -> None:
+    evidence.refunds.append({**evidence.refunds[0], "amount": "7.00"})
+    evidence.database.changes[5]["attempts"] = 2
+
+
+def _refund_too_much(evidence: Evidence) -> None:
+    evidence.orders[0]["orderlines"][0]["price"] = "10.00"
+    evidence.database.lines[0]["price"] = Decimal("10.00")
+
+
+def _refund_unwritten(evidence: Evidence) -> None:
+    evidence.database.changes[5]["attempts"] = 0
+
+
+def _confirm_another_refund(evidence: Evidence) -> None:
+    evidence.database.changes[5]["payload"]["amount"] = "19.00"
+
+
+def _leave_refund_open(evidence: Evidence) -> None:
+    evidence.database.changes[5]["status"] = "unknown"
+
+
+def _leave_part(evidence: Evidence) -> None:
+    evidence.books.refunds[OLD_LINE].append(Asked("refund", Decimal("5.00")))
+
+
+def _leave_all_of_a_line(evidence: Evidence) -> None:
+    evidence.books.refunds[OLD_LINE].append(Asked("refund", None))
+
+
+def _leave_invoice(evidence: Evidence) -> None:
+    evidence.books.invoices[OLD].append("newer")
+
+
+def _mix_invoices_up(evidence: Evidence) -> None:
+    evidence.invoices.append({"order_id": NEW, "sha256": "digest"})
+
+
+def _confirm_unsent_invoice(evidence: Evidence) -> None:
+    evidence.database.changes[6]["payload"]["sha256"] = "another"
+
+
+def _lose_message(evidence: Evidence) -> None:
+    evidence.database.care_messages[0]["message_id"] = 71
+
+
+def _keep_folder_open(evidence: Evidence) -> None:
+    evidence.care_folders[0]["state"] = 9
+
+
+def _lose_return(evidence: Evidence) -> None:
+    evidence.database.returns.clear()
+
+
+def _lose_arrival(evidence: Evidence) -> None:
+    evidence.database.returns[0]["date_delivery"] = None
+
+
 PLANTED: tuple[tuple[str, Callable[[Evidence], None]], ...] = (
     ("order lost", _lose_order),
     ("order lost", _lose_line),
@@ -268,12 +343,27 @@ PLANTED: tuple[tuple[str, Callable[[Evidence], None]], ...] = (
     ("limit broken", _break_limit),
     ("limit broken", _break_limit_for_a_while),
     ("limit broken", _break_limit_under_a_fault),
+    ("change applied twice", _refund_again),
+    ("refund wrong", _refund_unasked),
+    ("refund wrong", _refund_too_much),
+    ("change not in the ledger", _refund_unwritten),
+    ("change not true", _confirm_another_refund),
+    ("change left open", _leave_refund_open),
+    ("work left undone", _leave_part),
+    ("work left undone", _leave_all_of_a_line),
+    ("work left undone", _leave_invoice),
+    ("invoice wrong", _mix_invoices_up),
+    ("change not true", _confirm_unsent_invoice),
+    ("message lost", _lose_message),
+    ("message lost", _keep_folder_open),
+    ("return lost", _lose_return),
+    ("return lost", _lose_arrival),
 )
 ELSEWHERE = {"secret in a log", "healthy item waited", "red in calm weather", "run did not end"}
 
 
 def test_where_all_is_well_there_is_no_loss(evidence: Evidence) -> None:
-    """Two orders, five changes, one listing: nothing to complain of."""
+    """Two orders, seven changes, one listing, a complaint and a return: nothing to complain of."""
     assert judge(evidence) == []
 
 
@@ -287,6 +377,33 @@ def test_a_planted_loss_is_found_once(evidence: Evidence, kind: str, plant: Call
 def test_every_kind_of_loss_is_planted() -> None:
     """No kind is left without a test, here or with the harness."""
     assert {kind for kind, _ in PLANTED} | ELSEWHERE == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("entry", "interrupted", "is_allowed"),
+    [
+        ({"fault": "reset_after", "status": None}, (), True),
+        # The answer came, but nobody was there to hear it, or to write it down.
+        ({"over_at": BEGIN + 5 * MINUTE}, (), True),
+        ({}, ("run-1",), True),
+        ({}, ("run-2",), False),
+        (None, ("run-2",), True),
+        (None, (), False),
+    ],
+)
+def test_a_part_may_be_in_doubt_where_its_answer_was_lost_or_its_run_killed(
+    evidence: Evidence, entry: Json | None, interrupted: tuple[str, ...], *, is_allowed: bool
+) -> None:
+    """And a whole refund never: the line shows it."""
+    _leave_refund_open(evidence)
+    evidence.interrupted = frozenset(interrupted)
+    if entry is not None:
+        body = {"orderline_pk": OLD_LINE, "refund_type": 6, "amount": 20.0}
+        asked = request(2, "POST", "/ws/sav/refund", body, over_at=BEGIN + 2 * MINUTE + 1000)
+        evidence.journal.append({**asked, **entry})
+    assert [loss.kind for loss in judge(evidence)] == ([] if is_allowed else ["change left open"])
+    evidence.database.changes[5]["payload"]["is_whole"] = True
+    assert [loss.kind for loss in judge(evidence)] == ["change left open"]
 
 
 def test_a_second_parcel_is_right_where_another_line_was_accepted_in_between(evidence: Evidence) -> None:
@@ -340,6 +457,14 @@ def test_a_name_or_the_token_in_a_log_is_found(tmp_path: Path, text: str) -> Non
     log.write_text(f"INFO started\nWARNING {text}\n")
     orders = [{"shipping_address": ADDRESS, "billing_address": ADDRESS}]
     (loss,) = find_leaks([log], orders, "a-secret-token")
+    assert loss.kind == "secret in a log"
+
+
+def test_what_people_wrote_to_each_other_is_found_in_a_log(tmp_path: Path) -> None:
+    """Also where it has several lines."""
+    log = tmp_path / "run.log"
+    log.write_text("WARNING Folder 7: {'message': 'Is nobody there?\\nSee folder 7.'}\n")
+    (loss,) = find_leaks([log], [], "a-secret-token", ["Is nobody there?\nSee folder 7.", "Is anybody there?"])
     assert loss.kind == "secret in a log"
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from backmarket.concerns import STEMS
 from backmarket.seller_account import dag_id_of
-from backmarket.services.price_approval import NONE_OF_THEM
+from backmarket.services.approval import NONE_OF_THEM
 from chaos.customers import Customers
 from chaos.evidence import gather
 from chaos.judge import judge
@@ -52,6 +52,7 @@ ENVIRONMENT = {
 }
 PAID_ORDERS, PRICES = 50, 12
 IN_THE_MIDDLE = 10
+SHIPPED = 3
 LONGEST_WAIT_SECONDS = 180.0
 ENDED = ("success", "failed")
 MICROSECONDS = 1_000_000
@@ -125,11 +126,11 @@ class Story:
         self.say("all runs have ended")
 
     def answer(self) -> None:
-        """Be the person who agrees to all large moves of prices."""
+        """Be the person who agrees to all large moves of prices, and to all refunds."""
         for question in self.api.questions():
             chosen = [option for option in question["options"] if option != NONE_OF_THEM]
             self.api.answer(question, chosen)
-            self.say(f"a person agreed to {len(chosen)} prices")
+            self.say(f"a person agreed to {', '.join(chosen)}")
 
     def sender_of(self, kind: str) -> str | None:
         """Name the machine that is in the middle of sending this kind of changes."""
@@ -148,7 +149,7 @@ def story(tmp_path: Path) -> Iterator[Story]:
 
 
 def seller_of(cluster: Cluster) -> Seller:
-    """Fill the seller's tables, one large move of a price among it."""
+    """Fill the seller's tables, one large move of a price and a refund of a whole device among it."""
     from backmarket.warehouse.migrations import migrate
 
     with psycopg.connect(cluster.warehouse_uri, autocommit=True) as connection:
@@ -157,6 +158,10 @@ def seller_of(cluster: Cluster) -> Seller:
     seller.count_stock()
     seller.propose_articles(5)
     seller.export_statements()
+    delivered = next(
+        order for order in cluster.sandbox.orders() if [x["state"] for x in order["orderlines"]] == [SHIPPED]
+    )
+    seller.refund(delivered["order_id"], delivered["orderlines"][0], "refund", None)
     priced = [each for each in cluster.sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price")]
     for number, listing in enumerate(priced[:PRICES]):
         offer = listing["offers"]["fr-fr"]

@@ -30,6 +30,8 @@ DAGS = (
     "backmarket_tracking_imei",
     "backmarket_inventory_prices",
     "backmarket_price_approval",
+    "backmarket_after_sales",
+    "backmarket_refund_approval",
     "backmarket_settlements",
     "backmarket_seller_files",
     "backmarket_alerts",
@@ -53,7 +55,7 @@ ARTICLES = """
 
 
 def give_work(sandbox: Sandbox, database: psycopg.Connection[Any]) -> None:
-    """Fill the seller's tables so that every task has something to do, a large move of a price among it."""
+    """Fill the seller's tables so that every task has something to do, a refund among it."""
     database.execute(ARTICLES.encode())
     order = sandbox.create_order(state=1, force=True)
     (line,) = order["orderlines"]
@@ -68,6 +70,8 @@ def give_work(sandbox: Sandbox, database: psycopg.Connection[Any]) -> None:
         b"insert into seller.devices (order_id, orderline_id, sku, serial_number) values (%s, %s, %s, 'SN1')",
         [order["order_id"], line["id"], line["listing"]],
     )
+    shipped = sandbox.create_order(lines=[{"sku": line["listing"], "state": 3}], force=True, is_backship=True)
+    database.execute(b"insert into seller.refunds (order_id, kind) values (%s, 'refund')", [shipped["order_id"]])
     priced = [listing for listing in sandbox.listings() if (listing["offers"].get("fr-fr") or {}).get("price")]
     for listing, factor in zip(priced, ("0.5", "0.97", "0.98"), strict=False):
         offer = listing["offers"]["fr-fr"]
@@ -99,6 +103,9 @@ def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
     seller_inbox = tmp_path / "seller"
     seller_inbox.mkdir()
     (seller_inbox / "catalog.csv").write_text("sku,title\nLATER,Téléphone Y\n")
+    invoices = tmp_path / "invoices"
+    invoices.mkdir()
+    (invoices / f"{sandbox.orders()[0]['order_id']}.pdf").write_bytes(b"%PDF-1.7")
     metadata = tmp_path / "airflow.db"
     shutil.copyfile(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///"), metadata)
     connection = {
@@ -118,6 +125,7 @@ def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
         "AIRFLOW_CONN_BACKMARKET_DEFAULT": json.dumps(connection),
         **{f"AIRFLOW_VAR_{name.upper()}": "true" for name in TOGGLES},
         "AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX": inbox.as_uri(),
+        "AIRFLOW_VAR_BACKMARKET_INVOICE_FOLDER": invoices.as_uri(),
         "AIRFLOW_VAR_BACKMARKET_SELLER_FILES": "true",
         "AIRFLOW_VAR_BACKMARKET_SELLER_INBOX": seller_inbox.as_uri(),
         "AIRFLOW_VAR_BACKMARKET_HISTORY_RETENTION_DAYS": "30",

@@ -10,7 +10,7 @@ import pytest
 
 from backmarket.rules.catalog import Attribute, LeafCategory, MarketRules, reasons_against
 from backmarket.rules.sku_map import SkuMap
-from backmarket.warehouse import inventory_prices, sku_map, tracking_imei
+from backmarket.warehouse import inventory_prices, refunds, sku_map, tracking_imei
 from backmarket.warehouse.listings import Catalog
 from backmarket.warehouse.prices import price_rows
 from backmarket.warehouse.seller_rows import (
@@ -18,6 +18,7 @@ from backmarket.warehouse.seller_rows import (
     DEVICES,
     FORMS,
     PRICES,
+    REFUNDS,
     SHIPMENTS,
     SKU_MAP,
     STOCK,
@@ -64,7 +65,7 @@ def test_examples_are_read_or_left_out_as_the_page_says(kind: str) -> None:
     for example in [*bad, ""]:
         with pytest.raises(UnreadableError):
             READERS[kind]("column", example)
-    forms = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP)
+    forms = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, REFUNDS)
     read_so = {name for form in forms for name, column in form.columns.items() if column.read is READERS[kind]}
     assert read_so == set(columns)
 
@@ -86,6 +87,7 @@ def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connec
         tracking_imei.devices(warehouse, "default"),
         catalog,
         sku_map.read(warehouse, "default").feed,
+        refunds.refund_rows(warehouse, "default"),
         tracking_imei.shipper_aliases(warehouse, "default"),
     ]
     assert {feed.table: (len(feed.rows), feed.left_out) for feed in feeds} == {
@@ -95,6 +97,7 @@ def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connec
         "seller.devices": (2, []),
         "seller.catalog": (2, []),
         "seller.sku_map": (3, []),
+        "seller.refunds": (3, []),
         "seller.shipper_aliases": (1, []),
     }
     phones = LeafCategory(1001, 1, "Phones", (Attribute("color"),))
@@ -106,7 +109,7 @@ def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connec
 
 def test_every_column_is_told() -> None:
     """Of each table, under its name."""
-    for form in (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP):
+    for form in (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, REFUNDS):
         (part,) = re.findall(rf"^\*\*`{form.table}`\*\*(.*?)```sql", PAGE, flags=re.DOTALL | re.MULTILINE)
         assert set(re.findall(r"`([a-z_]+)`", part)) >= set(form.columns), form.table
 
