@@ -105,11 +105,12 @@ def read_blocks(text: TextIO, dialect: Dialect) -> Iterator[Block]:
     reader = csv.reader(text, delimiter=dialect.delimiter, strict=True)
     first = 1
     while rows := _take(reader):
-        # Nearly all rows begin with a key: one look at it settles that they are none of these.
-        rows = [row for row in rows if row and (row[0].isidentifier() or not _is_blank(row))]
-        if not set(map(len, rows)) <= {dialect.width}:
-            number, row = next(each for each in enumerate(rows, start=first) if len(each[1]) != dialect.width)
-            raise StatementError(f"row {number} has {len(row)} fields, the header {dialect.width}")
+        # Nearly all blocks are of rows that begin with a key, so that none is blank.
+        if set(map(len, rows)) != {dialect.width} or not all(map(str.isidentifier, {row[0] for row in rows})):
+            rows = [row for row in rows if not _is_blank(row)]
+            for number, row in enumerate(rows, start=first):
+                if len(row) != dialect.width:
+                    raise StatementError(f"row {number} has {len(row)} fields, the header {dialect.width}")
         if rows:
             columns = list(zip(*rows, strict=True))
             yield Block(first, *(columns[place] for place in dialect.places))

@@ -199,9 +199,10 @@ def _named_in(designation: str, key: str) -> tuple[int | None, str | None]:
 
 
 def _add_up(found: Survey, currencies: Sequence[str], dates: Sequence[str], amounts: Sequence[str]) -> None:
-    for (currency, amount), times in Counter(zip(currencies, amounts, strict=True)).items():
-        found.totals[currency] += Decimal(amount) * times
-        found.counts[currency] += times
+    for currency in set(currencies):
+        own = [Decimal(amount) for amount, each in zip(amounts, currencies, strict=True) if each == currency]
+        found.totals[currency] += sum(own)
+        found.counts[currency] += len(own)
     for currency, text in set(zip(currencies, dates, strict=True)):
         if text not in found.undated:
             found.days[currency].add(found.dates[text])

@@ -19,13 +19,9 @@ _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 def copy_text(lines: StatementLines, ties: Ties, account: str, invoice_ref: str, exported_at: datetime) -> str:
     """Write rows in the order of columns of ``settlements/copy_lines``."""
-    line_no = list(map(str, lines.line_no))
-    order_id, tied_by = zip(*map(ties.of, lines.number, lines.tracking_number), strict=True)
+    statement = f"{_escape(account)}\t{invoice_ref}"
     columns: tuple[Iterable[str], ...] = (
-        repeat(_escape(account)),
-        repeat(invoice_ref),
-        line_no,
-        line_no,
+        [f"{statement}\t{number}\t{number}" for number in lines.line_no],
         lines.currency,
         _written(lines.invoice_key),
         lines.category,
@@ -33,18 +29,25 @@ def copy_text(lines: StatementLines, ties: Ties, account: str, invoice_ref: str,
         _written(lines.value_date),
         ["t" if is_undated else "f" for is_undated in lines.is_undated] if any(lines.is_undated) else repeat("f"),
         _written(lines.sku),
-        _written(order_id),
-        _written(lines.number),
-        _written(lines.order_reference) if any(lines.order_reference) else repeat(_NULL),
-        _written(lines.tracking_number),
-        _written(tied_by),
+        _names(lines, ties),
         _written(lines.designation),
         lines.amount,
-        repeat(exported_at.isoformat()),
-        repeat(_NULL),
-        repeat("f"),
+        repeat(f"{exported_at.isoformat()}\t{_NULL}\tf"),
     )
     return "\n".join(map("\t".join, zip(*columns, strict=False))) + "\n"
+
+
+def _names(lines: StatementLines, ties: Ties) -> list[str]:
+    """Write what each row names and the order it belongs to, once for all rows of one order."""
+    rows = list(zip(lines.number, lines.order_reference, lines.tracking_number, strict=True))
+    texts = {}
+    for number, order_reference, tracking_number in set(rows):
+        order_id, tied_by = ties.of(number, tracking_number)
+        values = (order_id, number, order_reference, tracking_number, tied_by)
+        texts[number, order_reference, tracking_number] = "\t".join(
+            [_NULL if value is None else _escape(str(value)) for value in values]
+        )
+    return [texts[row] for row in rows]
 
 
 def _written(values: Sequence[object]) -> list[str]:
