@@ -18,7 +18,8 @@
 - ``units oversold``: more units were sold than there are, beyond the sales that came between reading and writing.
 - ``too many units shown``: after quiet days a listing offers more than is free.
 - ``refund wrong``, ``invoice wrong``, ``message lost``, ``return lost``: see :mod:`chaos.judge_after_sales`.
-- ``limit broken``: a request was turned away although no fault was on, or came above the limit.
+- ``limit broken``: a request was turned away although no fault was on, or came above the limit; not where the sandbox
+  itself had just stood still for longer than the limit's margin allows.
 - ``secret in a log``: see :mod:`chaos.leaks`.
 - ``healthy item waited``: see :mod:`chaos.poisons`.
 - ``red in calm weather``: a DAG's last run failed with all faults off; ``run did not end``: one hung or broke.
@@ -435,4 +436,6 @@ def limits(evidence: Evidence) -> Iterator[Loss]:
         is_over = entry["over_limit"] or (entry["status"] == 429 and entry["fault"] is None)
         if is_over and (began is None or entry["at"] >= began + _BLOCKED):
             began = entry["at"]
-            yield Loss("limit broken", f"{entry['method']} {entry['path']}", f"sent by {run_of(entry)}")
+            # A sandbox that stood still counts what was sent in good time as if it had come at once (decision 21).
+            if not entry.get("after_stall"):
+                yield Loss("limit broken", f"{entry['method']} {entry['path']}", f"sent by {run_of(entry)}")

@@ -64,7 +64,9 @@ def _is_loopback(host: str) -> bool:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     world: World = app.state.world
     trade = asyncio.create_task(_keep_trading(world)) if world.config.arrivals_per_minute > 0 else None
+    beat = asyncio.create_task(world.stalls.keep_beating())
     yield
+    beat.cancel()
     if trade is not None:
         trade.cancel()
     world.storage.close()

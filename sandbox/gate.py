@@ -19,6 +19,7 @@ _USER_AGENT = re.compile(r"BM-[^;\s-][^;]*-[^;]+;\s*[^@;\s]+@[^@;\s]+\.?")
 TRANSPORT = "sandbox.transport"
 """The ASGI extension under which the server lends the connection's transport."""
 
+_WINDOW_SECONDS = 10.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -123,6 +124,7 @@ class _Visit:
     def note_over_limit(self) -> None:
         """Note that the traffic limit was reached."""
         self._entry.over_limit = True
+        self._entry.after_stall = self._world.stalls.is_recent(_WINDOW_SECONDS)
 
     def leave(self) -> None:
         """Close the journal's entry: nothing more becomes of this request."""

@@ -16,7 +16,8 @@ class Entry:
     """One request; `status` None means the connection was closed without an answer.
 
     `applied` tells whether a write took effect, whatever the caller was told, and `applied_at` when; `over_limit`
-    that it came although the traffic limit was reached, `over_at` since when nothing more becomes of it.
+    that it came although the traffic limit was reached, `after_stall` that the sandbox itself had stood still shortly
+    before, `over_at` since when nothing more becomes of it.
     """
 
     at: int
@@ -30,6 +31,7 @@ class Entry:
     fault: str | None = None
     applied_at: int | None = None
     over_limit: bool = False
+    after_stall: bool = False
     over_at: int | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Entry:
             "applied_at": self.applied_at,
             "over_at": self.over_at,
             "over_limit": self.over_limit,
+            "after_stall": self.after_stall,
             "fault": self.fault,
         }
 

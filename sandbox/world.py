@@ -28,6 +28,7 @@ from sandbox.markets import PLATFORMS
 from sandbox.orders.marketplace import Marketplace
 from sandbox.orders.seed import Trade
 from sandbox.orders.store import OrderRecord, OrderStore, parse
+from sandbox.stalls import Stalls
 from sandbox.storage import Storage
 
 _MANY_OBJECTS = 10_000
@@ -43,6 +44,7 @@ class World:
         self.clock = Clock(config.now)
         self.faults = Faults(dice(config.seed, 0))
         self.journal = Journal()
+        self.stalls = Stalls()
         self._start_afresh()
         if self.storage.is_new:
             self._seed()
