@@ -257,37 +257,6 @@ where
     and sent_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
 group by currency;
 
--- name: upsert_delivery
--- Store a delivery; answers whether it is new, if it changed at all.
--- :account, :shipment_id, :order_id, :orderline_ids, :tracking_number, :tracking_url, :carrier_name, :label_url,
--- :is_scanned, :invoiced_price, :invoiced_currency, :date_creation, :date_pickup, :date_delivery, :document, :read_at
-insert into backmarket.deliveries as stored (
-    account, shipment_id, order_id, orderline_ids, tracking_number, tracking_url, carrier_name, label_url, is_scanned,
-    invoiced_price, invoiced_currency, date_creation, date_pickup, date_delivery, document, read_at
-)
-values (
-    %(account)s, %(shipment_id)s, %(order_id)s, %(orderline_ids)s, %(tracking_number)s, %(tracking_url)s,
-    %(carrier_name)s, %(label_url)s, %(is_scanned)s, %(invoiced_price)s, %(invoiced_currency)s, %(date_creation)s,
-    %(date_pickup)s, %(date_delivery)s, %(document)s, %(read_at)s
-)
-on conflict (account, shipment_id) do update set
-    order_id = excluded.order_id,
-    orderline_ids = excluded.orderline_ids,
-    tracking_number = excluded.tracking_number,
-    tracking_url = excluded.tracking_url,
-    carrier_name = excluded.carrier_name,
-    label_url = excluded.label_url,
-    is_scanned = excluded.is_scanned,
-    invoiced_price = excluded.invoiced_price,
-    invoiced_currency = excluded.invoiced_currency,
-    date_creation = excluded.date_creation,
-    date_pickup = excluded.date_pickup,
-    date_delivery = excluded.date_delivery,
-    document = excluded.document,
-    read_at = excluded.read_at
-where stored.read_at <= excluded.read_at and stored.document <> excluded.document
-returning stored.first_seen_at = now();
-
 -- name: upsert_invoice_file
 -- Remember a file as it was read.
 -- :account, :path, :size, :modified_at, :order_id, :sha256, :reason
@@ -319,22 +288,23 @@ on conflict (account, care_folder_id, message_id) do update set
     message = coalesce(excluded.message, stored.message),
     attachments = excluded.attachments;
 
--- name: upsert_return
--- Store a return; answers whether it is new, if it changed at all.
--- :account, :shipment_id, :order_id, :orderline_id, :tracking_number, :tracking_url, :carrier_name, :label_url,
--- :is_scanned, :invoiced_price, :invoiced_currency, :date_creation, :date_pickup, :date_delivery, :document, :read_at
-insert into backmarket.returns as stored (
-    account, shipment_id, order_id, orderline_id, tracking_number, tracking_url, carrier_name, label_url, is_scanned,
+-- name: upsert_shipment
+-- Store a delivery or a return; answers whether it is new, if it changed at all.
+-- {table}, {of_lines} (its column for the lines of the order), :account, :shipment_id, :order_id, :of_lines,
+-- :tracking_number, :tracking_url, :carrier_name, :label_url, :is_scanned, :invoiced_price, :invoiced_currency,
+-- :date_creation, :date_pickup, :date_delivery, :document, :read_at
+insert into {table} as stored (
+    account, shipment_id, order_id, {of_lines}, tracking_number, tracking_url, carrier_name, label_url, is_scanned,
     invoiced_price, invoiced_currency, date_creation, date_pickup, date_delivery, document, read_at
 )
 values (
-    %(account)s, %(shipment_id)s, %(order_id)s, %(orderline_id)s, %(tracking_number)s, %(tracking_url)s,
+    %(account)s, %(shipment_id)s, %(order_id)s, %(of_lines)s, %(tracking_number)s, %(tracking_url)s,
     %(carrier_name)s, %(label_url)s, %(is_scanned)s, %(invoiced_price)s, %(invoiced_currency)s, %(date_creation)s,
     %(date_pickup)s, %(date_delivery)s, %(document)s, %(read_at)s
 )
 on conflict (account, shipment_id) do update set
     order_id = excluded.order_id,
-    orderline_id = excluded.orderline_id,
+    {of_lines} = excluded.{of_lines},
     tracking_number = excluded.tracking_number,
     tracking_url = excluded.tracking_url,
     carrier_name = excluded.carrier_name,

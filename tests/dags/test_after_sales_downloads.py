@@ -116,14 +116,16 @@ def test_open_folders_are_read_again_once_a_day_and_those_that_are_gone_are_mark
 def test_one_sick_folder_costs_no_other(care: Callable[..., Run], connected: Sandbox, database: Database) -> None:
     """One that Back Market fails on, one that cannot be understood: the others are stored, and the run says which."""
     folders = [connected.open_care_folder(line_of(connected)[1])["id"] for _ in range(3)]
-    sick = connected.fault("500", path_prefix=f"{SAV}/{folders[0]}", times=None)
+    connected.fault("500", path_prefix=f"{SAV}/{folders[0]}", times=None)
+    connected.fault("odd_document", care_folder=folders[1], without=["id"], times=None)
     run = care()
     assert (run.state, run.tasks["care_download"], run.tasks["care_check"]) == ("failed", "success", "failed")
     assert run.xcoms["care_download"]["unread"] == [str(folders[0])]
+    assert run.xcoms["care_download"]["quarantined"] == 1
     stored = {folder for (folder,) in all_of(database, "select care_folder_id from backmarket.care_folders")}
-    assert stored >= set(folders[1:])
-    assert folders[0] not in stored
-    connected.remove_fault(sick["id"])
+    assert folders[2] in stored
+    assert not stored & set(folders[:2])
+    connected.clear_faults()
     assert care().state == "success"
     stored = {folder for (folder,) in all_of(database, "select care_folder_id from backmarket.care_folders")}
     assert stored >= set(folders)
@@ -183,8 +185,10 @@ def test_parcels_come_in_and_are_followed_until_they_arrive(
     parcel = connected.create_return(line)["id"]
     switch_on("order_download")
     run_dag("backmarket_orders")
+    connected.clear_journal()
     first = parcels()
     assert first.state == "success"
+    assert first.xcoms["returns_download"]["requests"] == len(connected.journal(path_prefix=SHIPPING))
     columns = "order_id, orderline_id, date_delivery, label_url is not null"
     query = f"select {columns} from backmarket.returns where order_id = {order_id}"
     assert all_of(database, query) == [(order_id, line, None, True)]

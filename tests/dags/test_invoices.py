@@ -106,6 +106,21 @@ def test_a_lost_answer_is_read_back(
     assert len(connected.invoices()) == 1
 
 
+def test_where_nothing_tells_that_it_arrived_the_same_file_replaces_itself(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
+) -> None:
+    """An order that says nothing about invoices: the file is sent once more, and no third time."""
+    order_id = order(connected)
+    digest = put(folder, f"{order_id}.pdf", PDF)
+    connected.fault("reset_after", method="POST", path_prefix=f"/ws/orders/{order_id}/invoice")
+    assert invoices().state == "failed"
+    connected.patch_order(order_id, date_bill_provided=None)
+    for _ in range(2):
+        assert invoices().state == "success"
+        assert ledger(database)[str(order_id)][0] == "confirmed"
+        assert [each["sha256"] for each in connected.invoices()] == [digest, digest]
+
+
 def test_what_back_market_fails_on_is_named_and_the_others_go(
     invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
 ) -> None:

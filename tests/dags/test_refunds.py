@@ -214,6 +214,18 @@ def test_a_whole_refund_whose_answer_was_lost_is_read_back(
     assert [each for each, _ in applied(connected)] == [line]
 
 
+def test_a_refused_part_is_refused_although_its_order_cannot_be_read(
+    refund: Callable[..., Run], connected: Sandbox, database: Database
+) -> None:
+    """No order shows a part, so none is asked: the answer alone says that nothing was paid."""
+    order_id, _ = order(connected, SHIPPED)
+    row(database, order_id, amount="20", currency="EUR")
+    connected.fault("404", method="POST", path_prefix=REFUND)
+    connected.fault("500", method="GET", path_prefix=f"/ws/orders/{order_id}", after=2, times=None)
+    refund()
+    assert [status for _, status, *_ in ledger(database)] == ["refused"]
+
+
 def test_an_account_that_may_not_refund_by_the_api_is_told_so(
     refund: Callable[..., Run], connected: Sandbox, database: Database
 ) -> None:

@@ -90,6 +90,8 @@ def shown(text: str, on: date | None = None) -> StatementRefund:
         (amount("20", "12 Main Street"), {}, {}, "refuse", "currency is not the order's EUR"),
         ({"currency": "GBP"}, {}, {}, "refuse", "currency GBP is not the order's EUR"),
         ({}, {"paid": None}, {}, "wait", "the price of line 11 is not known"),
+        ({}, {"currency": None}, {}, "wait", "the currency of line 11 is not known"),
+        (amount("20"), {"currency": None}, {}, "wait", "the currency of line 11 is not known"),
         # What was paid back before.
         (
             amount("50.01"),

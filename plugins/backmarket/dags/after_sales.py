@@ -19,7 +19,7 @@ sent again by itself, and waits for a person, or for the statement that shows it
 
 **When it fails:** `care_check`, `returns_check`, `refund_order_check`, `refund_check` and `invoice_check` fail when
 single things could not be dealt with: all others are done. Any other task says in its last lines what happened and what
-to do. Clear a task to repeat it; nothing is ever sent twice.
+to do. Clear a task to repeat it: no refund is sent twice, and an invoice only where nothing tells that it arrived.
 """
 
 from __future__ import annotations

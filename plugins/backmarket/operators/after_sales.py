@@ -86,9 +86,10 @@ class BackMarketReturnsDownloadOperator(BackMarketOperator):
                         failure = failure or error
                         continue
                     counts = {name: counts.get(name, 0) + found.get(name, 0) for name in {**counts, **found}}
+                requests = client.requests_made
         if failure:
             raise failure
-        return counts
+        return {**counts, "requests": requests}
 
 
 class BackMarketRefundOrderRefreshOperator(BackMarketOperator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -54,14 +55,14 @@ class BackMarketApprovalOperator(BackMarketOperator, HITLOperator):
         self.outlets = [asset(self.answers, self.account)]
 
     @property
+    @abstractmethod
     def desk(self) -> ApprovalDesk[Any]:
         """Where the questions lie."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def words(self) -> ModuleType:
         """What words the question: it has ``subject_of`` and ``table_of``."""
-        raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
         """Ask, and wait; skip where nothing waits."""

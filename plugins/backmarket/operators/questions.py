@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,9 +31,9 @@ class BackMarketQuestionOperator(BackMarketOperator):
         self.outlets = [asset(self.questions, self.account)]
 
     @property
+    @abstractmethod
     def desk(self) -> ApprovalDesk[Any]:
         """Where the questions lie."""
-        raise NotImplementedError
 
     def execute(self, context: Context) -> int:
         """Return how many changes wait, or skip."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date  # noqa: TC003 - read at run time by the dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.rules.given_texts import shortened
 from backmarket.rules.order_facts import (
@@ -25,8 +25,6 @@ from backmarket.rules.text_checks import decimals
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-
-Kind = Literal["cancel", "refund_before_shipping", "refund"]
 
 CANCELLED, BEFORE_SHIPPING, AFTER_SHIPPING = 4, 5, 6
 
@@ -176,6 +174,8 @@ def judge_refund(row: RefundRow, order: OrderMoney) -> Refund:
     line, reason = _line_of(row, order.lines)
     if line is None:
         return Refund(refuse(reason), row)
+    if line.currency is None:
+        return Refund(wait(f"the currency of line {line.orderline_id} is not known"), row, line)
     if reasons := _form(row, line, order.places):
         return Refund(refuse("; ".join(reasons)), row, line)
     amount = row.amount and row.amount.quantize(Decimal(1).scaleb(-order.places))

@@ -115,7 +115,7 @@ class PartReading:
         quarantine.keep(self.connection, self.account, self.entity, {key: document})
         self.counts["quarantined"] += 1
 
-    def finish(self, requests: int, **more: Any) -> dict[str, Any]:
+    def finish(self, **more: Any) -> dict[str, Any]:
         """Log what was read, and return the counts.
 
         :raises BackMarketError: where not all could be read; what was read is stored.
@@ -126,7 +126,7 @@ class PartReading:
             raise self.stopped_by
         if not self.is_complete:
             raise ShortReadError(method="GET", path=f"the list of {self.documents}")
-        return {"new": 0, "changed": 0, "quarantined": 0, **self.counts, **more, "requests": requests}
+        return {"new": 0, "changed": 0, "quarantined": 0, **self.counts, **more}
 
     @property
     def _document(self) -> str:

@@ -42,13 +42,13 @@ def download_parcels(
 ) -> dict[str, Any]:
     """Read and store the parcels made since the last time, and those since the oldest that is under way.
 
-    :return: the parcels new, changed, unchanged and quarantined, and requests made.
+    :return: the parcels new, changed, unchanged and quarantined.
     :raises BackMarketError: where the list could not be read whole; what was read is stored.
     """
     reading = PartReading(connection, account, part, part, _ENTITIES[part], log)
     if why := reading.why_it_waits(now):
         log.info(why)
-        return {"unavailable": 1, "requests": client.requests_made}
+        return {"unavailable": 1}
     watermark = sync_state.read(connection, account, part).watermark
     since = watermark - OVERLAP if watermark else now - lookback
     under_way = after_sales.oldest_under_way(connection, account, part, now - UNDER_WAY_FOR)
@@ -60,12 +60,12 @@ def download_parcels(
         ids = [str(shipment.shipment_id) for shipment in _shipments(page)]
         after_sales.release(connection, account, reading.entity, ids)
     if not reading.is_served:
-        return {"unavailable": 1, "requests": client.requests_made}
+        return {"unavailable": 1}
     if reading.is_complete and reading.started_at:
         with connection.transaction():
             sync_state.record_success(connection, account, part, dict(reading.counts), watermark=reading.started_at)
             after_sales.mark_served(connection, account, part, since)
-    return reading.finish(client.requests_made)
+    return reading.finish()
 
 
 def _list_of(client: BackMarketClient, part: Part, since: datetime) -> MovingList[Any]:

@@ -85,7 +85,7 @@ class CareReading:
                 after_sales.mark_served(self.connection, self.account, "care", window.modified_since)
         for name, reason in self._failures.failed.items():
             self.log.warning("Care folder %s could not be read and is asked for again: %s", name, reason)
-        return reading.finish(self.client.requests_made, unread=list(self._failures.failed))
+        return reading.finish(unread=list(self._failures.failed), requests=self.client.requests_made)
 
     def _list(self, moving: MovingList[CareFolderPage]) -> None:
         for page in self.reading.pages(moving):

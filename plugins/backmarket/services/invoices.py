@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,7 @@ from backmarket.rules.invoices import InvoiceError, check_content, check_size, o
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
+from backmarket.services.order_changes import impersonal
 from backmarket.warehouse.invoices import InvoiceFile, contents_of, forget_absent, known_files, remember
 from backmarket.warehouse.ledger import PlannedChange, planned_status
 from backmarket.words import tally
@@ -156,7 +158,7 @@ class InvoiceSending:
         try:
             self.client.upload_invoice(order_id, f"invoice-{order_id}.pdf", data)
         except (RefusedError, NotFoundError, ForbiddenError) as error:
-            self._settle(change, "refused", error.api_message or str(error))
+            self._settle(change, "refused", self._why(error, order_id))
             self._failures.passed(f"invoice of order {order_id}")
         except BackMarketError as error:
             self._settle(change, "planned" if error.surely_not_applied else "unknown", str(error))
@@ -164,6 +166,13 @@ class InvoiceSending:
         else:
             self._settle(change, "confirmed", None)
             self._failures.passed(f"invoice of order {order_id}")
+
+    def _why(self, error: BackMarketError, order_id: int) -> str:
+        """Say why Back Market refused an invoice; its own words only once the customer is taken out."""
+        if error.api_message:
+            with suppress(BackMarketError):
+                return impersonal(error.api_message, self.client.get_order(order_id))
+        return f"Back Market refused the invoice (status {error.status})"
 
     def _settle_lost(self, change: RecordedChange) -> None:
         """Find out what became of an invoice whose answer was lost: the order may say when it got one.

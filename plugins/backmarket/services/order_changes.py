@@ -252,11 +252,15 @@ class OrderWriting:
         try:
             remark = self.action.send(self.client, facts_of_document(order), _payloads(changes))
         except (RefusedError, NotFoundError) as error:
-            self._read_back(changes, "refused", _impersonal(error.api_message or str(error), order))
+            reason = impersonal(error.api_message or str(error), order)
+            if self.action.is_shown(_payloads(changes)):
+                self._read_back(changes, "refused", reason)
+            else:
+                self._settle(changes, "refused", reason)
             return None
         except BackMarketError as error:
             return self._settle_failed(changes, error)
-        remark = remark and _impersonal(remark, order)
+        remark = remark and impersonal(remark, order)
         self.log.info("Order %s: %s sent.", order.order_id, name_of_kind(self.ledger.kind))
         if not self.action.is_shown(_payloads(changes)):
             self._settle(changes, "confirmed", remark or "Back Market answered that it was done")
@@ -358,7 +362,7 @@ class OrderWriting:
             self.log.warning("%s of %s: %s. %s", name, subjects, status, reason or "")
 
 
-def _impersonal(text: str, order: Order) -> str:
+def impersonal(text: str, order: Order) -> str:
     """Take out of Back Market's words what is in the order's addresses."""
     addresses = (address for address in (order.shipping_address, order.billing_address) if address)
     return without_values(text, (value for address in addresses for value in address.values))

@@ -58,13 +58,18 @@ def store_shipment(connection: Connection, account: str, shipment: Delivery | Re
     :param read_at: Back Market's own time of the reading.
     :return: whether it was ``new``, ``changed`` or ``unchanged``.
     """
+    from psycopg.sql import SQL, Identifier
+
     from backmarket.api.models.shipping import Delivery
 
-    of_lines: dict[str, Any]
+    of_lines: Any
     if isinstance(shipment, Delivery):
-        table, of_lines = "delivery", {"orderline_ids": shipment.orderline_ids}
+        table, column, of_lines = "deliveries", "orderline_ids", shipment.orderline_ids
     else:
-        table, of_lines = "return", {"orderline_id": shipment.orderline_id}
+        table, column, of_lines = "returns", "orderline_id", shipment.orderline_id
+    query = SQL(sql.statement("after_sales/upsert_shipment")).format(
+        table=Identifier("backmarket", table), of_lines=Identifier(column)
+    )
     parameters = {
         "account": account,
         "shipment_id": shipment.shipment_id,
@@ -81,10 +86,10 @@ def store_shipment(connection: Connection, account: str, shipment: Delivery | Re
         "date_delivery": shipment.date_delivery,
         "document": dump(shipment.document),
         "read_at": read_at,
-        **of_lines,
+        "of_lines": of_lines,
     }
-    with hiding_values(f"{table}s"):
-        row = connection.execute(sql.statement(f"after_sales/upsert_{table}"), parameters).fetchone()
+    with hiding_values(table):
+        row = connection.execute(query, parameters).fetchone()
     return "unchanged" if row is None else "new" if row[0] else "changed"
 
 
