@@ -15,7 +15,8 @@
 - ``work left undone``: what could be done was not: a line with stock not accepted, a parcel not told, a device not
   registered, an article not listed, a price not set, a refund or an invoice not sent.
 - ``IMEI changed``: a line's identifier is another than before, or was sent as another than the seller's books say.
-- ``units oversold``: more units were sold than there are, beyond the sales that came between reading and writing.
+- ``units oversold``: more units were sold than there are, beyond the sales that nobody could see: those between reading
+  and writing, and orders that Back Market hid when their listing was read for the first time.
 - ``too many units shown``: after quiet days a listing offers more than is free.
 - ``refund wrong``, ``invoice wrong``, ``message lost``, ``return lost``: see :mod:`chaos.judge_after_sales`.
 - ``limit broken``: a request was turned away although no fault was on, or came above the limit; not where the sandbox
@@ -80,9 +81,15 @@ _LEDGER_KINDS = {"accept": "accept", "ship": "tracking", "identify": "imei", "qu
 
 @dataclass(frozen=True)
 class Residue:
-    """What no rule excludes: units sold between a reading and the write that rested on it, by SKU."""
+    """What no rule excludes, in units by SKU (lower case).
+
+    :param units: sold between a reading and the write that rested on it.
+    :param hidden: of orders that Back Market hid when their listing was read for the first time.
+    :param oversold: promised and not there, for whatever reason.
+    """
 
     units: Counter[str]
+    hidden: Counter[str]
     oversold: Counter[str]
 
 
@@ -354,15 +361,16 @@ def identifiers(evidence: Evidence) -> Iterator[Loss]:
 
 
 def oversold(evidence: Evidence) -> Iterator[Loss]:
-    """Find units sold that are not there, beyond those sold between a reading and its write."""
+    """Find units sold that are not there, beyond those that nobody could see."""
     found = residue(evidence)
     for sku, units in found.oversold.items():
-        if units > found.units[sku]:
-            yield Loss("units oversold", sku, f"{units} oversold, {found.units[sku]} sold between reading and writing")
+        if units > found.units[sku] + found.hidden[sku]:
+            unseen = f"{found.units[sku]} sold between reading and writing, {found.hidden[sku]} hidden from the start"
+            yield Loss("units oversold", sku, f"{units} oversold, {unseen}")
 
 
 def residue(evidence: Evidence) -> Residue:
-    """Count units oversold, and those sold between the last reading of a listing and the write that followed."""
+    """Count units oversold, and those that nobody could see."""
     demand: Counter[str] = Counter()
     for line in _lines(evidence):
         if line["state"] in SERVED_LINES | {LINE_PAID, LINE_ON_HOLD} and line["id"] not in evidence.books.served_before:
@@ -371,7 +379,12 @@ def residue(evidence: Evidence) -> Residue:
     sold, between = _sales_by_sku(evidence), Counter[str]()
     for sku, begin, end in _windows(evidence):
         between[sku] += sum(units for at, units in sold[sku] if begin - _SECOND <= at <= end)
-    return Residue(between, +short)
+    hidden: Counter[str] = Counter()
+    for order in evidence.before:
+        for line in order["orderlines"]:
+            if order["state"] in HIDDEN_STATES and line["state"] in WAITING_LINES:
+                hidden[line["listing"].lower()] += line["quantity"]
+    return Residue(+between, hidden, +short)
 
 
 def _windows(evidence: Evidence) -> Iterator[tuple[str, int, int]]:

@@ -42,10 +42,11 @@ def show(outcome: Outcome) -> None:
     console.print(_losses(outcome.losses))
     for kind in KINDS:
         _examples(console, kind, [loss for loss in outcome.losses if loss.kind == kind])
-    oversold, between = sum(outcome.residue.oversold.values()), sum(outcome.residue.units.values())
+    residue = outcome.residue
     console.print(
-        f"Residue: {between} units were sold between the reading of a listing and the write that followed; no rule "
-        f"excludes that, safety_qty covers it. Of all units, {oversold} were oversold."
+        f"Residue: {residue.units.total()} units were sold between the reading of a listing and the write that "
+        f"followed; {residue.hidden.total()} were hidden when their listing was first read. No rule excludes that, "
+        f"safety_qty covers it. Of all units, {residue.oversold.total()} were oversold."
     )
     console.print(f"Killed at {outcome.places} different places between two steps.")
     minutes, seconds = divmod(round(outcome.seconds), 60)

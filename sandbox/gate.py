@@ -46,11 +46,12 @@ class Gate:
         await visit.read()
         if self._world.config.latency_ms:
             await asyncio.sleep(self._world.config.latency_ms / 1000)
+        # What is late was counted at the edge in good time: it is held up behind it.
+        if self._world.config.rate_limit and not self._within_limits(visit.seen):
+            visit.note_over_limit()
         held_up = visit.struck_by(ON_THE_WAY)
         if held_up is not None:
             await asyncio.sleep(held_up.seconds)
-        if self._world.config.rate_limit and not self._within_limits(visit.seen):
-            visit.note_over_limit()
         fault = visit.struck_by(INSTEAD_OF_ANSWER)
         refusal = self._refuse(visit) if fault is None or fault.applied else None
         if fault is not None:

@@ -159,7 +159,7 @@ def test_the_command_line_chooses_seed_faults_and_minutes() -> None:
 def test_the_report_names_faults_runs_losses_and_the_seed(capsys: pytest.CaptureFixture[str]) -> None:
     """All that a person needs to judge a chaos and to repeat it; each subject of a loss once."""
     losses = [Loss("order lost", "order 1", "listed, not stored")] * 3
-    residue = Residue(Counter({"a": 4}), Counter({"a": 2}))
+    residue = Residue(Counter({"a": 4}), Counter({"b": 3}), Counter({"a": 2}))
     runs = {"backmarket_orders": Counter({"killed": 5, "success": 6})}
     show(Outcome(41, 3, 75.0, Counter({"500": 8, "slow": 1}), runs, 17, residue, losses))
     printed = capsys.readouterr().out
@@ -167,6 +167,7 @@ def test_the_report_names_faults_runs_losses_and_the_seed(capsys: pytest.Capture
         "9 faults injected, 3 losses",
         "order 1: listed, not stored (and 2 more)",
         "4 units were sold between the reading",
+        "3 were hidden",
         "2 were oversold",
         "17 different places",
         "3 days in 1 min 15 s",

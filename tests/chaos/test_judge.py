@@ -431,6 +431,18 @@ def test_what_is_sold_between_reading_and_writing_is_residue(evidence: Evidence)
     assert judge(evidence) == []
 
 
+def test_what_was_hidden_when_a_listing_was_first_read_is_residue(evidence: Evidence) -> None:
+    """An order that Back Market showed to nobody yet: its unit is not held, as none went; what is paid is no such."""
+    hidden = order(NEW + 1, 0, 0)
+    evidence.before.append(hidden)
+    evidence.orders.append(order(NEW + 1, 8, 7))
+    _oversell(evidence)
+    assert residue(evidence).hidden == Counter({SKU.lower(): 1})
+    assert judge(evidence) == []
+    hidden["state"] = 1
+    assert [loss.kind for loss in judge(evidence)] == ["units oversold"]
+
+
 ADDRESS = {
     "first_name": "Zoë 🎉",
     "last_name": "O'Neil",

@@ -55,6 +55,19 @@ def test_what_meets_a_fault_counts_as_traffic_too() -> None:
         assert [entry["over_limit"] for entry in sandbox.journal()] == [False] * 200 + [True] * 2
 
 
+def test_a_late_request_is_counted_when_it_came() -> None:
+    """Whoever keeps the limit does not break it because one request was held up behind the edge."""
+    with (
+        running_sandbox(SandboxConfig(orders=1)) as sandbox,
+        httpx.Client(base_url=sandbox.base_url, headers=sandbox.headers) as client,
+    ):
+        sandbox.fault("late", seconds=30.0)
+        with pytest.raises(httpx.ReadTimeout):
+            client.get("/ws/orders/1", timeout=0.1)
+        statuses = [client.get("/ws/orders/1").status_code for _ in range(200)]
+        assert statuses == [404] * 199 + [429]
+
+
 def test_traffic_above_the_limit_is_blocked_with_html_and_no_retry_after() -> None:
     """The 201st request within ten seconds answers 429 with a Cloudflare page, and so does the next."""
     with (
