@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from sandbox import control
 from sandbox.after_sales import care_api, care_writes_api, invoices_api, refunds_api, shipping_api
+from sandbox.backbox import api as backbox_api
 from sandbox.catalog import api as catalog_api
 from sandbox.config import SandboxConfig
 from sandbox.gate import Gate
@@ -41,6 +42,7 @@ def create_app(config: SandboxConfig) -> Starlette:
         *shipping_api.routes,
         *listings_api.routes,
         *catalog_api.routes,
+        *backbox_api.routes,
     ]
     if _is_loopback(config.host):
         routes += control.routes

@@ -10,6 +10,7 @@ from pathlib import Path
 from starlette.requests import Request
 
 from sandbox.after_sales import control as after_sales_control
+from sandbox.backbox import control as backbox_control
 from sandbox.control_route import control_route, fields_of
 from sandbox.orders.marketplace import Marketplace, Wish
 from sandbox.orders.model import Document
@@ -188,4 +189,5 @@ routes = [
     control_route("/_sandbox/statements", "POST", _statements),
     control_route("/_sandbox/reset", "POST", _reset),
     *after_sales_control.routes,
+    *backbox_control.routes,
 ]

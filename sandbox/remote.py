@@ -6,7 +6,7 @@ from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 Json = dict[str, Any]
 
@@ -120,6 +120,27 @@ class Sandbox:
         """Set fields of a listing, found by id, integer or SKU; `offers` holds fields per market."""
         listing: Json = self.call("POST", f"listings/{key}", fields)
         return listing
+
+    def competitors(self, listing: str | int) -> dict[str, list[Json]]:
+        """Give a listing's competitors by market; the listing is found by id, integer or SKU.
+
+        A market is missing where the listing takes part in no BackBox, and has an empty list where it stands alone.
+        """
+        competitors: dict[str, list[Json]] = self.call("GET", f"competitors?listing={quote(str(listing), safe='')}")
+        return competitors
+
+    def set_competitors(self, listing: str | int, market: str, *competitors: Json) -> None:
+        """Put others in the place of a listing's competitors in one market; with none it stands alone there.
+
+        Each has a `habit` (undercutter, follower, sleeper, crasher) and a `price`, and may have a `floor`, below which
+        it never goes, a `usual` price, above which it never goes (default: the price), and a `step`, by which an
+        undercutter goes below the best. All amounts are in the market's currency.
+        """
+        self.call("POST", "competitors", {"listing": listing, "market": market, "competitors": competitors})
+
+    def remove_competitors(self, listing: str | int, market: str | None = None) -> None:
+        """Let a listing take part in no BackBox, of one market or of any."""
+        self.call("DELETE", "competitors", {"listing": listing, "market": market})
 
     def care_folders(self) -> list[Json]:
         """List every care folder with its messages, labels, problems and item transfers, lowest id first."""

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from sandbox.after_sales.parcels import follow
 from sandbox.after_sales.seed import Troubles
 from sandbox.after_sales.store import AfterSales
+from sandbox.backbox.store import BackBoxes
 from sandbox.catalog.batches import BatchStore
 from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
@@ -53,7 +54,8 @@ class World:
 
     def _start_afresh(self) -> None:
         config = self.config
-        self.listings = ListingStore(self.storage.keep_listing)
+        self.listings = ListingStore(self._keep_listing)
+        self.backbox = BackBoxes(config.seed, self.platform, self.clock, self.storage.keep)
         self.after_sales = AfterSales(self.storage.keep)
         self.orders = OrderStore(self._keep_order)
         self.marketplace = Marketplace(config.seed, self.platform, self.clock, self.listings, self.orders)
@@ -91,8 +93,13 @@ class World:
         for document, raw in self.storage.orders():
             self.orders.load(document, raw)
         self.after_sales.resume(self.storage)
+        self.backbox.resume(self.storage.documents("contest"))
         self.batches.resume(self.storage.documents("batch"))
         self._settle_memory()
+
+    def _keep_listing(self, listing: Listing) -> None:
+        self.storage.keep_listing(listing)
+        self.backbox.follow(listing)
 
     def _keep_order(self, record: OrderRecord) -> None:
         self.storage.keep_order(record)

@@ -48,7 +48,7 @@ def spoil(fault: Fault, honest: Response) -> Response | None:
 
 
 def with_documents(honest: Response, alter: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
-    """Let `alter` change the order, listing or care folder that an answer shows, or each of a page."""
+    """Let `alter` change the order, listing or care folder that an answer shows, or each of a page or a list."""
     if honest.status_code != 200:
         return honest
     try:
@@ -56,11 +56,13 @@ def with_documents(honest: Response, alter: Callable[[dict[str, Any]], dict[str,
     except ValueError:
         return honest
     page = isinstance(shown, dict) and isinstance(shown.get("results"), list)
-    documents = shown["results"] if page else [shown]
+    rows = shown["results"] if page else shown
+    documents = rows if isinstance(rows, list) else [rows]
     altered = [alter(each) if isinstance(each, dict) else each for each in documents]
     if altered == documents:
         return honest
-    body = json.dumps({**shown, "results": altered} if page else altered[0], ensure_ascii=False)
+    spoiled = altered if isinstance(rows, list) else altered[0]
+    body = json.dumps({**shown, "results": spoiled} if page else spoiled, ensure_ascii=False)
     return _with_body(honest, body.encode("utf-8", "surrogatepass"))
 
 

@@ -24,7 +24,10 @@ ON_THE_WAY = frozenset({"late"})
 """These hold a request up before it takes effect; whatever else is on strikes it then."""
 
 IN_DOCUMENTS = frozenset({"odd_document"})
-"""These change how one order, listing or care folder reads, in every answer that shows it."""
+"""These change how one order, listing or care folder reads, in every answer that shows it.
+
+A listing is shown among competitors too: there a document is of the `market` that it names.
+"""
 
 INSIDE = frozenset(
     {
@@ -44,6 +47,9 @@ WRITE = "WRITE"
 """Stands for every method that changes something."""
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+COMPETITORS = "/ws/backbox/v1/competitors/"
+"""What is below it tells of a listing's competitors."""
 
 
 @dataclass(slots=True)
@@ -92,23 +98,43 @@ class Fault:
 
     def suits(self, request: "Seen") -> bool:
         """Tell the same of all but what the request is about."""
+        return self._suits_in_any_market(request) and self.market in (None, request.market)
+
+    def _suits_in_any_market(self, request: "Seen") -> bool:
         of_method = self.method in (None, request.method) or (self.method == WRITE and request.method not in READS)
         of_path = request.path == self.path_prefix if self.exactly else request.path.startswith(self.path_prefix)
-        return of_method and of_path and self.market in (None, request.market)
+        return of_method and of_path
+
+    def may_show_in(self, request: "Seen") -> bool:
+        """Tell whether the answer to a request may show the document that this fault changes.
+
+        An answer about competitors is of all markets at once.
+        """
+        of_market = request.path.startswith(COMPETITORS) or self.market in (None, request.market)
+        return of_market and request.path.startswith(self.shown_below) and self._suits_in_any_market(request)
 
     def shows_in(self, document: dict[str, Any]) -> bool:
         """Tell whether an order, a listing or a care folder is the one whose document this fault changes."""
         if self.order_id is not None:
             return document.get("order_id") == self.order_id
-        own_id = self.listing if self.care_folder is None else self.care_folder
-        return own_id is not None and document.get("id") == own_id
+        if self.care_folder is not None:
+            return document.get("id") == self.care_folder
+        if self.listing is None:
+            return False
+        if document.get("id") == self.listing:
+            return True
+        return document.get("listing_id") == self.listing and self._competes_in(document)
+
+    def _competes_in(self, competitor: dict[str, Any]) -> bool:
+        """Tell whether a competitor, whose market is named by its country, is of this fault's market."""
+        return self.market is None or self.market.endswith(f"-{competitor.get('market')}".lower())
 
     @property
-    def shown_below(self) -> str:
-        """The path below which the document that this fault changes is shown."""
+    def shown_below(self) -> tuple[str, ...]:
+        """The paths below which the document that this fault changes is shown."""
         if self.order_id is not None:
-            return "/ws/orders"
-        return "/ws/listings" if self.care_folder is None else "/ws/sav"
+            return ("/ws/orders",)
+        return ("/ws/listings", COMPETITORS) if self.care_folder is None else ("/ws/sav",)
 
     def fires(self, rng: Random) -> bool:
         """Count a matching request and decide whether the fault strikes."""
@@ -212,11 +238,7 @@ class Faults:
 
     def in_documents(self, request: Seen) -> list[Fault]:
         """Give the faults that may change a document in the answer to this request: a list shows it as well."""
-        return [
-            fault
-            for fault in self._faults
-            if fault.kind in IN_DOCUMENTS and request.path.startswith(fault.shown_below) and fault.suits(request)
-        ]
+        return [fault for fault in self._faults if fault.kind in IN_DOCUMENTS and fault.may_show_in(request)]
 
     def alter(self, document: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
         """Give a document as `faults` have it read."""

@@ -1,4 +1,4 @@
-"""Listings per market, real-time changes, batches, categories and competitors."""
+"""Listings per market, real-time changes, batches and categories."""
 
 import time
 from typing import Any
@@ -203,13 +203,3 @@ def test_category_tree_and_branch(client: httpx.Client) -> None:
     assert {attribute["type"] for leaf in leaves for attribute in leaf["attributes"]} == {0, 1, 2, 3}
     assert client.get("/ws/category/tree/2").json() == tree[1]
     assert client.get("/ws/category/tree/999").status_code == 404
-
-
-def test_competitors_are_told_per_market(client: httpx.Client) -> None:
-    """An online listing has a row a market; an unknown one answers 404, an integer 422 as a problem document."""
-    online = client.get("/ws/listings", params={"publication_state": 2}).json()["results"][0]
-    rows = client.get(f"/ws/backbox/v1/competitors/{online['id']}").json()
-    french = next(row for row in rows if row["market"] == "FR")
-    assert french["price"] == {"amount": online["price"], "currency": "EUR"}
-    assert client.get("/ws/backbox/v1/competitors/6d4ad966-db97-4d88-b409-b28cc2a0f8c9").status_code == 404
-    assert client.get("/ws/backbox/v1/competitors/42").json()["status"] == 422
