@@ -111,9 +111,9 @@ def simulate(rates: list[Rate], requests: int, *, seed: int = 1, pause: float = 
     return sorted(arrivals)
 
 
-def breaches(arrivals: Sequence[float], limit: int) -> int:
-    """Count the requests that were one too many in the ten seconds before them."""
-    return sum(last - first <= WINDOW for first, last in zip(arrivals, arrivals[limit:], strict=False))
+def breaches(arrivals: Sequence[float], limit: int, window: float = WINDOW) -> int:
+    """Count the requests that were one too many in the seconds of a window before them."""
+    return sum(last - first <= window for first, last in zip(arrivals, arrivals[limit:], strict=False))
 
 
 def main(requests: int) -> None:

@@ -1,3 +1,24 @@
+-- name: purge_backbox_history
+-- Delete where listings stood in the competition so many days ago, but not the last of each market, which still holds.
+-- :account, :days
+delete from backmarket.backbox_history as history
+where
+    history.account = %(account)s
+    and history.read_at < now() - make_interval(days => %(days)s)
+    and exists (
+        select 1
+        from backmarket.backbox_history as newer
+        where
+            newer.account = history.account and newer.id = history.id and newer.market = history.market
+            and newer.read_at > history.read_at
+    );
+
+-- name: purge_backbox_requests
+-- Delete how many requests were made in hours of so many days ago, and never those of this hour.
+-- :account, :days
+delete from backmarket.backbox_requests
+where account = %(account)s and hour < date_trunc('hour', now()) - make_interval(days => %(days)s);
+
 -- name: purge_changes
 -- Delete changes that ended so many days ago; answers how many.
 -- :account, :days

@@ -88,6 +88,15 @@ INVENTORY_PRICES = Concern(
         Switch("prices_upload", "Prices out", "price", results="price_batch_results"),
     ),
 )
+BACKBOX = Concern(
+    "backbox",
+    "5,20,35,50 * * * *",
+    "competitors are read, and prices follow them",
+    (
+        Switch("backbox_download", "Competitors in", sync_names=("backbox",)),
+        Switch("repricing", "Repricing"),
+    ),
+)
 TRACKING_IMEI = Concern(
     "tracking_imei",
     "*/15 * * * *",
@@ -125,6 +134,7 @@ CONCERNS = (
     LISTINGS,
     SELLER_FILES,
     INVENTORY_PRICES,
+    BACKBOX,
     TRACKING_IMEI,
     AFTER_SALES,
     SETTLEMENTS,

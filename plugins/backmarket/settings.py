@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from backmarket.api.config import ClientConfig
     from backmarket.rules.inventory import StockPolicy
+    from backmarket.rules.repricing import Policy
 
 T = TypeVar("T", bound="Settings")
 
@@ -36,6 +37,9 @@ SMARTPHONES = (
 Toggle = Annotated[bool, Field(description="true, false, yes, no, on, off, 1 or 0")]
 Days = Annotated[int, Field(ge=0, description="a whole number of days, 0 or more")]
 Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, description="an amount of 0 or more, such as 50")]
+
+
+Share = Annotated[Decimal, Field(ge=0, lt=100, allow_inf_nan=False, description="a percentage from 0 to below 100")]
 
 
 def _decode(value: object) -> object:
@@ -60,7 +64,22 @@ Warehouses = Annotated[
     ),
 ]
 SellerColumns = Annotated[
-    dict[Literal["stock", "prices", "shipments", "devices", "catalog", "sku_map", "refunds"], dict[str, str]],
+    dict[
+        Literal[
+            "stock",
+            "prices",
+            "shipments",
+            "devices",
+            "catalog",
+            "sku_map",
+            "refunds",
+            "costs",
+            "device_costs",
+            "fx_rates",
+            "vat_rates",
+        ],
+        dict[str, str],
+    ],
     BeforeValidator(_decode),
     Field(
         description="a JSON object of tables, each with its headers and the columns they are, such as "
@@ -404,6 +423,88 @@ class PriceSettings(MarketSettings, SendingSettings):
     price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
     price_approval_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
     price_decision_days: int = Field(default=7, ge=1, description="a whole number of days, 1 or more")
+
+
+class BackboxSettings(Settings):
+    """The Variables of reading competitors, in ``backmarket_backbox``.
+
+    :param backbox_download: competitors in.
+    :param backbox_requests_an_hour: so many requests at most are spent on them, where they matter most.
+    """
+
+    backbox_download: Toggle = False
+    backbox_requests_an_hour: int = Field(default=900, ge=0, le=5_000, description="a whole number from 0 to 5000")
+
+
+class SaleCostSettings(Settings):
+    """The Variables that say what a sale costs where orders and statements do not, for repricing and the profit page.
+
+    :param commission_pct: Back Market's, of the price, for a SKU of which no order tells.
+    :param fees_pct: for payment and care, of the price, for a market of which no statement tells.
+    :param own_currency: the one that the seller's profit is added up in; None: the home market's.
+    """
+
+    commission_pct: Share = Decimal(10)
+    fees_pct: Share = Decimal(2)
+    own_currency: str | None = Field(
+        default=None, description="a currency such as EUR, or empty for the home market's", pattern=r"^[A-Z]{3}$"
+    )
+
+
+class RepricingSettings(MarketSettings, SendingSettings):
+    """The Variables of repricing, in ``backmarket_backbox`` and ``backmarket_inventory_prices``.
+
+    Margins are what is left of a sale after all fees, VAT and the unit's cost, in per cent of the price.
+
+    :param repricing: prices follow the competition.
+    :param repricing_ask_margin_pct: a price that leaves less is never asked for: the floor.
+    :param repricing_auto_margin_pct: a lower price that leaves less than this waits for a person.
+    :param repricing_auto_margin_amount: so does one that leaves less than this, in the market's currency.
+    :param repricing_ceiling_pct: how far above ``seller.prices.price`` a price may rise.
+    :param repricing_ending: what prices end with, such as ``.99``; None: they end as they come.
+    :param repricing_min_step_pct: no move is smaller, in per cent of the price shown.
+    :param repricing_climb_pct: by how much a price rises at once while it wins or stands alone.
+    :param repricing_climb_rest_hours: so long after it was lowered a price does not rise.
+    :param repricing_cooldown_minutes: so long after a move the same price does not move.
+    :param repricing_moves_a_day: so often at most the same price moves within 24 hours.
+    :param repricing_max_age_minutes: what is known of competitors for longer moves nothing.
+    """
+
+    repricing: Toggle = False
+    repricing_ask_margin_pct: Share = Decimal(15)
+    repricing_auto_margin_pct: Share = Decimal(30)
+    repricing_auto_margin_amount: Amount = Decimal(0)
+    repricing_ceiling_pct: Share = Decimal(0)
+    repricing_ending: str | None = Field(
+        default=None,
+        description="what prices end with, such as .99, .90 or 9, or empty for any",
+        pattern=r"^(\.\d{2}|\d{1,2}(\.\d{2})?)$",
+    )
+    repricing_min_step_pct: Share = Decimal("0.1")
+    repricing_climb_pct: Share = Decimal(1)
+    repricing_climb_rest_hours: int = Field(default=24, ge=0, description="a whole number of hours, 0 or more")
+    repricing_cooldown_minutes: int = Field(default=60, ge=0, description="a whole number of minutes, 0 or more")
+    repricing_moves_a_day: int = Field(default=12, ge=0, description="a whole number, 0 or more")
+    repricing_max_age_minutes: int = Field(default=60, ge=1, description="a whole number of minutes, 1 or more")
+
+    @property
+    def policy(self) -> Policy:
+        """How the seller wants to compete."""
+        from backmarket.rules.repricing import Policy
+
+        return Policy(
+            ask_margin_pct=self.repricing_ask_margin_pct,
+            auto_margin_pct=self.repricing_auto_margin_pct,
+            auto_margin_amount=self.repricing_auto_margin_amount,
+            ceiling_pct=self.repricing_ceiling_pct,
+            ending=self.repricing_ending,
+            min_step_pct=self.repricing_min_step_pct,
+            climb_pct=self.repricing_climb_pct,
+            climb_rest=timedelta(hours=self.repricing_climb_rest_hours),
+            cooldown=timedelta(minutes=self.repricing_cooldown_minutes),
+            moves_a_day=self.repricing_moves_a_day,
+            max_age=timedelta(minutes=self.repricing_max_age_minutes),
+        )
 
 
 class RefundSettings(SendingSettings):

@@ -181,6 +181,18 @@ def test_the_margins_hold_where_requests_arrive(rates: list[Rate], limit: int, r
     assert breaches(simulate([Rate(limit, 10_000)], requests), limit) > 0
 
 
+def test_the_margin_of_the_backbox_holds_where_requests_arrive() -> None:
+    """Two a second are Back Market's limit; a window of ours is longer, and holds as many: that is margin enough."""
+    rates = ENDPOINT_RATES["backbox"]
+    assert [(rate.limit, rate.interval) for rate in rates] == [(2, round(1_000 * (1 + HOLD + DELAY)))]
+    arrivals = simulate(rates, 300)
+    assert breaches(arrivals, 2, 1.0) == 0
+    assert len(arrivals) / arrivals[-1] > 1.3, "no more is given away than the margin"
+    assert breaches(simulate(rates, 300, pause=3.0), 2, 1.0) == 0
+    assert breaches(simulate([Rate(2, 1_000)], 100), 2, 1.0) > 0
+    assert breaches(simulate([Rate(1, 600)], 300), 2, 1.0) > 0
+
+
 def test_the_rates_keep_below_the_documented_limits() -> None:
     """200 and 20 requests in 10 s are Back Market's limits; a window of ours is longer and holds fewer.
 

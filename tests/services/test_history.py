@@ -27,6 +27,8 @@ Database = psycopg.Connection[Any]
 Subject = tuple[str, str, str]
 
 PURGED = (
+    "backbox_history",
+    "backbox_requests",
     "changes",
     "listing_offer_history",
     "need_marks",
@@ -162,6 +164,28 @@ def test_offers_keep_the_last_that_each_market_showed(warehouse: Database) -> No
     assert purge(warehouse)["offer_history"] == 2
     rows = warehouse.execute("select quantity from backmarket.listing_offer_history order by 1").fetchall()
     assert [row[0] for row in rows] == [2, 3, 5, 6, 7]
+
+
+def test_the_competition_keeps_the_last_of_each_market_and_the_requests_of_this_hour(warehouse: Database) -> None:
+    """Nothing has changed since then, so it still holds; and no purge makes room for more requests."""
+    warehouse.execute(
+        "insert into backmarket.backbox_history (account, id, market, read_at, price, currency, is_winning) "
+        "select account, md5(id)::uuid, market, now() - age, price, 'EUR', true from (values "
+        "('default', 'A', 'fr-fr', interval '3 years', 1), ('default', 'A', 'fr-fr', interval '2 years', 2), "
+        "('default', 'A', 'de-de', interval '3 years', 3), ('default', 'B', 'fr-fr', interval '3 years', 4), "
+        "('default', 'B', 'fr-fr', interval '1 hour', 5), ('us', 'A', 'fr-fr', interval '3 years', 6), "
+        "('us', 'A', 'fr-fr', interval '2 years', 7)) as shown (account, id, market, age, price)"
+    )
+    warehouse.execute(
+        "insert into backmarket.backbox_requests (account, hour, requests) "
+        "select 'default', date_trunc('hour', now()) - n * interval '1 year', n from generate_series(0, 2) as n"
+    )
+    counts = purge(warehouse)
+    assert (counts["backbox_history"], counts["backbox_requests"]) == (2, 2)
+    rows = warehouse.execute("select price from backmarket.backbox_history order by 1").fetchall()
+    assert [row[0] for row in rows] == [2, 3, 5, 6, 7]
+    purge(warehouse, days=0)
+    assert warehouse.execute("select requests from backmarket.backbox_requests").fetchall() == [(0,)]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from backmarket.api.backbox import BackboxCalls
 from backmarket.api.care import CareCalls
 from backmarket.api.catalog import CatalogCalls
 from backmarket.api.listings import ListingCalls
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from backmarket.api.config import ClientConfig
 
 
-class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls, CareCalls, ShippingCalls):
+class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls, BackboxCalls, CareCalls, ShippingCalls):
     """Reads and changes one seller account; any number of threads may share it.
 
     All of its calls raise :class:`~backmarket.api.errors.BackMarketError`. Use it as a context manager, or close

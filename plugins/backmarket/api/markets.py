@@ -39,6 +39,15 @@ _ROWS: tuple[tuple[Platform, str, str], ...] = (
 )
 MARKETS = {code: Market(code, platform, currency) for platform, currency, codes in _ROWS for code in codes.split()}
 
+# Each country has one market.
+_BY_NAME = {name: market for market in MARKETS.values() for name in (market.code, market.code.partition("-")[2])}
+
+
+def market_of(name: str) -> Market | None:
+    """Return the market that is named by its code or its country, such as ``fr-fr`` or ``FR``; None where none is."""
+    return _BY_NAME.get(name.strip().lower())
+
+
 _DECIMALS = {market.currency: market.decimals for market in MARKETS.values()}
 
 

@@ -25,7 +25,7 @@ from backmarket.api.errors import (
 from backmarket.api.retry import retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from ssl import SSLContext
 
     from backmarket.api.config import ClientConfig
@@ -109,13 +109,15 @@ class Transport:
         params: Mapping[str, str | int] | None = None,
         market: str | None = None,
         kind: Kind = "general",
+        before_each: Callable[[], None] | None = None,
     ) -> Answer:
         """GET a document; repeated after failures that may pass.
 
         :param market: the market to answer for, instead of the client's own.
+        :param before_each: called before each try; what it raises is raised, and nothing is sent.
         :raises BackMarketError: as :mod:`backmarket.api.errors` names it.
         """
-        return self._request("GET", path, params=params, market=market, kind=kind)
+        return self._request("GET", path, params=params, market=market, kind=kind, before_each=before_each)
 
     def write(
         self,
@@ -156,6 +158,7 @@ class Transport:
         content: bytes | None = None,
         parts: Sequence[Part] | None = None,
         may_answer_text: bool = False,
+        before_each: Callable[[], None] | None = None,
     ) -> Answer:
         market = market or self.config.market
         self.config.require_market(market)
@@ -164,9 +167,14 @@ class Transport:
         headers = {"Accept-Language": market, **({} if parts else _JSON)}
         request = self._http.build_request(method, path, params=params, content=content, files=parts, headers=headers)
         repeat = retrying(self.config, is_write=is_write, was_answered=lambda: self._was_answered)
-        return repeat(self._try_once, request, kind, may_answer_text=may_answer_text)
+        return repeat(self._try_once, request, kind, may_answer_text=may_answer_text, before_each=before_each)
 
-    def _try_once(self, request: httpx.Request, kind: Kind, *, may_answer_text: bool) -> Answer:
+    def _try_once(
+        self, request: httpx.Request, kind: Kind, *, may_answer_text: bool, before_each: Callable[[], None] | None
+    ) -> Answer:
+        if before_each:
+            # Before the throttle, whose places do not keep.
+            before_each()
         try:
             self._throttle.acquire(kind, self.config.retry_for)
         except ThrottledError as error:

@@ -37,7 +37,15 @@ def purge_history(
     def purge(name: str) -> int:
         return connection.execute(sql.statement(f"history/purge_{name}"), parameters).rowcount
 
-    counts = {name: purge(name) for name in ("changes", "offer_history", "settlement_reports", "need_marks")}
+    histories = (
+        "changes",
+        "offer_history",
+        "backbox_history",
+        "backbox_requests",
+        "settlement_reports",
+        "need_marks",
+    )
+    counts = {name: purge(name) for name in histories}
     counts["price_decisions"] = 0 if price_decision_days is None else purge("price_decisions")
     with connection.transaction():
         lock_findings(connection, account)

@@ -1,5 +1,6 @@
 """The documents of the seller API, under Back Market's own names."""
 
+from backmarket.api.models.backbox import Competitor, Competitors, MonetaryAmount
 from backmarket.api.models.care import CareFolder, CareFolderPage, CareMessage, ReturnLabel
 from backmarket.api.models.catalog import Attribute, Batch, Category, CategoryTree
 from backmarket.api.models.document import Unreadable
@@ -16,10 +17,13 @@ __all__ = [
     "CareMessage",
     "Category",
     "CategoryTree",
+    "Competitor",
+    "Competitors",
     "Delivery",
     "DeliveryPage",
     "Listing",
     "ListingPage",
+    "MonetaryAmount",
     "Order",
     "OrderLine",
     "OrderPage",

@@ -33,6 +33,7 @@ _FAULTS = {
     "bool_parsing": "neither true nor false",
     "bool_type": "neither true nor false",
     "datetime_parsing": "no time",
+    "decimal_max_digits": "too many digits",
     "decimal_parsing": "no number",
     "decimal_type": "no number",
     "finite_number": "no finite number",
