@@ -16,9 +16,9 @@ select
 
 -- name: delete_rows
 -- Take away what the file says otherwise, or no longer says.
--- :account; {table}, {table_key}, {differing}
+-- :account; {table}, {is_own}, {table_key}, {differing}
 delete from {table}
-where account::text = %(account)s and {table_key} in (select differing.key from {differing} as differing);
+where {is_own} and {table_key} in (select differing.key from {differing} as differing);
 
 -- name: drop_twins
 -- Of rows that are alike one is enough.
@@ -130,6 +130,12 @@ except
 select {key} from staged_seller_rows
 except
 select rejected.key from unnest(%(rejected_keys)s::text []) as rejected (key);
+
+-- name: stage_gone_of_none
+-- No keys: what files have said of this table stays.
+create temporary table gone_seller_rows on commit drop as
+select '' as key
+where false;
 
 -- name: stage_gone_of_snapshot
 -- The keys that are stored and that a file which says everything does not say.

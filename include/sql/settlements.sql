@@ -89,6 +89,39 @@ values (%(account)s, '')
 on conflict (account) do update set rules = '', compared_at = now()
 where stored.compared_at < now() - interval '30 days';
 
+-- name: merge_fee_shares
+-- Which part of a sale payment and care took, by market: the median of the orders settled in the last 90 days; once a day.
+-- :account
+with due as (
+    update backmarket.settlement_comparisons
+    set fee_shares_at = now()
+    where account = %(account)s and coalesce(fee_shares_at, '-infinity') < now() - interval '1 day'
+    returning account
+)
+
+insert into backmarket.fee_shares as known (account, market, share, orders)
+select
+    %(account)s,
+    backmarket.market_of(orders.country_code),
+    percentile_disc(0.5) within group (order by round(paid.fees / paid.sales, 6)),
+    count(*)
+from (
+    select
+        order_id,
+        sum(amount) filter (where role = 'sale') as sales,
+        -coalesce(sum(amount) filter (where category in ('payment_fee', 'service')), 0) as fees
+    from backmarket.settlement_lines
+    where
+        account = %(account)s and value_date >= current_date - 90 and tied_by is not null and not vanished
+        and exists (select 1 from due)
+    group by order_id, currency
+) as paid
+inner join backmarket.orders as orders on orders.account = %(account)s and paid.order_id = orders.order_id
+where paid.sales > 0 and backmarket.market_of(orders.country_code) is not null
+group by backmarket.market_of(orders.country_code)
+on conflict (account, market) do update set
+    share = excluded.share, orders = excluded.orders, computed_at = excluded.computed_at;
+
 -- name: open_findings
 -- Store what was found: new, changed or come back; answers how many. What is known and unchanged is left alone.
 -- :account

@@ -21,6 +21,10 @@ SELLER_TABLES = (
     "seller.catalog",
     "seller.sku_map",
     "seller.refunds",
+    "seller.costs",
+    "seller.device_costs",
+    "seller.fx_rates",
+    "seller.vat_rates",
     "seller.shipper_aliases",
 )
 LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")

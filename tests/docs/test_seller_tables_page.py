@@ -10,23 +10,32 @@ import pytest
 
 from backmarket.rules.catalog import Attribute, LeafCategory, MarketRules, reasons_against
 from backmarket.rules.sku_map import SkuMap
-from backmarket.warehouse import inventory_prices, refunds, sku_map, tracking_imei
+from backmarket.warehouse import inventory_prices, profit, refunds, sku_map, tracking_imei
 from backmarket.warehouse.listings import Catalog
 from backmarket.warehouse.prices import price_rows
 from backmarket.warehouse.seller_rows import (
     CATALOG,
+    COSTS,
+    DEVICE_COSTS,
     DEVICES,
     FORMS,
+    FX_RATES,
     PRICES,
     REFUNDS,
     SHIPMENTS,
     SKU_MAP,
     STOCK,
+    VAT_RATES,
     UnreadableError,
     amount,
+    cost,
+    currency_code,
+    day,
     id_number,
     json_value,
     moment,
+    percentage,
+    rate,
     text,
     units,
     whole_number,
@@ -38,11 +47,29 @@ if TYPE_CHECKING:
     from backmarket.warehouse.seller_rows import SellerRows
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/operations/seller-tables.md").read_text(encoding="utf-8")
+TABLES = (
+    STOCK,
+    PRICES,
+    SHIPMENTS,
+    DEVICES,
+    CATALOG,
+    SKU_MAP,
+    REFUNDS,
+    COSTS,
+    DEVICE_COSTS,
+    FX_RATES,
+    VAT_RATES,
+)
 READERS = {
     "whole number": whole_number,
     "whole number from 1": units,
     "number of an order, line or category": id_number,
     "amount": amount,
+    "cost": cost,
+    "rate": rate,
+    "percentage": percentage,
+    "currency": currency_code,
+    "day": day,
     "time": moment,
     "JSON": json_value,
 }
@@ -65,8 +92,7 @@ def test_examples_are_read_or_left_out_as_the_page_says(kind: str) -> None:
     for example in [*bad, ""]:
         with pytest.raises(UnreadableError):
             READERS[kind]("column", example)
-    forms = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, REFUNDS)
-    read_so = {name for form in forms for name, column in form.columns.items() if column.read is READERS[kind]}
+    read_so = {name for form in TABLES for name, column in form.columns.items() if column.read is READERS[kind]}
     assert read_so == set(columns)
 
 
@@ -89,6 +115,10 @@ def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connec
         sku_map.read(warehouse, "default").feed,
         refunds.refund_rows(warehouse, "default"),
         tracking_imei.shipper_aliases(warehouse, "default"),
+        profit.cost_rows(warehouse, "default"),
+        profit.device_cost_rows(warehouse, "default"),
+        profit.fx_rate_rows(warehouse, "default"),
+        profit.vat_rate_rows(warehouse, "default"),
     ]
     assert {feed.table: (len(feed.rows), feed.left_out) for feed in feeds} == {
         "seller.stock": (4, []),
@@ -99,6 +129,10 @@ def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connec
         "seller.sku_map": (3, []),
         "seller.refunds": (3, []),
         "seller.shipper_aliases": (1, []),
+        "seller.costs": (2, []),
+        "seller.device_costs": (1, []),
+        "seller.fx_rates": (1, []),
+        "seller.vat_rates": (1, []),
     }
     phones = LeafCategory(1001, 1, "Phones", (Attribute("color"),))
     euros = MarketRules("EUR", 2, {1001: phones})
@@ -109,7 +143,7 @@ def test_the_examples_run_and_their_rows_are_read_well(warehouse: psycopg.Connec
 
 def test_every_column_is_told() -> None:
     """Of each table, under its name."""
-    for form in (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, REFUNDS):
+    for form in TABLES:
         (part,) = re.findall(rf"^\*\*`{form.table}`\*\*(.*?)```sql", PAGE, flags=re.DOTALL | re.MULTILINE)
         assert set(re.findall(r"`([a-z_]+)`", part)) >= set(form.columns), form.table
 

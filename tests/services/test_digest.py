@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
-from backmarket.services.digest import Day, Sales, day_in_figures, digest_message, tell_of_day
+from backmarket.services.digest import BackBox, Day, Sales, day_in_figures, digest_message, tell_of_day
 from backmarket.warehouse.needs import Need
 from backmarket.warehouse.snapshot import reader
 from tests.plain_words import faults
@@ -64,6 +65,48 @@ def test_a_day_in_figures(warehouse: psycopg.Connection[Any]) -> None:
         )
 
 
+def test_a_day_of_the_backbox(warehouse: psycopg.Connection[Any]) -> None:
+    """Who stood how when it ended, of what takes part still; prices that were moved for it, and no others."""
+    listings = [str(UUID(int=number)) for number in range(4)]
+    for listing, market, read_at, is_winning, takes_part in (
+        (0, "fr-fr", "2026-02-01T00:00:00+00:00", True, True),
+        (0, "de-de", "2026-03-01T23:59:59+00:00", True, True),
+        (0, "de-de", "2026-03-02T00:00:00+00:00", False, True),
+        (1, "fr-fr", "2026-03-01T10:00:00+00:00", True, True),
+        (1, "fr-fr", "2026-03-01T11:00:00+00:00", False, True),
+        (2, "fr-fr", "2026-02-01T10:00:00+00:00", True, True),
+        (2, "fr-fr", "2026-03-01T10:00:00+00:00", False, False),
+        (3, "fr-fr", "2026-03-01T10:00:00+00:00", True, True),
+    ):
+        warehouse.execute(
+            "insert into backmarket.backbox_history (account, id, market, read_at, currency, is_winning, takes_part) "
+            "values ('default', %s, %s, %s, 'EUR', %s, %s)",
+            [listings[listing], market, read_at, is_winning, takes_part],
+        )
+    warehouse.execute(
+        "insert into backmarket.listings (account, id, title_market, first_seen_at, read_at, gone_at) "
+        "values ('default', %s, 'fr-fr', now(), now(), now())",
+        [listings[3]],
+    )
+    warehouse.execute(
+        """
+        insert into backmarket.changes (account, kind, subject, payload, status, attempts, sent_at, confirmed_at)
+        select account, 'price', subject, payload::jsonb, 'confirmed', 1, sent_at::timestamptz, now()
+        from (
+            values
+            ('default', 'A', '{"why": "x"}', '2026-03-01T00:00:00Z'),
+            ('default', 'B', '{"why": "x"}', '2026-03-02T00:00:00Z'),
+            ('default', 'C', '{}', '2026-03-01T12:00:00Z'),
+            ('us', 'D', '{"why": "x"}', '2026-03-01T12:00:00Z')
+        ) as given (account, subject, payload, sent_at)
+        """
+    )
+    with reader("default") as database:
+        assert day_in_figures(database, DAY).backbox == BackBox(competing=3, won=2, moves=1)
+        assert day_in_figures(database, date(2026, 3, 2)).backbox == BackBox(competing=3, won=1, moves=1)
+        assert day_in_figures(database, date(2025, 3, 2)).backbox is None
+
+
 def test_a_day_before_the_first_run_is_empty(warehouse_uri: str) -> None:
     """There is no table yet."""
     with reader("default") as database:
@@ -85,6 +128,10 @@ def test_the_message_is_for_people() -> None:
     ]
     assert message.facts["currencies"] == {"EUR": {"sales": "12345.60", "net": "11111.10"}}
     assert message.facts["waiting"] == {"Orders overdue": 1200}
+    stood = digest_message("default", Day(DAY, 0, 0, [], BackBox(1_250, 625, 1)), [], URL)
+    assert "BackBox: 625 of 1,250 listings won, 1 price moved.\nNothing waits" in stood.text
+    assert stood.facts["backbox"] == {"competing": 1250, "won": 625, "moves": 1}
+    assert faults(stood.text) == []
     quiet = digest_message("us", Day(DAY, 1, 1, []), [], URL)
     assert "1 order and 1 unit on 2026-03-01 (UTC).\nNothing waits for a person." in quiet.text
     assert faults(message.text) == faults(quiet.text) == []

@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from backmarket.api.markets import MARKETS
 from backmarket.rules.carriers import CARRIERS
 from backmarket.rules.listing_review import GRADES
+from backmarket.rules.profit import VAT_SCHEMES
 from backmarket.rules.refunds import NEW_STATES, RETURN_REASONS
 from backmarket.warehouse.seller_files import TARGETS
 from backmarket.warehouse.seller_rows import (
     amount,
+    cost,
+    currency_code,
+    day,
     id_number,
     json_value,
+    market_code,
     moment,
     name,
+    percentage,
+    rate,
     sku,
     text,
     units,
+    vat_scheme,
     whole_number,
 )
 
@@ -36,7 +44,11 @@ ENDINGS = ("csv", "xlsx")
 CHOICES: dict[str, tuple[str, ...]] = {
     "grade": GRADES,
     "market": tuple(MARKETS),
-    "currency": tuple(dict.fromkeys(market.currency for market in MARKETS.values())),
+    **dict.fromkeys(
+        ("currency", "from_currency", "to_currency"),
+        tuple(dict.fromkeys(market.currency for market in MARKETS.values())),
+    ),
+    "vat_scheme": VAT_SCHEMES,
     "shipper": tuple(CARRIERS),
     "kind": tuple(NEW_STATES),
     "return_reason": tuple(map(str, sorted(RETURN_REASONS))),
@@ -81,6 +93,21 @@ EXPLAINED = {
     "refunds.currency": Explained("of the order; an amount needs it", "EUR"),
     "return_reason": Explained("Back Market's number of a reason", "21"),
     "return_message": Explained("what the customer is told, up to 500 characters", "With our apologies"),
+    "unit_cost": Explained("what one of them cost you, 0 or more", "212.50"),
+    "costs.currency": Explained("in which you paid", "EUR"),
+    "device_costs.currency": Explained("in which you paid", "EUR"),
+    "vat_scheme": Explained(
+        "margin: VAT on what is left of the price after the cost; standard: on all of it, the cost being without VAT",
+        "margin",
+    ),
+    "imei_or_serial": Explained("of the device, as it is registered with its order line", "356938035643809"),
+    "day": Explained("the day of the rate", "2026-11-26"),
+    "from_currency": Explained("one of this currency", "EUR"),
+    "to_currency": Explained("is worth so many of this one", "GBP"),
+    "rate": Explained("how many", "0.8542"),
+    "vat_rates.market": Explained("the market whose country's VAT it is", "fr-fr"),
+    "vat_pct": Explained("in per cent of the price without VAT", "20"),
+    "valid_from": Explained("the first day of this rate", "2026-01-01"),
     "ean": Explained("the bar code of the product", "4006381333931"),
     "product_id": Explained("Back Market's number of the product", "51003"),
     "catalog.quantity": Explained("units of the new listing", "4"),
@@ -105,11 +132,18 @@ _KINDS: dict[Any, str] = {
     whole_number: "whole number",
     units: "whole number from 1",
     amount: "amount",
+    cost: "amount from 0",
+    rate: "number above 0",
+    percentage: "per cent",
+    currency_code: "currency",
+    vat_scheme: " or ".join(VAT_SCHEMES),
+    market_code: "market",
+    day: "day",
     moment: "day, or day and time (UTC)",
     json_value: "JSON",
 }
 # Excel would make a number of these, and lose zeros at the front or digits at the end.
-_AS_TEXT = frozenset({sku, text, name, id_number})
+_AS_TEXT = frozenset({sku, text, name, id_number, currency_code, market_code, vat_scheme})
 _LAST_ROW = 1_048_576
 _WIDTH = 20
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backmarket.rules.seller_files.cells import AS_NUMBER, Column, MomentColumn, NumberColumn, why_ruined
 from backmarket.rules.seller_files.headers import ACCOUNT, CONSTANT
 from backmarket.rules.settlements.styles import StyleError
-from backmarket.warehouse.seller_rows import amount, moment, whole_number
+from backmarket.warehouse.seller_rows import amount, cost, day, moment, percentage, rate, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -26,7 +26,10 @@ MOST_KEPT = 1000
 FIRST_ROWS = 20
 """So many rows of a file are shown before it is loaded."""
 
-_STYLES: dict[Any, type[Column]] = {amount: NumberColumn, whole_number: NumberColumn, moment: MomentColumn}
+_STYLES: dict[Any, type[Column]] = {
+    **dict.fromkeys((amount, whole_number, cost, rate, percentage), NumberColumn),
+    **dict.fromkeys((moment, day), MomentColumn),
+}
 
 
 class Reading:

@@ -16,7 +16,7 @@ from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.styles import StyleError
 from backmarket.services.item_failures import named
 from backmarket.services.seller_file_reading import Reading
-from backmarket.services.text_tables import FileFormatError, read_table
+from backmarket.services.text_tables import FileFormatError, exchange_rates, read_table
 from backmarket.warehouse import quarantine
 from backmarket.warehouse.seller_files import (
     TARGETS,
@@ -47,6 +47,8 @@ REJECTED = ".rejected.csv"
 ENTITY = "seller_file"
 """What rows of files, and files, are in quarantine as; the file's path follows."""
 
+# What the European Central Bank calls its files.
+_OTHER_NAMES = {"eurofxref": "fx_rates"}
 _MOST_LOGGED = 20
 _COPY = "it says what the file that was loaded before it said"
 
@@ -150,7 +152,8 @@ def target_of(name: str) -> Target | None:
     lowered = name.lower()
     if lowered.endswith(REJECTED):
         return None
-    return next((target for target in TARGETS.values() if re.match(rf"{target.name}(?![a-z])", lowered)), None)
+    names = {**TARGETS, **{other: TARGETS[table] for other, table in _OTHER_NAMES.items()}}
+    return next((target for name, target in names.items() if re.match(rf"{name}(?![a-z])", lowered)), None)
 
 
 @dataclass
@@ -289,6 +292,8 @@ class SellerFileLoading:
         if problem := why_not_fillable(self.connection, target):
             raise FileRefusedError(problem)
         table = read_table(content, file.name, sheet=target.name)
+        if target is TARGETS["fx_rates"]:
+            table = exchange_rates(table)
         columns = (ACCOUNT, *target.columns)
         header = find_header(table.first_rows, columns, target.required, self.rules.columns.get(target.name))
         staging = Staging(self.connection, self.account, target, file.path)

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import IO, TYPE_CHECKING, Any
 
 from backmarket.rules.file_kinds import WORKBOOK, ZIP, kind_of_bytes, kind_of_text
+from backmarket.rules.seller_files import ecb
 from backmarket.rules.seller_files.cells import AS_NUMBER
 
 if TYPE_CHECKING:
@@ -85,6 +86,14 @@ def read_table(content: IO[bytes], name: str, *, sheet: str = "") -> TextTable:
     if kind := kind_of_text(first):
         raise FileFormatError(f"it is {kind}. Export the table anew")
     return _read_csv(content, encoding)
+
+
+def exchange_rates(table: TextTable) -> TextTable:
+    """Return a file of exchange rates with a row for each; one of the European Central Bank's has a column for each."""
+    if not ecb.is_of_the_bank(table.first_rows):
+        return table
+    rows = chain.from_iterable(frame.itertuples(index=False, name=None) for frame in table.frames())
+    return _of_rows(table.kind, [list(ecb.HEADER), *ecb.rates_of(rows)], first_number=0)
 
 
 def _encoding_of(content: IO[bytes], start: bytes) -> str:

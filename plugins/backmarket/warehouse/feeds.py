@@ -111,7 +111,7 @@ def rows_by_account(connection: Connection) -> Iterator[tuple[str, str, int]]:
     from psycopg import Error
     from psycopg.sql import SQL, Identifier
 
-    for table in (*(form.table for form in FORMS), STOCK_BY_WAREHOUSE):
+    for table in (*(form.table for form in FORMS if form.has_account), STOCK_BY_WAREHOUSE):
         query = SQL(sql.statement("feeds/count_by_account")).format(table=Identifier(*table.split(".")))
         try:
             rows = connection.execute(query).fetchall()

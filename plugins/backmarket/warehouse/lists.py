@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from psycopg.sql import Composed
+    from psycopg.sql import SQL, Composed
 
     from backmarket.warehouse.snapshot import Reader, Row
 
@@ -129,11 +129,23 @@ def stream_list(
 def _query(frame: str, statement: str, order: Order, within: Sequence[str]) -> Composed:
     from psycopg.sql import SQL, Identifier
 
+    rows = rows_within(statement, within)
+    direction = SQL(" desc" if order.descending else " asc")
+    return SQL(sql.statement(f"page/{frame}")).format(rows=rows, order=Identifier(order.column) + direction)
+
+
+def rows_within(statement: str, within: Sequence[str]) -> SQL | Composed:
+    """Return a statement with others around it.
+
+    :param statement: one in ``include/sql/page.sql``.
+    :param within: as for :func:`read_first`.
+    """
+    from psycopg.sql import SQL
+
     rows: SQL | Composed = SQL(sql.statement(f"page/{statement}").rstrip().removesuffix(";"))
     for name in within:
         rows = SQL(sql.statement(f"page/{name}").rstrip().removesuffix(";")).format(rows=rows)
-    direction = SQL(" desc" if order.descending else " asc")
-    return SQL(sql.statement(f"page/{frame}")).format(rows=rows, order=Identifier(order.column) + direction)
+    return rows
 
 
 def _values(

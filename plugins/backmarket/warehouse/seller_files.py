@@ -14,13 +14,17 @@ from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
 from backmarket.warehouse.seller_rows import (
     CATALOG,
+    COSTS,
+    DEVICE_COSTS,
     DEVICES,
+    FX_RATES,
     PRICES,
     REFUNDS,
     SHIPMENTS,
     SKU_MAP,
     STOCK,
     STOCK_BY_WAREHOUSE,
+    VAT_RATES,
     Form,
 )
 
@@ -54,6 +58,7 @@ class Target:
     :param required: the columns that a file must have, and each of its rows.
     :param is_snapshot: whether a file may say everything there is, so that what it does not name is gone.
     :param is_whole: whether a file with a row that cannot be used is refused, as what the others mean hangs on it.
+    :param is_kept: whether what a file no longer says stays: yesterday's rates and costs are those of past sales.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Target:
     is_unique: bool = True
     is_snapshot: bool = False
     is_whole: bool = False
+    is_kept: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -79,6 +85,10 @@ class Target:
     def columns(self) -> tuple[str, ...]:
         """All columns but the account."""
         return tuple(self.form.columns)
+
+    def with_account(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return columns with the account, if the table has one."""
+        return ("account", *columns) if self.form.has_account else tuple(columns)
 
     def key_of(self, values: Mapping[str, Any]) -> str | None:
         """Return a row's key as one text; None where a part of it cannot be read."""
@@ -99,6 +109,10 @@ TARGETS = {
         Target("catalog", CATALOG, ("sku",), ("sku",)),
         Target("sku_map", SKU_MAP, ("sku",), ("sku", "listing_sku"), is_unique=False, is_whole=True),
         Target("refunds", REFUNDS, ("order_id", "orderline_id"), ("order_id", "kind"), is_unique=False),
+        Target("costs", COSTS, ("sku",), tuple(COSTS.columns), is_kept=True),
+        Target("device_costs", DEVICE_COSTS, ("imei_or_serial",), tuple(DEVICE_COSTS.columns), is_kept=True),
+        Target("fx_rates", FX_RATES, ("day", "from_currency", "to_currency"), tuple(FX_RATES.columns), is_kept=True),
+        Target("vat_rates", VAT_RATES, ("market", "valid_from"), tuple(VAT_RATES.columns)),
     )
 }
 
@@ -190,7 +204,8 @@ class Staging:
         self._connection.execute("analyze staged_seller_rows")
         self._run("stage_known_keys")
         self._run("stage_differences")
-        self._run("stage_gone_of_snapshot" if is_snapshot else "stage_gone_of_file")
+        gone = "stage_gone_of_none" if self._target.is_kept else "stage_gone_of_file"
+        self._run("stage_gone_of_snapshot" if is_snapshot else gone)
         ((new, changed, unchanged),) = self._run("select_differences")
         ((gone, known),) = self._run("count_gone_rows")
         return Differences(new, changed, unchanged, gone, known)
@@ -204,7 +219,8 @@ class Staging:
         for part in self._target.parts:
             table = {
                 "table": Identifier(*part.table.split(".")),
-                "table_columns": _names(("account", *part.columns)),
+                "table_columns": _names(self._target.with_account(part.columns)),
+                "is_own": SQL("account::text = %(account)s" if self._target.form.has_account else "true"),
                 "table_key": _key([name for name in self._target.keys if name in part.columns]),
                 "is_of_table": SQL(part.condition),
             }
@@ -271,14 +287,16 @@ def _names(columns: Iterable[str]) -> Composed:
 
 
 def _stored_rows(target: Target) -> Composed:
-    """Return what stands after ``from`` to read all rows, whichever table holds them."""
+    """Return what stands after ``from`` to read all rows, whichever table holds them; rows of none are everybody's."""
     missing = SQL("null::text as {}")
+    whose = SQL("account" if target.form.has_account else "%(account)s::text as account")
     reads = []
     for part in target.parts:
-        own = ("account", *part.columns)
-        names = [Identifier(name) if name in own else missing.format(Identifier(name)) for name in target.columns]
+        names = [
+            Identifier(name) if name in part.columns else missing.format(Identifier(name)) for name in target.columns
+        ]
         table = Identifier(*part.table.split("."))
-        reads.append(SQL("select account, {} from {}").format(SQL(", ").join(names), table))
+        reads.append(SQL("select {}, {} from {}").format(whose, SQL(", ").join(names), table))
     return SQL("({}) as stored").format(SQL(" union all ").join(reads))
 
 

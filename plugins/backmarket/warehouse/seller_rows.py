@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping  # noqa: TC003 - read at run time by the dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -21,6 +21,7 @@ from backmarket.rules.given_texts import LONGEST_SHOWN, shortened
 from backmarket.rules.identifiers import Device
 from backmarket.rules.inventory import StockRow
 from backmarket.rules.prices import WantedPrice
+from backmarket.rules.profit import VAT_SCHEMES, CostRow, DeviceCostRow, FxRateRow, VatRateRow
 from backmarket.rules.refunds import RefundRow
 from backmarket.rules.shipping import Shipment
 from backmarket.rules.sku_map import MapRow
@@ -52,6 +53,10 @@ _SURE_DIGITS = 15
 _AMOUNT = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,20})?")
 _NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 _DATE_FIRST = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[T ].+)?")
+# A day, also as a column of times prints it.
+_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]00(?::?00)?)?)?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_MOST_PCT = 100
 # Before Back Market; also the "no date" of many systems.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -117,12 +122,14 @@ class Form(Generic[T]):
     :param row_class: takes the columns by name.
     :param columns: in the order in which a statement selects them.
     :param named_by: the columns that name a row.
+    :param has_account: whether each row is of one account; else they are for all.
     """
 
     table: str
     row_class: Callable[..., T]
     columns: Mapping[str, Column]
     named_by: tuple[str, ...]
+    has_account: bool = True
 
     def read(self, rows: Iterable[Sequence[str | None]]) -> SellerRows[T]:
         """Judge rows one by one, each a text by column."""
@@ -225,6 +232,60 @@ def amount(column: str, given: str) -> Decimal:
     if _AMOUNT.fullmatch(plain) is None:
         raise _unreadable(column, given, "a plain number such as 199.90 is needed")
     return Decimal(plain)
+
+
+def cost(column: str, given: str) -> Decimal:
+    """Read what something cost: an amount of 0 or more."""
+    found = amount(column, given)
+    if not found.is_finite() or found < 0:
+        raise _unreadable(column, given, "an amount of 0 or more is needed, such as 199.90")
+    return found
+
+
+def rate(column: str, given: str) -> Decimal:
+    """Read how many of one currency another is worth: a number above 0."""
+    found = amount(column, given)
+    if not found.is_finite() or found <= 0:
+        raise _unreadable(column, given, "a number above 0 is needed, such as 1.0845")
+    return found
+
+
+def percentage(column: str, given: str) -> Decimal:
+    """Read a percentage: a number from 0 to 100, without the sign."""
+    found = amount(column, given)
+    if not found.is_finite() or not 0 <= found <= _MOST_PCT:
+        raise _unreadable(column, given, "a number from 0 to 100 is needed, such as 20")
+    return found
+
+
+def currency_code(column: str, given: str) -> str:
+    """Read a currency by its three letters, in any case."""
+    found = given.strip(_BLANKS).upper()
+    if _CURRENCY.fullmatch(found) is None:
+        raise _unreadable(column, given, "a currency such as EUR is needed")
+    return found
+
+
+def vat_scheme(column: str, given: str) -> str:
+    """Read how VAT is reckoned, in any case."""
+    found = given.strip(_BLANKS).lower()
+    if found not in VAT_SCHEMES:
+        raise _unreadable(column, given, f"{' or '.join(VAT_SCHEMES)} is needed")
+    return found
+
+
+def market_code(column: str, given: str) -> str:
+    """Read a market such as fr-fr, in any case."""
+    return name(column, given.strip(_BLANKS).lower())
+
+
+def day(column: str, given: str) -> date:
+    """Read a day in ISO 8601: ``2026-03-02``; at midnight in UTC it may have a time."""
+    found = _DAY.fullmatch(given.strip(_BLANKS))
+    try:
+        return date.fromisoformat(found[1] if found else "")
+    except ValueError:
+        raise _unreadable(column, given, "a day such as 2026-03-02 is needed") from None
 
 
 def moment(column: str, given: str) -> datetime:
@@ -354,6 +415,49 @@ REFUNDS = Form(
     },
     ("order_id",),
 )
+COSTS = Form(
+    "seller.costs",
+    CostRow,
+    {
+        "sku": Column(sku, required=True),
+        "unit_cost": Column(cost, required=True),
+        "currency": Column(currency_code, required=True),
+        "vat_scheme": Column(vat_scheme, required=True),
+    },
+    ("sku",),
+)
+DEVICE_COSTS = Form(
+    "seller.device_costs",
+    DeviceCostRow,
+    {
+        "imei_or_serial": Column(sku, required=True),
+        "unit_cost": Column(cost, required=True),
+        "currency": Column(currency_code, required=True),
+    },
+    ("imei_or_serial",),
+)
+FX_RATES = Form(
+    "seller.fx_rates",
+    FxRateRow,
+    {
+        "day": Column(day, required=True),
+        "from_currency": Column(currency_code, required=True),
+        "to_currency": Column(currency_code, required=True),
+        "rate": Column(rate, required=True),
+    },
+    ("day", "from_currency", "to_currency"),
+    has_account=False,
+)
+VAT_RATES = Form(
+    "seller.vat_rates",
+    VatRateRow,
+    {
+        "market": Column(market_code, required=True),
+        "vat_pct": Column(percentage, required=True),
+        "valid_from": Column(day),
+    },
+    ("market", "valid_from"),
+)
 ALIASES = Form(
     "seller.shipper_aliases",
     ShipperAlias,
@@ -364,7 +468,20 @@ ALIASES = Form(
 STOCK_BY_WAREHOUSE = "seller.stock_by_warehouse"
 """Where rows of stock lie that name a warehouse; they are read with the others, by :data:`STOCK`."""
 
-FORMS: tuple[Form[Any], ...] = (STOCK, PRICES, SHIPMENTS, DEVICES, CATALOG, SKU_MAP, REFUNDS, ALIASES)
+FORMS: tuple[Form[Any], ...] = (
+    STOCK,
+    PRICES,
+    SHIPMENTS,
+    DEVICES,
+    CATALOG,
+    SKU_MAP,
+    REFUNDS,
+    COSTS,
+    DEVICE_COSTS,
+    FX_RATES,
+    VAT_RATES,
+    ALIASES,
+)
 """All tables that the seller's systems fill."""
 
 

@@ -16,7 +16,7 @@ _RUINED = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?[eE]\+\d+\s*")
 _FAILED = re.compile(r"\s*#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)\s*")
 # 356938035643810.0: a number that should have been a text, and that may have been rounded on its way.
 _FRACTION = re.compile(r"\s*\d{8,}[.,]0+\s*")
-_IDENTIFIERS = frozenset({"imei", "serial_number", "tracking_number", "ean"})
+_IDENTIFIERS = frozenset({"imei", "serial_number", "imei_or_serial", "tracking_number", "ean"})
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,'\u00a0\u202f\u2009\u2019 ]*-?")
 _WHOLE = re.compile(r"-?[0-9]+")
 _DAY = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"

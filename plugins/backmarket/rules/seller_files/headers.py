@@ -111,6 +111,29 @@ SYNONYMS: dict[str, frozenset[str]] = {
             message customermessage messagetocustomer messageclient messageauclient nachricht kundennachricht mensaje
             mensajecliente messaggio messaggiocliente bericht
         """,
+        "unit_cost": """
+            cost costprice costs purchaseprice buyingprice purchasecost coutunitaire cout coutdachat prixdachat
+            prixdachatht einkaufspreis ek ekpreis kosten stuckkosten stueckkosten coste costeunitario preciodecompra
+            preciocompra costo costounitario prezzodiacquisto prezzoacquisto kostprijs inkoopprijs custo precodecompra
+            inkopspris
+        """,
+        "vat_scheme": """
+            vat vattype vatregime scheme taxscheme taxtype regimetva regimedetva tva besteuerung besteuerungsart
+            steuerart mwstart umsatzsteuerart regimeniva regimeiva regimendeiva tipodeiva btwregeling
+        """,
+        "imei_or_serial": """
+            imei serial serialnumber imeiorserial imeiserial imeinumber serialno sn device identifier numeroimei
+            numeroserie numerodeserie seriennummer imeioderseriennummer serienummer numerodiserie
+        """,
+        "day": "date validon jour tag datum dia fecha giorno data dag kursdatum",
+        "from_currency": "from base basecurrency source sourcecurrency de von desde da van vonwahrung vonwaehrung",
+        "to_currency": "to target targetcurrency quote quotecurrency vers nach hacia a naar nachwahrung nachwaehrung",
+        "rate": "fxrate exchangerate taux tauxdechange kurs wechselkurs tipodecambio tasso tassodicambio koers",
+        "vat_pct": """
+            vat vatrate vatpercent rate taxrate tva tauxtva tauxdetva mwst mwstsatz ust ustsatz steuersatz iva tipoiva
+            aliquota aliquotaiva btw btwtarief moms
+        """,
+        "valid_from": "from since validsince startdate depuis apartirde gultigab gueltigab ab desde dal vanaf",
         "ean": "ean13 gtin gtin13 barcode codebarre codebarres strichcode codigobarras codiceabarre",
         "product_id": "backmarketproductid bmid productuuid idproduit produktid idproducto idprodotto",
         "grade": "condition state etat zustand estado condizione staat conditie",

@@ -97,6 +97,7 @@ def reconcile(
         closed = _count(connection, "close_findings", scope)
         for step in ("delete_day_sums", "sum_days"):
             connection.execute(sql.statement(f"settlements/{step}"), scope)
+        connection.execute(sql.statement("settlements/merge_fee_shares"), of_account)
         noted = "keep_comparison" if days is None else "doubt_comparison"
         connection.execute(sql.statement(f"settlements/{noted}"), {**of_account, "rules": rules})
         found = connection.execute(sql.statement("settlements/count_open_findings"), of_account).fetchall()
