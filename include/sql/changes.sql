@@ -40,14 +40,14 @@ where account = %(account)s and change_id = any(%(change_ids)s) and status = 'pl
 select pg_advisory_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0));
 
 -- name: mark_sent
--- Recorded before the request leaves. No row: another run has sent it, or it is no longer planned, or otherwise.
+-- Recorded before the request leaves; why it is wanted, where its payload says so, stays its reason. No row: another run has sent it, or it is no longer planned, or otherwise.
 -- :account, :in_batch, :change_ids, :payloads (as long as each other)
 update backmarket.changes as change
 set
     status = 'sent',
     sent_at = clock_timestamp(),
     attempts = attempts + 1,
-    reason = null,
+    reason = change.payload ->> 'why',
     in_batch = %(in_batch)s,
     batch_id = null
 from unnest(%(change_ids)s::bigint [], %(payloads)s::jsonb []) as wanted (change_id, payload)
@@ -75,9 +75,9 @@ order by planned_at, change_id;
 
 -- name: select_refused
 -- What Back Market itself refused lately, newest per subject: the same again would be refused again. What a listing
--- showed when its quantity was planned was not sent.
+-- showed when its quantity or price was planned, and why it is wanted, was not sent.
 -- :account, :kind, :since
-select refused.subject, refused.market, refused.payload - 'shown'
+select refused.subject, refused.market, refused.payload - '{shown,old_price,why}'::text []
 from backmarket.changes as refused
 where
     refused.account = %(account)s and refused.kind = %(kind)s
@@ -105,7 +105,7 @@ order by change_id;
 update backmarket.changes
 set
     status = %(status)s,
-    reason = %(reason)s,
+    reason = nullif(concat_ws('; ', payload ->> 'why', %(reason)s::text), ''),
     refused_in = case when %(status)s = 'refused' then nullif(current_setting('airflow.task', true), '')::jsonb end,
     confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')

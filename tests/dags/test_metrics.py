@@ -126,6 +126,11 @@ def test_everything_that_is_promised_is_sent(
         "insert into backmarket.settlement_findings (account, kind, subject, day, currency, detail, documents, status) "
         "values ('default', 'missing_sale', '7', current_date, 'EUR', '', '[]', 'open')"
     )
+    warehouse.execute(
+        "insert into backmarket.backbox (account, id, market, currency, is_winning, document, read_at, gone_at) select "
+        "'default', md5(n::text)::uuid, market, 'EUR', n < 3, '{}', now(), case when market = 'es-es' then now() end "
+        "from generate_series(1, 5) as n, unnest(array['fr-fr', 'es-es']) as market"
+    )
     warehouse.execute("update backmarket.sync_state set watermark = now() - interval '1 hour' where concern = 'orders'")
     run = run_dag("backmarket_alerts")
     assert run.tasks["attention_alert"] == "skipped"
@@ -137,6 +142,9 @@ def test_everything_that_is_promised_is_sent(
     assert standing["changes_waiting,account=default,kind=price,status=unknown"] == [("gauge", 1)]
     assert standing["needs,account=default,kind=quarantine"] == [("gauge", 1)]
     assert standing["findings,account=default,kind=missing_sale"] == [("gauge", 1)]
+    shares = [standing[f"backbox,account=default,market=fr-fr,outcome={outcome}"] for outcome in ("won", "lost")]
+    assert shares == [[("gauge", 2)], [("gauge", 3)]]
+    assert standing["backbox,account=default,market=es-es,outcome=won"] == [("gauge", 0)], "a market that is over"
     assert standing["sku_lines_left,account=default"] == [("gauge", SKU_LINES_AN_HOUR)]
     ((_, age),) = standing["watermark_age,account=default,concern=orders"]
     assert 3600 <= age < 3700

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from backmarket.api.client import BackMarketClient
     from backmarket.services.price_batches import PriceBatches
+    from backmarket.settings import SendingSettings
     from backmarket.warehouse.approvals import ApprovalDesk
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.price_approval import Move
@@ -191,6 +192,8 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
 class BackMarketPricesPlanOperator(BackMarketOperator):
     """Writes to the ledger which prices are to be sent, which are refused, and which a person must see first.
 
+    While ``backmarket_repricing`` is on, its wishes go before ``seller.prices``.
+
     Rows of ``seller.prices`` and ``seller.sku_map`` that cannot be read are left out and named; the others are planned.
 
     :raises FeedUnusableError: where a table cannot be read at all.
@@ -204,6 +207,7 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         "backmarket.listings",
         "backmarket.listing_offers",
         "backmarket.price_approvals",
+        "backmarket.repricing",
     )
     writes = ("backmarket.changes", "backmarket.inventory_findings")
 
@@ -212,16 +216,25 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         ``unusable_feeds``, that cannot be used as a whole."""
         from backmarket.services.prices import log_plan, plan_prices
         from backmarket.services.unlisted_skus import report_unlisted_prices
-        from backmarket.settings import PriceSettings, chosen_markets
-        from backmarket.warehouse import feeds
+        from backmarket.settings import PriceSettings, chosen_markets, is_neighbour_on
+        from backmarket.warehouse import feeds, repricing
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.seller_rows import name_left_out
 
         settings = PriceSettings.load(self.account)
         markets = chosen_markets(self.account, settings, self.hook.config)
         with connect(self.warehouse_conn_id) as connection:
+            wishes = None
+            if is_neighbour_on(self.account, "repricing"):
+                wishes = repricing.read_wishes(connection, self.account)
             plan = plan_prices(
-                connection, self.account, settings, markets=markets, now=datetime.now(UTC), run_id=context["run_id"]
+                connection,
+                self.account,
+                settings,
+                markets=markets,
+                now=datetime.now(UTC),
+                run_id=context["run_id"],
+                wishes=wishes,
             )
             map_feed, feeding = plan.mapping
             counts = {
@@ -247,19 +260,26 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
     Where many prices of a market change they go out in a batch, if that needs fewer requests; else one by one, at
     once. How a batch ended is for the task that follows, or the next run, to find out. A market that refuses, and a
     listing that Back Market fails on, are named and stay planned; all others are sent.
+
+    :param toggle: the Variable, without ``backmarket_``, that lets it send: ``prices_upload`` or ``repricing``.
     """
 
     reads = ("backmarket.changes", "backmarket.listings", "backmarket.listing_offers", "ws/listings")
     writes = ("ws/listings", "backmarket.changes", *LISTING_TABLES)
+
+    def __init__(self, *, toggle: Literal["prices_upload", "repricing"] = "prices_upload", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.toggle = toggle
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of :meth:`~backmarket.services.prices.PriceSending.send`, and the requests made."""
         from backmarket.services.offers import OfferSending
         from backmarket.services.price_batches import PriceBatches
         from backmarket.services.prices import PriceSending
-        from backmarket.settings import PriceSettings
+        from backmarket.settings import PriceSettings, RepricingSettings
 
-        self.skip_unless_sending(PriceSettings.load(self.account), "prices_upload")
+        of_toggle: dict[str, type[SendingSettings]] = {"prices_upload": PriceSettings, "repricing": RepricingSettings}
+        self.skip_unless_sending(of_toggle[self.toggle].load(self.account), self.toggle)
         with self.open_to_send(keep_for_quantities=True) as (connection, client, budget):
             sending = OfferSending(connection, self.account, client, None, self.log, budget=budget)
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)

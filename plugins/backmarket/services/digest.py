@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from backmarket.services.alerts import Message
@@ -36,20 +36,39 @@ class Sales:
 
 
 @dataclass(frozen=True)
+class BackBox:
+    """What a UTC day brought in the competition for the BackBox, each listing counted once a market.
+
+    :param competing: those that took part at its end, of which ``won`` had it.
+    :param moves: prices that were moved for it.
+    """
+
+    competing: int
+    won: int
+    moves: int
+
+
+@dataclass(frozen=True)
 class Day:
-    """The orders of one UTC day that were paid, and are neither cancelled nor refunded."""
+    """The orders of one UTC day that were paid, and are neither cancelled nor refunded.
+
+    :param backbox: None where nothing competed, and no price was moved for it.
+    """
 
     day: date
     orders: int
     units: int
     sales: Sequence[Sales]
+    backbox: BackBox | None = None
 
 
 def day_in_figures(database: Reader, day: date) -> Day:
     """Read what a UTC day brought."""
     found = database.rows("digest_orders", day=day)
     orders, units = (int(found[0][name]) if found else 0 for name in ("orders", "units"))
-    return Day(day, orders, units, [Sales(**row) for row in database.rows("digest_sales", day=day)])
+    stood = [BackBox(**row) for row in database.rows("digest_backbox", day=day) if row["competing"] or row["moves"]]
+    sales = [Sales(**row) for row in database.rows("digest_sales", day=day)]
+    return Day(day, orders, units, sales, next(iter(stood), None))
 
 
 def tell_of_day(
@@ -68,12 +87,15 @@ def tell_of_day(
 
 
 def digest_message(account: str, day: Day, needs: Sequence[Need], url: str) -> Message:
-    """Say how many orders and units a day had, what they are worth in each currency, and what waits now."""
+    """Say what a day brought: orders, units, what they are worth in each currency, the BackBox; and what waits now."""
     lines = [f"{counted(day.orders, 'order')} and {counted(day.units, 'unit')} on {day.day} (UTC)."]
     lines += [
         f"{each.currency}: net {each.net:,f}, that is {each.sales:,f} of sales less {each.commission:,f} of commission."
         for each in day.sales
     ]
+    if day.backbox:
+        won = f"{day.backbox.won:,} of {counted(day.backbox.competing, 'listing')} won"
+        lines.append(f"BackBox: {won}, {counted(day.backbox.moves, 'price')} moved.")
     waits = [f"- {need.title}: {need.total:,}" for need in needs]
     lines += ["Waits for a person:", *waits] if waits else ["Nothing waits for a person."]
     currencies: dict[str, Any] = {each.currency: {"sales": str(each.sales), "net": str(each.net)} for each in day.sales}
@@ -87,6 +109,7 @@ def digest_message(account: str, day: Day, needs: Sequence[Need], url: str) -> M
             "orders": day.orders,
             "units": day.units,
             "currencies": currencies,
+            "backbox": asdict(day.backbox) if day.backbox else None,
             "waiting": {need.title: need.total for need in needs},
             "url": url,
         },

@@ -40,6 +40,10 @@ def read_gauges(database: Reader, now: datetime, sku_lines: Rate, *, answer_hour
     for row in database.rows("count_findings"):
         yield Gauge("findings", row["findings"], {"kind": row["kind"]})
     yield from _changes(database)
+    for row in database.rows("count_backbox"):
+        counts = {"won": row["won"], "lost": row["competing"] - row["won"]}
+        for outcome, listings in counts.items():
+            yield Gauge("backbox", listings, {"market": row["market"], "outcome": outcome})
     spent = database.units_since("sku_lines", sku_lines.interval / 1000) or 0
     yield Gauge("sku_lines_left", max(0, sku_lines.limit - spent), {})
     for row in database.rows("select_successes"):

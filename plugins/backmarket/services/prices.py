@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.api.errors import BackMarketError
 from backmarket.api.markets import MARKETS
 from backmarket.rules.prices import OfferRow, after_decision, decide_price
+from backmarket.rules.repricing import after_limit
 from backmarket.rules.skus import sku_key
 from backmarket.services.batches import BatchSending
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from backmarket.rules.prices import Verdict, WantedPrice
+    from backmarket.rules.repricing import Wish
+    from backmarket.rules.sku_map import SkuMap
     from backmarket.services.listing_reading import MarketReading
     from backmarket.services.log import Log
     from backmarket.services.offers import OfferSending
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
     from backmarket.warehouse.sku_map import MapReading
 
 SAME_REFUSAL_AGAIN = timedelta(days=1)
+
+Wishes = Mapping[tuple["UUID", str], "Wish"]
+"""What repricing wants, by listing and market."""
 
 # What a market showed longer ago says nothing: as where it could not be read by this run.
 FRESH = timedelta(minutes=30)
@@ -100,22 +107,27 @@ def plan_prices(
     markets: list[str],
     now: datetime,
     run_id: str,
+    wishes: Wishes | None = None,
 ) -> PricePlan:
     """Plan the prices of these markets from what is stored, and record them.
 
     A large move waits for a person; what a person decided about exactly this move, old price and new, holds for
     ``backmarket_price_decision_days``. A row that cannot be read is refused for its reason. A price whose offer was not
     read within the last half hour is left alone.
+
+    :param wishes: what repricing decided, which goes before ``seller.prices``; without ``backmarket_prices_upload``,
+        nothing else is planned. None: repricing is off.
     """
     ledger = Ledger(connection, account, "price")
     refused = ledger.refusals(since=now - SAME_REFUSAL_AGAIN)
     counts: Counter[str] = Counter({"prices": 0, "send": 0, "ask": 0, "refuse": 0, "unchanged": 0})
     changes, findings = [], []
     mapping = sku_map.read(connection, account)
-    feed, found = price_rows(connection, account, markets, mapping.sku_map)
+    feed, rows = offers_to_price(connection, account, markets, mapping.sku_map)
     decided_since = now - timedelta(days=settings.price_decision_days)
     decisions = price_approval.decisions(connection, account, markets, decided_since=decided_since)
-    rows = _agreed(found)
+    if wishes is not None and not settings.prices_upload:
+        rows = [row for row in rows if (row.listing_id, row.market) in wishes]
     ambiguous = _refusals_of_twins(rows)
     for row in rows:
         counts["prices"] += 1
@@ -125,7 +137,8 @@ def plan_prices(
         if now - row.read_at > FRESH:
             counts["not_read"] += 1
             continue
-        verdict, change = _decide(row, settings, refused, decisions)
+        wish = (wishes or {}).get((row.listing_id, row.market))
+        verdict, change = _decide(row, settings, refused, decisions, wish)
         counts[verdict] += 1
         if change is not None:
             changes.append(change)
@@ -136,6 +149,14 @@ def plan_prices(
         ledger.plan([*changes, *ambiguous.values()], run_id=run_id)
         inventory_prices.record_findings(connection, account, findings)
     return PricePlan({**counts, "price_changed_outside": len(findings)}, feed, mapping)
+
+
+def offers_to_price(
+    connection: Connection, account: str, markets: list[str], feeding: SkuMap
+) -> tuple[SellerRows[WantedPrice], list[PriceRow]]:
+    """Return the rows of ``seller.prices``, and the offers that they are about, each once where they agree."""
+    feed, found = price_rows(connection, account, markets, feeding)
+    return feed, _agreed(found)
 
 
 def log_plan(connection: Connection, account: str, plan: PricePlan, log: Log, *, markets: list[str]) -> int:
@@ -199,19 +220,23 @@ def _why_twins(rows: list[PriceRow]) -> str:
 
 
 def _decide(
-    row: PriceRow, settings: PriceSettings, refused: Refusals, decisions: Decisions
+    row: PriceRow, settings: PriceSettings, refused: Refusals, decisions: Decisions, wish: Wish | None
 ) -> tuple[Verdict, PlannedChange | None]:
     rules = MARKETS[row.market]
     payload = {"id": str(row.listing_id), "price": None, "currency": rules.currency}
     if isinstance(row.wanted, LeftOut):
         return "refuse", PlannedChange(row.sku, payload, row.market, "refused", row.wanted.reason)
+    if wish and wish.price is None:
+        return "unchanged", None
     planned = decide_price(
-        row.wanted,
+        replace(row.wanted, price=wish.price) if wish else row.wanted,
         OfferRow(row.shown, row.max_price, max_price_unreadable=row.max_price_unreadable),
         currency=rules.currency,
         decimals=rules.decimals,
         change_limit_pct=settings.price_change_limit_pct,
     )
+    if wish:
+        planned = after_limit(planned, wish)
     decided = after_decision(planned, decisions.get((row.sku, row.market, row.shown, planned.price)))
     verdict = decided.verdict
     if decided.price is not None:
@@ -220,14 +245,17 @@ def _decide(
         return verdict, None
     if verdict == "send" and refused.include(row.sku, payload, row.market):
         return "refuse", None
-    if verdict == "ask":
+    if verdict == "ask" or wish:
         payload["old_price"] = str(row.shown)
+    if wish:
+        payload["why"] = wish.reason
     statuses: dict[Verdict, PlannedStatus] = {
         "send": planned_status(dry_run=settings.dry_run),
         "ask": "awaiting_approval",
         "refuse": "refused",
     }
-    return verdict, PlannedChange(row.sku, payload, row.market, statuses[verdict], decided.reason or None)
+    reason = decided.reason or (wish.reason if wish else None)
+    return verdict, PlannedChange(row.sku, payload, row.market, statuses[verdict], reason)
 
 
 def _is_changed_outside(row: PriceRow) -> bool:

@@ -1,0 +1,196 @@
+"""Decides, for each price that the seller wants, where it goes in the competition for the BackBox."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from backmarket.api.markets import MARKETS
+from backmarket.rules.repricing import Situation, Terms, decide_move
+from backmarket.rules.skus import sku_key
+from backmarket.services.prices import FRESH, offers_to_price
+from backmarket.warehouse import repricing, sku_map
+from backmarket.warehouse.profit import cost_rows, fx_rate_rows, vat_rate_rows
+from backmarket.warehouse.repricing import Decided, Moves
+from backmarket.warehouse.seller_rows import LeftOut
+from backmarket.words import counted, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from backmarket.rules.prices import WantedPrice
+    from backmarket.rules.profit import CostRow
+    from backmarket.rules.repricing import Move
+    from backmarket.services.log import Log
+    from backmarket.settings import RepricingSettings, SaleCostSettings
+    from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.prices import PriceRow
+    from backmarket.warehouse.repricing import Competition
+    from backmarket.warehouse.seller_rows import SellerRows
+
+_MOST_LOGGED = 50
+_WORDS = {"move": "to be moved", "ask": "to be approved by a person", "hold": "left as they are"}
+_NO_COST = "no cost is known: fill seller.costs"
+_NO_MOVES = Moves([], [])
+
+
+class Decisions(NamedTuple):
+    """What was decided.
+
+    :param counts: prices looked at, and how many move, are asked for and stay.
+    :param feeds: the rows of the seller's tables that say what a sale costs.
+    """
+
+    counts: dict[str, int]
+    feeds: tuple[SellerRows[Any], ...]
+
+
+@dataclass(frozen=True)
+class SaleCosts:
+    """What sales cost, by SKU and market.
+
+    :param units: rows of ``seller.costs``, by :func:`~backmarket.rules.skus.sku_key`.
+    :param rates: of exchange, by the two currencies; None where nobody says so.
+    :param vat: in per cent, by market; None where nobody says so.
+    :param commissions: in per cent, by SKU, as the newest orders show them.
+    :param fees: in per cent, by market, as statements show them.
+    :param otherwise: what holds where no order or statement tells.
+    """
+
+    units: Mapping[str, CostRow]
+    rates: Mapping[tuple[str, str], Decimal | None]
+    vat: Mapping[str, Decimal | None]
+    commissions: Mapping[str, Decimal]
+    fees: Mapping[str, Decimal]
+    otherwise: SaleCostSettings
+
+    def terms(self, row: PriceRow) -> Terms | str:
+        """Return what a sale of a listing costs in a market, or why nobody can say."""
+        unit = self.units.get(sku_key(row.given_sku)) or self.units.get(sku_key(row.sku))
+        if unit is None:
+            return _NO_COST
+        needed = MARKETS[row.market].currency
+        rate = Decimal(1) if unit.currency == needed else self.rates.get((unit.currency, needed))
+        if rate is None:
+            return f"no rate from {unit.currency} to {needed} is known: fill seller.fx_rates"
+        vat_pct = self.vat.get(row.market)
+        if vat_pct is None:
+            return f"no VAT of {row.market} is known: fill seller.vat_rates"
+        return Terms(
+            unit.unit_cost * rate,
+            unit.vat_scheme,
+            vat_pct,
+            self.commissions.get(sku_key(row.sku), self.otherwise.commission_pct),
+            self.fees.get(row.market, self.otherwise.fees_pct),
+        )
+
+
+def decide_prices(
+    connection: Connection,
+    account: str,
+    settings: RepricingSettings,
+    costs: SaleCostSettings,
+    log: Log,
+    *,
+    markets: list[str],
+    now: datetime,
+) -> Decisions:
+    """Decide about the price of every row of ``seller.prices`` that a market shows, and store the decisions.
+
+    A price whose offer was not read within the last half hour is left alone, and so is one that several rows want.
+    """
+    feeding = sku_map.read(connection, account).sku_map
+    _, rows = offers_to_price(connection, account, markets, feeding)
+    twins = Counter((sku_key(row.sku), row.market) for row in rows)
+    wanted = [
+        (row, row.wanted)
+        for row in rows
+        if not isinstance(row.wanted, LeftOut)
+        and now - row.read_at <= FRESH
+        and twins[sku_key(row.sku), row.market] == 1
+    ]
+    feed = cost_rows(connection, account)
+    sale_costs = _sale_costs(connection, account, feed, costs, [row for row, _ in wanted], now=now)
+    known = repricing.read_competition(connection, account)
+    policy = settings.policy
+    moves = repricing.read_moves(connection, account, since=now - max(timedelta(days=1), policy.climb_rest))
+    decided = []
+    for row, price in wanted:
+        terms = sale_costs.terms(row)
+        situation = _situation(row, price, known, moves.get((row.sku, row.market), _NO_MOVES), terms)
+        if situation is not None:
+            move = decide_move(situation, None if isinstance(terms, str) else terms, policy, now=now)
+            decided.append(_decided(row, move))
+    repricing.store_decisions(connection, account, decided, now=now)
+    _tell(decided, log)
+    counts: dict[str, int] = {"prices": len(decided), **Counter(str(each.move.verdict) for each in decided)}
+    return Decisions(counts, (feed, fx_rate_rows(connection, account), vat_rate_rows(connection, account)))
+
+
+def _sale_costs(
+    connection: Connection,
+    account: str,
+    feed: SellerRows[CostRow],
+    otherwise: SaleCostSettings,
+    rows: list[PriceRow],
+    *,
+    now: datetime,
+) -> SaleCosts:
+    units = {sku_key(row.sku): row for row in feed.rows}
+    markets = {row.market for row in rows}
+    needed = {MARKETS[market].currency for market in markets}
+    pairs = {(row.currency, currency) for row in feed.rows for currency in needed if row.currency != currency}
+    return SaleCosts(
+        units,
+        repricing.exchange_rates(connection, pairs, now.date()),
+        repricing.vat_rates(connection, account, markets, now.date()),
+        repricing.commissions(connection, account, {sku_key(row.sku) for row in rows}),
+        repricing.fee_shares(connection, account),
+        otherwise,
+    )
+
+
+def _situation(
+    row: PriceRow, price: WantedPrice, known: Competition, moves: Moves, terms: Terms | str
+) -> Situation | None:
+    """Put together what a decision is made from; None where the seller's row names no usable price."""
+    if price.price is None or not price.price.is_finite():
+        return None
+    standing = known.standings.get((row.listing_id, row.market))
+    min_price = price.min_price if price.min_price is not None and price.min_price.is_finite() else None
+    return Situation(
+        decimals=MARKETS[row.market].decimals,
+        shown=row.shown or None,
+        wanted=price.price,
+        min_price=min_price,
+        max_price=row.max_price,
+        read_at=standing.read_at if standing else known.asked_at.get(row.listing_id),
+        takes_part=standing is not None,
+        is_winning=standing is not None and standing.is_winning,
+        price_to_win=standing.price_to_win if standing else None,
+        winner_price=standing.winner_price if standing else None,
+        moves=tuple(moves.sent_at),
+        lowered_at=max(moves.lowered_at, default=None),
+        no_terms=terms if isinstance(terms, str) else "",
+    )
+
+
+def _decided(row: PriceRow, move: Move) -> Decided:
+    price = move.price or row.shown
+    margin_pct = round(move.margin / price * 100, 2) if price and move.margin is not None else None
+    return Decided(row.listing_id, row.market, row.sku, MARKETS[row.market].currency, move, margin_pct)
+
+
+def _tell(decided: Iterable[Decided], log: Log) -> None:
+    """Log how many prices move, and the first of them with their reasons."""
+    told = Counter(_WORDS[each.move.verdict] for each in decided)
+    log.info("%s looked at: %s.", counted(told.total(), "price"), tally(told, none="nothing to do"))
+    moving = [each for each in decided if each.move.price is not None]
+    for each in moving[:_MOST_LOGGED]:
+        log.info("%s %s: %s.", each.sku, each.market, each.move.reason)
+    if len(moving) > _MOST_LOGGED:
+        log.info("All of them stand in backmarket.repricing.")
