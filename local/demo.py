@@ -49,6 +49,8 @@ STEPS = (
     Step("backmarket_seller_files", before=seller.ship_accepted_orders),
     Step("backmarket_tracking_imei"),
     Step("backmarket_inventory_prices"),
+    Step("backmarket_seller_files", before=seller.tell_costs),
+    Step("backmarket_backbox"),
     Step("backmarket_after_sales", before=seller.take_a_device_back),
     Step("backmarket_after_sales", asked_by="backmarket_refund_approval"),
     Step("backmarket_settlements", before=seller.export_statements),

@@ -214,6 +214,37 @@ _FINDINGS = """
     group by kind, currency, expected_currency
     order by kind, currency
 """
+# Per cent of the revenue of sales whose cost is known, best sellers first.
+_MARGINS = """
+    select
+        sku, currency, count(*), sum(revenue), sum(commission + fees), sum(vat), sum(cost), sum(margin),
+        round(sum(margin) * 100 / nullif(sum(revenue), 0), 1)
+    from backmarket.profit
+    where margin is not null
+    group by sku, currency
+    order by sum(revenue) desc
+    limit 12
+"""
+_MOVES = """
+    select
+        subject, market, payload ->> 'old_price', payload ->> 'price', replace(status, '_', ' '),
+        payload ->> 'why'
+    from (
+        select *, row_number() over (partition by status order by change_id desc) as place
+        from backmarket.changes
+        where kind = 'price' and payload ? 'why' and status <> 'superseded'
+    ) as move
+    where place <= 6
+    order by status, place
+"""
+_HELD = """
+    select regexp_replace(reason, '[0-9]+([.,][0-9]+)*', '…', 'g') as why, count(*)
+    from backmarket.repricing
+    where verdict = 'hold'
+    group by why
+    order by count(*) desc
+    limit 8
+"""
 _WATERMARKS = """
     select concern, market, watermark
     from backmarket.sync_state
@@ -243,6 +274,9 @@ def print_summary(warehouse_uri: str) -> None:
         story = connection.execute(_RETURN).fetchall()
         statements = connection.execute(_STATEMENTS).fetchall()
         findings = connection.execute(_FINDINGS).fetchall()
+        margins = connection.execute(_MARGINS).fetchall()
+        moves = connection.execute(_MOVES).fetchall()
+        held = connection.execute(_HELD).fetchall()
     if not orders:
         raise LocalError("All runs succeeded, but no order arrived: see what order_download says in its log.")
     console = Console()
@@ -268,6 +302,10 @@ def print_summary(warehouse_uri: str) -> None:
         )
     )
     console.print(_table("One return, from message to statement", ("when (UTC)", "what", "details"), story))
+    of_margins = ("SKU", "currency", "sold", "revenue", "fees", "VAT", "cost", "margin", "%")
+    console.print(_table("Margin by SKU", of_margins, margins))
+    console.print(_table("Moves for the BackBox", ("SKU", "market", "old", "new", "status", "why"), moves))
+    console.print(_table("Prices that repricing left as they are", ("why", "how many"), held))
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Table:

@@ -17,6 +17,8 @@ TOGGLES = (
     "backmarket_product_creation",
     "backmarket_inventory_upload",
     "backmarket_prices_upload",
+    "backmarket_backbox_download",
+    "backmarket_repricing",
     "backmarket_tracking_upload",
     "backmarket_imei_update",
     "backmarket_settlement_download",
@@ -42,6 +44,10 @@ def variables_of(inbox: Path) -> dict[str, str]:
         "backmarket_settlement_inbox": (inbox / SETTLEMENTS).as_uri(),
         "backmarket_seller_inbox": (inbox / SELLER).as_uri(),
         "backmarket_invoice_folder": (inbox / INVOICES).as_uri(),
+        # Two requests a second: a demo does not wait for all listings.
+        "backmarket_backbox_requests_an_hour": "40",
+        "backmarket_repricing_auto_margin_pct": "20",
+        "backmarket_repricing_ask_margin_pct": "10",
         # Small enough that a device's whole price is shown to a person.
         "backmarket_refund_approval_above": "25",
         # The sandbox's past holds orders that nobody shipped in time: no reason to end the demo in alarm.
@@ -59,6 +65,8 @@ DESCRIPTIONS = {
     "backmarket_product_creation": "New products, each with its listing.",
     "backmarket_inventory_upload": "Quantities out.",
     "backmarket_prices_upload": "Prices out.",
+    "backmarket_backbox_download": "Competitors in: where listings stand in the competition for a BackBox.",
+    "backmarket_repricing": "Prices follow the competition, between a floor and a ceiling.",
     "backmarket_tracking_upload": "Tracking numbers out.",
     "backmarket_imei_update": "IMEIs and serial numbers out.",
     "backmarket_settlement_download": "Settlements in.",
@@ -71,6 +79,9 @@ DESCRIPTIONS = {
     "backmarket_settlement_inbox": "Where statement files land: a folder or an object-storage URL.",
     "backmarket_seller_inbox": "Where the seller's files land: a folder or an object-storage URL.",
     "backmarket_invoice_folder": "Where invoices lie, PDF files named by order id: a folder or an object-storage URL.",
+    "backmarket_backbox_requests_an_hour": "So many requests are spent on competitors, where they matter most.",
+    "backmarket_repricing_auto_margin_pct": "A lower price that leaves less, in per cent, waits for a person.",
+    "backmarket_repricing_ask_margin_pct": "A price that leaves less, in per cent, is not wanted.",
     "backmarket_refund_approval_above": "A larger refund waits for a person, in the order's currency.",
     "backmarket_ship_by_alert_hours": "An order that has fewer hours left to be shipped raises an alarm.",
 }

@@ -42,6 +42,158 @@ select
 from waiting
 left join backmarket.order_lines as line on line.account = %(account)s and waiting.orderline_id::bigint = line.orderline_id
 
+-- name: backbox_most_lost
+-- Of each standing the rows by which most is lost, each with how many there are of it.
+-- :most; rows is backbox_standings
+with stood as materialized ({rows}),
+
+counted as (
+    select kind, count(*) as total
+    from stood
+    group by kind
+)
+
+select most_lost.*, counted.total
+from counted
+cross join lateral (
+    select *
+    from stood
+    where stood.kind = counted.kind
+    order by stood.lost desc nulls last, stood.market, stood.id
+    limit %(most)s
+) as most_lost
+
+-- name: backbox_reading
+-- When Back Market was asked last for competitors, and how many listings within the last hour.
+-- :account
+select
+    (select max(asked_at) from backmarket.backbox_askings where account = %(account)s) as asked_at,
+    count(*) as asked,
+    count(*) filter (where has_backbox is null) as unreadable
+from backmarket.backbox_askings
+where account = %(account)s and asked_at >= now() - interval '1 hour';
+
+-- name: backbox_standings
+-- Where each listing stands in the competition for the BackBox of each market, and what repricing decided about its price.
+-- :account, :standings (those to list; null: all)
+--
+-- A listing that nobody competes with has a decision, and no competition.
+select
+    stood.*,
+    case stood.kind
+        when 'would win within its floor' then stood.margin
+        when 'cannot win within its floor' then stood.gap
+        when 'without a decision' then stood.amount
+    end as lost
+from (
+    select
+        id,
+        market,
+        repricing.sku,
+        case
+            when repricing.floor is null then 'without a decision'
+            when box.read_at is null then 'stands alone'
+            when box.is_winning then 'wins'
+            when box.price_to_win is null then 'loses, price to win unknown'
+            when box.price_to_win >= repricing.floor then 'would win within its floor'
+            else 'cannot win within its floor'
+        end as kind,
+        coalesce(repricing.reason, 'repricing is off, or seller.prices has no price for it') as why,
+        box.price as amount,
+        coalesce(box.currency, repricing.currency) as currency,
+        box.price_to_win,
+        box.winner_price,
+        repricing.floor,
+        repricing.floor - box.price_to_win as gap,
+        repricing.ceiling,
+        repricing.target,
+        repricing.margin,
+        repricing.margin_pct,
+        repricing.verdict,
+        coalesce(box.read_at, repricing.decided_at) as since
+    from (
+        select id, market, currency, price, price_to_win, winner_price, is_winning, read_at
+        from backmarket.backbox
+        where account = %(account)s and gone_at is null
+    ) as box
+    full join (
+        select
+            id, market, sku, currency, floor, ceiling, target, margin, margin_pct, verdict, reason, decided_at
+        from backmarket.repricing
+        where account = %(account)s
+    ) as repricing using (id, market)
+) as stood
+where
+    (%(standings)s::text [] is null or stood.kind = any(%(standings)s))
+    and not exists (
+        select 1
+        from backmarket.listings as listing
+        where listing.account = %(account)s and listing.id = stood.id and listing.gone_at is not null
+    );
+
+-- name: chart_backbox
+-- How many listings compete for the BackBox, and how many win it, at the end of each of the last 30 days (UTC), by market.
+-- :account
+--
+-- Of each change only the difference to the one before it is counted, and differences are added up by day: each row of the
+-- history is looked at once. A listing that is gone is asked about no more, so that nothing else ends its part.
+with days as (
+    select day::date as day
+    from
+        generate_series(
+            (now() at time zone 'UTC')::date - interval '29 days', (now() at time zone 'UTC')::date, interval '1 day'
+        ) as day
+),
+
+stood as (
+    select
+        market,
+        read_at,
+        -- 0: takes no part, 1: takes part and loses, 2: wins.
+        case when takes_part then 1 + is_winning::integer else 0 end as standing,
+        lag(case when takes_part then 1 + is_winning::integer else 0 end, 1, 0) over by_time as before
+    from backmarket.backbox_history
+    where account = %(account)s
+    window by_time as (partition by id, market order by read_at)
+    union all
+    select box.market, listing.gone_at, 0, 1 + box.is_winning::integer
+    from backmarket.backbox as box
+    inner join backmarket.listings as listing on box.account = listing.account and box.id = listing.id
+    where box.account = %(account)s and box.gone_at is null and listing.gone_at is not null
+),
+
+by_day as (
+    select
+        market,
+        greatest((read_at at time zone 'UTC')::date, (now() at time zone 'UTC')::date - 29) as day,
+        sum((standing > 0)::integer - (before > 0)::integer) as competing,
+        sum((standing = 2)::integer - (before = 2)::integer) as won
+    from stood
+    where standing <> before
+    group by 1, 2
+),
+
+markets as (
+    select distinct market from by_day
+),
+
+added_up as (
+    select
+        days.day,
+        markets.market,
+        sum(moves.competing) over so_far as competing,
+        sum(moves.won) over so_far as won
+    from days
+    cross join markets
+    left join by_day as moves on days.day = moves.day and markets.market = moves.market
+    window so_far as (partition by markets.market order by days.day)
+)
+
+select day as bucket, market as series, competing::integer as competing, won::integer as won
+from added_up
+where competing > 0
+order by 1, 2;
+
 -- name: chart_changes
 -- Changes sent in the last 30 days by UTC day and kind; counted a day and a kind at a time, which an index answers alone.
 -- :account, :kinds
@@ -85,6 +237,24 @@ where
 group by 1, 2
 order by 1, 2;
 
+-- name: count_backbox
+-- How many listings compete for the BackBox in each market, as last read; none of it where they once did.
+-- :account
+select
+    box.market,
+    count(*) filter (where box.gone_at is null) as competing,
+    count(*) filter (where box.gone_at is null and box.is_winning) as won,
+    count(*) filter (
+        where box.gone_at is null and not box.is_winning and box.price_to_win >= repricing.floor
+    ) as within_floor
+from backmarket.backbox as box
+left join backmarket.listings as listing on box.account = listing.account and box.id = listing.id
+left join backmarket.repricing as repricing
+    on box.account = repricing.account and box.id = repricing.id and box.market = repricing.market
+where box.account = %(account)s and listing.gone_at is null
+group by box.market
+order by competing desc, box.market;
+
 -- name: count_care_folders
 -- Open care folders by whose turn it is, and since when the longest waits.
 -- :account
@@ -127,6 +297,29 @@ from backmarket.settlement_findings
 where account = %(account)s
 group by kind;
 
+-- name: count_moves
+-- Prices that were moved for the BackBox within the last 24 hours, or would have been but for the dry run, and those that
+-- wait for a person. Each condition is one that an index answers.
+-- :account
+select
+    (
+        select count(*)
+        from backmarket.changes
+        where account = %(account)s and kind = 'price' and payload ? 'why' and sent_at >= now() - interval '24 hours'
+    ) as moved,
+    (
+        select count(*)
+        from backmarket.changes
+        where
+            account = %(account)s and kind = 'price' and payload ? 'why' and status = 'dry_run'
+            and planned_at >= now() - interval '24 hours'
+    ) as in_dry_run,
+    (
+        select count(*)
+        from backmarket.changes
+        where account = %(account)s and kind = 'price' and payload ? 'why' and status = 'awaiting_approval'
+    ) as waiting;
+
 -- name: count_orders
 -- Orders created in the last 30 days.
 -- :account
@@ -140,6 +333,22 @@ where account = %(account)s and date_creation >= now() - interval '30 days';
 select count(*) as returns
 from backmarket.returns
 where account = %(account)s and date_delivery is null;
+
+-- name: list_backbox
+-- Listings in the competition for the BackBox, with what they are called.
+-- :account; rows is the statement within
+with stood as ({rows})
+
+select
+    stood.*,
+    case when coalesce(listing.sku, stood.sku) is null then '' else 'sku' end as story,
+    coalesce(listing.sku, stood.sku, stood.id::text) as subject,
+    concat_ws(' · ', listing.title, stood.why) as detail,
+    round(stood.gap * 100 / nullif(stood.floor, 0), 1) as gap_pct,
+    round(stood.margin_pct, 1) as left_pct,
+    concat_ws('/', stood.market, stood.id) as topic
+from stood
+left join backmarket.listings as listing on listing.account = %(account)s and stood.id = listing.id
 
 -- name: list_care_folders
 -- Care folders, without what was written in them.
@@ -318,6 +527,65 @@ where
     -- As the desk does, so that an index finds them.
     and orders.state in (0, 1, 3, 10) and orders.gone_at is null;
 
+-- name: list_profit
+-- What order lines left that were sold in a period, both days included; costs are positive.
+-- :account, :first_day, :last_day
+select
+    'order' as story,
+    profit.order_id::text as subject,
+    profit.sku,
+    coalesce(profit.market, '') as market,
+    case when profit.cost_reason is not null then 'cost unknown' when profit.is_settled then 'settled' else 'expected' end
+        as kind,
+    profit.units,
+    coalesce(profit.imei, profit.serial_number) as device,
+    profit.revenue,
+    profit.commission,
+    profit.fees,
+    profit.logistics,
+    profit.refunds,
+    profit.vat,
+    profit.cost,
+    profit.margin as amount,
+    profit.currency,
+    profit.cost_reason as why,
+    concat_ws(' ', profit.sku, profit.imei, profit.serial_number, profit.product) as detail,
+    profit.sold_on::timestamp at time zone 'UTC' as since,
+    lpad(profit.orderline_id::text, 19, '0') as topic
+from backmarket.profit
+where profit.account = %(account)s and profit.sold_on between %(first_day)s and %(last_day)s;
+
+-- name: list_profit_orders
+-- What orders left that were placed in a period, both days included; what is not known of one line is not of the order.
+-- :account, :first_day, :last_day
+select
+    'order' as story,
+    profit.order_id::text as subject,
+    coalesce(min(profit.market), '') as market,
+    case
+        when bool_or(profit.cost_reason is not null) then 'cost unknown'
+        when bool_and(profit.is_settled) then 'settled'
+        else 'expected'
+    end as kind,
+    string_agg(distinct profit.sku, ', ') as skus,
+    sum(profit.units) as units,
+    sum(profit.revenue) as revenue,
+    sum(profit.commission) as commission,
+    sum(profit.fees) as fees,
+    sum(profit.logistics) as logistics,
+    sum(profit.refunds) as refunds,
+    case when bool_and(profit.vat is not null) then sum(profit.vat) end as vat,
+    case when bool_and(profit.cost is not null) then sum(profit.cost) end as cost,
+    case when bool_and(profit.margin is not null) then sum(profit.margin) end as amount,
+    profit.currency,
+    min(profit.cost_reason) as why,
+    string_agg(distinct profit.sku, ' ') as detail,
+    min(profit.sold_on)::timestamp at time zone 'UTC' as since,
+    lpad(profit.order_id::text, 19, '0') as topic
+from backmarket.profit
+where profit.account = %(account)s and profit.sold_on between %(first_day)s and %(last_day)s
+group by profit.order_id, profit.currency;
+
 -- name: list_refunds
 -- Refunds and what became of them; none whose place a newer plan took.
 -- :account
@@ -484,6 +752,31 @@ select
     done.marked_at as since,
     lpad(done.mark_id::text, 19, '0') as topic
 from ({rows}) as done
+
+-- name: digest_backbox
+-- How many listings competed for the BackBox at the end of a UTC day, how many won it, and how many prices were moved for
+-- it on that day.
+-- :account, :day
+select
+    count(*) filter (where stood.takes_part) as competing,
+    count(*) filter (where stood.takes_part and stood.is_winning) as won,
+    (
+        select count(*)
+        from backmarket.changes
+        where
+            account = %(account)s and kind = 'price' and payload ? 'why'
+            and sent_at >= %(day)s::timestamp at time zone 'UTC'
+            and sent_at < (%(day)s::timestamp + interval '1 day') at time zone 'UTC'
+    ) as moves
+from (
+    select distinct on (history.id, history.market) history.takes_part, history.is_winning
+    from backmarket.backbox_history as history
+    left join backmarket.listings as listing on history.account = listing.account and history.id = listing.id
+    where
+        history.account = %(account)s and listing.gone_at is null
+        and history.read_at < (%(day)s::timestamp + interval '1 day') at time zone 'UTC'
+    order by history.id asc, history.market asc, history.read_at desc
+) as stood;
 
 -- name: digest_orders
 -- The orders of a UTC day, by creation, and their units: what was paid, and is neither cancelled nor refunded.
@@ -1344,6 +1637,92 @@ order by concern, succeeded_at desc nulls last;
 select count(*) as units
 from {table}
 where item_timestamp >= (now() at time zone 'UTC') - make_interval(secs => %(seconds)s);
+
+-- name: sku_backbox
+-- How each market's competition for the BackBox stands for a SKU, and what repricing wants there.
+-- :account, :skus
+select distinct on (found.market)
+    found.market,
+    coalesce(box.currency, decided.currency) as currency,
+    box.price,
+    box.price_to_win,
+    box.winner_price,
+    box.is_winning,
+    box.id is not null and box.gone_at is null as takes_part,
+    box.read_at,
+    decided.floor,
+    decided.ceiling,
+    decided.target,
+    coalesce(decided.reason, 'repricing is off, or seller.prices has no price for it') as reason
+from backmarket.listings as listing
+cross join lateral (
+    select market from backmarket.backbox where account = listing.account and id = listing.id
+    union
+    select market from backmarket.repricing where account = listing.account and id = listing.id
+) as found
+left join backmarket.backbox as box
+    on listing.account = box.account and listing.id = box.id and found.market = box.market
+left join backmarket.repricing as decided
+    on listing.account = decided.account and listing.id = decided.id and found.market = decided.market
+where
+    listing.account = %(account)s and backmarket.sku_key(listing.sku) = backmarket.sku_key((%(skus)s::text [])[1])
+order by found.market asc, listing.gone_at desc nulls first, box.gone_at desc nulls first, box.read_at desc nulls last;
+
+-- name: sku_backbox_history
+-- Our price and the winner's in each market's competition for the BackBox, over the last 30 days, of the listing of a SKU
+-- that was read last there. Where there are more changes than a picture can show, those at the end of each half day.
+-- :account, :skus, :most (changes that are shown one by one)
+--
+-- The first row is what held when the 30 days began, the last what was read last.
+with boxes as (
+    select distinct on (box.market)
+        box.account, box.id, box.market, box.price, box.winner_price, box.currency, box.read_at, box.gone_at
+    from backmarket.listings as listing
+    inner join backmarket.backbox as box on listing.account = box.account and listing.id = box.id
+    where
+        listing.account = %(account)s and backmarket.sku_key(listing.sku) = backmarket.sku_key((%(skus)s::text [])[1])
+    order by box.market asc, listing.gone_at desc nulls first, box.gone_at desc nulls first, box.read_at desc
+),
+
+changes as (
+    select boxes.market, boxes.currency, history.read_at, history.price, history.winner_price, history.takes_part
+    from boxes
+    inner join backmarket.backbox_history as history
+        on boxes.account = history.account and boxes.id = history.id and boxes.market = history.market
+    where
+        history.read_at >= coalesce(
+            (
+                select max(older.read_at)
+                from backmarket.backbox_history as older
+                where
+                    older.account = boxes.account and older.id = boxes.id and older.market = boxes.market
+                    and older.read_at <= now() - interval '30 days'
+            ),
+            '-infinity'
+        )
+),
+
+placed as (
+    select
+        *,
+        count(*) over (partition by market) as changes,
+        row_number() over (
+            partition by market, date_bin('12 hours', read_at, '2000-01-01 00:00:00+00') order by read_at desc
+        ) as newest
+    from changes
+)
+
+select
+    market, currency, price, winner_price, takes_part,
+    greatest(read_at, now() - interval '30 days') as at,
+    changes > %(most)s as is_thinned
+from placed
+where changes <= %(most)s or newest = 1
+union all
+select market, currency, price, winner_price, true, read_at, false
+from boxes
+where gone_at is null and read_at >= now() - interval '30 days'
+order by market, at;
 
 -- name: sku_changes
 -- The newest changes sent, or meant to be sent, for a SKU.

@@ -29,6 +29,7 @@ METRICS = {
     "changes_ended": Metric("gauge", ("kind", "status")),
     "needs": Metric("gauge", ("kind",)),
     "findings": Metric("gauge", ("kind",)),
+    "backbox": Metric("gauge", ("market", "outcome")),
     "sku_lines_left": Metric("gauge"),
     "watermark_age": Metric("gauge", ("concern",)),
     "success_age": Metric("gauge", ("concern",)),

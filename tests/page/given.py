@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from backmarket.warehouse import sql
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
     import psycopg
 
 
@@ -119,3 +123,50 @@ def sum_settlement_lines(warehouse: psycopg.Connection[Any]) -> None:
         everything = {"account": "default", "everything": True, "days": []}
         warehouse.execute(sql.statement(f"settlements/{step}"), everything)
     warehouse.execute("vacuum analyze backmarket.settlement_day_sums")
+
+
+def add_backbox(
+    warehouse: psycopg.Connection[Any],
+    sku: str,
+    market: str,
+    *,
+    price: Decimal | int | str | None,
+    to_win: Decimal | int | str | None,
+    winner: Decimal | int | str | None,
+    floor: int | None = None,
+    ceiling: int | None = None,
+    target: int | None = None,
+    margin: int | None = None,
+    is_winning: bool = False,
+    is_decided: bool = True,
+    reason: str = "as it is",
+    currency: str = "EUR",
+    account: str = "default",
+    read_at: datetime | None = None,
+) -> UUID:
+    """Store where a listing stands in a market's BackBox, and what repricing decided; return the listing's id.
+
+    :param is_decided: whether it decided anything.
+    """
+    listing = uuid5(NAMESPACE_URL, f"{account}/{sku}")
+    given = locals()
+    warehouse.execute(
+        "insert into backmarket.listings (account, id, sku, title_market, first_seen_at, read_at) "
+        "values (%(account)s, %(listing)s, %(sku)s, %(market)s, now(), now()) on conflict do nothing",
+        given,
+    )
+    warehouse.execute(
+        "insert into backmarket.backbox (account, id, market, price, price_to_win, winner_price, currency, is_winning, "
+        "document, read_at) values (%(account)s, %(listing)s, %(market)s, %(price)s, %(to_win)s, %(winner)s, "
+        "%(currency)s, %(is_winning)s, '{}', coalesce(%(read_at)s, now()))",
+        given,
+    )
+    if is_decided:
+        warehouse.execute(
+            "insert into backmarket.repricing (account, id, market, sku, currency, target, floor, ceiling, margin, "
+            "margin_pct, verdict, reason, decided_at) values (%(account)s, %(listing)s, %(market)s, %(sku)s, "
+            "%(currency)s, %(target)s, %(floor)s, %(ceiling)s, %(margin)s, %(margin)s::numeric * 100 / %(price)s, "
+            "case when %(floor)s::numeric is null then 'hold' else 'move' end, %(reason)s, now())",
+            given,
+        )
+    return listing

@@ -157,7 +157,7 @@ def test_every_form_is_protected(signed_in: SignIn, warehouse_uri: str) -> None:
     op = signed_in("op")
     page = op.get("/backmarket/").text
     forms = re.findall(r'<form method="post" action="([^"]+)".*?</form>', page, flags=re.DOTALL)
-    assert len(forms) == 19
+    assert len(forms) == 21
     assert page.count('name="csrf"') == len(forms)
     for address in forms:
         assert op.post(address, data={"value": "true"}).status_code == 403

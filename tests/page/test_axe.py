@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from backmarket.hooks.uploads import keep
 from backmarket.page.app import create_page
+from backmarket.page.lists import LISTS_OF_BACKBOX
 from backmarket.warehouse.needs import NAMES
 from tests.page.given import add_orders, add_settlement_lines, sum_settlement_lines
 
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOST = "http://localhost"
 SKU = "SKU-50"
-EXAMPLES = {"name": NAMES, "order_id": ("50", "123"), "sku": (SKU, "unknown"), "run_id": ("run",)}
+EXAMPLES = {
+    "name": NAMES,
+    "group": tuple(LISTS_OF_BACKBOX),
+    "order_id": ("50", "123"),
+    "sku": (SKU, "unknown"),
+    "run_id": ("run",),
+}
 UPLOADS = {
     "seller_files": (
         "stock.csv",
@@ -269,6 +276,37 @@ insert into backmarket.listing_offers (
     account, id, market, price, currency, publication_state, document, first_seen_at, read_at
 )
 values ('default', md5('50')::uuid, 'fr-fr', 100, 'EUR', 2, '{}', now(), now());
+
+insert into backmarket.backbox (
+    account, id, market, price, price_to_win, winner_price, currency, is_winning, document, read_at
+)
+select 'default', md5('50')::uuid, market, 100, to_win, 95, 'EUR', is_winning, '{}', now()
+from (
+    values
+    ('fr-fr', 95, false), ('de-de', 80, false), ('es-es', 95, false), ('it-it', 100, true)
+) as given (market, to_win, is_winning);
+
+insert into backmarket.backbox_history (account, id, market, read_at, price, winner_price, currency, is_winning)
+select
+    'default', md5('50')::uuid, market, now() - days * interval '1 day', 100 + days, 95 + days % 7, 'EUR', days % 3 = 0
+from generate_series(1, 28) as days, unnest(array['fr-fr', 'de-de', 'es-es', 'it-it']) as market;
+
+insert into backmarket.repricing (
+    account, id, market, sku, currency, target, floor, ceiling, margin, margin_pct, verdict, reason, decided_at
+)
+values
+(
+    'default', md5('50')::uuid, 'fr-fr', 'SKU-50', 'EUR', 95, 90, 120, 20, 21.05, 'move',
+    'winner 95.00, floor 90.00, so 95.00', now()
+),
+(
+    'default', md5('50')::uuid, 'de-de', 'SKU-50', 'EUR', null, 90, 120, 25, 25, 'hold',
+    '80.00 would win, floor 90.00, at its ceiling', now()
+),
+(
+    'default', md5('50')::uuid, 'es-es', 'SKU-50', 'EUR', null, null, null, null, null, 'hold',
+    'no cost is known: fill seller.costs', now()
+);
 
 insert into backmarket.quarantine (account, entity, key, document, reason)
 values ('default', 'order', '50', '{}', 'price: not a number'),

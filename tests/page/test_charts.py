@@ -1,17 +1,18 @@
-"""The pictures: bars where there are numbers, in the style sheet's colours, and nothing that a page has to load."""
+"""The pictures: bars and lines where there are numbers, in the style sheet's colours, and nothing that is loaded."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from backmarket.page.charts import per_day, per_week
-from backmarket.reports.charts import draw_bars, even_ticks
+from backmarket.page.charts import per_day, per_week, prices, shares_per_day
+from backmarket.reports.charts import Point, draw_bars, draw_lines, even_ticks
 from backmarket.reports.settlement_report import render
 from backmarket.warehouse.settlements.reports import Figures
 
@@ -97,6 +98,8 @@ def test_a_day_s_bar_stands_over_its_own_day(days: int) -> None:
         (-3000, 20000, 0, [-5000, 0, 5000, 10000, 15000, 20000]),
         (-0.3, 0.45, 0, [-0.4, -0.2, 0.0, 0.2, 0.4, 0.6]),
         (-7, 0, 0, [-8, -6, -4, -2, 0]),
+        (281.5, 289.99, 0, [280, 282, 284, 286, 288, 290]),
+        (1999, 2000, 0, [1999, 1999.2, 1999.4, 1999.6, 1999.8, 2000]),
     ],
 )
 def test_an_axis_has_even_steps(lowest: float, highest: float, least_step: float, ticks: list[float]) -> None:
@@ -157,3 +160,99 @@ def test_the_amount_over_a_bar_is_no_float() -> None:
     amount = Decimal("90071992547409930.07")
     svg = draw_bars("Net", ["1 Sep"], [("EUR", (amount,))], value_words="{:,.2f}".format)
     assert drawn(svg) == {"color-0": ["1 Sep · EUR: 90,071,992,547,409,930.07"]}
+
+
+NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
+MONTH = [datetime(2026, 9, day, tzinfo=UTC) for day in (1, 8, 15, 22, 30)]
+
+
+def lines(svg: str) -> tuple[dict[str, list[list[tuple[float, float]]]], dict[str, dict[str, tuple[float, float]]]]:
+    """By colour the places that each line runs through, part by part, and where the points are, by their words."""
+    assert not re.search(r"<(script|style|defs|desc)\b|style=|href=|url\(|<!--", svg)
+    tree = ET.fromstring(svg.replace(" xmlns=", " of="))  # noqa: S314 - our own
+    assert (tree.tag, tree.get("role")) == ("svg", "img")
+    drawn: dict[str, list[list[tuple[float, float]]]] = {}
+    points: dict[str, dict[str, tuple[float, float]]] = {}
+    for group in tree.iter("g"):
+        if not (colour := re.search(r"\bcolor-\d", group.get("class", ""))):
+            continue
+        for path in group.iterfind("path"):
+            numbers = [float(number) for number in re.findall(r"[\d.]+", path.get("d", ""))]
+            drawn.setdefault(colour[0], []).append(list(zip(numbers[::2], numbers[1::2], strict=True)))
+        for dot in group.iterfind("g[@class='dots']"):
+            (circle,) = dot.findall("circle")
+            place = float(circle.get("cx", 0)), float(circle.get("cy", 0))
+            points.setdefault(colour[0], {})[str(dot.findtext("title"))] = place
+    return drawn, points
+
+
+def test_a_line_runs_through_its_points_and_breaks_off_where_there_is_none() -> None:
+    """Each point has its words, stands at its own time and height, and the picture has a title."""
+    points = (Point(NOON, 10), Point(NOON + timedelta(days=7), 30), Point(NOON + timedelta(days=8), None))
+    later = (Point(NOON + timedelta(days=14), 20), Point(NOON + timedelta(days=21), 20))
+    svg = draw_lines("Won <b>", [("fr & co", points + later)], MONTH, extent=(0, 100), value_words="{} %".format)
+    drawn, told = lines(svg)
+    assert list(told["color-0"]) == [
+        f"{day} Sep · fr & co: {value} %" for day, value in ((1, 10), (8, 30), (15, 20), (22, 20))
+    ]
+    places = list(told["color-0"].values())
+    assert [[(round(x, 3), round(y, 3)) for x, y in part] for part in drawn["color-0"]] == [
+        [(round(x, 3), round(y, 3)) for x, y in places[:2]],
+        [(round(x, 3), round(y, 3)) for x, y in places[2:]],
+    ]
+    gaps = [round(other[0] - one[0], 3) for one, other in pairwise(places)]
+    assert len(set(gaps)) == 1, "a week is as wide as another"
+    assert places[0][1] > places[2][1] > places[1][1], "what is more stands higher"
+    assert 'aria-label="Won &lt;b&gt;"' in svg
+    axis = re.findall(r">([^<>]+)</text>", svg)
+    assert axis == ["0", "20", "40", "60", "80", "100", "1 Sep", "8 Sep", "15 Sep", "22 Sep", "30 Sep"]
+
+
+def test_a_price_holds_until_the_next() -> None:
+    """Steps run level and straight up or down; where a line only bends there is no point to read."""
+    points = (Point(NOON, Decimal("289.00")), Point(NOON + timedelta(days=3), Decimal("280.10")))
+    svg = draw_lines("Price", [("our price", points)], MONTH, are_steps=True)
+    drawn, told = lines(svg)
+    ((first, bend, last),) = drawn["color-0"]
+    assert (first[1], bend[0]) == (bend[1], last[0])
+    assert list(told["color-0"]) == ["1 Sep · our price: 289.00", "4 Sep · our price: 280.10"]
+    assert svg == draw_lines("Price", [("our price", points)], MONTH, are_steps=True), (
+        "the same numbers, the same picture"
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [Decimal(0), Decimal("0.5"), Decimal(289), Decimal(54800), Decimal("90071992547409930.07")]
+)
+def test_a_flat_line_has_room_and_its_exact_amount(value: Decimal) -> None:
+    """One reading, or a price that never moved; an amount that a double cannot hold is read to the cent."""
+    svg = draw_lines("Price", [("our price", (Point(NOON, value),))], MONTH)
+    _, told = lines(svg)
+    assert list(told["color-0"]) == [f"1 Sep · our price: {value:,.2f}"]
+
+
+def test_shares_are_those_of_the_markets_in_which_most_competes() -> None:
+    """Six lines by name, the others as one: their share is of all that competes there, not a mean of shares."""
+    rows = [{"series": f"m{number}", "bucket": TODAY, "competing": 100 - number, "won": 50} for number in range(6)]
+    rows += [
+        {"series": "small", "bucket": TODAY, "competing": 1, "won": 1},
+        {"series": "smaller", "bucket": TODAY, "competing": 3, "won": 0},
+        {"series": "smaller", "bucket": TODAY - timedelta(days=1), "competing": 3, "won": 3},
+    ]
+    chart = shares_per_day("Won", "", rows, TODAY)
+    assert chart.legend[0] == ("m0", "50 %")
+    assert chart.legend[-1] == ("others", "25 %")
+    _, told = lines(str(chart.svg))
+    assert list(told["color-6"]) == ["13 Sep · others: 100 %", "14 Sep · others: 25 %"]
+    assert shares_per_day("Won", "", [], TODAY).svg is None
+
+
+def test_a_chart_of_prices_needs_one() -> None:
+    """Where no price was ever read there is nothing to draw; where only ours was, there is one line."""
+    row: dict[str, Any] = {"at": NOON, "price": None, "winner_price": None, "takes_part": True}
+    assert prices("Price", "", [row], NOON).svg is None
+    assert prices("Price", "", [], NOON).svg is None
+    chart = prices("Price", "", [{**row, "price": Decimal(5)}], NOON)
+    assert chart.legend == (("our price", "5"),)
+    ended = [{**row, "price": Decimal(5)}, {**row, "at": NOON + timedelta(hours=1), "takes_part": False}]
+    assert prices("Price", "", ended, NOON).legend == (("our price", "—"),)

@@ -16,6 +16,7 @@ from openpyxl import load_workbook
 
 from backmarket.page import downloads
 from backmarket.page.downloads import Download, Heading, csv_cell, csv_file, xlsx_file
+from backmarket.page.lists import LISTS_OF_BACKBOX
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from backmarket.warehouse.needs import NAMES
 from tests.page.given import add_orders, add_settlement_lines, sum_settlement_lines
@@ -37,6 +38,7 @@ LISTS = (
     "orders",
     "listings",
     "inventory",
+    *(f"backbox/{group}" for group in LISTS_OF_BACKBOX),
     "care-folders",
     "returns",
     "refunds",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.page.back_office import BackOffice
-from backmarket.page.lists import LIST_OF_LISTINGS, LIST_OF_ORDERS, list_of_need, wanted_of
+from backmarket.page.lists import LIST_OF_LISTINGS, LIST_OF_ORDERS, LISTS_OF_BACKBOX, list_of_need, wanted_of
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from backmarket.warehouse.needs import NAMES, need_of
 from tests.page.given import add_orders
@@ -127,6 +127,7 @@ def test_a_list_is_a_csv_file_of_all_that_fits(signed_in: SignIn, warehouse: psy
         "orders",
         "listings",
         "inventory",
+        *(f"backbox/{group}" for group in LISTS_OF_BACKBOX),
         "care-folders",
         "returns",
         "refunds",

@@ -34,6 +34,9 @@ VIEWS = (
     "search?q=00000000",
     "search?q=nowhere",
     "inventory",
+    "backbox",
+    "backbox/within-floor",
+    "backbox/all?market=de-de&sort=-gap&text=sku-4",
     "care-folders",
     "returns?kind=under way",
     "refunds",
@@ -47,7 +50,9 @@ VIEWS = (
 
 
 def test_the_page_is_quick_with_200000_orders(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
-    """Every view in under 300 ms, with 200,000 orders, 600,000 changes and 400,000 lines of statements."""
+    """Every view in under 300 ms, with 200,000 orders, 600,000 changes, 400,000 lines of statements and 100,000 changes
+    of BackBoxes.
+    """
     add_orders(warehouse, ORDERS)
     add_settlement_lines(warehouse, ORDERS)
     _add_what_grows_with_them(warehouse)
@@ -118,6 +123,30 @@ def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
         "from generate_series(1, 5000) as n, unnest(array['fr-fr', 'de-de', 'es-es', 'it-it', 'nl-nl']) as market"
     )
     warehouse.execute(
+        "insert into backmarket.backbox (account, id, market, price, price_to_win, winner_price, currency, is_winning, "
+        "document, read_at) select 'default', md5(n::text)::uuid, market, 300, 280 + n % 40, 281, 'EUR', n % 3 = 0, "
+        "'{}', now() from generate_series(1, 5000) as n, unnest(array['fr-fr', 'de-de']) as market"
+    )
+    warehouse.execute(
+        "insert into backmarket.backbox_history (account, id, market, read_at, price, winner_price, currency, "
+        "is_winning) select 'default', md5((n % 5000)::text)::uuid, "
+        "(array['fr-fr', 'de-de', 'es-es', 'it-it'])[1 + n / 5000 % 4], now() - n * interval '30 seconds', 300, "
+        "250 + n % 77, 'EUR', n % 7 = 0 from generate_series(1, 100000) as n"
+    )
+    # One whose price moved every hour, in every market.
+    warehouse.execute(
+        "insert into backmarket.backbox_history (account, id, market, read_at, price, winner_price, currency, "
+        "is_winning) select 'default', md5('7')::uuid, market, now() - n * interval '1 hour' - interval '1 second', "
+        "300 + n % 9, 250 + n % 77, 'EUR', n % 3 = 0 "
+        "from generate_series(1, 700) as n, unnest(array['fr-fr', 'de-de', 'es-es', 'it-it']) as market"
+    )
+    warehouse.execute(
+        "insert into backmarket.repricing (account, id, market, sku, currency, target, floor, ceiling, margin, "
+        "margin_pct, verdict, reason, decided_at) select account, id, market, 'SKU', currency, 290, "
+        "case when price_to_win <> 290 then 300 end, 320, 50, 17, 'hold', 'winner 281.00, floor 300.00', now() "
+        "from backmarket.backbox"
+    )
+    warehouse.execute(
         "insert into seller.stock (sku, quantity, counted_at) "
         "select 'SKU-' || n, n % 9, now() from generate_series(1, 5000) as n"
     )
@@ -174,7 +203,8 @@ def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
         "from generate_series(1, 20000) as n"
     )
     warehouse.execute(
-        "vacuum analyze backmarket.care_folders, backmarket.care_messages, backmarket.returns, backmarket.changes, "
+        "vacuum analyze backmarket.backbox, backmarket.backbox_history, backmarket.repricing, "
+        "backmarket.care_folders, backmarket.care_messages, backmarket.returns, backmarket.changes, "
         "backmarket.invoice_files, backmarket.listing_offers, seller.stock, backmarket.need_marks, "
         "backmarket.settlement_findings, backmarket.quarantine, backmarket.inventory_findings, "
         " backmarket.listings, backmarket.listing_offer_history"

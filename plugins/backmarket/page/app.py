@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from backmarket.page.rendering import render
-from backmarket.page.routes import files, lists, needs, overview, reports, stories
+from backmarket.page.routes import backbox, files, lists, needs, overview, profit, reports, stories
 from backmarket.warehouse.snapshot import DatabaseDownError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def create_page() -> FastAPI:
         dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
     )
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    for each in (overview, needs, lists, stories, files, reports):
+    for each in (overview, needs, lists, backbox, stories, files, reports, profit):
         app.include_router(each.routes)
     app.add_exception_handler(StarletteHTTPException, _tell_refusal)
     app.add_exception_handler(RequestValidationError, _tell_refusal)

@@ -360,6 +360,82 @@ LIST_OF_REFUNDS = ListOf(
     ),
     _NEWEST,
 )
+_OURS = Column("amount", "Our price", "money")
+_TO_WIN = Column("price_to_win", "Price to win", "money")
+_WINNERS = Column("winner_price", "Winner's price", "money")
+_FLOOR = Column("floor", "Floor", "money")
+_REASON = Column("why", "Why")
+_READ = Column("since", "Read", "age")
+_COMPETING = (Column("subject", "SKU", "story"), _MARKET, _OURS, _TO_WIN, _WINNERS)
+
+
+WITHIN_FLOOR = "would win within its floor"
+BELOW_FLOOR = "cannot win within its floor"
+UNDECIDED = "without a decision"
+"""How a listing stands in a market's BackBox, as ``backbox_standings`` writes it; there are others."""
+
+
+def _list_of_backbox(name: str, title: str, columns: tuple[Column, ...], order: Order, standing: str | None) -> ListOf:
+    parameters = {"standings": [standing] if standing else None}
+    path, within = f"/backbox/{name}", ("list_backbox",)
+    return ListOf(f"backbox-{name}", title, path, "backbox_standings", columns, order, parameters, within)
+
+
+LISTS_OF_BACKBOX = {
+    "within-floor": _list_of_backbox(
+        "within-floor",
+        "Would win within the floor",
+        (
+            *_COMPETING,
+            _FLOOR,
+            Column("margin", "Left of a sale", "money"),
+            Column("left_pct", "Left in %", "number"),
+            Column("verdict", "Decision"),
+            _REASON,
+            _READ,
+        ),
+        Order("margin", descending=True),
+        WITHIN_FLOOR,
+    ),
+    "below-floor": _list_of_backbox(
+        "below-floor",
+        "Cannot win within the floor",
+        (
+            *_COMPETING,
+            _FLOOR,
+            Column("gap", "Short by", "money"),
+            Column("gap_pct", "Short in %", "number"),
+            _REASON,
+            _READ,
+        ),
+        Order("gap", descending=True),
+        BELOW_FLOOR,
+    ),
+    "undecided": _list_of_backbox(
+        "undecided",
+        "Without a decision",
+        (*_COMPETING, _REASON, _READ),
+        Order("amount", descending=True),
+        UNDECIDED,
+    ),
+    "all": _list_of_backbox(
+        "all",
+        "BackBox by listing",
+        (
+            *_COMPETING[:2],
+            Column("kind", "Standing"),
+            *_COMPETING[2:],
+            _FLOOR,
+            Column("ceiling", "Ceiling", "money"),
+            Column("target", "Target", "money"),
+            _REASON,
+            _READ,
+        ),
+        Order("subject"),
+        None,
+    ),
+}
+"""Of the competition for the BackBox, by the end of each one's address; sorted by what is lost most."""
 MOST_CHANGES = 2000
 """So many of each kind are listed, the newest."""
 MOST_HITS = 200
@@ -513,6 +589,14 @@ def show(list_of: ListOf, query: Mapping[str, str], place: Place, kept: Mapping[
         office = back_office(database)
     columns = [column for column in list_of.columns if _has_something_in(column, rows)]
     return Shown(list_of, columns, wanted, rows, kept, office)
+
+
+def show_first(list_of: ListOf, rows: ListRows, kept: Mapping[str, str], office: BackOffice) -> Shown:
+    """Show the first rows of a list on another page; its headings lead to the list itself.
+
+    :param kept: as for :func:`show`.
+    """
+    return Shown(list_of, list(list_of.columns), Wanted(Choice(), list_of.order, 1, {}, {}), rows, kept, office)
 
 
 def _read(database: Reader, list_of: ListOf, wanted: Wanted) -> ListRows:

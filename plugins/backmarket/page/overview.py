@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from backmarket.api.throttle import GENERAL_RATES
-from backmarket.concerns import ACCOUNT, AFTER_SALES, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
-from backmarket.page import after_sales, charts
+from backmarket.concerns import ACCOUNT, AFTER_SALES, BACKBOX, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
+from backmarket.page import after_sales, backbox, charts
 from backmarket.page.airflow_state import backfills, dag_states, known_accounts, open_approvals, task_path
 from backmarket.page.variables import connection_sources, read_all, unread_variables, value_of
 from backmarket.page.verdict import Standing, Verdict, verdict
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backmarket.concerns import Switch
     from backmarket.page.after_sales import AfterSales
     from backmarket.page.airflow_state import Approval, Backfill, DagState, FailedTask, SwitchRun
+    from backmarket.page.backbox import BackBox
     from backmarket.page.charts import Chart
     from backmarket.page.place import Place
     from backmarket.page.variables import VariableState
@@ -98,6 +99,7 @@ class Overview:
     requests: int | None = None
     sku_lines: int | None = None
     after_sales: AfterSales | None = None
+    backbox: BackBox | None = None
     needs: list[Need] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
@@ -235,6 +237,10 @@ def _add_warehouse(overview: Overview, database: Reader, stems: frozenset[str]) 
         found = after_sales.gather(database)
         is_on = any(overview.variables[switch.toggle].value is True for switch in AFTER_SALES.switches)
         overview.after_sales = found if is_on or not found.is_empty else None
+    if BACKBOX.stem in stems:
+        stands = backbox.gather(database)
+        is_on = any(overview.variables[switch.toggle].value is True for switch in BACKBOX.switches)
+        overview.backbox = stands if is_on or not stands.is_empty else None
     overview.charts = _charts(database, kinds, stems, overview.now)
     overview.loading = _loading(database, stems)
 

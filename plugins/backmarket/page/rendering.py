@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from backmarket.concerns import (
     AFTER_SALES,
+    BACKBOX,
     INVENTORY_PRICES,
     LISTINGS,
     ORDERS,
@@ -39,6 +40,7 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("Orders", "/orders", frozenset({ORDERS.stem})),
     ("Listings", "/listings", frozenset({LISTINGS.stem})),
     ("Inventory", "/inventory", frozenset({INVENTORY_PRICES.stem})),
+    ("BackBox", "/backbox", frozenset({BACKBOX.stem})),
     ("Care folders", "/care-folders", frozenset({AFTER_SALES.stem})),
     ("Returns", "/returns", frozenset({AFTER_SALES.stem})),
     ("Refunds", "/refunds", frozenset({AFTER_SALES.stem})),
@@ -46,6 +48,7 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("Worked off", "/worked-off", frozenset()),
     ("Files", "/files", frozenset({SELLER_FILES.stem, SETTLEMENTS.stem})),
     ("Settlement reports", "/reports", frozenset({SETTLEMENTS.stem})),
+    ("Profit", "/profit", frozenset({SETTLEMENTS.stem})),
 )
 
 _TEMPLATES.filters["breakable"] = formats.breakable

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from backmarket.concerns import AFTER_SALES, INVENTORY_PRICES, ORDERS, SETTLEMENTS
+from backmarket.concerns import AFTER_SALES, BACKBOX, INVENTORY_PRICES, ORDERS, SETTLEMENTS
+from backmarket.page import charts
 from backmarket.page.back_office import back_office
 from backmarket.page.downloads import figure, table
 from backmarket.page.formats import LINE_STATES, PUBLICATION_STATES
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from backmarket.page.back_office import BackOffice
+    from backmarket.page.charts import Chart
     from backmarket.page.downloads import Download
     from backmarket.rules.inventory import StockRow
     from backmarket.warehouse.snapshot import Reader, Row
@@ -47,6 +52,20 @@ _MARKETS = {
     "min_price": "Your floor",
     "wanted_currency": "Currency of yours",
 }
+_BACKBOX = {
+    "market": "Market",
+    "currency": "Currency",
+    "price": "Our price",
+    "price_to_win": "Price to win",
+    "winner_price": "Winner's price",
+    "standing": "BackBox",
+    "floor": "Floor",
+    "ceiling": "Ceiling",
+    "target": "Target",
+    "reason": "Why",
+    "read_at": "Read (UTC)",
+}
+_MOST_PRICES = 60
 _WRITERS = {"seller": "you", "customer": "the customer", "back_market": "Back Market", "all": "all"}
 LARGEST_BIGINT = 2**63 - 1
 _TO_ACCEPT = 1
@@ -115,6 +134,8 @@ class SkuStory:
     :param cancelled: lines of the last 90 days that were cancelled.
     :param refunded: lines of the last 90 days that were refunded.
     :param markets: what each market shows, beside what is wanted there.
+    :param backbox: the competition for each market's BackBox, beside what repricing wants there.
+    :param prices: our price and the winner's over the last 30 days, by market.
     """
 
     sku: str
@@ -131,6 +152,8 @@ class SkuStory:
     markets: list[Row]
     events: list[Row]
     back_office: str
+    backbox: list[Row] = field(default_factory=list)
+    prices: list[Chart] = field(default_factory=list)
 
     @property
     def tables(self) -> dict[str, Download]:
@@ -144,12 +167,17 @@ class SkuStory:
             }
             for row in self.markets
         ]
-        return {"markets": table("sku-markets", _MARKETS, markets), "story": table("sku", _EVENTS, self.events)}
+        return {
+            "markets": table("sku-markets", _MARKETS, markets),
+            "backbox": table("sku-backbox", _BACKBOX, self.backbox),
+            "story": table("sku", _EVENTS, self.events),
+        }
 
     @property
     def known(self) -> bool:
         """Whether anything at all is known of it."""
-        return any((self.stock, self.stock_problem, self.plan, self.markets, self.events, self.feeds, self.fed_by))
+        told = (self.stock, self.stock_problem, self.plan, self.markets, self.backbox, self.events)
+        return any((*told, self.feeds, self.fed_by))
 
 
 def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> OrderStory:
@@ -179,7 +207,33 @@ def order_story(database: Reader, order_id: int, readable: frozenset[str]) -> Or
 
 
 def sku_story(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
-    """Return all that this database knows of a SKU, of orders and of stock each only for readers of their DAG."""
+    """Return all that this database knows of a SKU; orders, stock and BackBox each only for readers of their DAG."""
+    story = _of_orders_and_stock(database, sku, readable)
+    if BACKBOX.stem not in readable:
+        return story
+    backbox = [{**row, "standing": _standing(row)} for row in database.rows("sku_backbox", skus=[sku])]
+    history = database.rows("sku_backbox_history", skus=[sku], most=_MOST_PRICES)
+    return replace(story, backbox=backbox, prices=_prices(history, datetime.now(UTC)))
+
+
+def _standing(row: Row) -> str:
+    """Say in a word or two how a listing stands in a market."""
+    if not row["takes_part"]:
+        return "nobody competes"
+    return "won" if row["is_winning"] else "lost"
+
+
+def _prices(history: Iterable[Row], now: datetime) -> list[Chart]:
+    drawn = []
+    for (market, currency), rows in groupby(history, itemgetter("market", "currency")):
+        readings = list(rows)
+        is_thinned = any(row["is_thinned"] for row in readings)
+        note = "last 30 days, as each half day ended" if is_thinned else "last 30 days"
+        drawn.append(charts.prices(f"Price in {market}, {currency}", note, readings, now))
+    return [chart for chart in drawn if chart.svg]
+
+
+def _of_orders_and_stock(database: Reader, sku: str, readable: frozenset[str]) -> SkuStory:
     spellings = [row["sku"] for row in database.rows("sku_spellings", sku=sku)]
     skus = list(dict.fromkeys([sku, *spellings, sku.upper(), sku.lower()]))
     office = back_office(database).listing(sku)

@@ -91,6 +91,12 @@ _QUESTIONS = {
         "backmarket_refund_approval_above at once, what is more after a person approved it. No refund can be undone.",
         "Pay back",
     ),
+    ("repricing", True): Question(
+        "Let prices follow the competition?",
+        "From the next run on, prices whose cost is known move between their floor and their ceiling: by themselves "
+        "where backmarket_repricing_auto_margin_pct is left, else after a person approved it. In a dry run, none does.",
+        "Reprice",
+    ),
     ("dry_run", False): Question(
         "End the dry run?",
         "From the next run on, what is planned is sent to Back Market.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
-from backmarket.concerns import INVENTORY_PRICES, ORDERS
+from backmarket.concerns import BACKBOX, INVENTORY_PRICES, ORDERS
 from backmarket.page import downloads
 from backmarket.page.dependencies import Readable, Where, require
 from backmarket.page.rendering import render
@@ -33,10 +35,10 @@ def show_sku(request: Request, sku: str, where: Where, readable: Readable) -> Re
     """A SKU's story."""
     from backmarket.page.stories import sku_story
 
-    if INVENTORY_PRICES.stem not in readable:
+    if readable.isdisjoint({INVENTORY_PRICES.stem, BACKBOX.stem}):
         require(readable, ORDERS.stem, where)
     with where.read() as database:
         story = sku_story(database, sku.replace("\0", ""), readable)
     if file := downloads.answer_if_asked(request, story.tables, where.account):
         return file
-    return render(request, "sku.html", status=200 if story.known else 404, story=story)
+    return render(request, "sku.html", status=200 if story.known else 404, story=story, now=datetime.now(UTC))
