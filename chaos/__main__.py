@@ -37,7 +37,7 @@ def main() -> int:
         # Only now: Airflow reads the environment when it is first imported.
         from chaos.runs import Runner
 
-        runner = Runner(stage)
+        runner = Runner(stage, in_memory=options.short)
         try:
             outcome = _unfold(options, stage, runner, rng)
         finally:

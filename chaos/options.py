@@ -19,7 +19,7 @@ class Options:
     :param minutes: but begin no new day after so many minutes of storms.
     :param listings: how many the account has.
     :param orders: how many it had before.
-    :param short: play all scenes of sick items in one round, and shorten what is quiet.
+    :param short: play all scenes of sick items in one round, and run DAGs without Airflow's own tables.
     :param keep: leave the logs where they are.
     """
 

@@ -86,11 +86,13 @@ class Runner:
 
     ``interrupted`` names the runs that were killed, or under way when PostgreSQL crashed.
 
+    :param in_memory: keep what Airflow notes of each run in memory, which is quicker.
     :raises RuntimeError: where the DAG files cannot be read.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, in_memory: bool = False) -> None:
         self._stage = stage
+        self._in_memory = in_memory
         self._running: list[_Running] = []
         self._number = 0
         self.visited: set[str] = set()
@@ -113,7 +115,14 @@ class Runner:
         pid = os.fork()
         if pid == 0:
             os.environ["AIRFLOW_CONN_BACKMARKET_DEFAULT"] = self._stage.connection_of(f"run-{self._number}")
-            _be(self._dags[wanted.dag_id], wanted, metadata=metadata, log=log, visited=frozenset(self.visited))
+            _be(
+                self._dags[wanted.dag_id],
+                wanted,
+                metadata=metadata,
+                log=log,
+                visited=frozenset(self.visited),
+                in_memory=self._in_memory,
+            )
         self._running.append(_Running(pid, wanted, time.monotonic(), log, metadata))
 
     def look(self) -> None:
@@ -178,11 +187,12 @@ class Runner:
         self.ended.append(Ended(running.wanted, how, time.monotonic() - running.began, running.log))
 
 
-def _be(dag: DAG, wanted: Wanted, *, metadata: Path, log: Path, visited: frozenset[str]) -> None:
+def _be(dag: DAG, wanted: Wanted, *, metadata: Path, log: Path, visited: frozenset[str], in_memory: bool) -> None:
     """Be the forked process; never come back."""
     code = 70
     try:
-        code = 0 if child.run(dag, wanted, metadata=metadata, log=log, visited=visited) else 1
+        went_well = child.run(dag, wanted, metadata=metadata, log=log, visited=visited, in_memory=in_memory)
+        code = 0 if went_well else 1
     except BaseException:  # noqa: BLE001 - the parent's frames must not go on here
         traceback.print_exc()
     finally:

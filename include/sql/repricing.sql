@@ -89,9 +89,9 @@ select market, backmarket.vat_pct(%(account)s, market, %(day)s)
 from unnest(%(markets)s::text []) as market;
 
 -- name: select_wishes
--- What repricing wants of the prices that it has ever moved, or wants to.
--- :account
-select id, market, verdict, case when verdict <> 'hold' then target end, reason
+-- What repricing wants of the prices that it has ever moved, or wants to; what it wanted longer ago moves nothing.
+-- :account, :since
+select id, market, verdict, case when verdict <> 'hold' and decided_at >= %(since)s then target end, reason
 from backmarket.repricing
 where account = %(account)s and target is not null;
 

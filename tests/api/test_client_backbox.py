@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from pyrate_limiter import InMemoryBucket
+from pyrate_limiter import InMemoryBucket, Rate
 
 from backmarket.api import errors
 from backmarket.api.markets import MARKETS, market_of
@@ -242,8 +242,10 @@ def test_each_request_is_told_before_it_is_made(
     reply: Reply,
     expected: type[errors.BackMarketError],
     tries: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Those that are repeated, too: who counts them counts what the server sees, and may forbid the next."""
+    monkeypatch.setitem(ENDPOINT_RATES, "backbox", [Rate(100, 1_000)])
     server.play = lambda _: reply
     client = make_client(server.base_url, attempts=3)
     told: list[int] = []

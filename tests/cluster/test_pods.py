@@ -29,6 +29,7 @@ DAGS = (
     "backmarket_orders",
     "backmarket_tracking_imei",
     "backmarket_inventory_prices",
+    "backmarket_backbox",
     "backmarket_price_approval",
     "backmarket_after_sales",
     "backmarket_refund_approval",

@@ -91,7 +91,7 @@ def run_dag(
         return run_dag_in_airflow
     from airflow.sdk.execution_time import task_runner
 
-    from tests.dags.in_memory import run_in_memory
+    from local.airflow_in_memory import run_in_memory
 
     def run(dag_id: str, *, alter: Callable[[DAG], None] | None = None, **conf: Any) -> Run:
         with monkeypatch.context() as patched:

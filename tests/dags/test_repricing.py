@@ -260,3 +260,30 @@ def test_old_knowledge_moves_nothing(
     assert reprice().state == "success"
     assert posts(connected) == []
     assert decided(database, sku)[2] == "what is known of its competitors is 120 minutes old"
+
+
+def test_a_slip_or_an_old_decision_sets_no_price_back_or_forth(
+    reprice: Callable[..., Run],
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+) -> None:
+    """Prices that were moved stay as they are shown, whoever changed them; all others are sent."""
+    moved, plain = priced(connected, 2)
+    compete(connected, database, [moved])
+    switch_on("prices_upload", *TOGGLES, **AUTOMATIC)
+    assert reprice().state == "success"
+    (listing,) = [listing for listing in connected.listings() if listing["sku"] == moved]
+    by_hand = offered(connected, moved) + 1
+    connected.patch_listing(listing["listing_id"], offers={"fr-fr": {"price": str(by_hand)}})
+    for slip in ({"repricing": "ture"}, {"repricing_max_age_minutes": "an hour"}):
+        switch_on("prices_upload", **AUTOMATIC, **slip)
+        wanted = (offered(connected, plain) * Decimal("1.01")).quantize(Decimal("0.01"))
+        price(database, plain, str(wanted))
+        assert run_dag("backmarket_inventory_prices").state == "success"
+        assert (offered(connected, moved), offered(connected, plain)) == (by_hand, wanted)
+    database.execute("update backmarket.repricing set decided_at = decided_at - interval '61 minutes'")
+    switch_on("prices_upload", *TOGGLES, **AUTOMATIC, repricing_max_age_minutes="60")
+    assert run_dag("backmarket_inventory_prices").state == "success"
+    assert offered(connected, moved) == by_hand

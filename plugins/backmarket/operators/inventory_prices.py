@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from backmarket.api.client import BackMarketClient
     from backmarket.services.price_batches import PriceBatches
+    from backmarket.services.prices import Wishes
     from backmarket.settings import SendingSettings
     from backmarket.warehouse.approvals import ApprovalDesk
     from backmarket.warehouse.connection import Connection
@@ -216,25 +217,23 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         ``unusable_feeds``, that cannot be used as a whole."""
         from backmarket.services.prices import log_plan, plan_prices
         from backmarket.services.unlisted_skus import report_unlisted_prices
-        from backmarket.settings import PriceSettings, chosen_markets, is_neighbour_on
-        from backmarket.warehouse import feeds, repricing
+        from backmarket.settings import PriceSettings, chosen_markets
+        from backmarket.warehouse import feeds
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.seller_rows import name_left_out
 
         settings = PriceSettings.load(self.account)
         markets = chosen_markets(self.account, settings, self.hook.config)
         with connect(self.warehouse_conn_id) as connection:
-            wishes = None
-            if is_neighbour_on(self.account, "repricing"):
-                wishes = repricing.read_wishes(connection, self.account)
+            now = datetime.now(UTC)
             plan = plan_prices(
                 connection,
                 self.account,
                 settings,
                 markets=markets,
-                now=datetime.now(UTC),
+                now=now,
                 run_id=context["run_id"],
-                wishes=wishes,
+                wishes=self._wishes(connection, now),
             )
             map_feed, feeding = plan.mapping
             counts = {
@@ -252,6 +251,23 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
                 connection, self.account, plan.feed.rows, feeding, market=home, log=self.log
             )
         return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
+
+    def _wishes(self, connection: Connection, now: datetime) -> Wishes | None:
+        """Return what repricing wants; None while it is off.
+
+        Where one of its Variables cannot be understood, the prices that it has moved stay: a slip sets none back.
+        """
+        from backmarket.settings import VariableError, read_variable
+        from backmarket.warehouse.repricing import read_wishes
+
+        since = now
+        try:
+            if not read_variable(self.account, "repricing"):
+                return None
+            since -= timedelta(minutes=read_variable(self.account, "repricing_max_age_minutes"))
+        except VariableError as error:
+            self.log.warning("%s Until then, prices that repricing has moved stay as they are.", error)
+        return read_wishes(connection, self.account, since=since)
 
 
 class BackMarketPricesUploadOperator(BackMarketSendingOperator):

@@ -126,7 +126,10 @@ def store_decisions(connection: Connection, account: str, decisions: Iterable[De
         connection.execute(sql.statement("repricing/merge_decisions"), {"account": account, "decided_at": now})
 
 
-def read_wishes(connection: Connection, account: str) -> dict[tuple[UUID, str], Wish]:
-    """Return what repricing wants of the prices that it moves, by listing and market."""
-    rows = connection.execute(sql.statement("repricing/select_wishes"), {"account": account})
+def read_wishes(connection: Connection, account: str, *, since: datetime) -> dict[tuple[UUID, str], Wish]:
+    """Return what repricing wants of the prices that it moves, by listing and market.
+
+    :param since: what was decided before this moves nothing: the price stays as it is shown.
+    """
+    rows = connection.execute(sql.statement("repricing/select_wishes"), {"account": account, "since": since})
     return {(listing_id, market): Wish(*wish) for listing_id, market, *wish in rows}

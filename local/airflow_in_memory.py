@@ -1,7 +1,7 @@
 """Runs a DAG as ``dag.test()`` does, with what the tasks ask Airflow for kept in memory instead of in Airflow's tables.
 
-Tasks are run by the Task SDK, and Airflow's own rule says which may run. ``test_runners.py`` holds both ways to one
-outcome.
+For tests and the short chaos: most of a ``dag.test()`` goes into Airflow's tables. Tasks are run by the Task SDK, and
+Airflow's own rule says which may run. ``tests/dags/test_runners.py`` holds both ways to one outcome.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from airflow.utils.types import DagRunType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from uuid import UUID
 
     from airflow.sdk import DAG
@@ -130,7 +131,8 @@ class Memory:
         self.instances[instance_id].state = TaskInstanceState(state).value
 
     def _states(self, *, task_ids: list[str], run_ids: list[str], **_: Any) -> answers.TaskStatesResponse:
-        assert run_ids == [self.run.run_id]
+        if run_ids != [self.run.run_id]:
+            raise LookupError(f"only {self.run.run_id} is known here, not {run_ids}")
         asked = {each.task_id: each.state for each in self.instances.values() if each.task_id in task_ids}
         return answers.TaskStatesResponse(task_states={self.run.run_id: asked})
 
@@ -169,25 +171,35 @@ class _Supervisor(InProcessTestSupervisor):
         yield
 
 
-def run_in_memory(dag: DAG, conf: dict[str, Any] | None) -> tuple[str, list[Instance], Memory]:
+def run_in_memory(
+    dag: DAG,
+    conf: dict[str, Any] | None,
+    *,
+    run_type: str = "manual",
+    logical_date: datetime | None = None,
+    interval: tuple[datetime, datetime] | None = None,
+) -> tuple[str, list[Instance], Memory]:
     """Run a DAG to its end.
 
+    :param logical_date: of the run; None: now.
+    :param interval: the run's data interval; None: that of a manual run.
     :return: the state of the run, its tasks, and what they left.
     """
     now = timezone.coerce_datetime(timezone.utcnow())
-    interval = coerce_to_core_timetable(dag.timetable).infer_manual_data_interval(run_after=now)
-    run_id = DagRun.generate_run_id(run_type=DagRunType.MANUAL, logical_date=now, run_after=now)
+    manual = coerce_to_core_timetable(dag.timetable).infer_manual_data_interval(run_after=now)
+    begin, end = interval or (manual.start, manual.end)
+    run_id = DagRun.generate_run_id(run_type=DagRunType(run_type), logical_date=logical_date or now, run_after=now)
     memory = Memory(
         answers.DagRun(
             dag_id=dag.dag_id,
             run_id=run_id,
-            logical_date=now,
-            data_interval_start=interval.start,
-            data_interval_end=interval.end,
+            logical_date=logical_date or now,
+            data_interval_start=begin,
+            data_interval_end=end,
             run_after=now,
             start_date=now,
             end_date=None,
-            run_type="manual",
+            run_type=answers.DagRunType(run_type),
             state="running",
             conf=conf,
             triggering_user_name="dag_test",
@@ -200,7 +212,8 @@ def run_in_memory(dag: DAG, conf: dict[str, Any] | None) -> tuple[str, list[Inst
         for instance in chain.from_iterable(map(run.expanded, ready)):
             instance.try_number += 1
             _work(instance, memory)
-    assert run.unfinished() == [], "no task may run any more"
+    if left := run.unfinished():
+        raise RuntimeError(f"no task may run any more, and {left[0].task_id} has not ended")
     leaves = {instance.state for task in dag.leaves for instance in run.tasks[task.task_id]}
     state = "failed" if leaves & {"failed", "upstream_failed"} else "success"
     return state, list(chain.from_iterable(run.tasks.values())), memory
