@@ -129,6 +129,7 @@ def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
         "AIRFLOW_VAR_BACKMARKET_INVOICE_FOLDER": invoices.as_uri(),
         "AIRFLOW_VAR_BACKMARKET_SELLER_FILES": "true",
         "AIRFLOW_VAR_BACKMARKET_SELLER_INBOX": seller_inbox.as_uri(),
+        "AIRFLOW_VAR_BACKMARKET_BACKBOX_REQUESTS_AN_HOUR": "4",
         "AIRFLOW_VAR_BACKMARKET_HISTORY_RETENTION_DAYS": "30",
         "AIRFLOW_VAR_BACKMARKET_PII_RETENTION_DAYS": "30",
     }
