@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import unquote, urlsplit
 
+from backmarket.concerns import CONCERNS
 from local.bootstrap import PROJECT
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def load_secrets(state: Path) -> Secrets:
         _write_private(file, json.dumps(made))
     kept: Secrets = json.loads(file.read_text())
     return kept
+
+
+_NO_SCHEDULES = {f"AIRFLOW__BACKMARKET__{each.schedule_option.upper()}": "none" for each in CONCERNS if each.cron}
 
 
 def airflow_environment(
@@ -87,6 +91,7 @@ def airflow_environment(
         # A person is waiting.
         "AIRFLOW__BACKMARKET__RETRY_DELAY_SECONDS": "2",
         "AIRFLOW__BACKMARKET__BATCH_POLL_SECONDS": "1",
+        **({} if settings.on_schedule else _NO_SCHEDULES),
         "AIRFLOW_CONN_BACKMARKET_DEFAULT": backmarket_connection(settings.sandbox_url, secrets_["sandbox_token"]),
         "AIRFLOW_CONN_BACKMARKET_WAREHOUSE": _postgres_connection(warehouse_uri),
     }

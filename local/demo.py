@@ -66,7 +66,10 @@ def demo() -> int:
     """Start the stack, run the steps, print the summary, stop the stack."""
     started = datetime.now(UTC)
     settings = StackSettings(
-        port=asked_port("PORT") or free_port(), sandbox_port=asked_port("SANDBOX_PORT") or free_port()
+        port=asked_port("PORT") or free_port(),
+        sandbox_port=asked_port("SANDBOX_PORT") or free_port(),
+        # Each step is run by hand: what ran by itself beside it would keep it waiting.
+        on_schedule=False,
     )
     with running_stack(settings) as stack:
         api = AirflowApi(stack.url, stack.user, stack.password)

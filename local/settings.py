@@ -24,12 +24,14 @@ class StackSettings:
     :param sandbox_port: of the local Back Market.
     :param state: the folder of databases, secrets and logs.
     :param dags: the folder of the DAGs.
+    :param on_schedule: whether DAGs run by themselves; else by hand, and after what they wait for.
     """
 
     port: int
     sandbox_port: int
     state: Path = STATE
     dags: Path = PROJECT / "dags"
+    on_schedule: bool = True
 
     @property
     def url(self) -> str:

@@ -248,10 +248,15 @@ select
         where box.gone_at is null and not box.is_winning and box.price_to_win >= repricing.floor
     ) as within_floor
 from backmarket.backbox as box
-left join backmarket.listings as listing on box.account = listing.account and box.id = listing.id
 left join backmarket.repricing as repricing
     on box.account = repricing.account and box.id = repricing.id and box.market = repricing.market
-where box.account = %(account)s and listing.gone_at is null
+where
+    box.account = %(account)s
+    and not exists (
+        select 1
+        from backmarket.listings as listing
+        where listing.account = box.account and listing.id = box.id and listing.gone_at is not null
+    )
 group by box.market
 order by competing desc, box.market;
 

@@ -50,8 +50,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> StackSettings:
-    """A stack of its own."""
-    return StackSettings(port=free_port(), sandbox_port=free_port(), state=tmp_path_factory.mktemp("browser"))
+    """A stack of its own, in which nothing runs but what a test starts."""
+    state = tmp_path_factory.mktemp("browser")
+    return StackSettings(port=free_port(), sandbox_port=free_port(), state=state, on_schedule=False)
 
 
 @pytest.fixture(scope="module")

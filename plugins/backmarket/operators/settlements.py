@@ -121,6 +121,7 @@ class BackMarketReconciliationOperator(BackMarketOperator):
         "backmarket.settlement_finding_history",
         "backmarket.settlement_lines",
         "backmarket.settlement_day_sums",
+        "backmarket.fee_shares",
     )
 
     def execute(self, context: Context) -> dict[str, Any]:
