@@ -183,7 +183,8 @@ def running_cluster(
         wait_until_healthy(settings.url, processes)
         cluster.wait_until_workers_are_ready()
         with closing(cluster.api()) as api:
-            api.add_variables(variables_of(inboxes) | {"backmarket_settlement_inbox": inbox.as_uri()})
+            own = {"backmarket_settlement_inbox": inbox.as_uri(), "backmarket_backbox_requests_an_hour": "6"}
+            api.add_variables(variables_of(inboxes) | own)
             _wait_until_parsed(api, processes)
         try:
             yield cluster
