@@ -920,7 +920,8 @@ where
             values
             ('stock', 'quantity'), ('stock', 'accept'), ('prices', 'price'), ('shipments', 'tracking'),
             ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product'), ('sku_map', 'quantity'),
-            ('sku_map', 'price'), ('refunds', 'refund')
+            ('sku_map', 'price'), ('refunds', 'refund'), ('costs', 'price'), ('device_costs', 'price'),
+            ('fx_rates', 'price'), ('vat_rates', 'price')
         ) as fed (name, kind)
         where 'seller.' || fed.name = feeds.feed and fed.kind = any(%(kinds)s)
     );

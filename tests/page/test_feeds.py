@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from backmarket.concerns import STEMS
 from backmarket.services.alerts import attention_message
 from backmarket.warehouse import feeds, inventory_prices
-from backmarket.warehouse.needs import read_needs
+from backmarket.warehouse.needs import need_of, read_needs, stem_of_item
+from backmarket.warehouse.seller_rows import ALIASES, FORMS, LeftOut, SellerRows
 from backmarket.warehouse.snapshot import reader
 
 if TYPE_CHECKING:
@@ -50,3 +52,17 @@ def test_an_unusable_stock_is_told_first(
     stock = inventory_prices.stock_rows(warehouse, "default")
     feeds.judge(warehouse, "default", stock, limit_pct=Decimal(50), run_id="r")
     assert "cannot be used" not in viewer.get("/backmarket/").text
+
+
+def test_every_table_of_the_seller_is_told_and_has_its_concern(warehouse: psycopg.Connection[Any]) -> None:
+    """Where none of its rows can be used it stands on the page; what is in quarantine of it is no concern of orders."""
+    read = [form.table for form in FORMS if form is not ALIASES]
+    for table in read:
+        rows: SellerRows[Any] = SellerRows(table, "sku", [], [LeftOut("A", "no row at all", {})] * 3)
+        feeds.judge(warehouse, "default", rows, limit_pct=Decimal(50), run_id="r")
+    with reader("default") as database:
+        needs = {need.name: need for need in read_needs(database, STEMS, most=50, answer_hours=20)}
+    assert {item["subject"] for item in needs["feeds"].items} == set(read)
+    quarantine = need_of("quarantine")
+    assert quarantine
+    assert [name for name in (*read, "backbox") if stem_of_item(quarantine, {"kind": name}) == "orders"] == []

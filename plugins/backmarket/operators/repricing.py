@@ -24,6 +24,7 @@ class BackMarketRepricingOperator(BackMarketOperator):
     reads = (
         "seller.prices",
         "seller.costs",
+        "seller.device_costs",
         "seller.fx_rates",
         "seller.vat_rates",
         "seller.sku_map",

@@ -13,7 +13,7 @@ from backmarket.rules.repricing import Situation, Terms, decide_move
 from backmarket.rules.skus import sku_key
 from backmarket.services.prices import FRESH, offers_to_price
 from backmarket.warehouse import repricing, sku_map
-from backmarket.warehouse.profit import cost_rows, fx_rate_rows, vat_rate_rows
+from backmarket.warehouse.profit import cost_rows, device_cost_rows, fx_rate_rows, vat_rate_rows
 from backmarket.warehouse.repricing import Decided, Moves
 from backmarket.warehouse.seller_rows import LeftOut
 from backmarket.words import counted, tally
@@ -128,7 +128,8 @@ def decide_prices(
     repricing.store_decisions(connection, account, decided, now=now)
     _tell(decided, log)
     counts: dict[str, int] = {"prices": len(decided), **Counter(str(each.move.verdict) for each in decided)}
-    return Decisions(counts, (feed, fx_rate_rows(connection, account), vat_rate_rows(connection, account)))
+    others = (device_cost_rows, fx_rate_rows, vat_rate_rows)
+    return Decisions(counts, (feed, *(read(connection, account) for read in others)))
 
 
 def _sale_costs(
