@@ -1023,8 +1023,6 @@ where
 -- Of the things that wait, those that nobody has worked off: what is resolved comes back where it is found again or
 -- changes, what is ignored where it changes. With what was done about each last, and what stands for it in a form.
 -- :account, :need; rows is the statement within
-with found as ({rows})
-
 select
     found.*,
     concat(md5(found.detail), ':', found.topic) as value,
@@ -1032,7 +1030,8 @@ select
     done.comment,
     done.marked_by,
     done.marked_at
-from found
+-- No common table expression: what is costly about a row would be worked out for all of them, not for those shown.
+from ({rows}) as found
 left join (
     select distinct on (topic) topic, mark, detail, comment, marked_by, marked_at
     from backmarket.need_marks

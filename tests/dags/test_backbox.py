@@ -15,6 +15,8 @@ import pytest
 from backmarket.api.transport import Transport
 from backmarket.hooks import backmarket as hooks
 from backmarket.operators.backbox import BackMarketBackboxDownloadOperator
+from backmarket.services import backbox as services
+from backmarket.services.side_by_side import work_side_by_side
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
 from tests.dags.test_exactly_once import CONTEXT, Failpoint, Killed, fast
@@ -231,8 +233,11 @@ def test_requests_are_spent_where_they_matter_and_never_more_than_the_hour_has(
     connected: Sandbox,
     database: Database,
     switch_on: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Those that are repeated count, too, and a run that finds none left asks nothing."""
+    # One at a time: those that are on their way together may overtake each other.
+    monkeypatch.setattr(services, "work_side_by_side", lambda *work, **_: work_side_by_side(*work, at_once=1))
     switch_on(backbox_requests_an_hour=4)
     _, second, third, *_ = listed
     sell(database, second, 5)

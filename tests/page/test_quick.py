@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 ORDERS = 200_000
+# What the work in _slowness takes on the machine that the bound was set on, at its best.
+FULL_SPEED_SECONDS = 0.033
 VIEWS = (
     "",
     "orders/5000",
@@ -63,17 +65,28 @@ def test_the_page_is_quick_with_200000_orders(signed_in: SignIn, warehouse: psyc
         # Whatever else runs on the machine only ever adds: one of seven that is quick is what the page takes.
         seconds: list[float] = []
         while len(seconds) < 7 and min(seconds, default=1) >= 0.3:
-            seconds.append(_seconds(viewer, path))
+            seconds.append(_seconds(viewer, path, warehouse))
         print(f"/backmarket/{path}: {min(seconds) * 1000:.0f} ms")
         if min(seconds) >= 0.3:
             slow[path] = seconds
     assert not slow
 
 
-def _seconds(viewer: TestClient, path: str) -> float:
+def _seconds(viewer: TestClient, path: str, warehouse: psycopg.Connection[Any]) -> float:
+    """Return how long a view takes where the machine is at its full speed: what is slower by itself is taken off."""
+    slowness = _slowness(warehouse)
     began = perf_counter()
     viewer.get(f"/backmarket/{path}")
-    return perf_counter() - began
+    seconds = perf_counter() - began
+    # The speed may have changed in between: the better of both is the stricter.
+    return seconds / max(1.0, min(slowness, _slowness(warehouse)))
+
+
+def _slowness(warehouse: psycopg.Connection[Any]) -> float:
+    """Return how many times slower the machine is than the one that the bound was set on."""
+    began = perf_counter()
+    warehouse.execute("select count(distinct md5(n::text)) from generate_series(1, 40000) as n")
+    return (perf_counter() - began) / FULL_SPEED_SECONDS
 
 
 def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:

@@ -24,7 +24,21 @@ select
     -- Through JSON, as a database that no run has brought up to date yet has no such column.
     to_jsonb(change) -> 'refused_in' as refused_in,
     concat_ws('/', change.kind, change.market, change.subject) as topic
-from backmarket.changes as change
+from (
+    -- Of all refusals of one subject the newest alone can be what nothing took the place of.
+    select distinct on (kind, subject, market) *
+    from backmarket.changes
+    where
+        account = %(account)s and status = 'refused' and kind = any(%(kinds)s)
+        and planned_at >= now() - case when %(waiting)s then interval '30 days' else interval '14 days' end
+        and (not %(waiting)s or planned_at < now() - interval '1 day')
+        and (coalesce(reason, '') like 'waits: %%') = %(waiting)s
+        and not (
+            kind in ('price', 'refund') and attempts = 0
+            and (reason like 'declined by %%' or reason like '%%: a person refused it')
+        )
+    order by kind asc, subject asc, market asc, change_id desc
+) as change
 left join lateral (
     select order_line.order_id, order_line.state
     from backmarket.order_lines as order_line
@@ -35,15 +49,7 @@ left join lateral (
     limit 1
 ) as line on true
 where
-    change.account = %(account)s and change.status = 'refused' and change.kind = any(%(kinds)s)
-    and change.planned_at >= now() - case when %(waiting)s then interval '30 days' else interval '14 days' end
-    and (not %(waiting)s or change.planned_at < now() - interval '1 day')
-    and (coalesce(change.reason, '') like 'waits: %%') = %(waiting)s
-    and not (
-        change.kind in ('price', 'refund') and change.attempts = 0
-        and (change.reason like 'declined by %%' or change.reason like '%%: a person refused it')
-    )
-    and (change.kind <> 'accept' or line.state is null or line.state = 1)
+    (change.kind <> 'accept' or line.state is null or line.state = 1)
     and not exists (
         select 1
         from backmarket.changes as newer

@@ -17,6 +17,8 @@ from backmarket.concerns import STEMS
 from backmarket.seller_account import DEFAULT_ACCOUNT, dag_id_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
@@ -40,13 +42,14 @@ def readable_stems(user: BaseUser, account: str) -> frozenset[str]:
 
     manager = get_auth_manager()
     dag_ids = {stem: dag_id_of(stem, account) for stem in STEMS}
+    teams = DagModel.get_dag_id_to_team_name_mapping(list(dag_ids.values()))
     return frozenset(
         stem
         for stem, dag_id in dag_ids.items()
         if manager.is_authorized_dag(
             method="GET",
             access_entity=DagAccessEntity.RUN,
-            details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
+            details=DagDetails(id=dag_id, team_name=teams.get(dag_id)),
             user=user,
         )
     )
@@ -65,13 +68,20 @@ def require_any(readable: frozenset[str], account: str) -> frozenset[str]:
     return readable
 
 
-def may_edit(user: BaseUser, variable: str) -> bool:
-    """Tell whether a user may change a Variable, as under Admin → Variables."""
+def may_edit(user: BaseUser, variables: Iterable[str]) -> frozenset[str]:
+    """Return those of some Variables that a user may change, as under Admin → Variables."""
     from airflow.models.variable import Variable
 
-    details = VariableDetails(key=variable, team_name=Variable.get_team_name(variable))
-    allowed: bool = get_auth_manager().is_authorized_variable(method="PUT", details=details, user=user)
-    return allowed
+    manager = get_auth_manager()
+    keys = list(variables)
+    teams = Variable.get_key_to_team_name_mapping(keys)
+    return frozenset(
+        key
+        for key in keys
+        if manager.is_authorized_variable(
+            method="PUT", details=VariableDetails(key=key, team_name=teams.get(key)), user=user
+        )
+    )
 
 
 def may_work_off(user: BaseUser, stem: str, account: str) -> bool:

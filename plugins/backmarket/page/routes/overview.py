@@ -52,7 +52,7 @@ def _overview(
     from backmarket.page.overview import REQUESTS_LIMIT, SKU_LINES_LIMIT, gather, log_path
 
     overview = gather(session, where, readable)
-    may_edit = {field: access.may_edit(user, state.key) for field, state in overview.variables.items()}
+    editable = access.may_edit(user, [state.key for state in overview.variables.values()])
     return render(
         request,
         "overview.html",
@@ -63,7 +63,7 @@ def _overview(
             user, {*request.state.accounts, *(row["account"] for row in overview.accounts)}
         ),
         log_path=partial(log_path, where.account),
-        may_edit=may_edit,
+        may_edit={field: state.key in editable for field, state in overview.variables.items()},
         csrf=access.form_token(user),
         requests_limit=REQUESTS_LIMIT,
         sku_lines_limit=SKU_LINES_LIMIT,
@@ -106,7 +106,7 @@ def change_variable(
     from backmarket.page import variables
 
     access.check_form_token(user, csrf)
-    if not access.may_edit(user, key):
+    if not access.may_edit(user, [key]):
         raise HTTPException(403, f"You may not change {key}: that needs the right to edit Airflow's Variables.")
     if not confirmed and (question := variables.question_about(where.account, key, value)):
         return render(request, "confirm.html", question=question, key=key, value=value, csrf=csrf)
