@@ -31,6 +31,14 @@ PROJECT = Path(__file__).resolve().parents[1]
 PAGE, BURST, WINDOW_SECONDS = 50, 200, 10
 LARGE = 100_000
 MOST_MEMORY = 1.3
+_WHY_BELOW_THE_CEILING = (
+    "pages overlap by four rows, so that no order is missed while the list moves, and bring 38 rows a request: no "
+    "choice of sizes that overlaps brings more than 41 of 50 (decision 11)"
+)
+_WHY_NOT_TWICE_THE_PEER = (
+    "each order is judged field by field, and rows that overlapping pages share are read twice; a task is one process, "
+    "while dlt works in several: it takes more processor time for the same orders"
+)
 
 
 class Loader(NamedTuple):
@@ -154,16 +162,18 @@ def _judged(case: Case, found: dict[tuple[str, str], Load], *, is_full: bool) ->
     if case.limited:
         ceiling = f"{ours.of_ceiling:.0%} of the ceiling"
         if not tuned:
-            return [Figure(case.name, f"{rate}, {ceiling}", bound="90 %", kept=ours.of_ceiling >= 0.9)]
+            kept = ours.of_ceiling >= 0.9
+            return [Figure(case.name, f"{rate}, {ceiling}", bound="90 %", kept=kept, why=_WHY_BELOW_THE_CEILING)]
         ratio = ours.rate / tuned.rate
-        kept = ours.of_ceiling >= 0.9 and ratio >= 1.1 if is_full else None
-        return [Figure(case.name, f"{rate}, {ceiling}", f"tuned dlt x {ratio:.2f}", "90 %, x 1.1", kept)]
+        is_kept = ours.of_ceiling >= 0.9 and ratio >= 1.1 if is_full else None
+        beside = f"tuned dlt x {ratio:.2f}"
+        return [Figure(case.name, f"{rate}, {ceiling}", beside, "90 %, x 1.1", is_kept, _WHY_BELOW_THE_CEILING)]
     if not (tuned and bare):
         return [Figure(case.name, rate)]
     of_tuned, of_bare = ours.rate / tuned.rate, ours.rate / bare.rate
-    kept = of_tuned >= 2 and of_bare >= 0.5 if is_full else None
+    is_kept = of_tuned >= 2 and of_bare >= 0.5 if is_full else None
     beside = f"tuned dlt x {of_tuned:.2f}, bare COPY x {of_bare:.2f}"
-    return [Figure(case.name, rate, beside, "x 2, x 0.5", kept)]
+    return [Figure(case.name, rate, beside, "x 2, x 0.5", is_kept, _WHY_NOT_TWICE_THE_PEER)]
 
 
 def _measure(case: Case, server: str) -> list[tuple[Loader, Load]]:

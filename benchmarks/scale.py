@@ -22,6 +22,7 @@ from backmarket.concerns import (
     ACCOUNT,
     AFTER_SALES,
     ALERTS,
+    BACKBOX,
     INVENTORY_PRICES,
     LISTINGS,
     ORDERS,
@@ -42,7 +43,17 @@ if TYPE_CHECKING:
 
 DAGS = tuple(
     dag_id_of(concern.stem, DEFAULT_ACCOUNT)
-    for concern in (ACCOUNT, LISTINGS, ORDERS, INVENTORY_PRICES, TRACKING_IMEI, AFTER_SALES, SETTLEMENTS, ALERTS)
+    for concern in (
+        ACCOUNT,
+        LISTINGS,
+        ORDERS,
+        INVENTORY_PRICES,
+        TRACKING_IMEI,
+        AFTER_SALES,
+        SETTLEMENTS,
+        BACKBOX,
+        ALERTS,
+    )
 )
 # One after the other, they bring what all others work on.
 FIRST_DAGS = DAGS[:3]
@@ -119,6 +130,8 @@ def _use_airflow(home: Path) -> None:
         AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(home / "logs"),
         AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR",
         **{f"AIRFLOW_VAR_{toggle.upper()}": "true" for toggle in TOGGLES},
+        # Two a second: the others are chosen among, and not asked for.
+        AIRFLOW_VAR_BACKMARKET_BACKBOX_REQUESTS_AN_HOUR="10",
     )
     (home / "inbox").mkdir()
     os.environ["AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX"] = (home / "inbox").as_uri()

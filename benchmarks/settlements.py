@@ -27,6 +27,10 @@ DAYS = 240
 MOST_COPIES = 2.5
 SECONDS_TO_RECONCILE = 30
 MEGABYTES = 500
+_WHY_SLOWER_THAN_COPY = (
+    "each row is read, judged and given what identifies it, which is half of the time, and two indexes are kept up, by "
+    "which a row is found again; COPY does neither"
+)
 
 
 def write_statement(path: Path) -> int:
@@ -151,6 +155,7 @@ def figures() -> list[Figure]:
             f"bare COPY: {measured['plain_copy_s']:.1f} s, x {ratio:.1f}",
             f"x {MOST_COPIES}, {MEGABYTES} MB",
             kept=ratio <= MOST_COPIES and measured["peak_mb"] <= MEGABYTES,
+            why=_WHY_SLOWER_THAN_COPY if measured["peak_mb"] <= MEGABYTES else "",
         ),
         Figure(
             f"all of them compared with {ORDERS:,} orders",
