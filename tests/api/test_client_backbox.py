@@ -296,7 +296,7 @@ def test_threads_together_keep_two_requests_a_second(make_client: MakeClient, se
 
 
 def test_other_requests_do_not_wait_for_the_backbox(make_client: MakeClient, server: HostileServer) -> None:
-    """Its limit is its own."""
+    """Its limit is its own: under it, twenty requests would take fourteen seconds."""
     server.play = lambda _: Reply([])
     client = make_client(server.base_url, Throttle.in_memory())
     for _ in range(2):
@@ -305,4 +305,4 @@ def test_other_requests_do_not_wait_for_the_backbox(make_client: MakeClient, ser
     server.play = lambda _: Reply({"order_id": 7, "state": 1, "orderlines": []})
     for _ in range(20):
         client.get_order(7)
-    assert monotonic() - started < 1.0
+    assert monotonic() - started < 7
