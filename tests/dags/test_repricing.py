@@ -153,6 +153,27 @@ def test_a_missing_cost_or_rate_moves_nothing_and_says_so(
     assert offered(connected, foreign) == winning[foreign]
 
 
+def test_a_listing_costs_what_all_units_do_that_it_takes(
+    reprice: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """Of the seller's SKUs by seller.sku_map, and the dearest of several: none is sold below its cost."""
+    pair, single, dear = priced(connected, 3)
+    winning = compete(connected, database, [pair, single, dear])
+    database.execute("delete from seller.costs")
+    database.execute("insert into seller.sku_map (sku, listing_sku) select 'own ' || sku, sku from seller.prices")
+    database.execute("update seller.sku_map set units = 2 where listing_sku = %s", [pair])
+    database.execute("update seller.prices set sku = 'own ' || sku where sku = %s", [single])
+    database.execute("insert into seller.sku_map (sku, listing_sku) values ('dearer', %s)", [dear])
+    before = {sku: offered(connected, sku) for sku in winning}
+    for sku, shown in before.items():
+        cost(database, f"own {sku}", str((shown * Decimal("0.38")).quantize(Decimal("0.01"))))
+    cost(database, "dearer", str(before[dear] * Decimal("0.76")))
+    assert reprice().state == "success"
+    assert {sku: offered(connected, sku) for sku in winning} == {**before, single: winning[single]}
+    for sku in (pair, dear):
+        assert f"{winning[sku]} would win, floor" in decided(database, sku)[2]
+
+
 def test_a_row_of_costs_that_cannot_be_read_costs_no_other(
     reprice: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:

@@ -319,6 +319,23 @@ def test_costs_of_devices_go_before_costs_of_skus(warehouse: psycopg.Connection[
     ]  # fmt: skip
 
 
+def test_a_listing_costs_what_the_skus_do_that_feed_it(warehouse: psycopg.Connection[Any]) -> None:
+    """By seller.sku_map: each unit that one of the listing takes. Where SKUs that feed it differ, nobody can say."""
+    for sku, cost in [("OWN", "30.00"), ("SAME", "30"), ("DEAR", "31.00"), ("SICK", "9.00"), ("MOVED", "8.00")]:
+        _cost(warehouse, sku, cost)
+    warehouse.execute("alter table seller.sku_map drop constraint sku_map_pkey, alter units type text")
+    warehouse.execute(
+        "insert into seller.sku_map (sku, listing_sku, units) values (' own', 'pair', ' 2 '), ('OWN', 'ONE', ''), "
+        "('SAME', 'ONE', null), ('OWN', 'EITHER', '1'), ('DEAR', 'EITHER', null), ('SICK', 'ILL', 'two'), "
+        "('SICK', 'WELL', '1'), ('MOVED', 'ELSEWHERE', '1'), ('MOVED', 'TWICE', '1'), ('MOVED', 'TWICE', '2')"
+    )
+    listings = ["PAIR", "ONE", "EITHER", "ILL", "WELL", "ELSEWHERE", "TWICE", "MOVED", "OWN", "DEAR"]
+    for number, sku in enumerate(listings, 1):
+        _order(warehouse, number, {"sku": sku, "quantity": 2})
+    found = {sku: _one(warehouse, number)["cost"] for number, sku in enumerate(listings, 1)}
+    assert found == {**dict.fromkeys(listings), "PAIR": 120, "ONE": 60}
+
+
 def test_what_is_not_known_is_null_with_its_reason(warehouse: psycopg.Connection[Any]) -> None:
     """Never a guess: no cost, no rate, no market, no price."""
     _cost(warehouse, "DEAR", "60.00", currency="USD")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from backmarket.rules.prices import WantedPrice
     from backmarket.rules.profit import CostRow
     from backmarket.rules.repricing import Move
+    from backmarket.rules.sku_map import SkuMap
     from backmarket.services.log import Log
     from backmarket.settings import RepricingSettings, SaleCostSettings
     from backmarket.warehouse.connection import Connection
@@ -54,6 +55,7 @@ class SaleCosts:
     """What sales cost, by SKU and market.
 
     :param units: rows of ``seller.costs``, by :func:`~backmarket.rules.skus.sku_key`.
+    :param feeding: which of the seller's SKUs a unit of a listing takes, and how many.
     :param rates: of exchange, by the two currencies; None where nobody says so.
     :param vat: in per cent, by market; None where nobody says so.
     :param commissions: in per cent, by SKU, as the newest orders show them.
@@ -62,6 +64,7 @@ class SaleCosts:
     """
 
     units: Mapping[str, CostRow]
+    feeding: SkuMap
     rates: Mapping[tuple[str, str], Decimal | None]
     vat: Mapping[str, Decimal | None]
     commissions: Mapping[str, Decimal]
@@ -69,20 +72,27 @@ class SaleCosts:
     otherwise: SaleCostSettings
 
     def terms(self, row: PriceRow) -> Terms | str:
-        """Return what a sale of a listing costs in a market, or why nobody can say."""
-        unit = self.units.get(sku_key(row.given_sku)) or self.units.get(sku_key(row.sku))
-        if unit is None:
+        """Return what a sale of a listing costs in a market, or why nobody can say.
+
+        Nobody knows which of the SKUs that feed a listing will be picked, so it costs what the dearest does.
+        """
+        feeders = self.feeding.feeders_of(row.sku).items()
+        known = [(unit, each) for sku, each in feeders if (unit := self.units.get(sku))]
+        if not known:
             return _NO_COST
         needed = MARKETS[row.market].currency
-        rate = Decimal(1) if unit.currency == needed else self.rates.get((unit.currency, needed))
-        if rate is None:
-            return f"no rate from {unit.currency} to {needed} is known: fill seller.fx_rates"
+        costs = []
+        for unit, each in known:
+            rate = Decimal(1) if unit.currency == needed else self.rates.get((unit.currency, needed))
+            if rate is None:
+                return f"no rate from {unit.currency} to {needed} is known: fill seller.fx_rates"
+            costs.append(unit.unit_cost * each * rate)
         vat_pct = self.vat.get(row.market)
         if vat_pct is None:
             return f"no VAT of {row.market} is known: fill seller.vat_rates"
         return Terms(
-            unit.unit_cost * rate,
-            unit.vat_scheme,
+            max(costs),
+            "standard" if any(unit.vat_scheme == "standard" for unit, _ in known) else "margin",
             vat_pct,
             self.commissions.get(sku_key(row.sku), self.otherwise.commission_pct),
             self.fees.get(row.market, self.otherwise.fees_pct),
@@ -114,7 +124,7 @@ def decide_prices(
         and twins[sku_key(row.sku), row.market] == 1
     ]
     feed = cost_rows(connection, account)
-    sale_costs = _sale_costs(connection, account, feed, costs, [row for row, _ in wanted], now=now)
+    sale_costs = _sale_costs(connection, account, feed, feeding, costs, [row for row, _ in wanted], now=now)
     known = repricing.read_competition(connection, account)
     policy = settings.policy
     moves = repricing.read_moves(connection, account, since=now - max(timedelta(days=1), policy.climb_rest))
@@ -136,6 +146,7 @@ def _sale_costs(
     connection: Connection,
     account: str,
     feed: SellerRows[CostRow],
+    feeding: SkuMap,
     otherwise: SaleCostSettings,
     rows: list[PriceRow],
     *,
@@ -147,6 +158,7 @@ def _sale_costs(
     pairs = {(row.currency, currency) for row in feed.rows for currency in needed if row.currency != currency}
     return SaleCosts(
         units,
+        feeding,
         repricing.exchange_rates(connection, pairs, now.date()),
         repricing.vat_rates(connection, account, markets, now.date()),
         repricing.commissions(connection, account, {sku_key(row.sku) for row in rows}),
