@@ -266,6 +266,27 @@ def test_a_price_below_its_floor_is_raised_although_nobody_was_asked_about_compe
     assert offered(connected, sku) == floor
 
 
+def test_who_competes_in_a_market_that_could_not_be_read_is_not_known(
+    reprice: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """Nobody is taken to be alone there, and no price climbs."""
+    sick, alone_there = priced(connected, 2)
+    for sku in (sick, alone_there):
+        shown = offered(connected, sku)
+        price(database, sku, str(shown * 2))
+        cost(database, sku, str((shown / 2).quantize(Decimal("0.01"))))
+    rival(connected, sick, Decimal(1))
+    connected.set_competitors(sick, "de-de", {"habit": "sleeper", "price": "1"})
+    (listing,) = [listing["id"] for listing in connected.listings() if listing["sku"] == sick]
+    connected.fault("odd_document", listing=listing, market="fr-fr", fields={"is_winning": "perhaps"}, times=None)
+    before = offered(connected, sick), offered(connected, alone_there)
+    run = reprice()
+    assert (run.tasks["backbox_check"], run.tasks["repricing"]) == ("failed", "success")
+    assert decided(database, sick)[::2] == ("hold", "its competitors were not read yet")
+    assert offered(connected, sick) == before[0]
+    assert offered(connected, alone_there) > before[1]
+
+
 def test_old_knowledge_moves_nothing(
     reprice: Callable[..., Run], switch_on: Callable[..., None], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:

@@ -69,6 +69,18 @@ def test_what_is_under_way_is_not_planned_again(ledger: Ledger) -> None:
     assert [change.payload for change in ledger.planned()] == [{"quantity": 2}]
 
 
+def test_why_a_change_is_wanted_stays_with_it(ledger: Ledger) -> None:
+    """Sent, lost, and ended: beside whatever is said of its end."""
+    reason = "select reason from backmarket.changes"
+    ledger.plan([PlannedChange("A", {"quantity": 1, "why": "it wins"})], run_id="run")
+    ids = ledger.mark_sent(ledger.planned())
+    assert ledger.connection.execute(reason).fetchall() == [("it wins",)]
+    ledger.settle(ids, "unknown", "the answer was lost")
+    assert ledger.connection.execute(reason).fetchall() == [("it wins; the answer was lost",)]
+    ledger.settle(ids, "confirmed")
+    assert ledger.connection.execute(reason).fetchall() == [("it wins",)]
+
+
 def test_only_one_of_many_runs_may_send(ledger: Ledger, warehouse_uri: str) -> None:
     """Eight runs that want to send the same change: one gets it."""
     ledger.plan(_quantities(A=1), run_id="run")
