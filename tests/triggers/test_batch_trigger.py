@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
+import psycopg
 import pytest
 
 from backmarket.api.client import BackMarketClient
 from backmarket.hooks.backmarket import BackMarketHook
-from backmarket.triggers.batch import BackMarketBatchTrigger
+from backmarket.triggers.batch import BackMarketBatchTrigger, have_ended
 
 if TYPE_CHECKING:
     from sandbox.remote import Sandbox
@@ -20,7 +21,7 @@ CSV = '"sku","product_id","quantity","price","currency","grade"\r\n"T-1","51001"
 
 
 @pytest.fixture
-def account(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def account(sandbox: Sandbox, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A sandbox that ``backmarket_default`` points at."""
     connection = {
         "conn_type": "backmarket",
@@ -41,6 +42,8 @@ def _fire(batch_ids: list[int], seconds: float) -> tuple[str, float]:
     """Run a trigger as another triggerer would after a restart: from its serialization."""
     first = BackMarketBatchTrigger(
         backmarket_conn_id="backmarket_default",
+        warehouse_conn_id="backmarket_warehouse",
+        account="default",
         batch_ids=batch_ids,
         look_at=time.time() + seconds,
         poll_seconds=0.1,
@@ -81,3 +84,39 @@ def test_what_only_the_task_can_meet_wakes_it(account: Sandbox) -> None:
     status, seconds = _fire([batch], 30)
     assert status == "ended"
     assert seconds < 5
+
+
+def test_its_polls_count_under_the_limit_that_all_share(account: Sandbox, warehouse: psycopg.Connection[Any]) -> None:
+    """Each of them: what a worker sends meanwhile has so many places less."""
+    batch = _submit()
+    account.clear_journal()
+    assert _fire([batch], 30)[0] == "ended"
+    polls = account.journal(path_prefix="/ws/tasks")
+    (places,) = warehouse.execute('select count(*) from backmarket."ratelimit___default_general"').fetchone() or (None,)
+    assert places == len(polls) > 1
+
+
+def test_without_the_database_it_fires_at_its_time(account: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked that no limit counts; the task looks then."""
+    batch = _submit()
+    account.clear_journal()
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://nobody@127.0.0.1:9/nothing")
+    status, seconds = _fire([batch], 2)
+    assert status == "due"
+    assert seconds >= 1.9
+    assert account.journal(path_prefix="/ws/tasks") == []
+
+
+def test_a_database_that_goes_down_meanwhile_changes_nothing_but_the_moment(
+    account: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its batches count as running until it answers again."""
+    batch = _submit()
+    client = BackMarketClient(BackMarketHook(warehouse_conn_id=None).config)
+    monkeypatch.setattr(client, "get_task", _no_database)
+    assert not have_ended(client, [batch])
+    client.close()
+
+
+def _no_database(_: int) -> NoReturn:
+    raise psycopg.OperationalError("the connection is closed")

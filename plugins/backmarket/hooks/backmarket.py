@@ -65,13 +65,6 @@ class BackMarketHook(BaseHook):
         """
         return _checked(self.backmarket_conn_id, self.get_connection(self.backmarket_conn_id))
 
-    async def fetch_config(self) -> ClientConfig:
-        """The connection, checked, as :attr:`config`; for triggers, which must not block.
-
-        :raises ConnectionFormError: where a field is missing or malformed, naming it and what is accepted.
-        """
-        return _checked(self.backmarket_conn_id, await self.aget_connection(self.backmarket_conn_id))
-
     def get_conn(self) -> BackMarketClient:
         """Return the client, opened at the first call; close it with :meth:`close`."""
         from backmarket.api.client import BackMarketClient

@@ -98,6 +98,8 @@ class BackMarketBatchWaitingOperator(BackMarketOperator):
             self.defer(
                 trigger=BackMarketBatchTrigger(
                     backmarket_conn_id=self.backmarket_conn_id,
+                    warehouse_conn_id=self.warehouse_conn_id,
+                    account=self.account,
                     batch_ids=batch_ids,
                     look_at=look_at.timestamp(),
                     poll_seconds=wait_of("batch_poll_seconds").total_seconds(),
