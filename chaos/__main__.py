@@ -8,10 +8,11 @@ import time
 from random import Random
 from typing import TYPE_CHECKING
 
+from chaos.competition import Competition
 from chaos.customers import Customers
 from chaos.days import Days
 from chaos.evidence import Loss, gather
-from chaos.judge import judge, residue
+from chaos.judge import judge, moves, residue
 from chaos.leaks import find_leaks
 from chaos.options import Options, read_arguments
 from chaos.poisons import play
@@ -50,7 +51,8 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
     began = time.monotonic()
     weather = Weather(stage.sandbox, rng)
     before = stage.sandbox.orders()
-    days = Days(stage, runner, Seller(stage, rng), Customers(stage.sandbox, rng), weather, rng)
+    seller, customers = Seller(stage, rng), Customers(stage.sandbox, rng)
+    days = Days(stage, runner, seller, customers, Competition(stage, seller, rng), weather, rng)
     days.open()
     # Before the storms: they use up the SKU lines of an hour, after which a healthy item rightly waits too.
     losses = play(days, together=options.short)
@@ -75,6 +77,7 @@ def _unfold(options: Options, stage: Stage, runner: Runner, rng: Random) -> Outc
         runner.counts(),
         len(runner.visited),
         residue(evidence),
+        moves(evidence),
         losses,
     )
 

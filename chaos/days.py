@@ -17,6 +17,7 @@ from chaos.runs import DAGS, Wanted
 if TYPE_CHECKING:
     from random import Random
 
+    from chaos.competition import Competition
     from chaos.customers import Customers
     from chaos.runs import Runner
     from chaos.seller import Seller
@@ -30,7 +31,7 @@ WIDTH = 3
 _BEAT_SECONDS = 0.05
 _KILLED_AT_RANDOM, _KILLED_BETWEEN_STEPS = 0.2, 0.25
 _MOST_STEP_SECONDS = 4.0
-_MORNING_ORDERS, _SKUS_DELIVERED = 15, 25
+_MORNING_ORDERS, _SKUS_DELIVERED, _SKUS_THAT_COMPETE = 15, 25, 4
 _DAY_PASSES = """
     update backmarket.sync_state set succeeded_at = succeeded_at - interval '25 hours'
     where concern in ('open_orders', 'open_care_folders')
@@ -45,10 +46,17 @@ class Days:
     """Makes the days pass."""
 
     def __init__(
-        self, stage: Stage, runner: Runner, seller: Seller, customers: Customers, weather: Weather, rng: Random
+        self,
+        stage: Stage,
+        runner: Runner,
+        seller: Seller,
+        customers: Customers,
+        competition: Competition,
+        weather: Weather,
+        rng: Random,
     ) -> None:
         self.stage, self.runner, self.seller = stage, runner, seller
-        self.customers, self.weather, self.rng = customers, weather, rng
+        self.customers, self.competition, self.weather, self.rng = customers, competition, weather, rng
         self.journal: list[Json] = []
         self.number = 0
 
@@ -57,6 +65,7 @@ class Days:
         for dag_id in DAGS:
             if not dag_id.endswith("_approval"):
                 self.runner.run(Wanted(dag_id))
+        self.competition.begin(_SKUS_THAT_COMPETE)
         self.take_journal()
 
     def pass_one(self) -> None:
@@ -164,6 +173,7 @@ class Days:
     def _let_a_day_pass(self) -> None:
         for statement in (_DAY_PASSES, _DAY_PASSES_FOR_PARTS):
             self.seller.execute(statement)
+        self.competition.pass_a_day()
 
     def _step_clock(self) -> None:
         """Let the two clocks drift: Back Market's own steps forward while nothing runs.

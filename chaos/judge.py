@@ -14,6 +14,7 @@
   and whose answer was lost, or whose run was killed: nothing at Back Market shows that.
 - ``work left undone``: what could be done was not: a line with stock not accepted, a parcel not told, a device not
   registered, an article not listed, a price not set, a refund or an invoice not sent.
+- ``price out of bounds``: a price that follows the competition went below its floor or above its ceiling.
 - ``IMEI changed``: a line's identifier is another than before, or was sent as another than the seller's books say.
 - ``units oversold``: more units were sold than there are, beyond the sales that nobody could see: those between reading
   and writing, and orders that Back Market hid when their listing was read for the first time.
@@ -58,6 +59,7 @@ KINDS = (
     "change not true",
     "change left open",
     "work left undone",
+    "price out of bounds",
     "IMEI changed",
     "units oversold",
     "too many units shown",
@@ -104,6 +106,7 @@ def judge(evidence: Evidence) -> list[Loss]:
         not_true,
         left_open,
         undone,
+        outside,
         identifiers,
         oversold,
         shown,
@@ -344,6 +347,24 @@ def _undone_devices(evidence: Evidence) -> Iterator[Loss]:
             device = evidence.books.devices.get(line["id"])
             if device and line["state"] == LINE_SHIPPED and device not in {line["imei"], line["serial_number"]}:
                 yield Loss("work left undone", f"line {line['id']}", "its device was not registered")
+
+
+def outside(evidence: Evidence) -> Iterator[Loss]:
+    """Find prices that follow the competition and left their bounds."""
+    skus = {listing["id"]: listing["sku"] for listing in evidence.listings}
+    for write in writes_in(evidence.journal):
+        if write.kind == "price" and write.applied_at is not None:
+            listing, market = write.subject
+            bounds = evidence.books.bounds.get((skus.get(listing, ""), market))
+            if bounds and not bounds[0] <= Decimal(write.value) <= bounds[1]:
+                what = f"{write.value} was set by {write.run}, between {bounds[0]} and {bounds[1]} is right"
+                yield Loss("price out of bounds", f"{skus[listing]} in {market}", what)
+
+
+def moves(evidence: Evidence) -> int:
+    """Count the prices that were moved for the BackBox."""
+    prices = (change for change in evidence.database.changes if change["kind"] == "price")
+    return sum("why" in change["payload"] and change["status"] == "confirmed" for change in prices)
 
 
 def identifiers(evidence: Evidence) -> Iterator[Loss]:

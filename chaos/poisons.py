@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from chaos.competition import MARKET
 from chaos.evidence import Loss
 from chaos.runs import DAGS, Wanted
-from chaos.stage import MARKETS
+from chaos.stage import BACKBOX_REQUESTS, MARKETS
 from sandbox.listings.model import OFFLINE, ONLINE
 from sandbox.orders.model import LINE_ACCEPTED, LINE_PAID, LINE_SHIPPED
 from sandbox.statements.files import HEADER
@@ -73,9 +74,13 @@ def _one_in_stock(days: Days, number: int = 0) -> Json:
 
 
 def _on_sale(days: Days) -> list[Json]:
-    """Give the listings with an offer in Germany that are on sale in France, or would be if there were any left."""
+    """Give the listings with an offer in Germany that are on sale in France, or would be if there were any left.
+
+    Those whose prices follow the competition are not among them.
+    """
     listings: list[Json] = days.stage.sandbox.listings()
-    in_both = [each for each in listings if each["offers"].get("de-de")]
+    following = {sku for sku, _ in days.seller.books.bounds}
+    in_both = [each for each in listings if each["offers"].get("de-de") and each["sku"] not in following]
     return [each for each in in_both if each["publication_states"]["fr-fr"] in {ONLINE, OFFLINE}]
 
 
@@ -239,6 +244,25 @@ def _closed_market(kind: str, number: int) -> Callable[[Days], Callable[[], Wait
     return work
 
 
+def _sick_competitors(days: Days) -> Callable[[], Waiting]:
+    """Have Back Market tell nonsense of the competition of one listing; that of all others asked for is to be read."""
+    days.competition.pass_a_day()
+    ids = {listing["sku"]: listing["id"] for listing in days.stage.sandbox.listings()}
+    sick, _ = next(iter(days.seller.books.bounds))
+    days.stage.sandbox.fault(
+        "odd_document", listing=ids[sick], market=MARKET, fields={"is_winning": "perhaps"}, times=None
+    )
+
+    def waiting() -> Waiting:
+        # Back Market's clock may be some minutes apart; an hour has just passed.
+        query = "select count(*) from backmarket.backbox_askings where asked_at > now() - interval '30 minutes'"
+        read = _value(days, f"{query} and reason is null")
+        if read < BACKBOX_REQUESTS - 1:
+            yield f"{BACKBOX_REQUESTS - 1 - read} of {BACKBOX_REQUESTS - 1} other listings were not read"
+
+    return waiting
+
+
 def _refused_batch(days: Days) -> Callable[[], Waiting]:
     """Have Back Market refuse every batch that holds one of five new articles."""
     skus = days.seller.propose_articles(5)
@@ -344,6 +368,7 @@ SCENES = (
     ),
     Scene("a market that answers 403", (*_LISTINGS, *_PRICES), _closed_market("403", -1)),
     Scene("a market behind the firewall", (*_LISTINGS, *_PRICES), _closed_market("firewall_403", -2)),
+    Scene("competitors in words that mean nothing", ("backmarket_backbox",), _sick_competitors),
     Scene("an article for which whole batches are refused", _LISTINGS, _refused_batch),
     _sick_rows("stock", _sick_listing(), _sick_order(LINE_PAID)),
     _sick_rows("prices", _sick_listing()),

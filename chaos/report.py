@@ -31,6 +31,7 @@ class Outcome:
     runs: dict[str, Counter[str]]
     places: int
     residue: Residue
+    moves: int
     losses: list[Loss]
 
 
@@ -48,6 +49,7 @@ def show(outcome: Outcome) -> None:
         f"followed; {residue.hidden.total()} were hidden when their listing was first read. No rule excludes that, "
         f"safety_qty covers it. Of all units, {residue.oversold.total()} were oversold."
     )
+    console.print(f"{outcome.moves} prices were moved for the BackBox.")
     console.print(f"Killed at {outcome.places} different places between two steps.")
     minutes, seconds = divmod(round(outcome.seconds), 60)
     console.print(f"{outcome.days} days in {minutes} min {seconds} s; the same again: --seed {outcome.seed}")

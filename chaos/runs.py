@@ -33,6 +33,7 @@ DAGS = (
     "backmarket_after_sales",
     "backmarket_listings",
     "backmarket_settlements",
+    "backmarket_backbox",
     "backmarket_price_approval",
     "backmarket_refund_approval",
     "backmarket_account",

@@ -101,6 +101,7 @@ class Books:
     :param devices: what identifies the device of a line: its IMEI or its serial number.
     :param prices: the price wanted, by SKU and market.
     :param approvable: prices that move so far that a person has to agree.
+    :param bounds: how low and how high prices may go that follow the competition, by SKU and market.
     :param articles: SKUs proposed to be listed, in rows that are right.
     :param refunds: what is to be paid back of a line, each part once, however often it was asked for.
     :param invoices: what invoices of an order hold, as digests, the newest last.
@@ -111,6 +112,7 @@ class Books:
     devices: dict[int, str] = field(default_factory=dict)
     prices: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     approvable: set[tuple[str, str]] = field(default_factory=set)
+    bounds: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
     articles: dict[str, int] = field(default_factory=dict)
     parcels: dict[int, str] = field(default_factory=dict)
     refunds: dict[int, list[Asked]] = field(default_factory=dict)
@@ -252,7 +254,8 @@ class Seller:
         for listing in self._some(self._stage.sandbox.listings(), most):
             market = self._rng.choice(MARKETS)
             offer = listing["offers"].get(market)
-            if not offer or not offer["price"] or (listing["sku"], market) in self.books.approvable:
+            of_others = self.books.approvable | self.books.bounds.keys()
+            if not offer or not offer["price"] or (listing["sku"], market) in of_others:
                 continue
             is_large = self._rng.random() < 0.05
             factor = Decimal("0.55") if is_large else Decimal(self._rng.randint(96, 104)) / 100

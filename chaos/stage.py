@@ -37,6 +37,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 MARKETS = ("fr-fr", "de-de", "en-gb")
 BATCH_SECONDS = 0.6
 REFUNDS_BY_THEMSELVES = 300
+BACKBOX_REQUESTS = 8
 
 WAITS = {
     "retry_delay_seconds": "0",
@@ -161,6 +162,13 @@ def _environment(stage: Stage) -> dict[str, str]:
         # However many there are in a day; dear devices wait for a person.
         "refund_approval_above": str(REFUNDS_BY_THEMSELVES),
         "refund_approval_above_a_day": "",
+        "backbox_requests_an_hour": str(BACKBOX_REQUESTS),
+        # A price moves whenever its competitors do.
+        "repricing_ask_margin_pct": "5",
+        "repricing_auto_margin_pct": "5",
+        "repricing_cooldown_minutes": "0",
+        "repricing_moves_a_day": "1000",
+        "repricing_climb_rest_hours": "0",
     }
     return {
         "PYTHONPATH": os.pathsep.join(paths),

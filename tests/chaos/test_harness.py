@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from chaos.__main__ import unfit_runs
+from chaos.competition import Competition
 from chaos.customers import Customers
 from chaos.days import Days
 from chaos.evidence import Loss
@@ -114,8 +115,10 @@ def days(sandbox: Sandbox, warehouse: psycopg.Connection[Any], warehouse_uri: st
     stage, rng = Stage(tmp_path, sandbox, warehouse_uri), Random(1)  # noqa: S311
     stage.inbox.mkdir()
     weather = Weather(sandbox, rng)
-    runner = cast("Runner", _IdleRunner())
-    return Days(stage, runner, Seller(stage, rng), Customers(sandbox, rng), weather, rng)
+    runner, seller = cast("Runner", _IdleRunner()), Seller(stage, rng)
+    competition = Competition(stage, seller, rng)
+    competition.begin(4)
+    return Days(stage, runner, seller, Customers(sandbox, rng), competition, weather, rng)
 
 
 def test_every_scene_notices_that_healthy_items_wait(days: Days) -> None:
@@ -161,7 +164,7 @@ def test_the_report_names_faults_runs_losses_and_the_seed(capsys: pytest.Capture
     losses = [Loss("order lost", "order 1", "listed, not stored")] * 3
     residue = Residue(Counter({"a": 4}), Counter({"b": 3}), Counter({"a": 2}))
     runs = {"backmarket_orders": Counter({"killed": 5, "success": 6})}
-    show(Outcome(41, 3, 75.0, Counter({"500": 8, "slow": 1}), runs, 17, residue, losses))
+    show(Outcome(41, 3, 75.0, Counter({"500": 8, "slow": 1}), runs, 17, residue, 2, losses))
     printed = capsys.readouterr().out
     for words in (
         "9 faults injected, 3 losses",
@@ -169,6 +172,7 @@ def test_the_report_names_faults_runs_losses_and_the_seed(capsys: pytest.Capture
         "4 units were sold between the reading",
         "3 were hidden",
         "2 were oversold",
+        "2 prices were moved for the BackBox",
         "17 different places",
         "3 days in 1 min 15 s",
         "--seed 41",

@@ -130,6 +130,7 @@ def evidence() -> Evidence:
         parcels={NEW: "T51"},
         refunds={OLD_LINE: [Asked("refund", Decimal("20.00"))]},
         invoices={OLD: ["digest"]},
+        bounds={(SKU, "fr-fr"): (Decimal("90.00"), Decimal("99.00"))},
     )
     return Evidence(
         before=[before],
@@ -300,6 +301,14 @@ def _confirm_unsent_invoice(evidence: Evidence) -> None:
     evidence.database.changes[6]["payload"]["sha256"] = "another"
 
 
+def _go_below_the_floor(evidence: Evidence) -> None:
+    evidence.books.bounds[SKU, "fr-fr"] = Decimal("99.01"), Decimal("120.00")
+
+
+def _go_above_the_ceiling(evidence: Evidence) -> None:
+    evidence.books.bounds[SKU, "fr-fr"] = Decimal("90.00"), Decimal("98.99")
+
+
 def _lose_message(evidence: Evidence) -> None:
     evidence.database.care_messages[0]["message_id"] = 71
 
@@ -336,6 +345,8 @@ PLANTED: tuple[tuple[str, Callable[[Evidence], None]], ...] = (
     ("work left undone", _leave_unaccepted),
     ("work left undone", _leave_unlisted),
     ("work left undone", _leave_price),
+    ("price out of bounds", _go_below_the_floor),
+    ("price out of bounds", _go_above_the_ceiling),
     ("IMEI changed", _change_imei),
     ("IMEI changed", _send_wrong_imei),
     ("units oversold", _oversell),

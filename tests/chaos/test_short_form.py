@@ -33,3 +33,4 @@ def test_the_short_form_injects_hundreds_of_faults_and_finds_no_loss() -> None:
     found = re.search(r"(\d+) faults injected, 0 losses", ended.stdout)
     assert found
     assert int(found[1]) >= 100
+    assert not re.search(r"^0 prices were moved for the BackBox", ended.stdout, re.MULTILINE)
