@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse.needs import NAMES
+from tests.machine_speed import slowness_of_database
 from tests.page.given import add_orders, add_settlement_lines
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 
 ORDERS = 200_000
-# What the work in _slowness takes on the machine that the bound was set on, at its best.
-FULL_SPEED_SECONDS = 0.033
 VIEWS = (
     "",
     "orders/5000",
@@ -73,20 +72,13 @@ def test_the_page_is_quick_with_200000_orders(signed_in: SignIn, warehouse: psyc
 
 
 def _seconds(viewer: TestClient, path: str, warehouse: psycopg.Connection[Any]) -> float:
-    """Return how long a view takes where the machine is at its full speed: what is slower by itself is taken off."""
-    slowness = _slowness(warehouse)
+    """Return how long a view takes where the machine is at its full speed."""
+    before = slowness_of_database(warehouse)
     began = perf_counter()
     viewer.get(f"/backmarket/{path}")
     seconds = perf_counter() - began
     # The speed may have changed in between: the better of both is the stricter.
-    return seconds / max(1.0, min(slowness, _slowness(warehouse)))
-
-
-def _slowness(warehouse: psycopg.Connection[Any]) -> float:
-    """Return how many times slower the machine is than the one that the bound was set on."""
-    began = perf_counter()
-    warehouse.execute("select count(distinct md5(n::text)) from generate_series(1, 40000) as n")
-    return (perf_counter() - began) / FULL_SPEED_SECONDS
+    return seconds / min(before, slowness_of_database(warehouse))
 
 
 def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
