@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from sandbox.clock import DAY, HOUR, MINUTE, SECOND, DateStyle, write_date
+from sandbox.clock import DAY, HOUR, MINUTE, DateStyle, write_date
 from sandbox.dice import random_imei
 from sandbox.listings.model import Listing
 from sandbox.markets import Market, minor_units, money
@@ -56,7 +56,7 @@ class _Dates:
 
     def __init__(self, rng: Random, plan: OrderPlan) -> None:
         states = {line.state for line in plan.lines}
-        room = max(plan.now - plan.created, SECOND)
+        room = max(plan.now - plan.created, 0)
         paid = plan.created + min(rng.randrange(2 * MINUTE, 90 * MINUTE), room // 3)
         shipped = paid + min(rng.randrange(4 * HOUR, 44 * HOUR), room // 3)
         self.payment = None if states <= _UNCLEAR else paid

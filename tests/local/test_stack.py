@@ -159,7 +159,8 @@ def test_ctrl_c_ends_make_up_while_it_starts(tmp_path: Path) -> None:
     told, _ = starting.communicate(timeout=60)
 
     assert told.splitlines()[-2:] == ["Stopping …", "Stopped."]
-    assert starting.returncode == -signal.SIGINT
+    # Make dies of the signal, or ends before it has taken note of it; an error of its own would be a 2.
+    assert starting.returncode in {-signal.SIGINT, 0}
     assert processes_of(tmp_path / "state") == []
 
 

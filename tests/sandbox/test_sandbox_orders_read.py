@@ -155,3 +155,11 @@ def test_no_moment_lies_in_the_future(sandbox: Sandbox, client: httpx.Client) ->
     for order in sandbox.orders():
         for name in ("date_creation", "date_payment", "date_shipping", "date_modification"):
             assert order[name] is None or moment_of(order[name]) <= limit
+
+
+def test_an_order_made_now_is_shipped_now(sandbox: Sandbox) -> None:
+    """Not in a moment to come: what is done to it next would lie before that."""
+    for number in range(20):
+        order = sandbox.create_order(sku="IP11-64-BLK-C", lines=[{"sku": "IP11-64-BLK-C", "state": 3}], force=True)
+        moments = {order[f"date_{name}"] for name in ("creation", "payment", "shipping", "modification")}
+        assert len(moments) == 1, f"order {number}: {moments}"
