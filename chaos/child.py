@@ -1,17 +1,21 @@
 """What one forked process does: run one DAG to its end in an Airflow of its own, all output into one file.
 
 Changed here, openly, and nowhere else: pauses are shorter, a person's answer to a question about prices comes at once,
-and a run is of the type and interval that the harness wants. `DAG.test` makes manual runs only; so the one function
-by which it makes a run is wrapped, and the run is a scheduled or a backfill run before its first task starts.
+each request says when it got its place at the rate limit, and a run is of the type and interval that the harness wants.
+`DAG.test` makes manual runs only; so the one function by which it makes a run is wrapped, and the run is a scheduled
+or a backfill run before its first task starts.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaos.steps import KillPoint, arm
+from chaos.writes import LEFT_AT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +60,7 @@ def run(
     _use(metadata)
     _know_all_dags()
     _answer_at_once(wanted)
+    _note_departures()
     _make_runs_as(wanted)
     if wanted.kill_between_steps:
         arm(KillPoint(visited, log.with_suffix(".killed")))
@@ -118,6 +123,28 @@ def _answer_at_once(wanted: Wanted) -> None:
         return self.execute_complete(context, {"chosen_options": chosen, "params_input": {}})
 
     HITLOperator.execute = answer  # type: ignore[method-assign]
+
+
+def _note_departures() -> None:
+    """Let each request say when it got its place: how long it then was on its way, a busy machine decides."""
+    import httpx
+
+    from backmarket.api.throttle import Throttle
+
+    acquire, send = Throttle.acquire, httpx.HTTPTransport.handle_request
+    departure = threading.local()
+
+    def note(self: Throttle, *args: Any, **kwargs: Any) -> None:
+        acquire(self, *args, **kwargs)
+        departure.at = time.time_ns() // 1000
+
+    def tell(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        if at := getattr(departure, "at", None):
+            request.headers[LEFT_AT] = str(at)
+        return send(self, request)
+
+    Throttle.acquire = note  # type: ignore[method-assign]
+    httpx.HTTPTransport.handle_request = tell  # type: ignore[method-assign]
 
 
 def _make_runs_as(wanted: Wanted) -> None:

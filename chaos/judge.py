@@ -21,7 +21,8 @@
 - ``too many units shown``: after quiet days a listing offers more than is free.
 - ``refund wrong``, ``invoice wrong``, ``message lost``, ``return lost``: see :mod:`chaos.judge_after_sales`.
 - ``limit broken``: a request was turned away although no fault was on, or came above the limit; not where the sandbox
-  itself had just stood still for longer than the limit's margin allows.
+  itself had just stood still for longer than the limit's margin allows, nor where requests of that window were on their
+  way for so much longer than others.
 - ``secret in a log``: see :mod:`chaos.leaks`.
 - ``healthy item waited``: see :mod:`chaos.poisons`.
 - ``red in calm weather``: a DAG's last run failed with all faults off; ``run did not end``: one hung or broke.
@@ -39,7 +40,7 @@ from chaos import judge_after_sales
 from chaos.evidence import Json, Loss
 from chaos.seller import SERVED_LINES, WAITING_LINES
 from chaos.stage import MARKETS
-from chaos.writes import Write, run_of, writes_in
+from chaos.writes import LEFT_AT, Write, run_of, writes_in
 from sandbox.clock import read_date
 from sandbox.orders.model import HIDDEN_STATES, LINE_ACCEPTED, LINE_ON_HOLD, LINE_PAID, LINE_SHIPPED
 
@@ -76,6 +77,7 @@ KINDS = (
 
 _SECOND = 1_000_000
 _BLOCKED = 10 * _SECOND
+_WINDOW, _MARGIN = 10 * _SECOND, 3 * _SECOND // 10
 _NO_ORDER: Json = {"tracking_number": None}
 _NO_LINE: Json = {"state": LINE_PAID, "imei": "", "serial_number": ""}
 _LEDGER_KINDS = {"accept": "accept", "ship": "tracking", "identify": "imei", "quantity": "quantity", "price": "price"}
@@ -470,6 +472,13 @@ def limits(evidence: Evidence) -> Iterator[Loss]:
         is_over = entry["over_limit"] or (entry["status"] == 429 and entry["fault"] is None)
         if is_over and (began is None or entry["at"] >= began + _BLOCKED):
             began = entry["at"]
-            # A sandbox that stood still counts what was sent in good time as if it had come at once (decision 21).
-            if not entry.get("after_stall"):
+            # Then what left in good time counts as if it had left at once, whatever the margin (decision 21).
+            if not entry.get("after_stall") and not _came_unevenly(evidence.journal, entry):
                 yield Loss("limit broken", f"{entry['method']} {entry['path']}", f"sent by {run_of(entry)}")
+
+
+def _came_unevenly(journal: Iterable[Json], breach: Json) -> bool:
+    """Tell whether of the requests that led to a breach one was on its way for longer than the margin than another."""
+    window = (entry for entry in journal if breach["at"] - _WINDOW <= entry["at"] <= breach["at"])
+    delays = [entry["at"] - int(left) for entry in window if (left := entry["headers"].get(LEFT_AT))]
+    return bool(delays) and max(delays) - min(delays) > _MARGIN

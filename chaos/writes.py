@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from chaos.evidence import Json
 
 ACCEPTED, SHIPPED = 2, 3
+LEFT_AT = "x-left-at"
+"""The header by which a request tells when it got its place at the rate limit: microseconds since 1970, our clock."""
 
 
 @dataclass(frozen=True)

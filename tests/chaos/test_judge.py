@@ -13,6 +13,7 @@ from chaos.evidence import Database, Evidence
 from chaos.judge import KINDS, judge, residue
 from chaos.leaks import find_leaks
 from chaos.seller import Asked, Books
+from chaos.writes import LEFT_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -462,6 +463,18 @@ ADDRESS = {
     "email": "customer-9@example.com",
     "city": "Paris",
 }
+
+
+@pytest.mark.parametrize(("milliseconds", "is_excused"), [(290, False), (310, True)])
+def test_a_machine_that_holds_requests_up_breaks_no_limit(
+    evidence: Evidence, milliseconds: int, *, is_excused: bool
+) -> None:
+    """Where one was on its way for longer than the margin than another; by less, the limiter has to see to it."""
+    for minute, delay in ((9, milliseconds), (9.1, 0)):
+        late = request(minute, "GET", "/ws/orders", status=429 if minute > 9 else 200)
+        late["headers"][LEFT_AT] = str(late["at"] - 5_000 - delay * 1000)
+        evidence.journal.append(late)
+    assert [loss.kind for loss in judge(evidence)] == ([] if is_excused else ["limit broken"])
 
 
 @pytest.mark.parametrize(

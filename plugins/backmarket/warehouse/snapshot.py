@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
-_CONNECT_SECONDS = 3
+_CONNECT_SECONDS = 5
 
 
 class DatabaseDownError(Exception):
