@@ -15,7 +15,12 @@ as $$
     ),
 
     own as (
-        select read.account, read.sku_key, min(read.unit_cost) as unit_cost, min(read.currency) as currency, min(read.vat_scheme) as vat_scheme
+        select
+            read.account,
+            read.sku_key,
+            min(read.unit_cost) as unit_cost,
+            min(read.currency) as currency,
+            min(read.vat_scheme) as vat_scheme
         from read
         where read.unit_cost >= 0 and read.currency is not null and read.vat_scheme in ('margin', 'standard')
         group by read.account, read.sku_key
