@@ -130,7 +130,7 @@ def test_a_dag_file_reads_like_a_table_of_contents(path: Path) -> None:
 
 
 def test_parsing_is_cheap_and_touches_nothing() -> None:
-    """All files parse in under 1.5 s of CPU beyond ``import airflow.sdk``, with no socket opened.
+    """All files parse in under 1.5 s of CPU at full speed beyond ``import airflow.sdk``, with no socket opened.
 
     Neither pandas nor the API client may be loaded, and no Variable or connection read, while parsing.
     """
@@ -159,14 +159,15 @@ assert not heavy, heavy
 assert len(sys.argv) > 1
 print(seconds)
 """
-    slowness = slowness_of_python()
+    before = slowness_of_python()
     result = subprocess.run(
         [sys.executable, "-c", program, *map(str, DAGS)], capture_output=True, text=True, check=False, env=os.environ
     )
     assert result.returncode == 0, result.stderr
     *_, message, seconds = result.stdout.splitlines()
     print(message)
-    assert float(seconds) < PARSE_LIMIT_SECONDS * slowness
+    # The speed may have changed in between: the better of both is the stricter.
+    assert float(seconds) / min(before, slowness_of_python()) < PARSE_LIMIT_SECONDS
 
 
 def test_nothing_loads_pandas_that_needs_it_not() -> None:

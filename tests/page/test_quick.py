@@ -51,8 +51,8 @@ VIEWS = (
 
 
 def test_the_page_is_quick_with_200000_orders(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
-    """Every view in under 300 ms, with 200,000 orders, 600,000 changes, 400,000 lines of statements and 50,000 changes
-    of BackBoxes.
+    """Every view in under 300 ms, with 200,000 orders, 600,000 changes, 400,000 lines of statements and 100,000
+    changes of BackBoxes.
     """
     add_orders(warehouse, ORDERS)
     add_settlement_lines(warehouse, ORDERS)
@@ -136,7 +136,7 @@ def _add_what_grows_with_them(warehouse: psycopg.Connection[Any]) -> None:
         "insert into backmarket.backbox_history (account, id, market, read_at, price, winner_price, currency, "
         "is_winning) select 'default', md5((n % 5000)::text)::uuid, "
         "(array['fr-fr', 'de-de', 'es-es', 'it-it'])[1 + n / 5000 % 4], now() - n * interval '30 seconds', 300, "
-        "250 + n % 77, 'EUR', n % 7 = 0 from generate_series(1, 50000) as n"
+        "250 + n % 77, 'EUR', n % 7 = 0 from generate_series(1, 100000) as n"
     )
     # One whose price moved every hour, in every market.
     warehouse.execute(

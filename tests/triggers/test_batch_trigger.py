@@ -108,7 +108,7 @@ def test_without_the_database_it_fires_at_its_time(account: Sandbox, monkeypatch
 
 
 def test_a_database_that_goes_down_meanwhile_changes_nothing_but_the_moment(
-    account: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    account: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its batches count as running until it answers again."""
     batch = _submit()

@@ -114,9 +114,8 @@ def _history(warehouse: psycopg.Connection[Any], orders: int) -> None:
     warehouse.execute("vacuum analyze")
 
 
-def _pages(warehouse: psycopg.Connection[Any], name: str) -> tuple[int, int]:
+def _pages(warehouse: psycopg.Connection[Any], statement: str, values: dict[str, Any]) -> tuple[int, int]:
     """Return how many pages a statement looks at, and how many rows it finds."""
-    statement, values = STATEMENTS[name]
     defaults: dict[str, Any] = {"account": "default", "since": NOW - timedelta(hours=2), "keys": [], "sinces": []}
     query = f"explain (analyze, buffers, format json) {sql.statement(statement)}"
     (([plan],),) = warehouse.execute(query.encode(), {**defaults, **values}).fetchall()
@@ -128,15 +127,28 @@ def _pages(warehouse: psycopg.Connection[Any], name: str) -> tuple[int, int]:
 def test_a_long_history_costs_no_more(warehouse: psycopg.Connection[Any], name: str) -> None:
     """A hundred times as many orders and changes: as many pages of the database, but for the depth of its indexes."""
     _history(warehouse, FEW)
-    pages, rows = _pages(warehouse, name)
+    pages, rows = _pages(warehouse, *STATEMENTS[name])
     warehouse.execute(
         "truncate backmarket.orders, backmarket.order_lines, backmarket.order_addresses, backmarket.changes, "
         "seller.shipments, seller.devices"
     )
     _history(warehouse, MANY)
-    more_pages, same_rows = _pages(warehouse, name)
+    more_pages, same_rows = _pages(warehouse, *STATEMENTS[name])
     assert rows == same_rows > 0
     assert more_pages <= pages + A_FEW
+
+
+def test_the_commission_of_a_sku_that_sold_long_ago_is_found_at_once(warehouse: psycopg.Connection[Any]) -> None:
+    """Its lines are the oldest of thousands, all of which tell a commission."""
+    _history(warehouse, MANY)
+    warehouse.execute(
+        "update backmarket.order_lines set price = 100, orderline_fee = 10, "
+        "sku = case when order_id <= 5 then 'RARE' else sku end"
+    )
+    warehouse.execute("vacuum analyze")
+    pages, rows = _pages(warehouse, "repricing/select_commissions", {"sku_keys": ["rare"]})
+    assert rows == 1
+    assert pages <= A_FEW
 
 
 def test_acceptance_reads_no_history_of_what_was_counted_lately(warehouse: psycopg.Connection[Any]) -> None:

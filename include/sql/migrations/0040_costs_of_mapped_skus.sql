@@ -42,18 +42,19 @@ as $$
         from seller.sku_map as map
     ),
 
-    -- A SKU with a row that cannot be read, or two that differ, feeds nothing: what it feeds is not known.
+    -- Null where a row cannot be read, or two differ.
     feeding as (
-        select mapped.account, mapped.sku_key, mapped.listing_key, min(mapped.units) as units
+        select
+            mapped.account,
+            mapped.sku_key,
+            mapped.listing_key,
+            case
+                when bool_and(mapped.units is not null and mapped.listing_key is not null)
+                    and min(mapped.units) = max(mapped.units)
+                    then min(mapped.units)
+            end as units
         from mapped
         group by mapped.account, mapped.sku_key, mapped.listing_key
-    ),
-
-    unusable as (
-        select mapped.account, mapped.sku_key
-        from mapped
-        group by mapped.account, mapped.sku_key, mapped.listing_key
-        having bool_or(mapped.units is null or mapped.listing_key is null) or min(mapped.units) < max(mapped.units)
     )
 
     select fed.account, fed.sku_key, min(fed.unit_cost), min(fed.currency), min(fed.vat_scheme)
@@ -61,14 +62,17 @@ as $$
         -- A SKU without a row feeds the listing of its own name.
         select own.*
         from own
-        where not exists (select 1 from mapped where mapped.account = own.account and mapped.sku_key = own.sku_key)
+        where not exists (select 1 from feeding where feeding.account = own.account and feeding.sku_key = own.sku_key)
         union all
         select own.account, feeding.listing_key, own.unit_cost * feeding.units, own.currency, own.vat_scheme
         from own
         inner join feeding on own.account = feeding.account and own.sku_key = feeding.sku_key
         where
+            -- What else a SKU with such a row feeds is not known: it feeds nothing.
             not exists (
-                select 1 from unusable where unusable.account = own.account and unusable.sku_key = own.sku_key
+                select 1
+                from feeding as other
+                where other.account = own.account and other.sku_key = own.sku_key and other.units is null
             )
     ) as fed
     group by fed.account, fed.sku_key
