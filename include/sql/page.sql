@@ -1861,12 +1861,22 @@ select
     line.date_creation as at,
     'sold' as source,
     concat(line.quantity, ' sold') as what,
-    concat_ws(' · ', line.price || ' ' || line.currency, orders.country_code) as detail,
+    concat_ws(
+        ' · ',
+        line.price || ' ' || line.currency,
+        (select country_code from backmarket.orders where account = %(account)s and order_id = line.order_id)
+    ) as detail,
     line.order_id,
     line.state
-from backmarket.order_lines as line
-inner join backmarket.orders as orders on line.account = orders.account and line.order_id = orders.order_id
-where line.account = %(account)s and line.sku = any(%(skus)s) and line.date_creation is not null
+from unnest(%(skus)s::text []) as spelled (sku)
+-- One spelling at a time, as an index has them by day: else those of a SKU that is seldom sold are looked for among all.
+cross join lateral (
+    select order_id, date_creation, quantity, price, currency, state
+    from backmarket.order_lines
+    where account = %(account)s and sku = spelled.sku and date_creation is not null
+    order by date_creation desc
+    limit 200
+) as line
 order by line.date_creation desc
 limit 200;
 

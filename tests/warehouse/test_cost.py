@@ -151,6 +151,22 @@ def test_the_commission_of_a_sku_that_sold_long_ago_is_found_at_once(warehouse: 
     assert pages <= A_FEW
 
 
+def test_the_sales_of_a_sku_that_sold_long_ago_are_found_at_once(warehouse: psycopg.Connection[Any]) -> None:
+    """Its lines are the oldest of thousands, and of its other three spellings there are none.
+
+    Of so many SKUs PostgreSQL knows the commonest alone, and takes any other for one that is sold every day.
+    """
+    _history(warehouse, MANY)
+    warehouse.execute(
+        "update backmarket.order_lines "
+        "set sku = case when order_id between 19996 and 20000 then 'RARE' else 'OLD-' || order_id % 150 end"
+    )
+    warehouse.execute("vacuum analyze")
+    pages, rows = _pages(warehouse, "page/sku_sales", {"skus": ["RARE", "rare", "Rare", "None"]})
+    assert rows == 5
+    assert pages <= A_FEW
+
+
 def test_acceptance_reads_no_history_of_what_was_counted_lately(warehouse: psycopg.Connection[Any]) -> None:
     """The lines of fifty SKUs of an hour ago, not the thousands that they have had."""
     _history(warehouse, MANY)
