@@ -6,11 +6,25 @@ where
     known.account = %(account)s
     and not exists (select 1 from unnest(%(paths)s::text []) as there (path) where there.path = known.path);
 
+-- name: forget_unread_folders
+-- Care folders that Back Market has answered for since.
+-- :account, :care_folder_ids
+delete from backmarket.care_folders_unread
+where account = %(account)s and care_folder_id = any(%(care_folder_ids)s::bigint []);
+
 -- name: has_backship
 -- Whether any order is carried by Back Market's own shipping.
 -- :account
 select count(*) > 0
 from (select 1 from backmarket.orders where account = %(account)s and is_backship limit 1) as carried;
+
+-- name: keep_unread_folders
+-- Care folders that Back Market could not serve.
+-- :account, :care_folder_ids, :reasons (as long as each other)
+insert into backmarket.care_folders_unread as known (account, care_folder_id, reason)
+select %(account)s, failed.care_folder_id, failed.reason
+from unnest(%(care_folder_ids)s::bigint [], %(reasons)s::text []) as failed (care_folder_id, reason)
+on conflict (account, care_folder_id) do update set reason = excluded.reason;
 
 -- name: mark_folders_gone
 -- Back Market no longer serves these folders.
@@ -54,10 +68,10 @@ where
     and (folder.state = 9 or folder.gone_at is not null);
 
 -- name: release_documents
--- Documents of an entity that are understood now leave the quarantine.
+-- Documents of an entity that are understood now leave the quarantine, with their parts, which stand behind a slash.
 -- :account, :entity, :keys
 delete from backmarket.quarantine
-where account = %(account)s and entity = %(entity)s and key = any(%(keys)s::text []);
+where account = %(account)s and entity = %(entity)s and split_part(key, '/', 1) = any(%(keys)s::text []);
 
 -- name: select_invoice_files
 -- The files of the folder as they were when they were read last.
@@ -75,11 +89,12 @@ where
     account = %(account)s and care_folder_id = any(%(care_folder_ids)s::bigint []) and gone_at is null;
 
 -- name: select_oldest_under_way
--- When the oldest parcel was made, of a table, that may still be under way; those older than :since are not waited for.
+-- When the oldest parcel was made, or was first seen where nobody says when, of a table, that may still be under way; those
+-- older than :since are not waited for.
 -- {table}, :account, :since
-select min(date_creation)
+select min(coalesce(date_creation, first_seen_at))
 from {table}
-where account = %(account)s and date_delivery is null and date_creation >= %(since)s;
+where account = %(account)s and date_delivery is null and coalesce(date_creation, first_seen_at) >= %(since)s;
 
 -- name: select_open_folders
 -- Folders that are open here.
@@ -112,8 +127,8 @@ from backmarket.after_sales_parts
 where account = %(account)s and part = %(part)s;
 
 -- name: select_proven_refunds
--- Refunds of a part whose answer was lost and that a statement shows: a row of that amount, not from before it was sent,
--- that belongs to no other refund of the order.
+-- Refunds of which it is not known whether they were applied, and that a statement shows: a row of that amount, not from
+-- before it was sent, that belongs to no other refund of the order.
 -- :account
 select doubtful.change_id, shown.invoice_ref
 from backmarket.refunds_sent as doubtful
@@ -127,7 +142,7 @@ cross join lateral (
         and line.value_date >= (doubtful.sent_at at time zone 'UTC')::date
 ) as shown
 where
-    doubtful.account = %(account)s and doubtful.status = 'unknown' and not doubtful.is_whole
+    doubtful.account = %(account)s and doubtful.status = 'unknown'
     and shown.refunds > (
         select count(*)
         from backmarket.refunds_sent as other
@@ -205,13 +220,22 @@ where
     account = %(account)s and kind = 'refund' and status = 'refused' and attempts > 0 and sent_at > %(since)s;
 
 -- name: select_sent_invoices
--- Contents that orders have, or that Back Market refused since a moment: none is sent twice.
+-- Contents that orders have, which is the one sent last, or that Back Market refused since a moment: none is sent twice.
 -- :account, :subjects, :since
+(
+    select distinct on (subject) subject, payload ->> 'sha256'
+    from backmarket.changes
+    where
+        account = %(account)s and kind = 'invoice' and subject = any(%(subjects)s::text []) and attempts > 0
+        and status = 'confirmed'
+    order by subject asc, change_id desc
+)
+union all
 select subject, payload ->> 'sha256'
 from backmarket.changes
 where
     account = %(account)s and kind = 'invoice' and subject = any(%(subjects)s::text []) and attempts > 0
-    and (status = 'confirmed' or (status = 'refused' and sent_at > %(since)s));
+    and status = 'refused' and sent_at > %(since)s;
 
 -- name: select_sent_refunds
 -- Refunds of orders that were sent and not refused.
@@ -224,17 +248,25 @@ where refund.account = %(account)s and refund.order_id = any(%(order_ids)s::bigi
 order by refund.change_id;
 
 -- name: select_statement_refunds
--- What statements show as paid back to the customers of orders, row by row, as positive amounts.
+-- What statements show as paid back to the customers of orders, row by row, as positive amounts in the row's currency.
 -- :account, :order_ids
-select line.order_id, -line.amount, line.value_date
+select line.order_id, -line.amount, line.currency, line.value_date
 from backmarket.settlement_lines as line
 where
     line.account = %(account)s and line.order_id = any(%(order_ids)s::bigint [])
     and line.role = 'refund' and line.tied_by is not null and not line.vanished and line.amount < 0
 order by line.order_id, line.invoice_ref, line.line_id;
 
+-- name: select_unread_folders
+-- Care folders that Back Market could not serve when they were asked for last.
+-- :account
+select care_folder_id
+from backmarket.care_folders_unread
+where account = %(account)s
+order by care_folder_id;
+
 -- name: settle_doubtful_refund
--- A person has seen what became of a refund whose answer was lost. No row: that is known already.
+-- A person has seen what became of a refund in doubt. No row: that is known already.
 -- :account, :change_id, :status, :reason
 update backmarket.changes
 set
@@ -243,7 +275,7 @@ set
     confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
 where
     account = %(account)s and change_id = %(change_id)s and kind = 'refund' and status = 'unknown' and attempts > 0
-    and payload ->> 'is_whole' = 'false'
+    and (payload ->> 'is_whole' = 'false' or answered_at is not null)
 returning payload;
 
 -- name: sum_sent_refunds

@@ -58,6 +58,13 @@ where
     and change.status = 'planned'
 returning change.change_id;
 
+-- name: note_answered
+-- Back Market answered that these were done.
+-- :account, :change_ids
+update backmarket.changes
+set answered_at = clock_timestamp()
+where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown');
+
 -- name: record_batch
 -- Back Market took the batch: from here on its task tells how these changes end.
 -- :account, :change_ids, :batch_id
@@ -94,7 +101,8 @@ where
 -- name: select_unsettled
 -- What was sent and may have been applied: a run was killed, or an answer was lost.
 -- :account, :kind
-select change_id, subject, market, payload, attempts, status, sent_at, batch_id, in_batch
+select
+    change_id, subject, market, payload, attempts, status, sent_at, batch_id, in_batch, answered_at is not null
 from backmarket.changes
 where account = %(account)s and kind = %(kind)s and status in ('sent', 'unknown')
 order by change_id;

@@ -29,7 +29,7 @@ SELLER_TABLES = (
 )
 LISTING_TABLES = ("backmarket.listings", "backmarket.listing_offers", "backmarket.listing_offer_history")
 
-CARE_TABLES = ("backmarket.care_folders", "backmarket.care_messages")
+CARE_TABLES = ("backmarket.care_folders", "backmarket.care_messages", "backmarket.care_folders_unread")
 
 _API = "ws/"
 _INBOX = "inbox/"

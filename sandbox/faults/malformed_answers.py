@@ -17,6 +17,7 @@ _INSTEAD: dict[str, Callable[[], Response | None]] = {
     "firewall_403": errors.firewall,
     "bot_challenge_403": errors.bot_challenge,
     "html_200": lambda: errors.html_page(200, "Just a moment..."),
+    "html_201": lambda: errors.html_page(201, "Just a moment..."),
     "redirect": lambda: RedirectResponse("https://accounts.backmarket.invalid/login", 302),
     "401": errors.unauthorized,
     "403": errors.forbidden,

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.api.models.shipping import Return
+from backmarket.warehouse import after_sales
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -125,10 +128,69 @@ def test_one_sick_folder_costs_no_other(care: Callable[..., Run], connected: San
     stored = {folder for (folder,) in all_of(database, "select care_folder_id from backmarket.care_folders")}
     assert folders[2] in stored
     assert not stored & set(folders[:2])
+    # The list goes on from here: the sick folder is asked for by its id, however long it is sick.
+    assert all_of(database, "select care_folder_id from backmarket.care_folders_unread") == [(folders[0],)]
+    database.execute(b"update backmarket.sync_state set watermark = now() + interval '1 hour'")
+    assert care().xcoms["care_download"]["unread"] == [str(folders[0])]
+    connected.clear_faults()
+    assert care().state == "success"
+    stored = {folder for (folder,) in all_of(database, "select care_folder_id from backmarket.care_folders")}
+    assert stored >= {folders[0], folders[2]}
+    assert all_of(database, "select count(*) from backmarket.care_folders_unread") == [(0,)]
+
+
+def test_what_a_refused_token_left_unread_is_read_by_the_next_run(
+    care: Callable[..., Run], connected: Sandbox, database: Database
+) -> None:
+    """The list was read whole, and its folders were not: nothing says that they were."""
+    folders = [connected.open_care_folder(line_of(connected)[1])["id"] for _ in range(3)]
+    connected.fault("401", path_prefix=f"{SAV}/{folders[0]}", times=None)
+    assert care().state == "failed"
+    assert all_of(database, "select count(*) from backmarket.sync_state where concern like '%care_folders'") == [(0,)]
     connected.clear_faults()
     assert care().state == "success"
     stored = {folder for (folder,) in all_of(database, "select care_folder_id from backmarket.care_folders")}
     assert stored >= set(folders)
+
+
+def test_texts_that_postgresql_refuses_and_messages_without_ids_cost_nothing(
+    care: Callable[..., Run], connected: Sandbox, database: Database
+) -> None:
+    """A NUL is replaced; messages without an id are kept side by side in quarantine, until they are understood."""
+    _, line = line_of(connected)
+    folder = connected.open_care_folder(line)["id"]
+    nul = {"id": 1, "message": "a\0b", "kind": "MERCHANT\0", "attachments": ["https://x.test/\0"]}
+    messages = [nul, {"message": "one"}, {"message": "two"}]
+    odd = {"country_code": "f\0r", "messages": messages}
+    connected.fault("odd_document", care_folder=folder, fields=odd, times=None)
+    run = care()
+    assert run.state == "failed", "messages without ids could not be read"
+    assert all_of(database, f"select country_code from backmarket.care_folders where care_folder_id = {folder}") == [
+        ("f\ufffdr",)
+    ]
+    kept = "select count(*) from backmarket.quarantine where entity = 'care_folder'"
+    assert all_of(database, kept) == [(2,)]
+    connected.clear_faults()
+    connected.advance_clock(120)
+    connected.add_care_message(folder, "Hello?")
+    assert care().state == "success"
+    assert all_of(database, kept) == [(0,)]
+
+
+def test_a_parcel_with_texts_that_postgresql_refuses_is_stored(
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """A NUL in a tracking number costs neither it nor the others."""
+    odd = Return.model_validate({"shipmentId": 3, "trackingNumber": "A\0B", "carrierName": "\0"})
+    assert after_sales.store_shipment(warehouse, "default", odd, datetime.now(UTC)) == "new"
+
+
+def test_a_parcel_without_a_day_is_followed(warehouse: psycopg.Connection[Any]) -> None:
+    """One of which Back Market does not say when it was made counts from when it was first seen."""
+    now = datetime.now(UTC)
+    after_sales.store_shipment(warehouse, "default", Return.model_validate({"shipmentId": 3}), now)
+    oldest = after_sales.oldest_under_way(warehouse, "default", "returns", now - timedelta(days=60))
+    assert oldest is not None
 
 
 @pytest.mark.parametrize("status", [404, 403])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.hooks.inbox import InboxFile
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -89,6 +91,43 @@ def test_each_content_is_sent_once_and_a_bad_file_costs_no_other(
     put(folder, f"{good}.pdf", PDF + b"older")
     assert invoices().state == "success"
     assert [each["sha256"] for each in connected.invoices()] == [digest, newer]
+
+
+def test_a_file_that_is_put_back_is_sent_again(invoices: Callable[..., Run], connected: Sandbox, folder: Path) -> None:
+    """What the customer has is what was sent last."""
+    order_id = order(connected)
+    first = put(folder, f"{order_id}.pdf", PDF + b"right")
+    assert invoices().state == "success"
+    second = put(folder, f"{order_id}.pdf", PDF + b"wrong", minute=1)
+    assert invoices().state == "success"
+    put(folder, f"{order_id}.pdf", PDF + b"right", minute=2)
+    for _ in range(2):
+        assert invoices().state == "success"
+    assert [each["sha256"] for each in connected.invoices()] == [first, second, first]
+
+
+def test_no_older_file_goes_where_the_newest_cannot_be_read(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The customer would get what the seller has replaced; where an older one cannot be read, nothing is wrong."""
+    torn, well = order(connected), order(connected)
+    put(folder, f"{torn}.pdf", PDF + b"older")
+    put(folder, f"invoice-{torn}.pdf", PDF + b"newer", minute=1)
+    put(folder, f"{well}.pdf", PDF + b"older")
+    newest = put(folder, f"invoice-{well}.pdf", PDF + b"newer", minute=1)
+    content = InboxFile.content
+
+    def fail(file: InboxFile) -> Any:
+        if file.name in {f"invoice-{torn}.pdf", f"{well}.pdf"}:
+            raise OSError("gone away")
+        return content(file)
+
+    with monkeypatch.context() as storage:
+        storage.setattr(InboxFile, "content", fail)
+        assert invoices().state == "failed"
+        assert [(each["order_id"], each["sha256"]) for each in connected.invoices()] == [(well, newest)]
+    assert invoices().state == "success"
+    assert [each["order_id"] for each in connected.invoices()] == [well, torn]
 
 
 def test_a_lost_answer_is_read_back(

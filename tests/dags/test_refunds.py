@@ -214,6 +214,30 @@ def test_a_whole_refund_whose_answer_was_lost_is_read_back(
     assert [each for each, _ in applied(connected)] == [line]
 
 
+def test_what_back_market_answered_is_never_sent_again_whatever_the_order_shows(
+    refund: Callable[..., Run], connected: Sandbox, database: Database
+) -> None:
+    """Its state may follow later. Until then it is in doubt: a person can tell, and so can the order."""
+    order_id, (line,) = order(connected, SHIPPED)
+    row(database, order_id)
+    before = connected.order(order_id)["orderlines"]
+    connected.fault("odd_document", order_id=order_id, fields={"orderlines": before}, times=None)
+    for _ in range(3):
+        assert refund().state == "success"
+        ((_, status, _, reason),) = ledger(database)
+        assert status == "unknown"
+        assert "answered that this was done, but the order does not show it" in reason
+        assert [each for each, _ in applied(connected)] == [line]
+    database.execute(b"update backmarket.changes set sent_at = now() - interval '1 hour' where kind = 'refund'")
+    with writer("default") as page:
+        need = read_need(page, REFUNDS_IN_DOUBT, ["after_sales"], most=None, answer_hours=20)
+        assert [item["why"].split(" UTC, ")[-1] for item in need.items] == ["answered as done, and not shown"]
+    connected.clear_faults()
+    assert refund().state == "success"
+    assert [status for _, status, *_ in ledger(database)] == ["confirmed"]
+    assert [each for each, _ in applied(connected)] == [line]
+
+
 def test_a_refused_part_is_refused_although_its_order_cannot_be_read(
     refund: Callable[..., Run], connected: Sandbox, database: Database
 ) -> None:
@@ -239,6 +263,21 @@ def test_an_account_that_may_not_refund_by_the_api_is_told_so(
     assert {subject: status for subject, status, *_ in ledger(database)} == {line: "refused", paid: "confirmed"}
     assert refund().state == "success"
     assert len(connected.journal("POST", path_prefix=REFUND)) == 1, "not again within the hour"
+
+
+def test_a_refund_that_cannot_be_sent_keeps_nobody_from_being_asked_about_others(
+    refund: Callable[..., Run], connected: Sandbox, database: Database, switch_on: Callable[..., None]
+) -> None:
+    """The run is red, and the question goes out."""
+    sick, _ = order(connected, SHIPPED)
+    row(database, sick, amount="20", currency="EUR")
+    other, _ = order(connected, SHIPPED)
+    row(database, other, amount="60", currency="EUR")
+    connected.fault("500", method="GET", path_prefix=f"/ws/orders/{sick}", after=1, times=None)
+    switch_on("refund_upload", refund_approval_above=50, refund_approval_above_a_day="")
+    run = refund()
+    assert (run.state, run.tasks["refund_upload"]) == ("failed", "failed")
+    assert run.xcoms["ask_for_refund_approval"] == 1
 
 
 def test_a_days_limit_that_is_used_up_keeps_nothing_else_from_going(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from backmarket.api.errors import ThrottledError
 from backmarket.api.transport import Transport
 from backmarket.operators.after_sales import BackMarketRefundOrderRefreshOperator, BackMarketRefundUploadOperator
 from backmarket.services.order_changes import ChangesWaitingError
@@ -110,6 +111,36 @@ def test_killed_between_any_two_steps_no_refund_is_paid_twice(
             doubtful += 1
         database.execute(b"truncate seller.refunds")
     assert 0 < doubtful < points.calls / 4, "killed around its request, and nowhere else, it is in doubt"
+
+
+@pytest.mark.parametrize("kind", ["500", "502_html", "503_cf_ray", "html_200"])
+def test_what_may_have_been_applied_is_not_sent_again_before_it_has_surely_arrived(
+    ready: Sandbox, database: Database, kind: str
+) -> None:
+    """Whatever failed on the way may still be at work: one request a run, and the next run waits and looks first."""
+    line = _fill(ready, database)[2]
+    database.execute(b"delete from seller.refunds where kind <> 'refund' or amount is not null")
+    ready.fault(kind, method="POST", path_prefix="/ws/sav/refund")
+    with pytest.raises((ChangesWaitingError, ThrottledError)):
+        _run()
+    assert _statuses(database, line) == ["unknown"]
+    assert len(ready.journal("POST", path_prefix="/ws/sav/refund")) == 1
+    _run()
+    assert _statuses(database, line) == ["confirmed"]
+    assert len(_paid_back(ready, line)) == 1
+
+
+def test_an_answer_that_cannot_be_read_is_one_all_the_same(ready: Sandbox, database: Database) -> None:
+    """201 says that a refund was made, whatever its body: it is never sent again."""
+    line = _fill(ready, database)[2]
+    database.execute(b"delete from seller.refunds where kind <> 'refund' or amount is not null")
+    ready.fault("html_201", method="POST", path_prefix="/ws/sav/refund")
+    with pytest.raises(ChangesWaitingError):
+        _run()
+    for _ in range(2):
+        _run()
+        assert _statuses(database, line) == ["unknown"]
+        assert len(ready.journal("POST", path_prefix="/ws/sav/refund")) == 1
 
 
 @pytest.mark.timeout(600)

@@ -44,7 +44,7 @@ def sent(text: str, *, line: int = 11, kind: str = "refund", is_sure: bool = Tru
 
 def shown(text: str, on: date | None = None) -> StatementRefund:
     """A row of a statement, of today unless told otherwise."""
-    return StatementRefund(Decimal(text), on or TODAY)
+    return StatementRefund(Decimal(text), "EUR", on or TODAY)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_no_sequence_of_refunds_pays_back_more_than_was_paid(
     """Whatever rows come, in whichever order, and whatever the Back Office paid back before."""
     line, done = LINE, list[SentRefund]()
     for each in rows:
-        money = OrderMoney([line], done, [StatementRefund(one, YESTERDAY) for one in elsewhere])
+        money = OrderMoney([line], done, [StatementRefund(one, "EUR", YESTERDAY) for one in elsewhere])
         refund = judge_refund(replace(ROW, amount=each, currency="EUR"), money)
         if refund.decision.verdict == "send":
             done.append(SentRefund(11, "refund", refund.amount, TODAY, is_sure=True))
@@ -279,3 +279,20 @@ def test_a_person_sees_large_refunds_and_many(
         day_limit=None if a_day is None else Decimal(a_day),
     )
     assert (why is not None) == asks
+
+
+def test_a_refund_in_another_currency_leaves_nobody_knowing_what_is_left() -> None:
+    """A statement pays in euros an order in kronor: nothing more is paid back without a person."""
+    line = replace(LINE, currency="SEK")
+    refund = judge_refund(ROW, OrderMoney([line], [], [shown("45.00")]))
+    assert refund.decision.verdict == "refuse"
+    assert "in EUR, and the order is in SEK" in refund.decision.reason
+
+
+@pytest.mark.parametrize(("kind", "state"), [("cancel", PAID), ("refund_before_shipping", ACCEPTED)])
+def test_a_line_without_a_sku_is_ended_by_nobody(kind: str, state: int) -> None:
+    """Back Market ends lines by their SKU."""
+    line = replace(LINE, state=state, sku=None)
+    refund = judge_refund(replace(ROW, kind=kind), OrderMoney([line]))
+    assert refund.decision.verdict == "refuse"
+    assert "has no SKU" in refund.decision.reason

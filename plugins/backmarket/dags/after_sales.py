@@ -80,6 +80,10 @@ def create_dag(account: SellerAccount) -> DAG:
                 task_id="refunds_turn", toggle="refund_upload", trigger_rule="all_done"
             )
             refunds = BackMarketRefundUploadOperator(task_id="refund_upload")
+            # A refund that could not be sent keeps nobody from being asked about the others.
+            questions_turn = BackMarketGateOperator(
+                task_id="refund_questions_turn", toggle="refund_upload", trigger_rule="all_done"
+            )
             questions = BackMarketRefundQuestionOperator(task_id="ask_for_refund_approval")
             BackMarketItemsCheckOperator(task_id="refund_check", counts=[refunds.output])
 
@@ -91,6 +95,7 @@ def create_dag(account: SellerAccount) -> DAG:
         [care_gate, prepare] >> care
         [returns_gate, prepare] >> parcels
         [refund_gate, prepare] >> refresh >> refunds_turn
-        [refund_gate, prepare, refunds_turn] >> refunds >> questions
+        [refund_gate, prepare, refunds_turn] >> refunds >> questions_turn
+        [refund_gate, prepare, questions_turn] >> questions
         [invoice_gate, prepare] >> invoices
     return dag

@@ -29,7 +29,7 @@ class BackMarketCareDownloadOperator(BackMarketOperator):
     :raises BackMarketError: where the list could not be read whole; what was read is stored.
     """
 
-    reads = ("ws/sav", "backmarket.order_lines")
+    reads = ("ws/sav", "backmarket.order_lines", "backmarket.care_folders_unread")
     writes = CARE_TABLES
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -102,11 +102,12 @@ class SentRefund:
 class StatementRefund(NamedTuple):
     """A row of a statement that pays a customer back.
 
-    :param amount: positive, in the order's currency.
+    :param amount: positive, in ``currency``.
     :param on: its value date.
     """
 
     amount: Decimal
+    currency: str
     on: date
 
 
@@ -158,6 +159,13 @@ class OrderMoney:
                 _take(left, line.paid)
         return sum((row.amount for row in left), Decimal(0))
 
+    def foreign(self, line: PaidLine) -> list[str]:
+        """Return the other currencies in which statements pay back something of this order.
+
+        What is left of a line is not known then.
+        """
+        return sorted({row.currency for row in self.on_statements if row.currency != line.currency})
+
     def left_of(self, line: PaidLine) -> Decimal | None:
         """Return what is left to be paid back of a line; None where it is not known what was paid."""
         if line.paid is None:
@@ -184,6 +192,15 @@ def judge_refund(row: RefundRow, order: OrderMoney) -> Refund:
         decision = DONE
     if decision.verdict != "send":
         return Refund(decision, row, line)
+    if row.kind != "refund" and line.sku is None:
+        why = f"line {line.orderline_id} has no SKU, by which Back Market ends lines: do it in the Back Office"
+        return Refund(refuse(why), row, line)
+    if foreign := order.foreign(line):
+        why = (
+            f"a statement pays back something of this order in {', '.join(foreign)}, and the order is in "
+            f"{line.currency}, so nobody knows what is left: look at it in the Back Office, and refund it there"
+        )
+        return Refund(refuse(why), row, line)
     left = order.left_of(line)
     if left is None:
         return Refund(wait(f"the price of line {line.orderline_id} is not known"), row, line)

@@ -40,6 +40,11 @@ class _Page(Protocol):
 P = TypeVar("P", bound=_Page)
 
 
+def key_of(document: Unreadable) -> str:
+    """Return what quarantine calls a document: its id, or where it has none, what is in it."""
+    return document.key or f"sha256:{sha256(dump(document.document).encode()).hexdigest()}"
+
+
 @dataclass
 class PartReading:
     """One part as one task reads it.
@@ -134,8 +139,7 @@ class PartReading:
 
     def _set_aside(self, documents: Sequence[Unreadable]) -> None:
         for document in documents:
-            key = document.key or f"sha256:{sha256(dump(document.document).encode()).hexdigest()}"
-            self.set_aside(key, document)
+            self.set_aside(key_of(document), document)
 
     def _note_not_served(self, error: BackMarketError) -> None:
         self.is_served = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backmarket.api.errors import BackMarketError, NotFoundError, UnreadableDocumentError
 from backmarket.rules.care import OPEN
 from backmarket.rules.order_window import incremental_window, next_watermark
-from backmarket.services.after_sales import PartReading
+from backmarket.services.after_sales import PartReading, key_of
 from backmarket.services.item_failures import ItemFailures, named
 from backmarket.services.side_by_side import work_side_by_side
 from backmarket.warehouse import after_sales, care, sync_state
@@ -51,7 +51,7 @@ class CareReading:
     def download(self, *, now: datetime, lookback: timedelta) -> dict[str, Any]:
         """Read and store what changed since the last time, and the open folders where they are due.
 
-        The watermark moves where all of that was read.
+        The watermark moves where all of that was read, or failed one by one: those are asked for by id from then on.
 
         :return: the folders new, changed, unchanged, gone and quarantined, ``unread`` ids, and requests made.
         :raises BackMarketError: where the list could not be read whole, or what all folders would fail with; what was
@@ -71,9 +71,13 @@ class CareReading:
         if open_are_due and state.watermark is not None:
             self._list(self.client.moving_care_folders(state=OPEN))
             changed = self._changed() | (set(care.open_folders(self.connection, self.account)) - self.listed.keys())
-        self._read_each(sorted(changed, reverse=True))
+        # What Back Market failed on before comes last, so that it keeps no other from being read.
+        unread = set(care.unread_folders(self.connection, self.account))
+        self._read_each([*sorted(changed - unread, reverse=True), *sorted(unread)])
+        failed = {int(name): reason for name, reason in self._failures.failed.items()}
+        care.keep_unread(self.connection, self.account, failed)
         reading.counts["unchanged"] += len(self.listed.keys() - changed)
-        if reading.is_complete and not self._failures.failed and reading.started_at:
+        if reading.is_complete and reading.stopped_by is None and reading.started_at:
             newest = max(filter(None, (known.date_modification for known in self.listed.values())), default=None)
             watermark = next_watermark(newest, reading.started_at, window.modified_since)
             with self.connection.transaction():
@@ -109,6 +113,7 @@ class CareReading:
     def _read_each(self, folder_ids: Iterable[int]) -> None:
         """Read folders by id and store each; one that Back Market fails on costs no other."""
         gone: list[int] = []
+        answered: list[int] = []
 
         def tell(folder_id: int, outcome: Callable[[], None]) -> None:
             try:
@@ -122,6 +127,7 @@ class CareReading:
                 return
             else:
                 self._store(self._read.pop(folder_id))
+            answered.append(folder_id)
             self._failures.passed(str(folder_id))
 
         rows = ([folder_id] for folder_id in folder_ids)
@@ -129,6 +135,7 @@ class CareReading:
             work_side_by_side(rows, self._get, tell, self._failures, at_once=self.client.config.concurrency)
         except BackMarketError as error:
             self.reading.stopped_by = error
+        care.forget_unread(self.connection, self.account, answered)
         if gone:
             care.mark_gone(self.connection, self.account, gone)
             self.reading.counts["gone"] += len(gone)
@@ -143,7 +150,7 @@ class CareReading:
         outcome = care.store_folder(self.connection, self.account, folder, read_at)
         self.reading.note(outcome, folder.all_odd_fields, folder.care_folder_id)
         for message in folder.unreadable_messages:
-            self.reading.set_aside(f"{folder.care_folder_id}/{message.key}", message)
+            self.reading.set_aside(f"{folder.care_folder_id}/{key_of(message)}", message)
 
     def _set_aside(self, folder_id: int, error: UnreadableDocumentError) -> None:
         from backmarket.api.models import Unreadable

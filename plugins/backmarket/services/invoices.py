@@ -60,6 +60,8 @@ class InvoiceSending:
     files_left: list[str] = field(default_factory=list)
     _failures: ItemFailures = field(default_factory=ItemFailures)
     _files: dict[int, StoredFile] = field(default_factory=dict)
+    # By order, when the newest file was written that the storage did not give.
+    _unread: dict[int, datetime] = field(default_factory=dict)
 
     def send(self, files: Iterable[StoredFile], *, now: datetime, run_id: str) -> dict[str, Any]:
         """Settle what is not known, plan anew from the files, and send what is planned.
@@ -80,7 +82,7 @@ class InvoiceSending:
         return {**self.counts, "files_left": self.files_left, "not_sent": list(self._failures.failed)}
 
     def _plan(self, files: list[StoredFile], now: datetime) -> list[PlannedChange]:
-        """Return what is sent and refused: of each order the newest file."""
+        """Return what is sent and refused: of each order the newest file, and nothing where that could not be read."""
         connection, account = self.ledger.connection, self.ledger.account
         known = known_files(connection, account)
         newest: dict[int, tuple[StoredFile, InvoiceFile]] = {}
@@ -93,6 +95,9 @@ class InvoiceSending:
                 unnamed += 1
             elif read.order_id not in newest or newest[read.order_id][1].modified_at <= read.modified_at:
                 newest[read.order_id] = file, read
+        for order_id, modified_at in self._unread.items():
+            if order_id in newest and newest[order_id][1].modified_at <= modified_at:
+                del newest[order_id]
         forget_absent(connection, account, [file.path for file in files])
         if unnamed:
             self.counts["unnamed"] = unnamed
@@ -129,6 +134,8 @@ class InvoiceSending:
         except OSError as error:
             self.log.warning("A file of the invoice folder could not be read: %s", type(error).__name__)
             self.files_left.append(f"invoice of order {order_id}" if order_id else "a file that names no order")
+            if order_id:
+                self._unread[order_id] = max(file.modified_at, self._unread.get(order_id, file.modified_at))
             return None
         read = InvoiceFile(file.path, file.size, file.modified_at, order_id, sha256, reason)
         remember(self.ledger.connection, self.ledger.account, read)

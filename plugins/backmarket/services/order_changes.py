@@ -10,7 +10,14 @@ from datetime import timedelta  # noqa: TC003 - read at run time by the dataclas
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError, ThrottledError
+from backmarket.api.errors import (
+    BackMarketError,
+    MalformedAnswerError,
+    NetworkError,
+    NotFoundError,
+    RefusedError,
+    ThrottledError,
+)
 from backmarket.api.redaction import without_values
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
@@ -55,6 +62,13 @@ IN_DOUBT = (
     "look at the order in the Back Office, then say on the page what you saw"
 )
 
+ANSWERED_UNSHOWN = (
+    "Back Market answered that this was done, but the order does not show it. It is never sent again by itself: look "
+    "at the order in the Back Office, then say on the page what you saw"
+)
+
+_CREATED = 201
+
 # How often a change is sent at once that surely was not applied; then the next run, or the retry, goes on.
 MOST_TRIES = 3
 
@@ -84,6 +98,10 @@ class OrderAction(ABC):
 
     absent_is_final: ClassVar[bool] = True
     """Whether changes that were sent are over where Back Market then has no such order."""
+
+    pays: ClassVar[bool] = False
+    """Whether it pays money out: then nothing is sent again that Back Market answered, and nothing that may have been
+    applied before it has surely arrived."""
 
     log: Log
 
@@ -265,6 +283,9 @@ class OrderWriting:
         if not self.action.is_shown(_payloads(changes)):
             self._settle(changes, "confirmed", remark or "Back Market answered that it was done")
             self._store_as_it_is(order.order_id)
+        elif self.action.pays:
+            self._note_answered(changes)
+            self._read_back(changes, "unknown", ANSWERED_UNSHOWN, remark)
         elif self.action.unshown_is_final:
             self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
         else:
@@ -279,12 +300,15 @@ class OrderWriting:
                 # A limit of this kind of request is used up by our own count: others may go.
                 return None
             raise _LeftError(error)
+        if self.action.pays and isinstance(error, MalformedAnswerError) and error.status == _CREATED:
+            # Whatever its body says. A page with 200 may be of anybody on the way.
+            self._note_answered(changes)
         self._settle(changes, "unknown", str(error))
         if not self.action.is_shown(_payloads(changes)):
             otherwise: Settlement = "unknown"
             reason = f"{IN_DOUBT}. Before: {error}"
-        elif isinstance(error, NetworkError):
-            # The request may be on its way still: what the order does not show now it may show in a minute.
+        elif isinstance(error, NetworkError) or self.action.pays:
+            # The request may be on its way still, or at work: what the order does not show now it may show in a minute.
             otherwise, reason = "unknown", f"read back: not applied yet. Before: {error}"
         else:
             otherwise, reason = "planned", f"read back: not applied, safe to send. Before: {error}"
@@ -301,10 +325,16 @@ class OrderWriting:
                 self._merge(order)
 
     def _settle_by_order(self, changes: list[RecordedChange]) -> None:
-        if self.action.is_shown(_payloads(changes)):
+        if any(change.is_answered for change in changes):
+            self._read_back(changes, "unknown", ANSWERED_UNSHOWN, "read back: applied")
+        elif self.action.is_shown(_payloads(changes)):
             self._read_back(changes, "planned", "read back: not applied, safe to send", "read back: applied")
         else:
             self._read_back(changes, "unknown", IN_DOUBT, "read back: applied")
+
+    def _note_answered(self, changes: list[RecordedChange]) -> None:
+        with self._turn:
+            self.ledger.note_answered(change.change_id for change in changes)
 
     def _read_back(
         self, changes: list[RecordedChange], otherwise: Settlement, reason: str, remark: str | None = None

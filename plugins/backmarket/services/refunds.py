@@ -45,6 +45,7 @@ class Refunding(OrderAction):
 
     kind = "refund"
     absent_is_final = False
+    pays = True
 
     settings: RefundSettings
     messages: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from backmarket.warehouse import sql
-from backmarket.warehouse.jsonb import dump
+from backmarket.warehouse.jsonb import cleaned, dump
 from backmarket.warehouse.orders import hiding_values
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ def has_backship(connection: Connection, account: str) -> bool:
 
 
 def oldest_under_way(connection: Connection, account: str, part: Part, since: datetime) -> datetime | None:
-    """Return when the oldest parcel was made that may still be under way, of those made since a moment."""
+    """Return when the oldest parcel was made that may still be under way, of those made since a moment.
+
+    One of which Back Market does not say when it was made counts from when it was first seen.
+    """
     from psycopg.sql import SQL, Identifier
 
     query = SQL(sql.statement("after_sales/select_oldest_under_way")).format(table=Identifier("backmarket", part))
@@ -89,11 +92,11 @@ def store_shipment(connection: Connection, account: str, shipment: Delivery | Re
         "of_lines": of_lines,
     }
     with hiding_values(table):
-        row = connection.execute(query, parameters).fetchone()
+        row = connection.execute(query, cleaned(parameters)).fetchone()
     return "unchanged" if row is None else "new" if row[0] else "changed"
 
 
 def release(connection: Connection, account: str, entity: str, keys: list[str]) -> None:
-    """Let documents leave the quarantine that are understood now."""
+    """Let documents leave the quarantine that are understood now, and the parts of them that were kept there."""
     parameters = {"account": account, "entity": entity, "keys": keys}
     connection.execute(sql.statement("after_sales/release_documents"), parameters)

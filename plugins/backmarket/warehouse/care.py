@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.rules.care import Written, sender_of, turn_of
 from backmarket.warehouse import after_sales, sql
-from backmarket.warehouse.jsonb import clean, dump
+from backmarket.warehouse.jsonb import cleaned, dump
 from backmarket.warehouse.orders import hiding_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from backmarket.api.models.care import CareFolder, CareMessage, ReturnLabel
@@ -38,6 +38,24 @@ def open_folders(connection: Connection, account: str) -> list[int]:
     """Return the folders that are open here."""
     rows = connection.execute(sql.statement("after_sales/select_open_folders"), {"account": account})
     return [care_folder_id for (care_folder_id,) in rows]
+
+
+def unread_folders(connection: Connection, account: str) -> list[int]:
+    """Return the folders that Back Market could not serve when they were asked for last."""
+    rows = connection.execute(sql.statement("after_sales/select_unread_folders"), {"account": account})
+    return [care_folder_id for (care_folder_id,) in rows]
+
+
+def keep_unread(connection: Connection, account: str, failed: Mapping[int, str]) -> None:
+    """Remember the folders that Back Market could not serve, each with the reason."""
+    parameters = {"account": account, "care_folder_ids": list(failed), "reasons": list(failed.values())}
+    connection.execute(sql.statement("after_sales/keep_unread_folders"), cleaned(parameters))
+
+
+def forget_unread(connection: Connection, account: str, care_folder_ids: list[int]) -> None:
+    """Forget that these folders could not be served: Back Market has answered for them."""
+    parameters = {"account": account, "care_folder_ids": care_folder_ids}
+    connection.execute(sql.statement("after_sales/forget_unread_folders"), parameters)
 
 
 def mark_gone(connection: Connection, account: str, care_folder_ids: list[int]) -> None:
@@ -74,7 +92,7 @@ def store_folder(connection: Connection, account: str, folder: CareFolder, read_
         "read_at": read_at,
     }
     with connection.transaction(), hiding_values("care_folders"):
-        row = connection.execute(sql.statement("after_sales/upsert_folder"), parameters).fetchone()
+        row = connection.execute(sql.statement("after_sales/upsert_folder"), cleaned(parameters)).fetchone()
         if row is None:
             return "unchanged"
         for message in folder.messages:
@@ -84,20 +102,18 @@ def store_folder(connection: Connection, account: str, folder: CareFolder, read_
 
 
 def _store_message(connection: Connection, account: str, care_folder_id: int, message: CareMessage) -> None:
-    connection.execute(
-        sql.statement("after_sales/upsert_message"),
-        {
-            "account": account,
-            "care_folder_id": care_folder_id,
-            "message_id": message.message_id,
-            "sender": sender_of(message.initiator, message.kind),
-            "kind": message.kind,
-            "is_informative": message.is_informative,
-            "date_creation": message.date_creation,
-            "message": clean(message.text),
-            "attachments": message.attachments,
-        },
-    )
+    parameters = {
+        "account": account,
+        "care_folder_id": care_folder_id,
+        "message_id": message.message_id,
+        "sender": sender_of(message.initiator, message.kind),
+        "kind": message.kind,
+        "is_informative": message.is_informative,
+        "date_creation": message.date_creation,
+        "message": message.text,
+        "attachments": message.attachments,
+    }
+    connection.execute(sql.statement("after_sales/upsert_message"), cleaned(parameters))
 
 
 def _written(message: CareMessage) -> Written:

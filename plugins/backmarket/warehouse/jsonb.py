@@ -20,7 +20,7 @@ def dump(document: object) -> str:
     except UnicodeEncodeError:
         text = None
     if text is None or b"\\u0000" in text:
-        text = _ENCODER.encode(_cleaned(document))
+        text = _ENCODER.encode(cleaned(document))
     return text.decode()
 
 
@@ -36,11 +36,12 @@ def clean(text: str | None) -> str | None:
     return text
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """Return a value with all texts in it as :func:`clean` leaves them."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
+        return [cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {clean(key): _cleaned(item) for key, item in value.items()}
+        return {clean(key): cleaned(item) for key, item in value.items()}
     return value

@@ -59,6 +59,7 @@ class RecordedChange:
     :param sent_at: when it was sent last, in UTC.
     :param batch_id: Back Market's task, where it went out in a batch and the answer came.
     :param in_batch: whether it went out last as a line of a batch.
+    :param is_answered: whether Back Market answered that it was done, of what is never sent again then.
     """
 
     change_id: int
@@ -70,6 +71,7 @@ class RecordedChange:
     sent_at: datetime | None = None
     batch_id: int | None = None
     in_batch: bool = False
+    is_answered: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,11 @@ class Ledger:
         """Write down which of Back Market's tasks carries out these sent changes."""
         parameters = {"account": self.account, "change_ids": list(change_ids), "batch_id": batch_id}
         self.connection.execute(sql.statement("changes/record_batch"), parameters)
+
+    def note_answered(self, change_ids: Iterable[int]) -> None:
+        """Write down that Back Market answered these as done, whatever its documents show."""
+        parameters = {"account": self.account, "change_ids": list(change_ids)}
+        self.connection.execute(sql.statement("changes/note_answered"), parameters)
 
     def take_back(self, change_ids: Iterable[int], reason: str) -> None:
         """Put back into the queue what was turned away unread, as when there were too many requests."""
