@@ -24,6 +24,7 @@ DAGS_WITH_SEVERAL_TOGGLES = {
     "backmarket_listings": {"active_listing_download", "listing_creation", "product_creation"},
     "backmarket_inventory_prices": {"inventory_upload", "prices_upload"},
     "backmarket_backbox": {"backbox_download", "repricing"},
+    "backmarket_price_approval": {"prices_upload", "repricing"},
     "backmarket_tracking_imei": {"tracking_upload", "imei_update"},
     "backmarket_after_sales": {"care_download", "returns_download", "refund_upload", "invoice_upload"},
 }

@@ -106,14 +106,17 @@ def test_a_run_fails_where_any_task_fails(dag_bag: DagBag, path: Path) -> None:
 
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
 def test_the_graph_of_a_dag_fits_a_screen(dag_bag: DagBag, path: Path) -> None:
-    """Collapsed it has at most ten boxes, from left to right; a DAG with several toggles has a group for each."""
+    """Collapsed it has at most ten boxes, from left to right; a DAG with several toggles has a group for each.
+
+    With five tasks or fewer there is nothing to collapse.
+    """
     dag = dag_bag.dags[path.stem]
     toggles = {task.toggle for task in dag.tasks if isinstance(task, BackMarketGateOperator)}
     boxes = dag.task_group.children.values()
     groups = [box for box in boxes if isinstance(box, TaskGroup)]
     assert len(boxes) <= 10
     assert len(dag.task_group.topological_sort()) == len(boxes), "Airflow draws no groups that wait for each other"
-    assert len(toggles) <= 1 or len(groups) >= len(toggles)
+    assert len(toggles) <= 1 or len(groups) >= len(toggles) or len(dag.tasks) <= 5
     assert all(group.prefix_group_id is False for group in groups), "a task keeps its name in alerts and rules"
 
 

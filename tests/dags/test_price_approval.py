@@ -263,3 +263,27 @@ def test_without_a_question_the_dag_skips(
     run = run_dag("backmarket_price_approval")
     assert run.state == "success"
     assert run.tasks["price_approval"] == "skipped"
+
+
+@pytest.mark.parametrize("toggle", ["prices_upload", "repricing"])
+def test_whichever_sends_prices_has_its_moves_asked_about(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], toggle: str
+) -> None:
+    """One of the two is enough; a slip in the other is told, and stops nothing."""
+    (other,) = {"prices_upload", "repricing"} - {toggle}
+    switch_on(toggle, **{other: "perhaps"})
+    run = run_dag("backmarket_price_approval")
+    assert (run.tasks[f"{toggle}_gate"], run.tasks[f"{other}_gate"]) == ("success", "failed")
+    assert run.reasons["price_approval"] is None
+    assert run.tasks["prepare_warehouse"] == "success"
+
+
+def test_where_nothing_sends_prices_nobody_is_asked(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run]
+) -> None:
+    """The reasons name both Variables."""
+    switch_on()
+    run = run_dag("backmarket_price_approval")
+    assert set(run.tasks.values()) == {"skipped"}
+    assert "backmarket_prices_upload" in run.reasons["prices_upload_gate"]
+    assert "backmarket_repricing" in run.reasons["repricing_gate"]

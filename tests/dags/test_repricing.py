@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.standard.operators.hitl import HITLOperator
 
+from backmarket.services.approval import ALL_OF_THEM
 from tests.dags.test_exactly_once import fast, sandbox
 from tests.dags.test_inventory_prices import all_of, offered, posts, price, priced
 
@@ -212,6 +214,33 @@ def test_between_the_two_margins_a_person_is_asked_and_the_answer_is_sent(
         " 'someone')",
         [sku, before, winning[sku]],
     )
+    assert reprice().state == "success"
+    assert offered(connected, sku) == winning[sku]
+
+
+def test_repricing_alone_asks_in_airflow_and_sends_the_answer(
+    reprice: Callable[..., Run],
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With prices_upload off: the form is put and answered, and the next run of this DAG sends what was approved."""
+    switch_on(*TOGGLES, **AUTOMATIC | {"repricing_auto_margin_pct": "60"})
+    (sku,) = priced(connected, 1)
+    before = offered(connected, sku)
+    winning = compete(connected, database, [sku])
+    assert reprice().xcoms["ask_for_price_approval"] == 1
+
+    def answer(form: HITLOperator, context: Any) -> Any:
+        return form.execute_complete(context, {"chosen_options": [ALL_OF_THEM], "params_input": {}})
+
+    monkeypatch.setattr(HITLOperator, "execute", answer)
+    run = run_dag("backmarket_price_approval")
+    assert run.tasks["prices_upload_gate"] == "skipped"
+    assert run.xcoms["price_approval"] == {"approved": 1, "refused": 0, "expired": 0}
+    assert offered(connected, sku) == before
     assert reprice().state == "success"
     assert offered(connected, sku) == winning[sku]
 

@@ -161,6 +161,42 @@ def test_a_refusal_of_back_market_is_tried_again_by_one_press(
     assert "not planned again yet" in page
 
 
+@pytest.mark.parametrize(
+    ("switched_on", "starts"),
+    [
+        (("repricing",), "backmarket_backbox"),
+        (("prices_upload",), "backmarket_inventory_prices"),
+        (("prices_upload", "repricing"), "backmarket_inventory_prices"),
+    ],
+)
+@pytest.mark.parametrize("action", ["approve", "retry"])
+def test_a_price_is_sent_by_the_dag_whose_switch_is_on(
+    signed_in: SignIn,
+    warehouse: Database,
+    dags_of: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    switched_on: tuple[str, ...],
+    starts: str,
+    action: str,
+) -> None:
+    """With repricing alone that is the BackBox's; the list of what was worked off leads to that run."""
+    dags_of("default")
+    for switch in switched_on:
+        monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{switch.upper()}", "true")
+    for dag_id in ("backmarket_backbox", "backmarket_inventory_prices"):
+        _pause(dag_id, is_paused=False)
+    kim = signed_in("user", "kim")
+    if action == "approve":
+        _ask(warehouse, "A")
+        page = _do(kim, "/backmarket/needs/approvals", action, "fr-fr/A").text
+    else:
+        _refuse(warehouse, "A")
+        page = _do(kim, REFUSED, action, "price/fr-fr/A").text
+    assert f"{starts} is started." in page
+    (run_path,) = warehouse.execute("select run_path from backmarket.need_marks").fetchone() or ("",)
+    assert run_path.startswith(f"/dags/{starts}/runs/")
+
+
 def test_a_paused_dag_is_said_and_not_started(
     signed_in: SignIn, warehouse: Database, dags_of: Callable[..., None]
 ) -> None:

@@ -1,13 +1,14 @@
 """
-### Large price moves: a person decides
+### Price moves that wait: a person decides
 
-Runs when `backmarket_inventory_prices` finds moves larger than `backmarket_price_change_limit_pct`. The form stands
-under Browse → Required Actions: select the moves that may go out, or `All of them`, or `None of them` (which wins over
-whatever else is selected), and answer.
+Runs when `backmarket_inventory_prices` or `backmarket_backbox` finds moves larger than
+`backmarket_price_change_limit_pct`, or repricing would leave less than its margin; one of `backmarket_prices_upload`
+and `backmarket_repricing` has to be on. The form stands under Browse → Required Actions: select the moves that may go
+out, or `All of them`, or `None of them` (which wins over whatever else is selected), and answer.
 
-**Selected** moves are sent by the next run of `backmarket_inventory_prices`, which starts at once, if they still are
-what you want: a move whose old or new price has changed since is put to you again. **Others** are declined, and
-without an answer within `backmarket_price_approval_hours` all expire; both stand in `backmarket.changes`.
+**Selected** moves are sent by the next runs of these two DAGs, which start at once, if they still are what you want: a
+move whose old or new price has changed since is put to you again. **Others** are declined, and without an answer
+within `backmarket_price_approval_hours` all expire; both stand in `backmarket.changes`.
 
 The page "Back Market" lists the same moves, with buttons: what is decided there is decided here, too.
 
@@ -41,9 +42,11 @@ def create_dag(account: SellerAccount) -> DAG:
         tags=("prices",),
         assets=asset("price_questions", account.name),
     ) as dag:
-        gate = BackMarketGateOperator(task_id="prices_upload_gate", toggle="prices_upload")
-        prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+        # Either of them plans moves that wait.
+        prices_gate = BackMarketGateOperator(task_id="prices_upload_gate", toggle="prices_upload")
+        repricing_gate = BackMarketGateOperator(task_id="repricing_gate", toggle="repricing")
+        prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", trigger_rule="one_success")
         approval = BackMarketPriceApprovalOperator(task_id="price_approval")
 
-        gate >> prepare >> approval
+        [prices_gate, repricing_gate] >> prepare >> approval
     return dag

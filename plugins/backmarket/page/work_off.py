@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
-from backmarket.concerns import PRICE_APPROVAL, REFUND_APPROVAL
+from backmarket.concerns import BACKBOX, INVENTORY_PRICES, PRICE_APPROVAL, REFUND_APPROVAL
 from backmarket.page import access
 from backmarket.page.access import Notice
 from backmarket.page.runs import start_run
@@ -82,7 +82,7 @@ def work_off(acting: Acting, kind: Need, chosen: list[str], action: str, comment
         done = service.work_off(database, need, items, mark, comment=comment, by=acting.user.get_name())
     _log(acting, f"{kind.name}: {mark}", done)
     told = _told(done, len(chosen), mark)
-    return _start(acting, stems, need, done, told) if mark == "retried" else Notice(told)
+    return _start(acting, need, done, told) if mark == "retried" else Notice(told)
 
 
 def decide(acting: Acting, need: Need, chosen: list[str], action: str, comment: str) -> Notice:
@@ -113,7 +113,7 @@ def decide(acting: Acting, need: Need, chosen: list[str], action: str, comment: 
         return Notice(told)
     if need.is_asked_in_airflow:
         _answer_empty_questions(acting, need, done.run_ids)
-    return _start(acting, {need.stem}, need, done, told)
+    return _start(acting, need, done, told)
 
 
 def take_back(acting: Acting, mark_ids: list[int]) -> Notice:
@@ -169,26 +169,36 @@ def _log(acting: Acting, what: str, done: Done) -> None:
     acting.session.add(Log(event="backmarket_page_work_off", owner=acting.user.get_name(), extra=extra))
 
 
-def _start(acting: Acting, stems: set[str], need: Need, done: Done, told: str) -> Notice:
-    """Start the DAG of each concern, and note for each mark which run it was."""
+def _start(acting: Acting, need: Need, done: Done, told: str) -> Notice:
+    """Start the DAG of each concern that things wait for, and note for each mark which run it was."""
+    stems = [stem_of_item(need, item) for item in done.items]
+    if _is_repricing_alone(acting):
+        prices = (INVENTORY_PRICES.stem, "price")
+        named = zip(stems, done.items, strict=True)
+        stems = [BACKBOX.stem if (stem, item["kind"]) == prices else stem for stem, item in named]
     started: dict[str, Started] = {
-        stem: start_run(acting.session, acting.user, dag_id_of(stem, acting.place.account)) for stem in sorted(stems)
+        stem: start_run(acting.session, acting.user, dag_id_of(stem, acting.place.account))
+        for stem in sorted(set(stems))
     }
     # The runs are in Airflow's database before the marks name them.
     acting.session.commit()
     with acting.place.write() as database:
         for stem, run in started.items():
-            mark_ids = [
-                mark_id
-                for mark_id, item in zip(done.mark_ids, done.items, strict=True)
-                if stem_of_item(need, item) == stem
-            ]
+            mark_ids = [mark_id for mark_id, its_stem in zip(done.mark_ids, stems, strict=True) if its_stem == stem]
             if run.run_id:
                 need_marks.note_run(database.connection, acting.place.account, mark_ids, run.path)
     return Notice(
         " ".join([told, *(run.text for run in started.values())]),
         next((run.path for run in started.values() if run.path), ""),
     )
+
+
+def _is_repricing_alone(acting: Acting) -> bool:
+    """Tell whether prices go out with repricing only: what sends all others is off."""
+    repricing, prices_upload = (
+        value_of(acting.session, acting.place.account, toggle) for toggle in ("repricing", "prices_upload")
+    )
+    return bool(repricing and not prices_upload)
 
 
 def _answer_empty_questions(acting: Acting, need: Need, run_ids: frozenset[str]) -> None:
