@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,10 +85,18 @@ def test_the_least_price_leaves_its_margin_and_one_unit_less_does_not(
 
 
 def test_a_price_that_loses_goes_to_the_price_to_win() -> None:
-    """As the reason says: the winner's price, the floor, and where it goes."""
-    verdict, price, reason = decide(policy=replace(POLICY, auto_margin_pct=Decimal(20)))
+    """As the reason says: the winner's price, the floor, and where it goes; the example of the page, with defaults."""
+    terms = replace(TERMS, unit_cost=Decimal(132))
+    verdict, price, reason = decide(terms, Policy())
     assert (verdict, price) == ("move", Decimal("288.99"))
-    assert reason == "winner 289.00, floor 221.90, so 288.99"
+    assert reason == "winner 289.00, floor 195.27, so 288.99"
+    page = (Path(__file__).parents[2] / "docs" / "operations" / "backbox.md").read_text(encoding="utf-8")
+    left = {at: margin_of(Decimal(at), terms) / Decimal(at) * 100 for at in ("240.00", "288.99")}
+    assert margin_of(Decimal(240), terms) == Decimal("61.20")
+    assert f"A phone cost {terms.unit_cost}.00, " in page
+    assert f"61.20 are left, {left['240.00']:.1f} %. The lowest price that leaves 15 % is 195.27." in page
+    assert f"which leaves {left['288.99']:.1f} %" in page
+    assert f"`{reason}`" in page
 
 
 @pytest.mark.parametrize(
@@ -149,11 +158,13 @@ def test_a_missing_cost_means_no_move_and_says_so(why: str) -> None:
 
 
 def test_a_price_below_its_floor_is_raised_whatever_else_is_the_case() -> None:
-    """Also where it moved a minute ago, and nothing is known of its competitors."""
+    """Also where it moved a minute ago, and nothing is known of its competitors; but not to above its ceiling."""
     moves = tuple(NOW - timedelta(minutes=minutes) for minutes in range(1, 9))
     verdict, price, reason = decide(shown=Decimal("200.00"), read_at=None, moves=moves, min_price=Decimal("250.00"))
     assert (verdict, price) == ("move", Decimal("250.00"))
     assert reason == "200.00 is below floor 250.00, so 250.00"
+    above = decide(shown=Decimal("200.00"), min_price=Decimal("330.00"))
+    assert above == ("hold", None, "floor 330.00 is above ceiling 320.00")
 
 
 @pytest.mark.parametrize(
