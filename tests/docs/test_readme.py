@@ -42,6 +42,13 @@ def test_defaults_are_as_the_table_says() -> None:
             assert not told.replace(".", "").isdigit(), name
 
 
+def test_the_variables_that_set_no_limit_where_they_are_empty_are_named() -> None:
+    """All others take their default then."""
+    (sentence,) = re.findall(r"So does an empty one, but for (.+?): empty, these two set no limit", README, re.DOTALL)
+    named = {PREFIX + field for settings in VARIABLES.values() for field in settings.empty_means_none}
+    assert set(re.findall("`(.+?)`", sentence)) == named
+
+
 def test_the_example_connection_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a reader copies into the environment makes a client once token and company are theirs."""
     example = re.search(r"AIRFLOW_CONN_BACKMARKET_DEFAULT='(.+?)'", README, flags=re.DOTALL)
