@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -19,7 +20,9 @@ from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.triggers.base import BaseTrigger
 
 from backmarket.assets import THINGS, asset
+from backmarket.dag_defaults import default_args
 from backmarket.provider_info import get_provider_info
+from backmarket.seller_account import seller_account
 from tests.conftest import PROJECT
 
 INFO = get_provider_info()
@@ -62,6 +65,21 @@ def test_what_is_named_can_be_imported() -> None:
     for name in (connection_type["hook-class-name"], *INFO["notifications"]):
         assert isinstance(resolve_name(name), type)
     assert all(issubclass(resolve_name(name), BaseOperatorLink) for name in INFO["extra-links"])
+
+
+def test_every_option_that_is_read_is_described() -> None:
+    """``airflow config list`` tells of it, with the default that holds without a word in Airflow's configuration."""
+    described = INFO["config"]["backmarket"]["options"]
+    sources = [path.read_text(encoding="utf-8") for path in (PROJECT / "plugins" / "backmarket").rglob("*.py")]
+    read = {
+        option
+        for source in sources
+        for option in re.findall(r'(?:conf\.get\w*\("backmarket", |wait_of\()"(\w+)"', source)
+    }
+    assert "retry_delay_seconds" in read
+    assert read <= described.keys()
+    assert default_args(seller_account("default"))["retry_delay"].total_seconds() == 0, "what the tests say"
+    assert described["retry_delay_seconds"]["default"] == "30"
 
 
 def test_the_asset_scheme_is_known() -> None:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow import sdk
-from airflow.sdk import DAG, conf
+from airflow.sdk import DAG
 
-from backmarket.configuration import schedule_of
+from backmarket.configuration import schedule_of, wait_of
 from backmarket.failure_alert import BackMarketFailureAlert
 from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
 
@@ -69,7 +69,7 @@ def default_args(account: SellerAccount) -> dict[str, Any]:
         "warehouse_conn_id": account.warehouse_conn_id,
         "owner": "backmarket",
         "retries": 2,
-        "retry_delay": timedelta(seconds=conf.getint("backmarket", "retry_delay_seconds", fallback=30)),
+        "retry_delay": wait_of("retry_delay_seconds"),
         **_retry_policy(),
         "execution_timeout": timedelta(hours=2),
         "on_failure_callback": BackMarketFailureAlert(account.name, account.warehouse_conn_id),

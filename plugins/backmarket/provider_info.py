@@ -14,6 +14,7 @@ SCHEDULES = {
 }
 
 WAITS = {
+    "retry_delay_seconds": ("30", "how long a failed task waits before it is tried again"),
     "in_flight_seconds": (
         "30",
         "how long a request without an answer may be on its way, before it is read back for good",
