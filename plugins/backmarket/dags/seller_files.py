@@ -2,8 +2,9 @@
 ### Your files fill your tables
 
 Every fifteen minutes, and when a DAG of yours updates the asset `backmarket/seller_inbox`, reads the files of the inbox
-that are new or have changed: `stock*`, `prices*`, `shipments*`, `devices*` and `catalog*`, as CSV, Excel workbooks,
-Parquet or JSON, also packed.
+that are new or have changed: `stock*`, `prices*`, `shipments*`, `devices*`, `catalog*`, `sku_map*`, `refunds*`,
+`costs*`, `device_costs*`, `fx_rates*`, `eurofxref*` and `vat_rates*`, as CSV, Excel workbooks, Parquet or JSON, also
+packed.
 
 **Switches** (Admin → Variables): `backmarket_enabled` and `backmarket_seller_files`. Files land in
 `backmarket_seller_inbox`. `backmarket_seller_files_mode` says whether a stock or price file names everything there is
@@ -11,8 +12,9 @@ Parquet or JSON, also packed.
 where they are not understood by themselves. Files are never moved or changed.
 
 **A run** judges each row by itself. Good rows fill `seller.stock` and so on, all of a file at once; bad ones are
-written, with the reason, to `<name>.rejected.csv` beside it and to quarantine. A file is loaded once; a corrected one
-takes its place, with all that it said before.
+written, with the reason, to `<name>.rejected.csv` beside it and to quarantine. A `sku_map` file with a bad row is
+refused as a whole. A file is loaded once; a corrected one takes its place, with all that it said before; of costs and
+exchange rates, what it no longer says stays.
 
 **When it fails:** `seller_files_check`: a file cannot be used, or is held because it would take too much away, or has
 bad rows; the message names it and says what to do. Everything else is loaded. Trigger the DAG with the param
