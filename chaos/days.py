@@ -29,6 +29,7 @@ WIDTH = 3
 """Runs at the same time."""
 
 _BEAT_SECONDS = 0.05
+_PACKED_BY_FILE = 0.5
 _KILLED_AT_RANDOM, _KILLED_BETWEEN_STEPS = 0.2, 0.25
 _MOST_STEP_SECONDS = 4.0
 _MORNING_ORDERS, _SKUS_DELIVERED, _SKUS_THAT_COMPETE = 15, 25, 4
@@ -78,7 +79,7 @@ class Days:
             self.customers.order()
         self.customers.decide_payments()
         self.seller.count_stock()
-        self.seller.pack()
+        self.seller.pack(by_file=_PACKED_BY_FILE)
         self.seller.ask_refunds(2)
         self.seller.write_invoices(3)
         self.seller.set_prices(6)
@@ -120,14 +121,14 @@ class Days:
         now = datetime.now(UTC)
         yesterday = (now - timedelta(days=self.rng.randint(0, 20))).replace(hour=0, minute=0, second=0, microsecond=0)
         span = (yesterday, yesterday + timedelta(days=1))
-        thrice = DAGS[(self.number - 1) % 6]
+        thrice = DAGS[(self.number - 1) % 7]
         tripled = [
             Wanted(thrice),
             Wanted(thrice, "scheduled", logical_date=now, interval=(now - timedelta(minutes=10), now)),
             Wanted(thrice, "backfill", logical_date=span[0], interval=span),
         ]
-        others = [Wanted(dag_id) for dag_id in DAGS[:4]]
-        others += [Wanted(dag_id) for dag_id in self.rng.sample(DAGS[4:], 2)]
+        others = [Wanted(dag_id) for dag_id in DAGS[:5]]
+        others += [Wanted(dag_id) for dag_id in self.rng.sample(DAGS[5:], 2)]
         self.rng.shuffle(others)
         return [self._with_end(wanted) for wanted in [*tripled, *others]]
 
@@ -158,7 +159,7 @@ class Days:
         elif chance < 0.16:
             self.seller.count_stock(0.6)
         elif chance < 0.18:
-            self.seller.pack(0.7)
+            self.seller.pack(0.7, by_file=_PACKED_BY_FILE)
         elif chance < 0.19:
             self.customers.decide_payments()
 

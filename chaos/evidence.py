@@ -38,6 +38,7 @@ _TABLES = {
         select currency, count(*) as rows, sum(amount) as total
         from backmarket.settlement_lines where not vanished group by currency
     """,
+    "shipments": "select order_id, tracking_number, shipper from seller.shipments",
     "care_folders": "select care_folder_id, state from backmarket.care_folders where gone_at is null",
     "care_messages": "select care_folder_id, message_id, message from backmarket.care_messages",
     "returns": "select shipment_id, orderline_id, date_delivery from backmarket.returns",
@@ -68,6 +69,7 @@ class Database:
     offers: list[Json] = field(default_factory=list)
     changes: list[Json] = field(default_factory=list)
     statement_rows: list[Json] = field(default_factory=list)
+    shipments: list[Json] = field(default_factory=list)
     care_folders: list[Json] = field(default_factory=list)
     care_messages: list[Json] = field(default_factory=list)
     returns: list[Json] = field(default_factory=list)

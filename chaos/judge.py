@@ -5,6 +5,7 @@
 - ``order differs``: state, tracking, a line's state, units, price or identifier are not those of Back Market.
 - ``listing differs``: the same for listings and offers of the markets that are read.
 - ``statement rows differ``: the database has more or fewer statement rows, or another sum, than the files.
+- ``file row lost``: a row of the seller's files is not in its table, or more than once.
 - ``change applied twice``: an accept of the same lines, a shipment or an identifier was sent again after it had taken
   effect (a second shipment is one only if no line was accepted in between); a quantity or a price was set again to the
   same value, with nothing in between, more often than the ledger has changes of that value; a refund was applied again.
@@ -55,6 +56,7 @@ KINDS = (
     "order differs",
     "listing differs",
     "statement rows differ",
+    "file row lost",
     "change applied twice",
     "change not in the ledger",
     "change not true",
@@ -103,6 +105,7 @@ def judge(evidence: Evidence) -> list[Loss]:
         orders,
         listings,
         statements,
+        files,
         applied_twice,
         not_in_ledger,
         not_true,
@@ -185,6 +188,15 @@ def statements(evidence: Evidence) -> Iterator[Loss]:
         expected = (len(amounts), sum(amounts, Decimal(0)))
         if stored.get(currency) != expected:
             yield Loss("statement rows differ", currency, f"stored {stored.get(currency)}, in the files {expected}")
+
+
+def files(evidence: Evidence) -> Iterator[Loss]:
+    """Look for each parcel that a file tells in the seller's table."""
+    stored = Counter((row["order_id"], row["tracking_number"], row["shipper"]) for row in evidence.database.shipments)
+    for parcel in evidence.books.filed:
+        if stored[parcel] != 1:
+            what = f"its parcel, which a file tells, is {stored[parcel]} times in seller.shipments"
+            yield Loss("file row lost", f"order {parcel[0]}", what)
 
 
 def _differences(kind: str, name: str, pairs: Iterable[tuple[str, Any, Any]]) -> Iterator[Loss]:

@@ -31,6 +31,7 @@ DAGS = (
     "backmarket_tracking_imei",
     "backmarket_inventory_prices",
     "backmarket_after_sales",
+    "backmarket_seller_files",
     "backmarket_listings",
     "backmarket_settlements",
     "backmarket_backbox",

@@ -103,6 +103,7 @@ class Books:
     :param approvable: prices that move so far that a person has to agree.
     :param bounds: how low and how high prices may go that follow the competition, by SKU and market.
     :param articles: SKUs proposed to be listed, in rows that are right.
+    :param filed: the parcels that a file tells: order, number, carrier.
     :param refunds: what is to be paid back of a line, each part once, however often it was asked for.
     :param invoices: what invoices of an order hold, as digests, the newest last.
     """
@@ -115,6 +116,7 @@ class Books:
     bounds: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
     articles: dict[str, int] = field(default_factory=dict)
     parcels: dict[int, str] = field(default_factory=dict)
+    filed: list[tuple[int, str, str]] = field(default_factory=list)
     refunds: dict[int, list[Asked]] = field(default_factory=dict)
     invoices: dict[int, list[str]] = field(default_factory=dict)
 
@@ -162,8 +164,11 @@ class Seller:
                     free[line["listing"].lower()] -= line["quantity"]
         return free
 
-    def pack(self, share: float = 1.0) -> None:
-        """Hand accepted orders to the carrier; the device of a line is known then, or turns up later."""
+    def pack(self, share: float = 1.0, *, by_file: float = 0.0) -> None:
+        """Hand accepted orders to the carrier; the device of a line is known then, or turns up later.
+
+        :param by_file: how likely the parcels are told by a file, not by rows.
+        """
         phones = {x["sku"].lower() for x in self._stage.sandbox.listings() if x["category"] == SMARTPHONES}
         parcels, devices = [], []
         for order in self._stage.sandbox.orders():
@@ -180,11 +185,25 @@ class Seller:
                     imei, serial = identifiers(line["id"], is_phone=line["listing"].lower() in phones)
                     self.books.devices[line["id"]] = imei or serial or ""
                     devices.append((order["order_id"], line["id"], line["listing"], imei, serial))
-        self._write("insert into seller.shipments (order_id, tracking_number, shipper) values (%s, %s, %s)", parcels)
+        if parcels and self._rng.random() < by_file:
+            self._write_file(parcels)
+        else:
+            self._write(
+                "insert into seller.shipments (order_id, tracking_number, shipper) values (%s, %s, %s)", parcels
+            )
         self._write(
             "insert into seller.devices (order_id, orderline_id, sku, imei, serial_number) values (%s, %s, %s, %s, %s)",
             devices,
         )
+
+    def _write_file(self, parcels: list[tuple[int, str, str]]) -> None:
+        """Put a file with all parcels that were ever told so in the place of the one before."""
+        self.books.filed += parcels
+        rows = ["order_id,tracking_number,shipper", *(",".join(map(str, parcel)) for parcel in self.books.filed)]
+        # Whole at once: a run may be reading it.
+        written = self._stage.folder / "shipments.new"
+        written.write_text("\n".join([*rows, ""]), encoding="utf-8")
+        written.rename(self._stage.seller_inbox / "shipments.csv")
 
     def ask_refunds(self, most: int) -> None:
         """Ask for refunds of lines of each state: all of one, a part, two parts, too much; and one of them again."""

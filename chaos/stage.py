@@ -70,6 +70,11 @@ class Stage:
         return self.folder / "inbox"
 
     @property
+    def seller_inbox(self) -> Path:
+        """Where files land that fill the seller's tables."""
+        return self.folder / "files"
+
+    @property
     def invoices(self) -> Path:
         """Where customers' invoices lie."""
         return self.folder / "invoices"
@@ -137,7 +142,7 @@ def open_stage(options: Options, rng: Random) -> Iterator[Stage]:
             running_sandbox(config, isolated=True) as sandbox,
         ):
             stage = Stage(folder, sandbox, ensure_database(uri, "warehouse"))
-            for path in (stage.inbox, stage.invoices, stage.logs):
+            for path in (stage.inbox, stage.seller_inbox, stage.invoices, stage.logs):
                 path.mkdir()
             os.environ.update(_environment(stage))
             # The package of this checkout, wherever an installed one lies.
@@ -156,6 +161,7 @@ def _environment(stage: Stage) -> dict[str, str]:
     values = {
         "markets": json.dumps(MARKETS),
         "settlement_inbox": stage.inbox.as_uri(),
+        "seller_inbox": stage.seller_inbox.as_uri(),
         "ship_by_alert_hours": "-10000",
         "zero_guard_pct": "100",
         "invoice_folder": stage.invoices.as_uri(),

@@ -21,9 +21,9 @@ from chaos.judge import Residue
 from chaos.options import Options, read_arguments
 from chaos.poisons import SCENES, play
 from chaos.report import Outcome, show
-from chaos.runs import Ended, Wanted
+from chaos.runs import DAGS, Ended, Wanted
 from chaos.seller import Seller
-from chaos.stage import Stage
+from chaos.stage import PROJECT, Stage
 from chaos.steps import KillPoint
 from chaos.weather import MIXTURE, Weather
 
@@ -114,6 +114,7 @@ def days(sandbox: Sandbox, warehouse: psycopg.Connection[Any], warehouse_uri: st
     """A harness whose runs do nothing."""
     stage, rng = Stage(tmp_path, sandbox, warehouse_uri), Random(1)  # noqa: S311
     stage.inbox.mkdir()
+    stage.seller_inbox.mkdir()
     weather = Weather(sandbox, rng)
     runner, seller = cast("Runner", _IdleRunner()), Seller(stage, rng)
     competition = Competition(stage, seller, rng)
@@ -126,6 +127,24 @@ def test_every_scene_notices_that_healthy_items_wait(days: Days) -> None:
     losses = play(days, together=True)
     assert {loss.kind for loss in losses} == {"healthy item waited"}
     assert {loss.subject for loss in losses} == {scene.name for scene in SCENES}
+
+
+def test_every_dag_takes_part() -> None:
+    """A new one has to be thought of in chaos."""
+    assert set(DAGS) == {path.stem for path in (PROJECT / "dags").glob("*.py")}
+
+
+def test_a_file_of_parcels_names_all_that_were_told_by_one(days: Days, sandbox: Sandbox) -> None:
+    """It takes the place of the one before, and what files tell stands in no row of the seller's own."""
+    for _ in range(2):
+        sku = next(each["sku"] for each in sandbox.listings() if each["quantity"] > 1)
+        sandbox.create_order(sku=sku, lines=[{"sku": sku, "state": 2}])
+        days.seller.pack(by_file=1)
+    (file,) = days.stage.seller_inbox.iterdir()
+    header, *rows = file.read_text(encoding="utf-8").splitlines()
+    assert header == "order_id,tracking_number,shipper"
+    assert [int(row.split(",")[0]) for row in rows] == list(days.seller.books.parcels)
+    assert len(rows) > 1
 
 
 def test_what_the_seller_counts_lacks_the_units_of_accepted_orders(days: Days, sandbox: Sandbox) -> None:

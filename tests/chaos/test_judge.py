@@ -118,6 +118,7 @@ def evidence() -> Evidence:
         offers=[{"id": LISTING, "market": "fr-fr", "price": Decimal("99.00"), "publication_state": 2}],
         changes=changes,
         statement_rows=[{"currency": "EUR", "rows": 1, "total": Decimal("-5.00")}],
+        shipments=[{"order_id": NEW, "tracking_number": "T51", "shipper": "UPS"}],
         care_folders=[{"care_folder_id": 7, "state": 0}],
         care_messages=[{"care_folder_id": 7, "message_id": 70, "message": "Hello?"}],
         returns=[{"shipment_id": 9, "orderline_id": OLD_LINE, "date_delivery": CREATED}],
@@ -129,6 +130,7 @@ def evidence() -> Evidence:
         prices={(SKU, "fr-fr"): Decimal("99.00")},
         articles={SKU: 1},
         parcels={NEW: "T51"},
+        filed=[(NEW, "T51", "UPS")],
         refunds={OLD_LINE: [Asked("refund", Decimal("20.00"))]},
         invoices={OLD: ["digest"]},
         bounds={(SKU, "fr-fr"): (Decimal("90.00"), Decimal("99.00"))},
@@ -174,6 +176,14 @@ def _keep_old_quantity(evidence: Evidence) -> None:
 
 def _double_statement_row(evidence: Evidence) -> None:
     evidence.database.statement_rows[0] |= {"rows": 2, "total": Decimal("-10.00")}
+
+
+def _lose_row_of_file(evidence: Evidence) -> None:
+    evidence.database.shipments.clear()
+
+
+def _load_row_of_file_twice(evidence: Evidence) -> None:
+    evidence.database.shipments *= 2
 
 
 def _again(entry: Json) -> Callable[[Evidence], None]:
@@ -334,6 +344,8 @@ PLANTED: tuple[tuple[str, Callable[[Evidence], None]], ...] = (
     ("order differs", _keep_old_state),
     ("listing differs", _keep_old_quantity),
     ("statement rows differ", _double_statement_row),
+    ("file row lost", _lose_row_of_file),
+    ("file row lost", _load_row_of_file_twice),
     ("change applied twice", _again(ACCEPT)),
     ("change applied twice", _again(SHIP)),
     ("change applied twice", _again(IDENTIFY)),
