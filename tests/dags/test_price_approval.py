@@ -154,7 +154,7 @@ def test_the_form_shows_what_is_asked_and_takes_no_sign_of_a_sku_for_markup(
     operator = BackMarketPriceApprovalOperator(task_id="price_approval")
     context: Any = {"run_id": "r"}
     operator.execute(context)
-    assert operator.subject == "Back Market (default): 1 large price change. Which may go out?"
+    assert operator.subject == "Back Market (default): 1 price change. Which may go out?"
     assert operator.body is not None
     *_, row = operator.body.splitlines()
     assert row == r"| A\|B \*c\* \[d\](http://e) | fr-fr | 100.00 EUR | 60.00 EUR | -40.0 % |"

@@ -386,11 +386,11 @@ class BackMarketUploadSummaryOperator(BackMarketOperator):
 
 
 class BackMarketPriceQuestionOperator(BackMarketQuestionOperator):
-    """Updates the asset ``backmarket/price_questions`` where large moves wait that nobody was asked about."""
+    """Updates the asset ``backmarket/price_questions`` where moves wait that nobody was asked about."""
 
     reads = ("backmarket.changes", "backmarket.price_approvals")
 
-    things = "large price changes"
+    things = "price changes"
     questions = "price_questions"
     decision_days = "price_decision_days"
     approval_hours = "price_approval_hours"

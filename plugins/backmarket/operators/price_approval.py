@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BackMarketPriceApprovalOperator(BackMarketApprovalOperator):
-    """Asks a person about large moves of prices, with a table of old and new prices.
+    """Asks a person about moves of prices, with a table of old and new prices.
 
     :raises ApprovalAnswerError: where an answer cannot be used; nothing was decided then.
     """
@@ -22,7 +22,7 @@ class BackMarketPriceApprovalOperator(BackMarketApprovalOperator):
     reads = ("backmarket.changes",)
     writes = ("backmarket.price_approvals",)
 
-    things = "large price changes"
+    things = "price changes"
     answers = "price_answers"
     decision_days = "price_decision_days"
     approval_hours = "price_approval_hours"

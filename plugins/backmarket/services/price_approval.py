@@ -1,4 +1,4 @@
-"""Words the question about large moves of prices."""
+"""Words the question about moves of prices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def subject_of(account: str, moves: list[Move]) -> str:
     """Return the form's title."""
-    return f"Back Market ({account}): {counted(len(moves), 'large price change')}. Which may go out?"
+    return f"Back Market ({account}): {counted(len(moves), 'price change')}. Which may go out?"
 
 
 def table_of(moves: list[Move]) -> str:
