@@ -72,6 +72,18 @@ update backmarket.changes
 set batch_id = %(batch_id)s
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown');
 
+-- name: refuse_unsent
+-- Refused here, after it was marked and before its request left: as if it had never been sent.
+-- :account, :change_ids, :reason
+update backmarket.changes
+set
+    status = 'refused',
+    attempts = attempts - 1,
+    reason = %(reason)s,
+    refused_in = nullif(current_setting('airflow.task', true), '')::jsonb
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent'
+returning subject, market, reason;
+
 -- name: select_planned
 -- What is to be sent, the longest waiting first unless the plan gave another order.
 -- :account, :kind

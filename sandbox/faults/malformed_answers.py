@@ -16,6 +16,7 @@ _INSTEAD: dict[str, Callable[[], Response | None]] = {
     "502_html": lambda: errors.html_page(502, "502: Bad gateway"),
     "firewall_403": errors.firewall,
     "bot_challenge_403": errors.bot_challenge,
+    "ignored_200": lambda: errors.json_response({}),
     "html_200": lambda: errors.html_page(200, "Just a moment..."),
     "html_201": lambda: errors.html_page(201, "Just a moment..."),
     "redirect": lambda: RedirectResponse("https://accounts.backmarket.invalid/login", 302),

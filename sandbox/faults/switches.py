@@ -12,7 +12,7 @@ from sandbox.orders.model import LINES_PER_ORDER
 INSTEAD_OF_ANSWER = frozenset(
     {
         "429_html", "429_retry_after", "503_cf_ray", "500", "502_html", "firewall_403", "bot_challenge_403",
-        "html_200", "html_201", "redirect", "401", "403", "404", "reset_before",
+        "ignored_200", "html_200", "html_201", "redirect", "401", "403", "404", "reset_before",
     }
 )  # fmt: skip
 """These answer in Back Market's place; nothing is applied unless the fault says `"applied": true`."""

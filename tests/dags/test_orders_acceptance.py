@@ -397,3 +397,63 @@ def test_two_processes_take_turns(
     ends.join()
     assert states_at_its_end == [[1]]
     assert _states(connected, order) == [2]
+
+
+@pytest.mark.parametrize("kind", ["500", "502_html", "html_200"])
+def test_what_may_still_be_at_work_is_not_sent_again_at_once(
+    accept: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], kind: str
+) -> None:
+    """Back Market may apply a moment later what it failed on: the next try waits, and looks before it sends."""
+    order = _order(connected, (SKU, 1, 1))
+    _stock(database, SKU, 9)
+    connected.fault(kind, method="POST")
+    run = accept()
+    assert (run.state, run.tries["order_acceptance"]) == ("success", 2)
+    assert len(connected.journal("POST")) == 2
+    assert _ledger(database, order)[-1][0] == "confirmed"
+
+
+def test_an_order_that_is_not_found_once_is_asked_for_again(
+    accept: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """A 404 before the request says nothing of the request; the next run sends it."""
+    order = _order(connected, (SKU, 1, 1))
+    _stock(database, SKU, 9)
+    connected.fault("404", method="GET", path_prefix=f"/ws/orders/{order['order_id']}")
+    assert accept().state == "success"
+    assert connected.journal("POST") == []
+    ((status, reason),) = _ledger(database, order)
+    assert (status, "asked again in the next run" in reason) == ("refused", True)
+    assert accept().state == "success"
+    assert _states(connected, order) == [2]
+    assert _ledger(database, order)[-1][0] == "confirmed"
+
+
+def test_an_order_that_is_not_found_after_its_change_is_looked_at_again(
+    accept: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """It was applied, and the ledger says so in the end; where the order stays away, it is over."""
+    orders = [_order(connected, (SKU, 1, 1)) for _ in range(2)]
+    _stock(database, SKU, 9)
+    there, gone = (f"/ws/orders/{order['order_id']}" for order in orders)
+    connected.fault("404", method="GET", path_prefix=there, after=1)
+    connected.fault("404", method="GET", path_prefix=gone, after=1, times=None)
+    run = accept()
+    assert (run.state, run.tries["order_acceptance"]) == ("success", 2)
+    assert [_ledger(database, order)[-1][0] for order in orders] == ["confirmed", "refused"]
+    assert len(_writes(connected)) == 2
+
+
+def test_what_is_answered_and_never_shown_ends_with_a_reason(
+    accept: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """Three requests are answered 200 and change nothing: a fourth would not, either, and a person is told."""
+    order = _order(connected, (SKU, 1, 1))
+    _stock(database, SKU, 9)
+    connected.fault("ignored_200", method="POST", times=None)
+    for _ in range(4):
+        assert accept().state == "success"
+    assert len(connected.journal("POST")) == 3
+    status, reason = _ledger(database, order)[-1]
+    assert status == "refused"
+    assert reason == "sent 3 times: Back Market answered 200, and the order does not show it"

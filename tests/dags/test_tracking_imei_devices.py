@@ -352,3 +352,18 @@ def test_what_a_serial_number_is_not_stays_here(
     assert status == "refused"
     assert "the serial number is" in reason
     assert connected.journal("PATCH") == []
+
+
+def test_an_order_that_is_not_found_once_costs_no_identifier(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """What Back Market refuses of an identifier holds for ever; that it did not find the order does not."""
+    order = _order(connected, (PHONE, 1, 2))
+    _device(database, order, imei=_imei(1))
+    connected.fault("404", method="GET", path_prefix=f"/ws/orders/{order['order_id']}", after=1)
+    register()
+    assert connected.journal("PATCH") == []
+    assert _reason(database, order)[0] == "refused"
+    assert register().state == "success"
+    assert _identifiers(connected, order) == [(_imei(1), "")]
+    assert _reason(database, order)[0] == "confirmed"

@@ -10,7 +10,8 @@ from sandbox.remote import ControlError, Sandbox
 
 STATUS = {
     "429_html": 429, "429_retry_after": 429, "503_cf_ray": 503, "500": 500, "502_html": 502, "firewall_403": 403,
-    "bot_challenge_403": 403, "html_200": 200, "html_201": 201, "redirect": 302, "401": 401, "403": 403, "404": 404,
+    "bot_challenge_403": 403, "ignored_200": 200, "html_200": 200, "html_201": 201, "redirect": 302,
+    "401": 401, "403": 403, "404": 404,
 }  # fmt: skip
 
 

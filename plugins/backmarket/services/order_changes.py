@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from backmarket.api.errors import (
     BackMarketError,
     MalformedAnswerError,
-    NetworkError,
     NotFoundError,
     RefusedError,
     ThrottledError,
@@ -68,9 +67,8 @@ ANSWERED_UNSHOWN = (
 )
 
 _CREATED = 201
-
-# How often a change is sent at once that surely was not applied; then the next run, or the retry, goes on.
-MOST_TRIES = 3
+# One that was sent so often, was answered as done, and is not shown: more of the same would not help.
+_MOST_UNSHOWN = 3
 
 
 class ChangesWaitingError(Exception):
@@ -100,8 +98,7 @@ class OrderAction(ABC):
     """Whether changes that were sent are over where Back Market then has no such order."""
 
     pays: ClassVar[bool] = False
-    """Whether it pays money out: then nothing is sent again that Back Market answered, and nothing that may have been
-    applied before it has surely arrived."""
+    """Whether it pays money out: then nothing is sent again that Back Market answered as done."""
 
     log: Log
 
@@ -223,7 +220,7 @@ class OrderWriting:
         :raises ChangesWaitingError: where some could not be sent now; all others are done.
         :raises BackMarketError: an error that all further changes would meet, too.
         """
-        self._side_by_side(self.ledger.planned(), self._send_with_tries)
+        self._side_by_side(self.ledger.planned(), self._send)
         for name, reason in self.failures.failed.items():
             self.log.warning("%s waits: %s", name[0].upper() + name[1:], reason)
         if self.failures.failed:
@@ -233,40 +230,33 @@ class OrderWriting:
                 "this task, goes on with them."
             )
 
-    def _send_with_tries(self, changes: list[RecordedChange]) -> None:
-        """Send changes, and again at once while they surely were not applied.
+    def _send(self, changes: list[RecordedChange]) -> None:
+        """Mark, read, judge, write and read back.
 
-        :raises _LeftError: where that did not help.
+        :raises _LeftError: where Back Market failed.
         """
-        for tries_left in reversed(range(MOST_TRIES)):
-            failure = self._send(changes)
-            if failure is None:
-                return
-            if not tries_left:
-                raise _LeftError(failure)
-
-    def _send(self, changes: list[RecordedChange]) -> BackMarketError | None:
-        """Mark, read, judge, write and read back once; return what went wrong where all of it may be tried again."""
         ids = [change.change_id for change in changes]
         with self._turn:
             taken = self.ledger.mark_sent(changes)
             if taken != set(ids):
                 self.ledger.settle(taken, "planned", "another run is sending a part of this")
-                return None
-        order = self._read(changes, was_sent=False)
+                return
+        order = self._read_before(changes)
         if order is None:
-            return None
+            return
         decision = self._judge(order, changes)
         if decision.verdict == "send":
-            return self._write(order, changes)
-        if decision.verdict == "done":
+            self._write(order, changes)
+        elif decision.verdict == "done":
             self._store(order, changes, "confirmed", "was so already")
         else:
             self._store(order, changes, "superseded", f"Back Market shows: {decision.reason}")
-        return None
 
-    def _write(self, order: Order, changes: list[RecordedChange]) -> BackMarketError | None:
-        """Make the write and settle it; return what went wrong where it surely was not applied."""
+    def _write(self, order: Order, changes: list[RecordedChange]) -> None:
+        """Make the write and settle it.
+
+        :raises _LeftError: where Back Market failed.
+        """
         try:
             remark = self.action.send(self.client, facts_of_document(order), _payloads(changes))
         except (RefusedError, NotFoundError) as error:
@@ -275,9 +265,10 @@ class OrderWriting:
                 self._read_back(changes, "refused", reason)
             else:
                 self._settle(changes, "refused", reason)
-            return None
+            return
         except BackMarketError as error:
-            return self._settle_failed(changes, error)
+            self._settle_failed(changes, error)
+            return
         remark = remark and impersonal(remark, order)
         self.log.info("Order %s: %s sent.", order.order_id, name_of_kind(self.ledger.kind))
         if not self.action.is_shown(_payloads(changes)):
@@ -288,34 +279,32 @@ class OrderWriting:
             self._read_back(changes, "unknown", ANSWERED_UNSHOWN, remark)
         elif self.action.unshown_is_final:
             self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
+        elif (tries := min(change.attempts for change in changes) + 1) >= _MOST_UNSHOWN:
+            reason = f"sent {tries} times: Back Market answered 200, and the order does not show it"
+            self._read_back(changes, "refused", reason, remark)
         else:
             self._read_back(changes, "unknown", "Back Market answered 200, but the order does not show it", remark)
-        return None
 
-    def _settle_failed(self, changes: list[RecordedChange], error: BackMarketError) -> BackMarketError | None:
-        """Settle a write that failed; return its error where it surely was not applied, and may be tried again."""
+    def _settle_failed(self, changes: list[RecordedChange], error: BackMarketError) -> None:
+        """Settle a write that failed.
+
+        :raises _LeftError: with the error, but where the write turns out to have been applied.
+        """
         if error.surely_not_applied:
             self._settle(changes, "planned", str(error))
             if isinstance(error, ThrottledError) and error.status is None:
                 # A limit of this kind of request is used up by our own count: others may go.
-                return None
+                return
             raise _LeftError(error)
         if self.action.pays and isinstance(error, MalformedAnswerError) and error.status == _CREATED:
             # Whatever its body says. A page with 200 may be of anybody on the way.
             self._note_answered(changes)
         self._settle(changes, "unknown", str(error))
-        if not self.action.is_shown(_payloads(changes)):
-            otherwise: Settlement = "unknown"
-            reason = f"{IN_DOUBT}. Before: {error}"
-        elif isinstance(error, NetworkError) or self.action.pays:
-            # The request may be on its way still, or at work: what the order does not show now it may show in a minute.
-            otherwise, reason = "unknown", f"read back: not applied yet. Before: {error}"
-        else:
-            otherwise, reason = "planned", f"read back: not applied, safe to send. Before: {error}"
-        ended = self._read_back(changes, otherwise, reason)
-        if ended == "unknown":
+        # The request may be on its way still, or at work: what the order does not show now it may show in a minute.
+        is_shown = self.action.is_shown(_payloads(changes))
+        reason = f"{'read back: not applied yet' if is_shown else IN_DOUBT}. Before: {error}"
+        if self._read_back(changes, "unknown", reason) == "unknown":
             raise _LeftError(error)
-        return error if ended == "planned" else None
 
     def _store_as_it_is(self, order_id: int) -> None:
         """Store an order after a change that needs no proof of it; where it cannot be read, the next download does."""
@@ -325,6 +314,7 @@ class OrderWriting:
                 self._merge(order)
 
     def _settle_by_order(self, changes: list[RecordedChange]) -> None:
+        """Settle changes that an earlier run or try sent, and whose request has arrived for sure."""
         if any(change.is_answered for change in changes):
             self._read_back(changes, "unknown", ANSWERED_UNSHOWN, "read back: applied")
         elif self.action.is_shown(_payloads(changes)):
@@ -344,30 +334,41 @@ class OrderWriting:
         :param otherwise: how they are settled where they are not applied, for ``reason``.
         :param remark: what the ledger says of them where they are applied.
         :return: how they were settled.
+        :raises _LeftError: where the order could not be read, after settling them as unknown.
         """
-        order = self._read(changes)
-        if order is None:
-            return "refused"
-        decision = self._judge(order, changes)
-        if decision.verdict == "done":
+        try:
+            order = self._get(changes)
+        except BackMarketError as error:
+            # One answer of 404 says little of an order that was there a moment ago; the second ends the matter.
+            is_gone = isinstance(error, NotFoundError) and self.action.absent_is_final
+            if is_gone and all(change.status == "unknown" for change in changes):
+                self._settle(changes, "refused", f"Back Market has no order {changes[0].payload['order_id']} any more")
+                return "refused"
+            self._settle(changes, "unknown", str(error))
+            raise _LeftError(error) from None
+        if self._judge(order, changes).verdict == "done":
             return self._store(order, changes, "confirmed", remark)
         return self._store(order, changes, otherwise, reason)
 
-    def _read(self, changes: list[RecordedChange], *, was_sent: bool = True) -> Order | None:
-        """Read the order of some changes; None where Back Market has none, after refusing them.
+    def _read_before(self, changes: list[RecordedChange]) -> Order | None:
+        """Read the order of changes that are not sent yet; None where Back Market has none, after refusing them here.
 
-        :param was_sent: whether the change may have been applied.
-        :raises _LeftError: where Back Market failed, after settling them.
+        :raises _LeftError: where Back Market failed, after putting them back into the queue.
         """
-        order_id = int(changes[0].payload["order_id"])
         try:
-            return self.client.get_order(order_id)
+            return self._get(changes)
+        except NotFoundError:
+            reason = f"Back Market has no order {changes[0].payload['order_id']}: asked again in the next run"
+            with self._turn:
+                self.ledger.refuse_unsent([change.change_id for change in changes], reason)
+                self.counts["refused"] += len(changes)
+            return None
         except BackMarketError as error:
-            if isinstance(error, NotFoundError) and (self.action.absent_is_final or not was_sent):
-                self._settle(changes, "refused", f"Back Market has no order {order_id}")
-                return None
-            self._settle(changes, "unknown" if was_sent else "planned", str(error))
+            self._settle(changes, "planned", str(error))
             raise _LeftError(error) from None
+
+    def _get(self, changes: list[RecordedChange]) -> Order:
+        return self.client.get_order(int(changes[0].payload["order_id"]))
 
     def _store(self, order: Order, changes: list[RecordedChange], status: Settlement, reason: str | None) -> str:
         """Settle changes and store the order they were judged by, in one transaction."""

@@ -154,6 +154,11 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids)}
         self.connection.execute(sql.statement("changes/note_answered"), parameters)
 
+    def refuse_unsent(self, change_ids: Iterable[int], reason: str) -> None:
+        """Refuse here what was about to be sent, and log it; the next plan may want it again."""
+        parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
+        self._log_refusals(self.connection.execute(sql.statement("changes/refuse_unsent"), parameters).fetchall())
+
     def take_back(self, change_ids: Iterable[int], reason: str) -> None:
         """Put back into the queue what was turned away unread, as when there were too many requests."""
         parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
