@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backmarket.rules.prices import OfferRow, WantedPrice, decide_price
 from backmarket.rules.repricing import Policy, Situation, Terms, decide_move, least_price, margin_of, with_ending
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -165,6 +166,48 @@ def test_a_price_below_its_floor_is_raised_whatever_else_is_the_case() -> None:
     assert reason == "200.00 is below floor 250.00, so 250.00"
     above = decide(shown=Decimal("200.00"), min_price=Decimal("330.00"))
     assert above == ("hold", None, "floor 330.00 is above ceiling 320.00")
+
+
+@pytest.mark.parametrize(
+    ("decimals", "shown", "min_price", "price"),
+    [(2, "230.00", "249.9933333", "250.00"), (0, "230", "249.5", "250"), (2, "230.00", "250.00", "250.00")],
+)
+def test_a_floor_finer_than_the_currency_is_rounded_up(decimals: int, shown: str, min_price: str, price: str) -> None:
+    """Finer, it would be a price that no market takes: it would be refused for ever, and the offer stay below it."""
+    fields = {"decimals": decimals, "shown": Decimal(shown), "min_price": Decimal(min_price)}
+    move = decide_move(replace(LOSING, **fields), TERMS, POLICY, now=NOW)
+    assert (move.verdict, move.price, move.floor) == ("move", Decimal(price), Decimal(price))
+    assert move.price is not None
+    wanted = WantedPrice("A", "fr-fr", move.price, "EUR", Decimal(min_price))
+    planned = decide_price(
+        wanted, OfferRow(Decimal(shown)), currency="EUR", decimals=decimals, change_limit_pct=Decimal(30)
+    )
+    assert planned.verdict == "send"
+
+
+def test_a_ceiling_finer_than_the_currency_is_rounded_down() -> None:
+    """Above it, Back Market would take the offer offline; and what is shown at it is at its ceiling."""
+    assert decide(of=WINNING, shown=Decimal("305.90"), max_price=Decimal("305.999"))[:2] == ("move", Decimal("305.99"))
+    assert decide(of=WINNING, shown=Decimal("305.99"), max_price=Decimal("305.999"))[2] == "it wins, at its ceiling"
+    assert decide(of=WINNING, decimals=0, shown=Decimal(300), max_price=Decimal("302.9"))[1] == Decimal(302)
+    assert decide(min_price=Decimal("250.001"), max_price=Decimal("250.009"))[2] == (
+        "floor 250.01 is above ceiling 250.00"
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"price_to_win": Decimal("250.004")},
+        {"shown": Decimal("299.004"), "price_to_win": Decimal("298.99")},
+        {"shown": Decimal("299.004"), "is_winning": True},
+    ],
+)
+def test_whatever_is_shown_or_would_win_no_price_is_finer_than_its_currency(fields: dict[str, Any]) -> None:
+    """Nothing of it is in the seller's hands."""
+    _, price, _ = decide(policy=replace(POLICY, auto_margin_pct=Decimal(0)), **fields)
+    assert price is not None
+    assert price == round(price, 2)
 
 
 @pytest.mark.parametrize(

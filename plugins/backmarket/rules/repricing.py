@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Literal
@@ -184,7 +184,9 @@ def decide_move(offer: Situation, terms: Terms | None, policy: Policy, *, now: d
     cost_floor = least_price(terms, policy.ask_margin_pct, offer.decimals)
     if cost_floor is None:
         return Move("hold", None, "fees, VAT and the least margin leave nothing of any price")
-    bounds = _Bounds(offer, terms, policy, max(cost_floor, offer.min_price or cost_floor))
+    # A price finer than its currency would be refused for ever.
+    own_floor = _up(offer.min_price, offer.decimals) if offer.min_price else cost_floor
+    bounds = _Bounds(offer, terms, policy, max(cost_floor, own_floor))
     if offer.shown is None:
         return bounds.hold("the market shows no price yet")
     if bounds.floor > bounds.ceiling:
@@ -211,7 +213,7 @@ class _Bounds:
     def ceiling(self) -> Decimal:
         """The highest price wanted, in the market's decimals."""
         highest = _down(self.offer.wanted * (100 + self.policy.ceiling_pct) / 100, self.offer.decimals)
-        return min(highest, self.offer.max_price) if self.offer.max_price else highest
+        return min(highest, _down(self.offer.max_price, self.offer.decimals)) if self.offer.max_price else highest
 
     @property
     def step(self) -> Decimal:
@@ -265,9 +267,9 @@ def _compete(offer: Situation, policy: Policy, bounds: _Bounds, *, is_resting: b
         return _climb(offer, policy, bounds, "nobody competes", is_resting=is_resting)
     if offer.is_winning:
         return _climb(offer, policy, bounds, "it wins", is_resting=is_resting)
-    to_win = offer.price_to_win
-    if to_win is None:
+    if offer.price_to_win is None:
         return bounds.hold("Back Market does not say which price would win")
+    to_win = _down(offer.price_to_win, offer.decimals)
     if to_win < bounds.floor:
         short = f"{bounds.words(to_win)} would win, floor {bounds.words(bounds.floor)}"
         # Whoever buys it nevertheless buys it at the ceiling, too.
@@ -282,7 +284,7 @@ def _compete(offer: Situation, policy: Policy, bounds: _Bounds, *, is_resting: b
 def _lower(offer: Situation, policy: Policy, bounds: _Bounds, to_win: Decimal) -> Move:
     """Go to the price that wins: by a whole step, and with the right ending, where the floor allows it."""
     shown = offer.shown or Decimal(0)
-    enough = min(to_win, shown - bounds.step)
+    enough = _down(min(to_win, shown - bounds.step), offer.decimals)
     wishes = (with_ending(enough, policy.ending, offer.decimals), enough, bounds.floor)
     price = next(wish for wish in wishes if wish >= bounds.floor)
     told = f"winner {bounds.words(offer.winner_price or to_win)}, floor {bounds.words(bounds.floor)}"
@@ -301,6 +303,7 @@ def _climb(offer: Situation, policy: Policy, bounds: _Bounds, why: str, *, is_re
     highest = min(bounds.ceiling, shown + max(bounds.step, _down(shown * policy.climb_pct / 100, offer.decimals)))
     if offer.is_winning and offer.price_to_win is not None and offer.price_to_win > shown:
         highest = min(highest, offer.price_to_win)
+    highest = _down(highest, offer.decimals)
     wishes = (with_ending(highest, policy.ending, offer.decimals), highest)
     price = next((wish for wish in wishes if wish - shown >= bounds.step), highest)
     if price - shown < bounds.step and price != bounds.ceiling:
@@ -324,6 +327,10 @@ def with_ending(price: Decimal, ending: str | None, decimals: int) -> Decimal:
 
 def _down(amount: Decimal, decimals: int) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-decimals), ROUND_FLOOR)
+
+
+def _up(amount: Decimal, decimals: int) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-decimals), ROUND_CEILING)
 
 
 def _minutes(age: timedelta) -> str:
