@@ -336,6 +336,38 @@ def test_a_listing_costs_what_the_skus_do_that_feed_it(warehouse: psycopg.Connec
     assert found == {**dict.fromkeys(listings), "PAIR": 120, "ONE": 60}
 
 
+def test_a_listing_has_no_cost_where_one_of_the_skus_that_feed_it_has_none(warehouse: psycopg.Connection[Any]) -> None:
+    """As for repricing, and it says which; the listing's own name, which no row maps to it, may lack one."""
+    for sku, cost in [("HAS", "30.00"), ("NAME", "30"), ("TWICE", "30"), ("SICK", "30"), ("DEAR", "40.00")]:
+        _cost(warehouse, sku, cost)
+    _cost(warehouse, "twice", "31")
+    warehouse.execute("alter table seller.sku_map drop constraint sku_map_pkey, alter units type text")
+    rows = {
+        "BY NAME": ["HAS"], "NAME": ["HAS"], "LACKS": ["HAS", " Has Not"], "LACKS OWN": ["HAS", "LACKS OWN"],
+        "DIFFERS": ["HAS", "TWICE"], "EITHER": ["HAS", "DEAR"],
+    }  # fmt: skip
+    for listing, skus in rows.items():
+        for sku in skus:
+            warehouse.execute("insert into seller.sku_map (sku, listing_sku) values (%s, %s)", [sku, listing])
+    warehouse.execute("insert into seller.sku_map (sku, listing_sku, units) values ('SICK', 'ILL', 'two')")
+    listings = [*rows, "ILL", "NONE", "TWICE"]
+    for number, sku in enumerate(listings, 1):
+        _order(warehouse, number, {"sku": sku})
+    found = {sku: _one(warehouse, number) for number, sku in enumerate(listings, 1)}
+    assert {sku: row["cost_reason"] for sku, row in found.items()} == {
+        "BY NAME": None,
+        "NAME": None,
+        "LACKS": "seller.costs has no row for Has Not, which feeds the SKU, that can be used.",
+        "LACKS OWN": "seller.costs has no row for the SKU that can be used.",
+        "DIFFERS": "Rows of seller.costs for TWICE, which feeds the SKU, differ.",
+        "EITHER": "SKUs that feed it cost different amounts: seller.device_costs can tell them apart.",
+        "ILL": "A row of seller.sku_map for the SKU cannot be used.",
+        "NONE": "seller.costs has no row for the SKU that can be used.",
+        "TWICE": "seller.costs has no row for the SKU that can be used.",
+    }
+    assert {sku for sku, row in found.items() if row["cost"] is not None} == {"BY NAME", "NAME"}
+
+
 def test_what_is_not_known_is_null_with_its_reason(warehouse: psycopg.Connection[Any]) -> None:
     """Never a guess: no cost, no rate, no market, no price."""
     _cost(warehouse, "DEAR", "60.00", currency="USD")

@@ -21,7 +21,7 @@ from backmarket.rules.inventory import (
     plan_quantity,
     reserved_units,
 )
-from backmarket.rules.skus import sku_key
+from backmarket.rules.skus import clean_sku, sku_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -66,6 +66,7 @@ class SkuMap:
     :param unusable: SKUs with a row that cannot be used: what they feed is not known, so that they feed nothing.
     :param former: by listing, the SKUs that fed it by the last plan, and how many of each a unit took. Those that feed
         others now, and the SKU of a listing's own name that does, are there for its orders alone.
+    :param unclear: listings that are named by a row that cannot be used.
     """
 
     def __init__(
@@ -73,14 +74,20 @@ class SkuMap:
         rows: Iterable[MapRow] = (),
         unusable: Collection[str] = (),
         former: Mapping[str, Mapping[str, int]] | None = None,
+        unclear: Collection[str] = (),
     ) -> None:
         self.unusable = frozenset(map(sku_key, unusable))
+        self._unclear = set(map(sku_key, unclear))
+        self._spelled: dict[str, str] = {}
         self._listings: dict[str, dict[str, int]] = {}
         self._feeders: dict[str, dict[str, int]] = {}
         self._once: dict[str, dict[str, int]] = {}
         for row in rows:
             sku, listing, units = sku_key(row.sku), sku_key(row.listing_sku), row.units or 1
-            if sku not in self.unusable:
+            self._spelled.setdefault(sku, clean_sku(row.sku))
+            if sku in self.unusable:
+                self._unclear.add(listing)
+            else:
                 self._listings.setdefault(sku, {})[listing] = units
                 self._feeders.setdefault(listing, {})[sku] = units
         moved = {sku: {sku: 1} for sku in self._listings}
@@ -108,6 +115,18 @@ class SkuMap:
         key = sku_key(listing)
         found = self._feeders.get(key, {})
         return found if key in self._listings or key in self.unusable else {**found, key: 1}
+
+    def is_unclear(self, listing: str) -> bool:
+        """Tell whether a listing is named for a SKU of which nobody knows what it feeds: that one may feed it, too."""
+        return sku_key(listing) in self._unclear
+
+    def is_named(self, sku: str, listing: str) -> bool:
+        """Tell whether a row says that a SKU feeds a listing, and not the listing's name alone."""
+        return sku_key(listing) in self._listings.get(sku_key(sku), {})
+
+    def spelled(self, sku: str) -> str:
+        """Return a SKU as the seller spells it."""
+        return self._spelled.get(sku_key(sku), clean_sku(sku))
 
     def skus_around(self, listings: Iterable[str]) -> set[str]:
         """Return all SKUs whose units matter to some listings: those that feed them, or others that share these."""

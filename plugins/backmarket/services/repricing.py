@@ -74,10 +74,19 @@ class SaleCosts:
     def terms(self, row: PriceRow) -> Terms | str:
         """Return what a sale of a listing costs in a market, or why nobody can say.
 
-        Nobody knows which of the SKUs that feed a listing will be picked, so it costs what the dearest does.
+        Nobody knows which of the SKUs that feed a listing will be picked, so it costs what the dearest does, and each of
+        them needs a cost. The SKU of its own name may be the name alone, where others feed it: that may lack one.
         """
-        feeders = self.feeding.feeders_of(row.sku).items()
-        known = [(unit, each) for sku, each in feeders if (unit := self.units.get(sku))]
+        if self.feeding.is_unclear(row.sku):
+            return "a row of seller.sku_map that feeds it cannot be used: correct it"
+        known = []
+        for sku, each in self.feeding.feeders_of(row.sku).items():
+            if (unit := self.units.get(sku)) is not None:
+                known.append((unit, each))
+            elif self.feeding.is_named(sku, row.sku) and sku != sku_key(row.sku):
+                return f"no cost of {self.feeding.spelled(sku)}, which feeds it, is known: fill seller.costs"
+            elif self.feeding.is_named(sku, row.sku):
+                return _NO_COST
         if not known:
             return _NO_COST
         needed = MARKETS[row.market].currency

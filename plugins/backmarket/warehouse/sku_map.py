@@ -49,11 +49,15 @@ def read(connection: Connection, account: str) -> MapReading:
             left_out.append(SKU_MAP.left_out(texts, [reason]))
         else:
             usable.append(row)
-    unusable = {sku for each in left_out if (sku := each.document["sku"]) is not None and not is_blank(sku)}
+    unusable, unclear = (
+        {name for each in left_out if (name := each.document[column]) is not None and not is_blank(name)}
+        for column in ("sku", "listing_sku")
+    )
     former: dict[str, dict[str, int]] = defaultdict(dict)
     for listing, sku, each in connection.execute(sql.statement("inventory_prices/select_former"), {"account": account}):
         former[listing][sku] = each
-    return MapReading(SellerRows(SKU_MAP.table, "sku", usable, left_out), SkuMap(usable, unusable, former))
+    feed = SellerRows(SKU_MAP.table, "sku", usable, left_out)
+    return MapReading(feed, SkuMap(usable, unusable, former, unclear))
 
 
 def feeders_of(connection: Connection, account: str, listing_sku: str) -> list[str]:

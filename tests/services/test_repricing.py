@@ -1,0 +1,134 @@
+"""What a sale costs by the seller's tables, and what is decided about prices from it, in a real PostgreSQL."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from backmarket.services.repricing import decide_prices
+from backmarket.settings import RepricingSettings, SaleCostSettings
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from backmarket.services.repricing import Decisions
+
+LOG = logging.getLogger(__name__)
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+def offer(
+    database: psycopg.Connection[Any],
+    sku: str,
+    shown: str | None = "240.00",
+    *,
+    market: str = "fr-fr",
+    currency: str | None = "EUR",
+    to_win: str | None = "230.00",
+    **wanted: str | None,
+) -> None:
+    """A listing that a market shows and that loses, and the row of seller.prices about it."""
+    ((listing_id,),) = database.execute(
+        "insert into backmarket.listings (account, id, sku, title_market, quantity, first_seen_at, read_at) "
+        "values ('default', %s, %s, 'fr-fr', 5, %s, %s) returning id",
+        [uuid4(), sku, NOW, NOW],
+    ).fetchall()
+    database.execute(
+        "insert into backmarket.listing_offers (account, id, market, price, currency, document, first_seen_at, read_at)"
+        " values ('default', %s, %s, %s, %s, '{}', %s, %s)",
+        [listing_id, market, shown, currency, NOW, NOW],
+    )
+    database.execute(
+        "insert into backmarket.backbox (account, id, market, price_to_win, winner_price, currency, is_winning, "
+        "document, read_at) values ('default', %s, %s, %s, %s, 'EUR', false, '{}', %s)",
+        [listing_id, market, to_win, to_win, NOW],
+    )
+    price(database, sku, market=market, **wanted)
+
+
+def price(database: psycopg.Connection[Any], sku: str, *, market: str = "fr-fr", **wanted: str | None) -> None:
+    """A row of seller.prices."""
+    database.execute(
+        "insert into seller.prices (sku, market, price, currency, min_price) values (%s, %s, %s, %s, %s)",
+        [sku, market, wanted.get("price", "300"), wanted.get("in_currency", "EUR"), wanted.get("min_price")],
+    )
+
+
+def cost(database: psycopg.Connection[Any], sku: str, amount: str, currency: str = "EUR") -> None:
+    """A row of seller.costs: used devices."""
+    database.execute("insert into seller.costs values ('default', %s, %s, %s, 'margin')", [sku, amount, currency])
+
+
+def feed(database: psycopg.Connection[Any], *rows: tuple[str | None, str, str | None]) -> None:
+    """Rows of seller.sku_map, as a view of texts has them."""
+    database.execute("alter table seller.sku_map drop constraint sku_map_pkey, alter units type text")
+    database.execute("alter table seller.sku_map alter sku drop not null")
+    for row in rows:
+        database.execute("insert into seller.sku_map (sku, listing_sku, units) values (%s, %s, %s)", row)
+
+
+def decide(
+    database: psycopg.Connection[Any], markets: tuple[str, ...] = ("fr-fr",), **variables: object
+) -> dict[str, tuple[str, Decimal | None, str]]:
+    """Decide about all prices; return verdict, target and reason by SKU."""
+    decide_all(database, markets, **variables)
+    rows = database.execute("select sku, verdict, target, reason from backmarket.repricing").fetchall()
+    return {sku: (verdict, target, reason) for sku, verdict, target, reason in rows}
+
+
+def decide_all(
+    database: psycopg.Connection[Any], markets: tuple[str, ...] = ("fr-fr",), **variables: object
+) -> Decisions:
+    """Decide about all prices."""
+    settings = RepricingSettings.checked({"repricing_auto_margin_pct": "0", "repricing_ask_margin_pct": "5"} | variables)
+    return decide_prices(database, "default", settings, SaleCostSettings(), LOG, markets=list(markets), now=NOW)
+
+
+def test_every_sku_that_feeds_a_listing_needs_a_cost(warehouse: psycopg.Connection[Any]) -> None:
+    """Nobody knows which one is picked: the cheaper one sets no floor. The listing's own name may lack one."""
+    for sku in ("KNOWN", "HALF", "NAMED", "NONE", "ALONE"):
+        offer(warehouse, sku)
+    for sku in ("cheap", "dear", "HALF"):
+        cost(warehouse, sku, "100")
+    feed(
+        warehouse,
+        ("cheap", "KNOWN", None),
+        ("dear", "KNOWN", None),
+        ("cheap", "HALF", None),
+        ("Other", "HALF", None),
+        ("cheap", "NAMED", None),
+        ("NAMED", "NAMED", None),
+        ("Other", "NONE", None),
+    )
+    found = decide(warehouse)
+    assert found["KNOWN"][:2] == ("move", 230)
+    assert found["HALF"] == ("hold", None, "no cost of Other, which feeds it, is known: fill seller.costs")
+    assert found["NAMED"] == ("hold", None, "no cost is known: fill seller.costs")
+    assert found["NONE"] == ("hold", None, "no cost of Other, which feeds it, is known: fill seller.costs")
+    assert found["ALONE"] == ("hold", None, "no cost is known: fill seller.costs")
+
+
+def test_what_a_row_that_cannot_be_used_says_of_a_listing_is_no_cost(warehouse: psycopg.Connection[Any]) -> None:
+    """Nor what a SKU with such a row is said to feed besides: how many of it, nobody knows. All others move."""
+    for sku in ("BAD", "BESIDE", "TWICE", "NAMELESS", "GOOD"):
+        offer(warehouse, sku)
+        cost(warehouse, sku, "100")
+    cost(warehouse, "sick", "1")
+    cost(warehouse, "twice so", "1")
+    feed(
+        warehouse,
+        ("sick", "BAD", "two"),
+        ("sick", "BESIDE", "1"),
+        ("twice so", "TWICE", "1"),
+        ("twice so", "TWICE", "2"),
+        (None, "NAMELESS", None),
+    )
+    found = decide(warehouse)
+    unclear = "a row of seller.sku_map that feeds it cannot be used: correct it"
+    assert found.pop("GOOD")[:2] == ("move", 230)
+    assert found == dict.fromkeys(("BAD", "BESIDE", "TWICE", "NAMELESS"), ("hold", None, unclear))
