@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-
-import pytest
 
 from backmarket.services.repricing import decide_prices
 from backmarket.settings import RepricingSettings, SaleCostSettings
@@ -74,18 +71,19 @@ def feed(database: psycopg.Connection[Any], *rows: tuple[str | None, str, str | 
 
 def decide(
     database: psycopg.Connection[Any], markets: tuple[str, ...] = ("fr-fr",), **variables: object
-) -> dict[str, tuple[str, Decimal | None, str]]:
+) -> dict[str, tuple[str, str | None, str]]:
     """Decide about all prices; return verdict, target and reason by SKU."""
     decide_all(database, markets, **variables)
     rows = database.execute("select sku, verdict, target, reason from backmarket.repricing").fetchall()
-    return {sku: (verdict, target, reason) for sku, verdict, target, reason in rows}
+    return {sku: (verdict, target and str(target), reason) for sku, verdict, target, reason in rows}
 
 
 def decide_all(
     database: psycopg.Connection[Any], markets: tuple[str, ...] = ("fr-fr",), **variables: object
 ) -> Decisions:
     """Decide about all prices."""
-    settings = RepricingSettings.checked({"repricing_auto_margin_pct": "0", "repricing_ask_margin_pct": "5"} | variables)
+    margins = {"repricing_auto_margin_pct": "0", "repricing_ask_margin_pct": "5"}
+    settings = RepricingSettings.checked(margins | variables)
     return decide_prices(database, "default", settings, SaleCostSettings(), LOG, markets=list(markets), now=NOW)
 
 
@@ -106,7 +104,7 @@ def test_every_sku_that_feeds_a_listing_needs_a_cost(warehouse: psycopg.Connecti
         ("Other", "NONE", None),
     )
     found = decide(warehouse)
-    assert found["KNOWN"][:2] == ("move", 230)
+    assert found["KNOWN"][:2] == ("move", "230.00")
     assert found["HALF"] == ("hold", None, "no cost of Other, which feeds it, is known: fill seller.costs")
     assert found["NAMED"] == ("hold", None, "no cost is known: fill seller.costs")
     assert found["NONE"] == ("hold", None, "no cost of Other, which feeds it, is known: fill seller.costs")
@@ -130,5 +128,35 @@ def test_what_a_row_that_cannot_be_used_says_of_a_listing_is_no_cost(warehouse: 
     )
     found = decide(warehouse)
     unclear = "a row of seller.sku_map that feeds it cannot be used: correct it"
-    assert found.pop("GOOD")[:2] == ("move", 230)
+    assert found.pop("GOOD")[:2] == ("move", "230.00")
     assert found == dict.fromkeys(("BAD", "BESIDE", "TWICE", "NAMELESS"), ("hold", None, unclear))
+
+
+def test_rows_of_costs_that_differ_are_no_cost_and_named(warehouse: psycopg.Connection[Any]) -> None:
+    """Whichever is read last, and in whatever case the SKU stands there; rows that agree are one."""
+    warehouse.execute("alter table seller.costs drop constraint costs_pkey")
+    for sku in ("A-1", "B", "C", "SAME", "FED", "GOOD"):
+        offer(warehouse, sku)
+        cost(warehouse, sku, "100")
+    cost(warehouse, "a-1", "100.01")
+    cost(warehouse, " B ", "100", "GBP")
+    warehouse.execute("insert into seller.costs values ('default', 'C', '100', 'EUR', 'standard')")
+    cost(warehouse, "same", "100.00")
+    cost(warehouse, "Own", "100")
+    cost(warehouse, "own", "99")
+    feed(warehouse, ("Own", "FED", None), ("GOOD", "GOOD", None))
+    decisions = decide_all(warehouse)
+    rows = warehouse.execute("select sku, verdict, target, reason from backmarket.repricing").fetchall()
+    reasons = {sku: reason for sku, verdict, target, reason in rows if verdict == "hold" and target is None}
+    assert reasons == {
+        "A-1": "rows of seller.costs for A-1 differ: keep the right one",
+        "B": "rows of seller.costs for B differ: keep the right one",
+        "C": "rows of seller.costs for C differ: keep the right one",
+        "FED": "rows of seller.costs for Own, which feeds it, differ: keep the right one",
+    }
+    assert {sku for sku, verdict, *_ in rows if verdict == "move"} == {"SAME", "GOOD"}
+    feeds = {each.table: each for each in decisions.feeds}
+    assert {each.key: each.reason for each in feeds["seller.costs"].left_out} == dict.fromkeys(
+        ("A-1", "a-1", "B", "C", "Own", "own"), "2 rows of this SKU differ: keep the right one"
+    )
+    assert len(feeds["seller.costs"].rows) == 4

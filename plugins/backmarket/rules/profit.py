@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from backmarket.rules.skus import sku_key
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
     from decimal import Decimal
 
@@ -64,3 +67,13 @@ class VatRateRow:
     market: str
     vat_pct: Decimal
     valid_from: date | None = None
+
+
+def costs_by_sku(rows: Iterable[CostRow]) -> dict[str, CostRow | None]:
+    """Return what SKUs cost, by :func:`sku_key`; None where rows of one SKU, in whatever case, differ."""
+    found: dict[str, CostRow | None] = {}
+    said: dict[str, tuple[Decimal, str, VatScheme]] = {}
+    for row in rows:
+        key, says = sku_key(row.sku), (row.unit_cost, row.currency, row.vat_scheme)
+        found[key] = found.get(key, row) if said.setdefault(key, says) == says else None
+    return found

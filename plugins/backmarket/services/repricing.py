@@ -9,11 +9,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.api.markets import MARKETS
+from backmarket.rules.profit import costs_by_sku
 from backmarket.rules.repricing import Situation, Terms, decide_move
 from backmarket.rules.skus import sku_key
 from backmarket.services.prices import FRESH, offers_to_price
 from backmarket.warehouse import repricing, sku_map
-from backmarket.warehouse.profit import cost_rows, device_cost_rows, fx_rate_rows, vat_rate_rows
+from backmarket.warehouse.profit import (
+    cost_rows,
+    device_cost_rows,
+    fx_rate_rows,
+    vat_rate_rows,
+    without_differing,
+)
 from backmarket.warehouse.repricing import Decided, Moves
 from backmarket.warehouse.seller_rows import LeftOut
 from backmarket.words import counted, tally
@@ -54,7 +61,7 @@ class Decisions(NamedTuple):
 class SaleCosts:
     """What sales cost, by SKU and market.
 
-    :param units: rows of ``seller.costs``, by :func:`~backmarket.rules.skus.sku_key`.
+    :param units: rows of ``seller.costs``, by :func:`~backmarket.rules.skus.sku_key`; None where rows of a SKU differ.
     :param feeding: which of the seller's SKUs a unit of a listing takes, and how many.
     :param rates: of exchange, by the two currencies; None where nobody says so.
     :param vat: in per cent, by market; None where nobody says so.
@@ -63,7 +70,7 @@ class SaleCosts:
     :param otherwise: what holds where no order or statement tells.
     """
 
-    units: Mapping[str, CostRow]
+    units: Mapping[str, CostRow | None]
     feeding: SkuMap
     rates: Mapping[tuple[str, str], Decimal | None]
     vat: Mapping[str, Decimal | None]
@@ -74,21 +81,11 @@ class SaleCosts:
     def terms(self, row: PriceRow) -> Terms | str:
         """Return what a sale of a listing costs in a market, or why nobody can say.
 
-        Nobody knows which of the SKUs that feed a listing will be picked, so it costs what the dearest does, and each of
-        them needs a cost. The SKU of its own name may be the name alone, where others feed it: that may lack one.
+        Nobody knows which of the SKUs that feed a listing will be picked: it costs what the dearest does.
         """
-        if self.feeding.is_unclear(row.sku):
-            return "a row of seller.sku_map that feeds it cannot be used: correct it"
-        known = []
-        for sku, each in self.feeding.feeders_of(row.sku).items():
-            if (unit := self.units.get(sku)) is not None:
-                known.append((unit, each))
-            elif self.feeding.is_named(sku, row.sku) and sku != sku_key(row.sku):
-                return f"no cost of {self.feeding.spelled(sku)}, which feeds it, is known: fill seller.costs"
-            elif self.feeding.is_named(sku, row.sku):
-                return _NO_COST
-        if not known:
-            return _NO_COST
+        known = self._costs_of_feeders(row.sku)
+        if isinstance(known, str):
+            return known
         needed = MARKETS[row.market].currency
         costs = []
         for unit, each in known:
@@ -106,6 +103,28 @@ class SaleCosts:
             self.commissions.get(sku_key(row.sku), self.otherwise.commission_pct),
             self.fees.get(row.market, self.otherwise.fees_pct),
         )
+
+    def _costs_of_feeders(self, listing: str) -> list[tuple[CostRow, int]] | str:
+        """Return the costs of all SKUs that feed a listing, with how many of each it takes, or which one is not known.
+
+        The SKU of its own name may be the name alone, where others feed it: that may lack a cost.
+        """
+        if self.feeding.is_unclear(listing):
+            return "a row of seller.sku_map that feeds it cannot be used: correct it"
+        known = []
+        for sku, each in self.feeding.feeders_of(listing).items():
+            is_own = sku == sku_key(listing)
+            name = listing if is_own else f"{self.feeding.spelled(sku)}, which feeds it,"
+            unit = self.units.get(sku)
+            if unit is not None:
+                known.append((unit, each))
+            elif sku in self.units:
+                return f"rows of seller.costs for {name} differ: keep the right one"
+            elif not is_own:
+                return f"no cost of {name} is known: fill seller.costs"
+            elif self.feeding.is_named(sku, listing):
+                return _NO_COST
+        return known or _NO_COST
 
 
 def decide_prices(
@@ -148,7 +167,7 @@ def decide_prices(
     _tell(decided, log)
     counts: dict[str, int] = {"prices": len(decided), **Counter(str(each.move.verdict) for each in decided)}
     others = (device_cost_rows, fx_rate_rows, vat_rate_rows)
-    return Decisions(counts, (feed, *(read(connection, account) for read in others)))
+    return Decisions(counts, (without_differing(feed), *(read(connection, account) for read in others)))
 
 
 def _sale_costs(
@@ -161,7 +180,7 @@ def _sale_costs(
     *,
     now: datetime,
 ) -> SaleCosts:
-    units = {sku_key(row.sku): row for row in feed.rows}
+    units = costs_by_sku(feed.rows)
     markets = {row.market for row in rows}
     needed = {MARKETS[market].currency for market in markets}
     pairs = {(row.currency, currency) for row in feed.rows for currency in needed if row.currency != currency}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
+from backmarket.rules.profit import costs_by_sku
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse import feeds, sql
-from backmarket.warehouse.seller_rows import COSTS, DEVICE_COSTS, FX_RATES, VAT_RATES
+from backmarket.warehouse.seller_rows import COSTS, DEVICE_COSTS, FX_RATES, VAT_RATES, SellerRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from backmarket.rules.profit import CostRow, DeviceCostRow, FxRateRow, VatRateRow
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.seller_rows import Form, SellerRows
+    from backmarket.warehouse.seller_rows import Form
 
 Cell = dict[str, Any]
 """What sales of one day, market, SKU and so on left: a row of ``profit/sum_sales``."""
@@ -33,6 +35,22 @@ def cost_rows(connection: Connection, account: str) -> SellerRows[CostRow]:
     :raises FeedUnusableError: where the table cannot be read at all; so do the others.
     """
     return _read(connection, account, COSTS, "select_costs")
+
+
+def without_differing(feed: SellerRows[CostRow]) -> SellerRows[CostRow]:
+    """Leave out the rows of a SKU that differ, as nobody knows which one holds."""
+    sure = costs_by_sku(feed.rows)
+    times = Counter(sku_key(row.sku) for row in feed.rows)
+    differing = [row for row in feed.rows if sure[sku_key(row.sku)] is None]
+    left_out = [
+        COSTS.left_out(
+            {"sku": row.sku, "unit_cost": str(row.unit_cost), "currency": row.currency, "vat_scheme": row.vat_scheme},
+            [f"{times[sku_key(row.sku)]} rows of this SKU differ: keep the right one"],
+        )
+        for row in differing
+    ]
+    rows = [row for row in feed.rows if sure[sku_key(row.sku)] is not None]
+    return SellerRows(feed.table, feed.named_by, rows, [*feed.left_out, *left_out])
 
 
 def device_cost_rows(connection: Connection, account: str) -> SellerRows[DeviceCostRow]:
