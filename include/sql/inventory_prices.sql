@@ -245,7 +245,7 @@ order by sku, id;
 -- name: select_shown_prices
 -- What every market shows by its newest reading.
 -- :account
-select id, market, price, read_at
+select id, market, price, currency, read_at
 from backmarket.listing_offers
 where account = %(account)s and gone_at is null;
 

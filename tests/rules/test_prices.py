@@ -85,6 +85,24 @@ def test_a_first_price_is_no_move(old: Decimal | None) -> None:
     assert decide(offer=OfferRow(old, None)).verdict == "send"
 
 
+def test_a_price_shown_in_another_currency_than_its_market_is_no_measure_of_a_move() -> None:
+    """It is refused, whatever the figures are: 110.00 GBP are not 110.00 EUR. One that names none is its market's."""
+    for shown in ("110.00", "100.00", "20.00"):
+        decision = decide(offer=OfferRow(Decimal(shown), None, currency="GBP"))
+        assert decision == PriceDecision(
+            "refuse",
+            Decimal("110.00"),
+            "the offer is shown in GBP, and fr-fr takes EUR: the move cannot be measured; set the price once in the "
+            "Back Office",
+        )
+    for currency in (None, "", " ", "EUR", " eur "):
+        assert decide(offer=OfferRow(Decimal("100.00"), Decimal(500), currency=currency)).verdict == "send"
+    # Where nothing is shown, there is nothing to measure; but a ceiling in another currency is none that is known.
+    assert decide(offer=OfferRow(None, None, currency="GBP")).verdict == "send"
+    assert decide(offer=OfferRow(Decimal("0.00"), None, currency="GBP")).verdict == "send"
+    assert decide(offer=OfferRow(None, Decimal(90), currency="GBP")).reason.startswith("the offer is shown in GBP")
+
+
 amounts = st.decimals("-10", "1000", places=3) | st.decimals("0.01", "1000", places=2)
 
 

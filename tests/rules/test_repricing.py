@@ -158,6 +158,16 @@ def test_a_missing_cost_means_no_move_and_says_so(why: str) -> None:
     assert move.reason == (why or "no cost is known: fill seller.costs")
 
 
+def test_a_price_in_another_currency_than_its_market_is_compared_with_nothing() -> None:
+    """Not with a floor, either."""
+    for shown in ("1.00", "299.00", "999.00"):
+        assert decide(shown=Decimal(shown), foreign="GBP") == (
+            "hold",
+            None,
+            "it is shown in GBP, which is not its market's currency: set its price once in the Back Office",
+        )
+
+
 def test_a_price_below_its_floor_is_raised_whatever_else_is_the_case() -> None:
     """Also where it moved a minute ago, and nothing is known of its competitors; but not to above its ceiling."""
     moves = tuple(NOW - timedelta(minutes=minutes) for minutes in range(1, 9))

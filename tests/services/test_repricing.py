@@ -160,3 +160,17 @@ def test_rows_of_costs_that_differ_are_no_cost_and_named(warehouse: psycopg.Conn
         ("A-1", "a-1", "B", "C", "Own", "own"), "2 rows of this SKU differ: keep the right one"
     )
     assert len(feeds["seller.costs"].rows) == 4
+
+
+def test_an_offer_in_another_currency_than_its_market_stays(warehouse: psycopg.Connection[Any]) -> None:
+    """One that names none is taken for its market's."""
+    for sku, currency in {"POUND": "gbp", "EURO": " eur", "NONE": None, "EMPTY": ""}.items():
+        offer(warehouse, sku, "50.00" if sku == "POUND" else "240.00", currency=currency)
+        cost(warehouse, sku, "100")
+    found = decide(warehouse)
+    assert found.pop("POUND") == (
+        "hold",
+        None,
+        "it is shown in GBP, which is not its market's currency: set its price once in the Back Office",
+    )
+    assert {verdict for verdict, *_ in found.values()} == {"move"}

@@ -39,7 +39,8 @@ select
     offer.max_price is null and coalesce(btrim(offer.document ->> 'max_price'), '') <> '' as max_price_unreadable,
     offer.read_at,
     last.price as last_sent,
-    last.confirmed_at as last_sent_at
+    last.confirmed_at as last_sent_at,
+    offer.currency as shown_currency
 from aimed
 left join backmarket.listings as listing
     on aimed.account = listing.account and aimed.listing_key = backmarket.sku_key(listing.sku) and listing.gone_at is null

@@ -35,11 +35,13 @@ class OfferRow:
     :param price: None where there is none yet.
     :param max_price: above it, Back Market takes the offer offline; None: not known.
     :param max_price_unreadable: whether there is one, in a form that cannot be read.
+    :param currency: in which it is shown; None: the document names none, and the market's is meant.
     """
 
     price: Decimal | None
     max_price: Decimal | None = None
     max_price_unreadable: bool = False
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,15 @@ def after_decision(planned: PriceDecision, answer: Answer | None) -> PriceDecisi
     return replace(planned, verdict="send", reason="")
 
 
+def other_currency(shown: str | None, currency: str) -> str | None:
+    """Return the currency that an offer is shown in where it is not its market's; None where it is, or names none.
+
+    :param currency: the market's.
+    """
+    given = (shown or "").strip().upper()
+    return given if given not in {"", currency} else None
+
+
 def change_pct(old: Decimal | None, new: Decimal) -> Decimal | None:
     """Return by how many per cent a price moves; None where there was none (Back Market shows 0)."""
     return (new - old) / old * 100 if old else None
@@ -109,11 +120,17 @@ def _refusal(wanted: WantedPrice, offer: OfferRow, *, currency: str, decimals: i
     if (wanted.currency or "").strip().upper() != currency:
         given = shortened(wanted.currency or "is missing and")
         reasons.append(f"currency {given} is not {currency}, which {wanted.market} takes")
+    other = other_currency(offer.currency, currency)
+    if other and (offer.price or offer.max_price):
+        reasons.append(
+            f"the offer is shown in {shortened(other)}, and {wanted.market} takes {currency}: the move cannot be "
+            "measured; set the price once in the Back Office"
+        )
     if price <= 0:
         reasons.append(f"price {price} is not above zero")
     if price != round(price, decimals):
         reasons.append(f"price {price} has more than {decimals} decimals")
-    if offer.max_price and price > offer.max_price:
+    if offer.max_price and not other and price > offer.max_price:
         reasons.append(f"price {price} is above the listing's max_price {offer.max_price}: it would go offline")
     if wanted.min_price is not None and not wanted.min_price.is_finite():
         reasons.append(f"min_price {wanted.min_price} is not a number")

@@ -13,6 +13,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Literal
 
+from backmarket.rules.given_texts import shortened
+
 if TYPE_CHECKING:
     from backmarket.rules.prices import PriceDecision
 
@@ -88,6 +90,7 @@ class Situation:
     :param moves: when the price was moved from here, within the last 24 hours or longer.
     :param lowered_at: when it was lowered last.
     :param no_terms: why nobody can say what a sale costs.
+    :param foreign: the currency that its price is shown in, where that is not the market's.
     """
 
     decimals: int
@@ -103,6 +106,7 @@ class Situation:
     moves: tuple[datetime, ...] = ()
     lowered_at: datetime | None = None
     no_terms: str = ""
+    foreign: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,9 @@ def decide_move(offer: Situation, terms: Terms | None, policy: Policy, *, now: d
 
     :param terms: None: no price moves; ``offer`` says why.
     """
+    if offer.foreign:
+        reason = f"it is shown in {shortened(offer.foreign)}, which is not its market's currency"
+        return Move("hold", None, f"{reason}: set its price once in the Back Office")
     if terms is None:
         return Move("hold", None, offer.no_terms or "no cost is known: fill seller.costs")
     cost_floor = least_price(terms, policy.ask_margin_pct, offer.decimals)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
+from backmarket.api.markets import MARKETS
+from backmarket.rules.prices import other_currency
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures
 from backmarket.warehouse import inventory_prices
@@ -71,8 +73,9 @@ class Update:
         return {ledger.kind: value_of(ledger, change) for ledger, change in self.changes}
 
     def shows_in(self, listing: Listing) -> bool:
-        """Tell whether a listing shows all of the new values."""
-        return all(getattr(listing, name) == value for name, value in self.fields.items())
+        """Tell whether a listing shows all of the new values; the same figure in another currency is another price."""
+        foreign = "price" in self.fields and other_currency(listing.currency, MARKETS[self.market].currency)
+        return not foreign and all(getattr(listing, name) == value for name, value in self.fields.items())
 
     def settle(self, status: Settlement, reason: str | None = None) -> None:
         """Settle all of the changes alike."""

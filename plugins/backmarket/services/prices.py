@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.api.errors import BackMarketError
 from backmarket.api.markets import MARKETS
-from backmarket.rules.prices import OfferRow, after_decision, decide_price
+from backmarket.rules.prices import OfferRow, after_decision, decide_price, other_currency
 from backmarket.rules.repricing import after_limit
 from backmarket.rules.skus import sku_key
 from backmarket.services.batches import BatchSending
@@ -143,7 +143,8 @@ def plan_prices(
         if change is not None:
             changes.append(change)
         if _is_changed_outside(row):
-            detail = f"shows {row.shown}, {row.last_sent} was sent: changed in the Back Office, by BackPricer or "
+            shown = f"{row.shown} {other_currency(row.currency, MARKETS[row.market].currency) or ''}".strip()
+            detail = f"shows {shown}, {row.last_sent} was sent: changed in the Back Office, by BackPricer or "
             findings.append(Finding("price_changed_outside", row.sku, f"{detail}by another integration", row.market))
     with connection.transaction():
         ledger.plan([*changes, *ambiguous.values()], run_id=run_id)
@@ -230,7 +231,7 @@ def _decide(
         return "unchanged", None
     planned = decide_price(
         replace(row.wanted, price=wish.price) if wish else row.wanted,
-        OfferRow(row.shown, row.max_price, max_price_unreadable=row.max_price_unreadable),
+        OfferRow(row.shown, row.max_price, max_price_unreadable=row.max_price_unreadable, currency=row.currency),
         currency=rules.currency,
         decimals=rules.decimals,
         change_limit_pct=settings.price_change_limit_pct,
@@ -263,7 +264,7 @@ def _is_changed_outside(row: PriceRow) -> bool:
     return (
         row.last_sent is not None
         and row.last_sent_at is not None
-        and row.shown != row.last_sent
+        and (row.shown != row.last_sent or other_currency(row.currency, MARKETS[row.market].currency) is not None)
         and row.read_at > row.last_sent_at
     )
 

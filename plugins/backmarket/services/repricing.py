@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.api.markets import MARKETS
+from backmarket.rules.prices import other_currency
 from backmarket.rules.profit import costs_by_sku
 from backmarket.rules.repricing import Situation, Terms, decide_move
 from backmarket.rules.skus import sku_key
@@ -216,6 +217,7 @@ def _situation(
         winner_price=standing.winner_price if standing else None,
         moves=tuple(moves.sent_at),
         lowered_at=max(moves.lowered_at, default=None),
+        foreign=other_currency(row.currency, MARKETS[row.market].currency),
         no_terms=terms if isinstance(terms, str) else "",
     )
 

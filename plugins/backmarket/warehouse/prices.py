@@ -6,6 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from backmarket.api.markets import MARKETS
+from backmarket.rules.prices import other_currency
 from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.seller_rows import PRICES, LeftOut, SellerRows
 
@@ -31,6 +33,7 @@ class PriceRow(NamedTuple):
     :param read_at: when the offer was read last.
     :param last_sent: the last price that was sent from here and confirmed.
     :param last_sent_at: when it was confirmed.
+    :param currency: in which the offer is shown; None where it names none.
     """
 
     sku: str
@@ -44,6 +47,7 @@ class PriceRow(NamedTuple):
     read_at: datetime
     last_sent: Decimal | None
     last_sent_at: datetime | None
+    currency: str | None
 
 
 def price_rows(
@@ -95,9 +99,19 @@ def _priced(feeding: SkuMap) -> dict[str, list[Any]]:
 
 
 def shown_prices(connection: Connection, account: str) -> dict[tuple[str, str], tuple[Decimal | None, datetime]]:
-    """Return what every market showed when it was read last, and when that was, by the listing's id and market."""
+    """Return what every market showed when it was read last, and when that was, by the listing's id and market.
+
+    A price in another currency than its market's is none: what was sent is not what it shows, whatever the figures are.
+    """
     rows = connection.execute(sql.statement("inventory_prices/select_shown_prices"), {"account": account})
-    return {(str(listing_id), market): (price, read_at) for listing_id, market, price, read_at in rows}
+    return {
+        (str(listing_id), market): (None if _is_foreign(currency, market) else price, read_at)
+        for listing_id, market, price, currency, read_at in rows
+    }
+
+
+def _is_foreign(currency: str | None, market: str) -> bool:
+    return market in MARKETS and other_currency(currency, MARKETS[market].currency) is not None
 
 
 def skus_and_grades(connection: Connection, account: str, listing_ids: Iterable[str]) -> dict[str, tuple[str, str]]:

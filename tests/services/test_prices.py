@@ -1,0 +1,83 @@
+"""Prices that are planned and settled, in a real PostgreSQL, without a DAG around them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from backmarket.api.models.listing import Listing
+from backmarket.services.offers import Update, settle_by_readings
+from backmarket.services.prices import plan_prices
+from backmarket.settings import PriceSettings
+from backmarket.warehouse.ledger import Ledger, PlannedChange
+from backmarket.warehouse.prices import shown_prices
+from tests.services.test_repricing import NOW, offer
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from backmarket.rules.repricing import Wish
+
+
+def plan(
+    database: psycopg.Connection[Any], wishes: dict[str, Wish] | None = None, **variables: object
+) -> dict[str, tuple[str, dict[str, Any], str | None]]:
+    """Plan all prices; return status, payload and reason by SKU."""
+    settings = PriceSettings.checked({"prices_upload": "true"} | variables)
+    by_listing = None if wishes is None else {(_id(database, sku), "fr-fr"): wish for sku, wish in wishes.items()}
+    plan_prices(database, "default", settings, markets=["fr-fr"], now=NOW, run_id="r", wishes=by_listing)
+    rows = database.execute("select subject, status, payload, reason from backmarket.changes order by change_id")
+    return {sku: (status, payload, reason) for sku, status, payload, reason in rows}
+
+
+def _id(database: psycopg.Connection[Any], sku: str) -> UUID:
+    ((found,),) = database.execute("select id from backmarket.listings where sku = %s", [sku]).fetchall()
+    assert isinstance(found, UUID)
+    return found
+
+
+def test_a_price_whose_offer_is_in_another_currency_is_refused_and_all_others_go(
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """The reason names both currencies, and what to do."""
+    offer(warehouse, "POUND", currency="GBP")
+    offer(warehouse, "EURO", currency="EUR")
+    offer(warehouse, "NONE", currency=None)
+    found = plan(warehouse)
+    assert {sku: status for sku, (status, *_) in found.items()} == {
+        "POUND": "refused",
+        "EURO": "planned",
+        "NONE": "planned",
+    }
+    assert found["POUND"][2] == (
+        "the offer is shown in GBP, and fr-fr takes EUR: the move cannot be measured; set the price once in the Back "
+        "Office"
+    )
+
+
+@pytest.mark.parametrize(("currency", "is_shown"), [("EUR", True), (" eur", True), (None, True), ("GBP", False)])
+def test_reading_back_confirms_no_price_of_another_currency(
+    warehouse: psycopg.Connection[Any], currency: str | None, is_shown: bool
+) -> None:
+    """Neither the answer to a price, nor a reading after its answer was lost."""
+    offer(warehouse, "A", "300.00", currency=currency)
+    listing_id = _id(warehouse, "A")
+    ledger = Ledger(warehouse, "default", "price")
+    payload = {"id": str(listing_id), "price": "300.00", "currency": "EUR"}
+    ledger.plan([PlannedChange("A", payload, "fr-fr")], run_id="r")
+    (change,) = ledger.planned()
+    listing = Listing.model_validate(
+        {"id": str(listing_id), "sku": "A", "quantity": 1, "price": "300.00", "currency": currency}
+    )
+    assert Update("fr-fr", [(ledger, change)]).shows_in(listing) is is_shown
+    price, _ = shown_prices(warehouse, "default")[str(listing_id), "fr-fr"]
+    assert price == (Decimal("300.00") if is_shown else None)
+    ledger.mark_sent([change])
+    ledger.settle([change.change_id], "unknown", "no answer")
+    warehouse.execute("update backmarket.listing_offers set read_at = now() + interval '1 hour'")
+    settle_by_readings(ledger, ledger.unsettled(), shown_prices(warehouse, "default"))
+    rows = warehouse.execute("select status from backmarket.changes").fetchall()
+    assert rows == [("confirmed" if is_shown else "planned",)]
