@@ -321,3 +321,52 @@ def test_a_lower_price_wins(offer: Situation, terms: Terms) -> None:
     if move.price is not None and offer.shown is not None and move.price < offer.shown and offer.shown <= offer.wanted:
         ceiling = move.ceiling or Decimal(0)
         assert move.price == ceiling or move.price <= (offer.price_to_win or Decimal(0))
+
+
+NOTHING = Decimal(0)
+FREE = replace(TERMS, unit_cost=Decimal(0))
+ASKING = replace(POLICY, auto_margin_amount=Decimal(10))
+
+
+@pytest.mark.parametrize(
+    ("fields", "decided"),
+    [
+        ({"shown": Decimal("0.01"), "price_to_win": Decimal("0.01")}, ("hold", None)),
+        ({"shown": Decimal("0.02"), "price_to_win": Decimal("0.01")}, ("ask", Decimal("0.01"))),
+        ({"shown": Decimal("0.02"), "price_to_win": Decimal("0.01"), "min_price": NOTHING}, ("ask", Decimal("0.01"))),
+        ({"wanted": Decimal(0)}, ("hold", None)),
+        ({"wanted": Decimal(-5)}, ("hold", None)),
+        ({"max_price": Decimal("0.001")}, ("hold", None)),
+    ],
+)
+def test_a_price_of_zero_is_never_where_one_goes(fields: dict[str, Any], decided: tuple[str, Decimal | None]) -> None:
+    """Also where a unit cost nothing: there is a margin to be told in per cent of the price."""
+    verdict, price, reason = decide(FREE, ASKING, **fields)
+    assert (verdict, price) == decided
+    assert reason
+
+
+nothing = st.sampled_from((Decimal(0), Decimal("0.01"), Decimal("0.004"), Decimal("0.5"), Decimal(1), Decimal(-1)))
+
+
+@given(
+    st.builds(
+        Situation,
+        decimals=st.sampled_from((0, 2)),
+        shown=st.none() | nothing,
+        wanted=nothing,
+        min_price=st.none() | nothing,
+        max_price=st.none() | nothing,
+        read_at=st.just(NOW),
+        takes_part=st.booleans(),
+        is_winning=st.booleans(),
+        price_to_win=st.none() | nothing,
+        winner_price=st.none() | nothing,
+    ),
+    st.sampled_from((FREE, TERMS, replace(FREE, vat_scheme="standard"))),
+)
+def test_whatever_is_next_to_nothing_is_decided(offer: Situation, terms: Terms) -> None:
+    """No figure ends the decisions about all others."""
+    move = decide_move(offer, terms, ASKING, now=NOW)
+    assert move.price is None or move.price > 0
+    assert move.reason

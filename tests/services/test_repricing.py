@@ -174,3 +174,20 @@ def test_an_offer_in_another_currency_than_its_market_stays(warehouse: psycopg.C
         "it is shown in GBP, which is not its market's currency: set its price once in the Back Office",
     )
     assert {verdict for verdict, *_ in found.values()} == {"move"}
+
+
+def test_figures_that_nobody_can_reckon_with_cost_no_other_price(warehouse: psycopg.Connection[Any]) -> None:
+    """A price of 0 of what cost nothing, a cost beyond all measure: each stays with its reason, the others move."""
+    for sku in ("ZERO", "HUGE", "GOOD"):
+        offer(warehouse, sku)
+        cost(warehouse, sku, "100" if sku == "GOOD" else "0")
+    warehouse.execute("update seller.prices set price = 0 where sku = 'ZERO'")
+    cost(warehouse, "own", "999999999999.99999999999999999999", "USD")
+    warehouse.execute("insert into seller.fx_rates values ('2026-11-27', 'USD', 'EUR', 999999999999)")
+    feed(warehouse, ("own", "HUGE", "999999999"))
+    found = decide(warehouse, repricing_auto_margin_amount="10")
+    assert found.pop("GOOD")[:2] == ("move", "230.00")
+    assert {sku: (verdict, target) for sku, (verdict, target, _) in found.items()} == dict.fromkeys(
+        ("ZERO", "HUGE"), ("hold", None)
+    )
+    assert all(reason for *_, reason in found.values())

@@ -191,11 +191,13 @@ def decide_move(offer: Situation, terms: Terms | None, policy: Policy, *, now: d
     cost_floor = least_price(terms, policy.ask_margin_pct, offer.decimals)
     if cost_floor is None:
         return Move("hold", None, "fees, VAT and the least margin leave nothing of any price")
-    # A price finer than its currency would be refused for ever.
+    # A price finer than its currency would be refused for ever, and so would one of 0.
     own_floor = _up(offer.min_price, offer.decimals) if offer.min_price else cost_floor
-    bounds = _Bounds(offer, terms, policy, max(cost_floor, own_floor))
+    bounds = _Bounds(offer, terms, policy, max(cost_floor, own_floor, Decimal(1).scaleb(-offer.decimals)))
     if offer.shown is None:
         return bounds.hold("the market shows no price yet")
+    if bounds.ceiling <= 0:
+        return bounds.hold(f"its ceiling {bounds.words(bounds.ceiling)} is not above zero")
     if bounds.floor > bounds.ceiling:
         return bounds.hold(f"floor {bounds.words(bounds.floor)} is above ceiling {bounds.words(bounds.ceiling)}")
     if offer.shown < bounds.floor:

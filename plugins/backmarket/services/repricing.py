@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from backmarket.api.markets import MARKETS
 from backmarket.rules.prices import other_currency
 from backmarket.rules.profit import costs_by_sku
-from backmarket.rules.repricing import Situation, Terms, decide_move
+from backmarket.rules.repricing import Move, Situation, Terms, decide_move
 from backmarket.rules.skus import sku_key
 from backmarket.services.prices import FRESH, offers_to_price
 from backmarket.warehouse import repricing, sku_map
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from backmarket.rules.prices import WantedPrice
     from backmarket.rules.profit import CostRow
-    from backmarket.rules.repricing import Move
     from backmarket.rules.sku_map import SkuMap
     from backmarket.services.log import Log
     from backmarket.settings import RepricingSettings, SaleCostSettings
@@ -159,11 +158,15 @@ def decide_prices(
     moves = repricing.read_moves(connection, account, since=now - max(timedelta(days=1), policy.climb_rest))
     decided = []
     for row, price in wanted:
-        terms = sale_costs.terms(row)
-        situation = _situation(row, price, known, moves.get((row.sku, row.market), _NO_MOVES), terms)
-        if situation is not None:
-            move = decide_move(situation, None if isinstance(terms, str) else terms, policy, now=now)
-            decided.append(_decided(row, move))
+        try:
+            terms = sale_costs.terms(row)
+            situation = _situation(row, price, known, moves.get((row.sku, row.market), _NO_MOVES), terms)
+            if situation is not None:
+                move = decide_move(situation, None if isinstance(terms, str) else terms, policy, now=now)
+                decided.append(_decided(row, move))
+        except ArithmeticError:
+            # However odd its figures are: they cost no other price.
+            decided.append(_decided(row, Move("hold", None, "its price, cost and rates are no figures to reckon with")))
     repricing.store_decisions(connection, account, decided, now=now)
     _tell(decided, log)
     counts: dict[str, int] = {"prices": len(decided), **Counter(str(each.move.verdict) for each in decided)}
