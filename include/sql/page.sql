@@ -814,7 +814,8 @@ group by 1
 order by 1;
 
 -- name: needs_approvals
--- Moves of prices that a person has to approve before they are sent.
+-- Moves of prices that a person has to approve before they are sent. An old price that is none stands as None in what an
+-- earlier version planned.
 -- :account, :kinds
 select
     'sku' as story,
@@ -828,19 +829,20 @@ select
     planned_at as since,
     concat_ws('/', market, subject) as topic,
     change_id,
-    (payload ->> 'old_price')::numeric as old_price,
+    nullif(payload ->> 'old_price', 'None')::numeric as old_price,
     round(
-        ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 1
+        ((payload ->> 'price')::numeric / nullif(nullif(payload ->> 'old_price', 'None')::numeric, 0) - 1) * 100, 1
     ) as change_pct
 from backmarket.changes
 cross join lateral (
     select
         concat(
-            payload ->> 'old_price', ' → ', payload ->> 'price', ' ', payload ->> 'currency', ' (',
-            to_char(
-                ((payload ->> 'price')::numeric / nullif((payload ->> 'old_price')::numeric, 0) - 1) * 100, 'FMSG999990.0'
-            ),
-            ' %%)'
+            coalesce(nullif(payload ->> 'old_price', 'None'), 'no price'), ' → ', payload ->> 'price', ' ',
+            payload ->> 'currency',
+            ' (' || to_char(
+                ((payload ->> 'price')::numeric / nullif(nullif(payload ->> 'old_price', 'None')::numeric, 0) - 1) * 100,
+                'FMSG999990.0'
+            ) || ' %%)'
         ) as words
 ) as moved
 where account = %(account)s and status = 'awaiting_approval' and kind = 'price' and kind = any(%(kinds)s);

@@ -15,13 +15,13 @@ insert into backmarket.price_approvals as stored (
     account, sku, market, old_price, new_price, currency, reason, status, run_id, decided_at, decided_by
 )
 select
-    change.account, change.subject, change.market, (change.payload ->> 'old_price')::numeric,
+    change.account, change.subject, change.market, nullif(change.payload ->> 'old_price', 'None')::numeric,
     (change.payload ->> 'price')::numeric, change.payload ->> 'currency', coalesce(change.reason, ''), %(status)s,
     coalesce(change.run_id, ''), clock_timestamp(), %(decided_by)s
 from backmarket.changes as change
 where
     change.account = %(account)s and change.change_id = %(change_id)s and change.status = 'awaiting_approval'
-    and (change.payload ->> 'old_price')::numeric = %(old_price)s::numeric
+    and nullif(change.payload ->> 'old_price', 'None')::numeric = %(old_price)s::numeric
     and (change.payload ->> 'price')::numeric = %(new_price)s::numeric
 on conflict (account, sku, market, old_price, new_price) do update set
     status = excluded.status,
@@ -82,24 +82,26 @@ where
 -- name: select_unasked
 -- Large moves that wait and that nobody was asked about, the longest waiting first. A question asked before
 -- :asked_before and not answered does not count: its run is gone. What was decided before :decided_since no longer holds.
+-- What was planned where no price was shown, which an earlier version wrote as None, is no move: the next plan drops it.
 -- :account, :most, :asked_before, :decided_since
 select
     change.subject,
     change.market,
-    (change.payload ->> 'old_price')::numeric as old_price,
+    nullif(change.payload ->> 'old_price', 'None')::numeric as old_price,
     (change.payload ->> 'price')::numeric as new_price,
     change.payload ->> 'currency' as currency,
     change.reason
 from backmarket.changes as change
 where
     change.account = %(account)s and change.kind = 'price' and change.status = 'awaiting_approval'
+    and nullif(change.payload ->> 'old_price', 'None') is not null
     and not exists (
         select 1
         from backmarket.price_approvals as approval
         where
             approval.account = change.account and approval.sku = change.subject
             and approval.market = change.market
-            and approval.old_price = (change.payload ->> 'old_price')::numeric
+            and approval.old_price = nullif(change.payload ->> 'old_price', 'None')::numeric
             and approval.new_price = (change.payload ->> 'price')::numeric
             and not (approval.status = 'asked' and approval.asked_at < %(asked_before)s)
             and not (approval.status <> 'asked' and approval.decided_at < %(decided_since)s)

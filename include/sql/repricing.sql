@@ -57,13 +57,14 @@ from backmarket.fee_shares
 where account = %(account)s and computed_at > now() - interval '90 days';
 
 -- name: select_moves
--- When each price was moved from here lately, and whether it was lowered.
+-- When each price was moved from here lately, and whether it was lowered. Where none was shown, an earlier version wrote
+-- None.
 -- :account, :since
 select
     subject,
     market,
     sent_at,
-    (payload ->> 'price')::numeric < (payload ->> 'old_price')::numeric as is_lower
+    (payload ->> 'price')::numeric < nullif(payload ->> 'old_price', 'None')::numeric as is_lower
 from backmarket.changes
 where
     account = %(account)s and kind = 'price' and payload ? 'why'

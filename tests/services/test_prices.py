@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -9,17 +10,17 @@ from uuid import UUID
 import pytest
 
 from backmarket.api.models.listing import Listing
+from backmarket.rules.repricing import Wish
 from backmarket.services.offers import Update, settle_by_readings
 from backmarket.services.prices import plan_prices
 from backmarket.settings import PriceSettings
+from backmarket.warehouse import price_approval, repricing, sql
 from backmarket.warehouse.ledger import Ledger, PlannedChange
 from backmarket.warehouse.prices import shown_prices
 from tests.services.test_repricing import NOW, offer
 
 if TYPE_CHECKING:
     import psycopg
-
-    from backmarket.rules.repricing import Wish
 
 
 def plan(
@@ -81,3 +82,57 @@ def test_reading_back_confirms_no_price_of_another_currency(
     settle_by_readings(ledger, ledger.unsettled(), shown_prices(warehouse, "default"))
     rows = warehouse.execute("select status from backmarket.changes").fetchall()
     assert rows == [("confirmed" if is_shown else "planned",)]
+
+
+def test_a_wish_about_an_offer_that_shows_no_price_is_no_move(warehouse: psycopg.Connection[Any]) -> None:
+    """It vanished after the decision: there is nothing to measure a move by. All others go, with what was shown."""
+    for sku, shown in {"GONE": None, "ZERO": "0.00", "MOVED": "240.00", "ASKED": "240.00"}.items():
+        offer(warehouse, sku, shown)
+    wishes = {sku: Wish("move", Decimal("230.00"), "so it is") for sku in ("GONE", "ZERO", "MOVED")}
+    found = plan(warehouse, {**wishes, "ASKED": Wish("ask", Decimal("230.00"), "so it is")})
+    assert {sku: (status, payload["old_price"]) for sku, (status, payload, _) in found.items()} == {
+        "MOVED": ("planned", "240.00"),
+        "ASKED": ("awaiting_approval", "240.00"),
+    }
+
+
+@pytest.mark.parametrize("old_price", ["None", None])
+def test_a_move_without_an_old_price_breaks_nothing_that_reads_moves(
+    warehouse: psycopg.Connection[Any], old_price: str | None
+) -> None:
+    """As an earlier version wrote it down; all other moves of the account are read."""
+    from psycopg.types.json import Jsonb
+
+    for sku, before in {"GONE": old_price, "MOVED": "240.00"}.items():
+        payload = {"id": str(UUID(int=1)), "price": "230.00", "currency": "EUR", "old_price": before, "why": "so it is"}
+        for status, attempts in (("confirmed", 1), ("awaiting_approval", 0)):
+            warehouse.execute(
+                "insert into backmarket.changes (account, kind, subject, market, payload, status, attempts, sent_at) "
+                "values ('default', 'price', %s, 'fr-fr', %s, %s, %s, case when %s > 0 then now() end)",
+                [sku, Jsonb(payload), status, attempts, attempts],
+            )
+    moves = repricing.read_moves(warehouse, "default", since=NOW - timedelta(days=900))
+    assert {sku: (len(each.sent_at), len(each.lowered_at)) for (sku, _), each in moves.items()} == {
+        "GONE": (1, 0),
+        "MOVED": (1, 1),
+    }
+    parameters = {"account": "default", "most": 9, "asked_before": NOW, "decided_since": NOW}
+    unasked = warehouse.execute(sql.statement("price_approval/select_unasked"), parameters).fetchall()
+    assert [(sku, str(old), str(new)) for sku, _, old, new, *_ in unasked] == [("MOVED", "240.00", "230.00")]
+    needs = warehouse.execute(
+        sql.statement("page/needs_approvals"), {"account": "default", "kinds": ["price"]}
+    ).fetchall()
+    assert sorted(row[4] for row in needs) == ["240.00 → 230.00 EUR (-4.2 %)", "no price → 230.00 EUR"]
+    for subject, change_id in warehouse.execute(
+        "select subject, change_id from backmarket.changes where status = 'awaiting_approval'"
+    ).fetchall():
+        decided = price_approval.decide_waiting(
+            warehouse,
+            "default",
+            change_id,
+            (None if subject == "GONE" else "240.00", "230.00"),
+            "approved",
+            decided_by="someone",
+            decided_since=NOW,
+        )
+        assert (decided is None) == (subject == "GONE")

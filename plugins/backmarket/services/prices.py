@@ -227,7 +227,8 @@ def _decide(
     payload = {"id": str(row.listing_id), "price": None, "currency": rules.currency}
     if isinstance(row.wanted, LeftOut):
         return "refuse", PlannedChange(row.sku, payload, row.market, "refused", row.wanted.reason)
-    if wish and wish.price is None:
+    if wish and (wish.price is None or not row.shown):
+        # Where no price is shown any more, no move can be measured: repricing holds it, too, once it decides again.
         return "unchanged", None
     planned = decide_price(
         replace(row.wanted, price=wish.price) if wish else row.wanted,
@@ -247,7 +248,7 @@ def _decide(
     if verdict == "send" and refused.include(row.sku, payload, row.market):
         return "refuse", None
     if verdict == "ask" or wish:
-        payload["old_price"] = str(row.shown)
+        payload["old_price"] = None if row.shown is None else str(row.shown)
     if wish:
         payload["why"] = wish.reason
     statuses: dict[Verdict, PlannedStatus] = {

@@ -85,7 +85,7 @@ def _decide_price(database: Reader, item: Row, mark: Mark, by: str, decided_sinc
         database.connection,
         database.account,
         item["change_id"],
-        (str(item["old_price"]), str(item["amount"])),
+        (None if item["old_price"] is None else str(item["old_price"]), str(item["amount"])),
         "approved" if mark == "approved" else "refused",
         decided_by=by,
         decided_since=decided_since,

@@ -43,7 +43,7 @@ def decide_waiting(
     connection: Connection,
     account: str,
     change_id: int,
-    prices: tuple[str, str],
+    prices: tuple[str | None, str],
     decision: Decision,
     *,
     decided_by: str,
@@ -51,7 +51,7 @@ def decide_waiting(
 ) -> str | None:
     """Record a decision about a move that waits in the ledger, and return the run that may have asked about it.
 
-    :param prices: the old and the new one, as they were shown.
+    :param prices: the old and the new one, as they were shown; a move without an old one is none to decide about.
     :param decided_since: a decision made before this no longer holds.
     :return: None where there was nothing to decide: it is another move now, or was decided already.
     """
