@@ -21,7 +21,7 @@ where account = %(account)s and hour < date_trunc('hour', now()) - make_interval
 
 -- name: purge_changes
 -- Delete changes that ended so many days ago; answers how many.
--- :account, :days
+-- :account, :days, :moves_kept (for how long moves of repricing stay; null: all of them do)
 --
 -- The newest of its subject, status and whether it was sent stays: what was sent last, what was refused last and why,
 -- and that something newer took a refusal's place. So do all of these, however many there are of a subject:
@@ -29,6 +29,7 @@ where account = %(account)s and hour < date_trunc('hour', now()) - make_interval
 -- * acceptances, whose first confirmation says from when on a count may know of a sale;
 -- * creations and their refusals, of which any may hold again for a row of seller.catalog;
 -- * IMEIs and serial numbers that were sent: what says that a device was sold before;
+-- * moves of prices by which repricing still counts and rests;
 -- * refunds and invoices that were sent: none is sent twice, however long its row or its file stays.
 -- A row that a plan is working on is left to the next time, so that neither waits for the other.
 with ended as (
@@ -41,6 +42,10 @@ with ended as (
         and not (change.kind = 'accept' and change.status = 'confirmed')
         and not (change.kind in ('listing', 'product') and change.attempts > 0)
         and not (change.payload ?| array['imei', 'serial_number'] and change.attempts > 0)
+        and not (
+            change.kind = 'price' and change.payload ? 'why' and change.attempts > 0
+            and change.sent_at > coalesce(now() - %(moves_kept)s::interval, '-infinity')
+        )
         and not (change.kind in ('refund', 'invoice') and change.attempts > 0)
         and exists (
             select 1

@@ -370,3 +370,21 @@ def test_whatever_is_next_to_nothing_is_decided(offer: Situation, terms: Terms) 
     move = decide_move(offer, terms, ASKING, now=NOW)
     assert move.price is None or move.price > 0
     assert move.reason
+
+
+def test_a_cooldown_of_more_than_a_day_is_kept() -> None:
+    """Also where it has not moved within 24 hours."""
+    policy = replace(POLICY, cooldown=timedelta(days=3))
+    for moved in (timedelta(hours=25), timedelta(hours=71)):
+        hold = decide(policy=policy, moves=(NOW - moved, NOW - timedelta(days=9)))
+        assert hold == ("hold", None, f"it moved {moved // timedelta(minutes=1):,} minutes ago")
+    assert decide(policy=policy, moves=(NOW - timedelta(days=3),))[1] == Decimal("288.99")
+
+
+@pytest.mark.parametrize(
+    "longest", [{"cooldown": timedelta(days=5)}, {"climb_rest": timedelta(days=5)}, {"max_age": timedelta(days=5)}]
+)
+def test_moves_are_remembered_as_long_as_one_of_them_holds_a_price(longest: dict[str, timedelta]) -> None:
+    """And a day at least, in which they are counted."""
+    assert replace(POLICY, **longest).remembers == timedelta(days=5)
+    assert replace(POLICY, cooldown=HOUR, climb_rest=HOUR, max_age=HOUR).remembers == timedelta(days=1)

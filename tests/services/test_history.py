@@ -141,6 +141,18 @@ def test_what_guards_later_decisions_stays(
     assert reasons(warehouse) == ["first", "second", "never sent, either"]
 
 
+@pytest.mark.parametrize(("moves_kept", "left"), [(timedelta(days=4), 3), (timedelta(days=1), 2), (None, 4)])
+def test_moves_that_repricing_still_needs_stay(warehouse: Database, moves_kept: timedelta | None, left: int) -> None:
+    """All of them, not the newest alone: they are counted, and rest since the last that lowered the price."""
+    for days in (5, 3, 0.5, 0.1):
+        change(warehouse, "price", "confirmed", market="fr-fr", payload={"why": "x"}, ended=timedelta(days=days))
+    for _ in range(2):
+        change(warehouse, "price", "confirmed", market="de-de", payload={}, ended=timedelta(days=0.1))
+    assert purge_history(warehouse, "default", days=0, price_decision_days=7, moves_kept=moves_kept)["changes"] == (
+        5 - left
+    )
+
+
 def test_a_row_that_a_plan_works_on_is_left_to_the_next_time(warehouse: Database, warehouse_uri: str) -> None:
     """Neither waits for the other."""
     for name in ("worked on", "newest"):

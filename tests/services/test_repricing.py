@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+import pytest
 
 from backmarket.services.repricing import decide_prices
 from backmarket.settings import RepricingSettings, SaleCostSettings
@@ -191,3 +193,28 @@ def test_figures_that_nobody_can_reckon_with_cost_no_other_price(warehouse: psyc
         ("ZERO", "HUGE"), ("hold", None)
     )
     assert all(reason for *_, reason in found.values())
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"repricing_cooldown_minutes": "4320"}, "it moved 2,880 minutes ago"),
+        ({"repricing_max_age_minutes": "7200"}, "its competitors were not read since it moved"),
+    ],
+)
+def test_moves_of_more_than_a_day_ago_hold_a_price_where_the_variables_say_so(
+    warehouse: psycopg.Connection[Any], variables: dict[str, str], reason: str
+) -> None:
+    """They are read as far back as one of them matters."""
+    from psycopg.types.json import Jsonb
+
+    offer(warehouse, "A")
+    cost(warehouse, "A", "100")
+    if "repricing_max_age_minutes" in variables:
+        warehouse.execute("update backmarket.backbox set read_at = %s", [NOW - timedelta(days=3)])
+    warehouse.execute(
+        "insert into backmarket.changes (account, kind, subject, market, payload, status, attempts, sent_at) "
+        "values ('default', 'price', 'A', 'fr-fr', %s, 'confirmed', 1, %s)",
+        [Jsonb({"price": "240.00", "old_price": "230.00", "why": "so it is"}), NOW - timedelta(days=2)],
+    )
+    assert decide(warehouse, **variables)["A"][::2] == ("hold", reason)

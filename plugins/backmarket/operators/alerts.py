@@ -133,7 +133,7 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return how many rows of each history were deleted."""
         from backmarket.services.history import history_is_due, purge_history
-        from backmarket.settings import PriceSettings, key_of, neighbour, read_variable
+        from backmarket.settings import PriceSettings, RepricingSettings, key_of, neighbour, read_variable
         from backmarket.warehouse.connection import connect
 
         self.skip_unless_enabled("Nothing is touched.", told_by="attention_alert")
@@ -142,6 +142,7 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
             retention = key_of(self.account, "history_retention_days")
             raise AirflowSkipException(f"{retention} is empty: all history is kept.")
         prices = neighbour(self.account, PriceSettings)
+        repricing = neighbour(self.account, RepricingSettings)
         with connect(self.warehouse_conn_id) as connection:
             if not history_is_due(connection, self.account, datetime.now(UTC)):
                 raise AirflowSkipException("Done less than a day ago.")
@@ -150,6 +151,7 @@ class BackMarketPurgeHistoryOperator(BackMarketOperator):
                 self.account,
                 days=days,
                 price_decision_days=prices.price_decision_days if prices else None,
+                moves_kept=repricing.policy.remembers if repricing else None,
             )
         self.log.info("Ended more than %s ago, deleted: %s.", counted(days, "day"), tally(counts))
         return counts

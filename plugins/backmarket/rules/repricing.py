@@ -74,6 +74,11 @@ class Policy:
     moves_a_day: int = 12
     max_age: timedelta = timedelta(hours=1)
 
+    @property
+    def remembers(self) -> timedelta:
+        """How far back a move may still hold a price."""
+        return max(_DAY, self.cooldown, self.climb_rest, self.max_age)
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -87,7 +92,7 @@ class Situation:
     :param read_at: when its competitors were read; None: never.
     :param takes_part: whether it competes with others; where not, it stands alone.
     :param price_to_win: by Back Market's word; None where it says none.
-    :param moves: when the price was moved from here, within the last 24 hours or longer.
+    :param moves: when the price was moved from here, as far back as :attr:`Policy.remembers`, or longer.
     :param lowered_at: when it was lowered last.
     :param no_terms: why nobody can say what a sale costs.
     :param foreign: the currency that its price is shown in, where that is not the market's.
@@ -263,8 +268,8 @@ def _why_to_wait(offer: Situation, policy: Policy, now: datetime) -> str:
     today = [at for at in offer.moves if now - at < _DAY]
     if len(today) >= policy.moves_a_day:
         return f"it has moved {len(today)} times within 24 hours"
-    if today and now - max(today) < policy.cooldown:
-        return f"it moved {_minutes(now - max(today))} ago"
+    if offer.moves and now - max(offer.moves) < policy.cooldown:
+        return f"it moved {_minutes(now - max(offer.moves))} ago"
     return ""
 
 

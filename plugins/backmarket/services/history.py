@@ -22,7 +22,12 @@ def history_is_due(connection: Connection, account: str, now: datetime) -> bool:
 
 
 def purge_history(
-    connection: Connection, account: str, *, days: int, price_decision_days: int | None
+    connection: Connection,
+    account: str,
+    *,
+    days: int,
+    price_decision_days: int | None,
+    moves_kept: timedelta | None = None,
 ) -> dict[str, int]:
     """Delete what ended more than so many days ago; return how many rows of each history.
 
@@ -31,8 +36,15 @@ def purge_history(
 
     :param price_decision_days: how long a decision about a move of a price holds; None where that cannot be told, and
         all of them stay.
+    :param moves_kept: how far back a move may still hold a price for repricing; None where that cannot be told, and all
+        of them stay.
     """
-    parameters = {"account": account, "days": days, "decision_days": price_decision_days}
+    parameters = {
+        "account": account,
+        "days": days,
+        "decision_days": price_decision_days,
+        "moves_kept": moves_kept,
+    }
 
     def purge(name: str) -> int:
         return connection.execute(sql.statement(f"history/purge_{name}"), parameters).rowcount

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -155,7 +154,7 @@ def decide_prices(
     sale_costs = _sale_costs(connection, account, feed, feeding, costs, [row for row, _ in wanted], now=now)
     known = repricing.read_competition(connection, account)
     policy = settings.policy
-    moves = repricing.read_moves(connection, account, since=now - max(timedelta(days=1), policy.climb_rest))
+    moves = repricing.read_moves(connection, account, since=now - policy.remembers)
     decided = []
     for row, price in wanted:
         try:
