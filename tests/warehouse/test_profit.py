@@ -630,3 +630,65 @@ def _can_be_read(table: str, row: dict[str, str | None]) -> bool:
     form = next(form for form in FORMS if form.table == f"seller.{table}")
     texts = {column: row[column] for column in form.columns}
     return row.get("account", "default") == "default" and not isinstance(form.judge(texts), LeftOut)
+
+
+def test_vat_is_known_where_the_skus_that_feed_a_listing_differ_in_cost_alone(
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """seller.device_costs tells which it was; where they differ in their scheme, too, VAT is not known."""
+    _cost(warehouse, "CHEAP", "40.00")
+    _cost(warehouse, "DEAR", "60.00")
+    _cost(warehouse, "OTHER", "60.00", "standard")
+    for sku, listing in (("CHEAP", "L"), ("DEAR", "L"), ("DEAR", "M"), ("OTHER", "M")):
+        warehouse.execute("insert into seller.sku_map (sku, listing_sku) values (%s, %s)", [sku, listing])
+    warehouse.execute("insert into seller.device_costs values ('default', 'S1', 52.00, 'EUR')")
+    _order(warehouse, 1, {"sku": "L", "serial": "S1"})
+    _order(warehouse, 2, {"sku": "L"})
+    _order(warehouse, 3, {"sku": "M", "serial": "S1"})
+    names = ("cost", "vat_scheme", "vat", "margin", "cost_reason")
+    assert [[_one(warehouse, order)[name] for name in names] for order in (1, 2, 3)] == [
+        [52, "margin", 8, 30, None],
+        [
+            *(None, "margin", None, None),
+            "SKUs that feed it cost different amounts: seller.device_costs can tell them apart.",
+        ],
+        [52, None, None, None, "SKUs that feed it have different schemes of VAT in seller.costs."],
+    ]
+
+
+@pytest.mark.parametrize("is_view", [False, True])
+def test_blanks_around_a_number_make_no_other_device(warehouse: psycopg.Connection[Any], is_view: bool) -> None:
+    """Whatever white space there is, as seller.device_costs is read; in the table, and in a view in its place."""
+    _cost(warehouse, "A", "60.00")
+    for number in (" S1", "S2\u00a0", "\r\n\tS3 \u2003", "S4"):
+        warehouse.execute("insert into seller.device_costs values ('default', %s, 42.00, 'EUR')", [number])
+    warehouse.execute("insert into seller.device_costs values ('other', ' S5', 42.00, 'EUR')")
+    if is_view:
+        warehouse.execute("alter table seller.device_costs rename to bought")
+        warehouse.execute("create view seller.device_costs as select * from seller.bought")
+    for order_id, number in enumerate(("S1", "S2", "S3", "S4", "S5"), start=1):
+        _order(warehouse, order_id, {"serial" if order_id % 2 else "imei": number})
+    assert [_one(warehouse, order)["cost"] for order in range(1, 6)] == [42, 42, 42, 42, 60]
+    read = {row.imei_or_serial for row in profit.device_cost_rows(warehouse, "default").rows}
+    assert read == {"S1", "S2", "S3", "S4"}
+
+
+def test_rows_of_one_device_that_differ_are_no_cost(warehouse: psycopg.Connection[Any]) -> None:
+    """Of its IMEI and its serial number, or of one number with and without blanks; the SKU's is not taken instead."""
+    _cost(warehouse, "A", "60.00")
+    rows = [("I1", "42"), ("S1", "43"), ("I2", "42"), (" I2", "41"), ("I3", "42"), ("S3", "42.00"), (" S3", "42")]
+    for number, cost in rows:
+        warehouse.execute("insert into seller.device_costs values ('default', %s, %s, 'EUR')", [number, cost])
+    warehouse.execute("insert into seller.device_costs values ('default', 'I4', 42, 'EUR')")
+    warehouse.execute("insert into seller.device_costs values ('default', 'S4', 42, 'USD')")
+    for order_id in range(1, 6):
+        _order(warehouse, order_id, {"imei": f"I{order_id}", "serial": f"S{order_id}"})
+    differ = "Rows of seller.device_costs for the device differ."
+    names = ("cost", "margin", "cost_reason")
+    assert [[_one(warehouse, order)[name] for name in names] for order in range(1, 6)] == [
+        [None, None, differ],
+        [None, None, differ],
+        [42, Decimal("38.33"), None],
+        [None, None, differ],
+        [60, Decimal("23.33"), None],
+    ]

@@ -164,6 +164,64 @@ comment on function backmarket.listing_costs is
 'What a unit of each listing costs, by its SKU as backmarket.sku_key() has it: what can be read of seller.costs, of the SKUs
 that feed it by seller.sku_map. Null with the reason where one of them has no cost, rows of one differ, or they do.';
 
+create function backmarket.device_cost_rows(whose text, imei text, serial_number text)
+returns table (least_cost numeric, most_cost numeric, first_currency text, last_currency text)
+language sql stable rows 1
+as $$
+    select min(read.unit_cost), max(read.unit_cost), min(read.currency), max(read.currency)
+    from (
+        select
+            backmarket.plain_amount(cost.unit_cost::text) as unit_cost,
+            backmarket.currency_code(cost.currency::text) as currency
+        from seller.device_costs as cost
+        -- As it stands there, so that an index serves.
+        where cost.account::text = whose and cost.imei_or_serial::text in (imei, serial_number)
+    ) as read
+    where read.unit_cost >= 0 and read.currency is not null
+$$;
+
+comment on function backmarket.device_cost_rows is
+'Between what and what a device cost by rows of seller.device_costs whose numbers have no blanks around them.';
+
+create function backmarket.device_costs_with_blanks()
+returns table (
+    account text, number text, least_cost numeric, most_cost numeric, first_currency text, last_currency text
+)
+language sql stable
+as $$
+    select
+        read.account, read.number, min(read.unit_cost), max(read.unit_cost), min(read.currency), max(read.currency)
+    from (
+        select
+            cost.account::text as account,
+            backmarket.clean_sku(cost.imei_or_serial::text) as number,
+            backmarket.plain_amount(cost.unit_cost::text) as unit_cost,
+            backmarket.currency_code(cost.currency::text) as currency
+        from seller.device_costs as cost
+        where cost.imei_or_serial::text <> backmarket.clean_sku(cost.imei_or_serial::text)
+    ) as read
+    where read.number <> '' and read.unit_cost >= 0 and read.currency is not null
+    group by read.account, read.number
+$$;
+
+comment on function backmarket.device_costs_with_blanks is
+'Between what and what devices cost by rows of seller.device_costs with blanks around their numbers, which are no part of them.';
+
+-- Such rows are few, and found by an index; not of a view, and not of a table of somebody else's, which stays as it is.
+do $do$
+begin
+    if exists (
+        select 1
+        from pg_catalog.pg_class as relation
+        where
+            relation.oid = to_regclass('seller.device_costs')
+            and relation.relkind in ('r', 'p') and pg_has_role(relation.relowner, 'usage')
+    ) then
+        create index device_costs_with_blanks on seller.device_costs (account)
+        where imei_or_serial::text <> backmarket.clean_sku(imei_or_serial::text);
+    end if;
+end $do$;
+
 create or replace view backmarket.profit as
 with lines as (
     select
@@ -274,6 +332,10 @@ rates as materialized (
     select * from backmarket.rates_by_day()
 ),
 
+with_blanks as materialized (
+    select * from backmarket.device_costs_with_blanks()
+),
+
 priced as (
     select
         amounts.*,
@@ -281,17 +343,43 @@ priced as (
         given.cost_reason,
         given.vat_reason,
         coalesce(own_vat.vat_pct, vat.vat_pct) as vat_pct,
-        coalesce(device.currency, given.currency) as cost_currency,
-        coalesce(device.unit_cost, given.unit_cost * amounts.quantity) as paid,
+        device.differs,
+        paid.currency as cost_currency,
+        paid.amount as paid,
         case
-            when coalesce(device.currency, given.currency) = amounts.currency then 1
+            when paid.currency = amounts.currency then 1
             else coalesce(direct.rate, to_euro.rate * of_euro.rate)::numeric(60, 20)
         end as rate
     from amounts
     left join backmarket.listing_costs() as given
         on amounts.account = given.account and backmarket.sku_key(amounts.sku) = given.sku_key
-    left join lateral backmarket.device_cost(amounts.account, amounts.imei, amounts.serial_number) as device
+    -- A device of one line of one unit, by all of its numbers: where two rows differ, nobody knows which one holds.
+    left join lateral backmarket.device_cost_rows(amounts.account, amounts.imei, amounts.serial_number) as plain
         on amounts.quantity = 1 and coalesce(amounts.imei, amounts.serial_number) is not null
+    left join with_blanks as by_imei
+        on amounts.quantity = 1 and amounts.account = by_imei.account and amounts.imei = by_imei.number
+    left join with_blanks as by_serial
+        on amounts.quantity = 1 and amounts.account = by_serial.account and amounts.serial_number = by_serial.number
+    cross join lateral (
+        select
+            least(plain.least_cost, by_imei.least_cost, by_serial.least_cost) as unit_cost,
+            least(plain.first_currency, by_imei.first_currency, by_serial.first_currency) as currency,
+            least(plain.least_cost, by_imei.least_cost, by_serial.least_cost)
+            <> greatest(plain.most_cost, by_imei.most_cost, by_serial.most_cost)
+            or least(plain.first_currency, by_imei.first_currency, by_serial.first_currency)
+            <> greatest(plain.last_currency, by_imei.last_currency, by_serial.last_currency) as differs
+    ) as device
+    cross join lateral (
+        select
+            case
+                when device.differs is null then given.unit_cost * amounts.quantity
+                when not device.differs then device.unit_cost
+            end as amount,
+            case
+                when device.differs is null then given.currency
+                when not device.differs then device.currency
+            end as currency
+    ) as paid
     left join backmarket.vat_rates_given() as own_vat
         on
             amounts.account = own_vat.account
@@ -301,13 +389,13 @@ priced as (
         on amounts.market = vat.market and amounts.sold_on between vat.valid_from and vat.valid_until
     left join rates as direct
         on
-            coalesce(device.currency, given.currency) = direct.one
+            paid.currency = direct.one
             and amounts.currency = direct.other
             and amounts.sold_on = direct.day
     left join rates as to_euro
         on
             direct.rate is null
-            and coalesce(device.currency, given.currency) = to_euro.one
+            and paid.currency = to_euro.one
             and to_euro.other = 'EUR'
             and amounts.sold_on = to_euro.day
     left join rates as of_euro
@@ -327,6 +415,8 @@ taxed as (
         round(
             case
                 when costs.revenue = costs.refunds then 0
+                -- Of nothing that is not known is there a greatest: it would be 0.
+                when costs.vat_scheme = 'margin' and costs.cost is null then null
                 when costs.vat_scheme = 'margin' then greatest(0, costs.revenue - costs.refunds - costs.cost)
                 when costs.vat_scheme = 'standard' then costs.revenue - costs.refunds
             end * costs.vat_pct / (100 + costs.vat_pct),
@@ -370,6 +460,7 @@ select
         when market is null then format('Country %s is no market of Back Market''s.', coalesce(country_code, '(none)'))
         when vat_pct is null then format('No rate of VAT is known for %s on the day of sale.', market)
         when sku is null then 'The line has no SKU.'
+        when differs then 'Rows of seller.device_costs for the device differ.'
         when cost_currency is null then coalesce(cost_reason, 'seller.costs has no row for the SKU that can be used.')
         when rate is null
             then format(
@@ -380,3 +471,4 @@ select
 from taxed;
 
 drop function backmarket.costs_given();
+drop function backmarket.device_cost(text, text, text);
