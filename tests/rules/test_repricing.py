@@ -184,8 +184,8 @@ def test_a_price_below_its_floor_is_raised_whatever_else_is_the_case() -> None:
 )
 def test_a_floor_finer_than_the_currency_is_rounded_up(decimals: int, shown: str, min_price: str, price: str) -> None:
     """Finer, it would be a price that no market takes: it would be refused for ever, and the offer stay below it."""
-    fields = {"decimals": decimals, "shown": Decimal(shown), "min_price": Decimal(min_price)}
-    move = decide_move(replace(LOSING, **fields), TERMS, POLICY, now=NOW)
+    offer = replace(LOSING, decimals=decimals, shown=Decimal(shown), min_price=Decimal(min_price))
+    move = decide_move(offer, TERMS, POLICY, now=NOW)
     assert (move.verdict, move.price, move.floor) == ("move", Decimal(price), Decimal(price))
     assert move.price is not None
     wanted = WantedPrice("A", "fr-fr", move.price, "EUR", Decimal(min_price))
@@ -384,7 +384,18 @@ def test_a_cooldown_of_more_than_a_day_is_kept() -> None:
 @pytest.mark.parametrize(
     "longest", [{"cooldown": timedelta(days=5)}, {"climb_rest": timedelta(days=5)}, {"max_age": timedelta(days=5)}]
 )
-def test_moves_are_remembered_as_long_as_one_of_them_holds_a_price(longest: dict[str, timedelta]) -> None:
+def test_moves_are_remembered_as_long_as_one_of_them_holds_a_price(longest: dict[str, Any]) -> None:
     """And a day at least, in which they are counted."""
     assert replace(POLICY, **longest).remembers == timedelta(days=5)
     assert replace(POLICY, cooldown=HOUR, climb_rest=HOUR, max_age=HOUR).remembers == timedelta(days=1)
+
+
+@pytest.mark.parametrize("nothing", [Decimal(0), Decimal("0.00")])
+def test_a_price_to_win_of_zero_is_none(nothing: Decimal) -> None:
+    """So the specification writes an amount that is none. A losing offer would jump to its ceiling."""
+    unknown = ("hold", None, "Back Market does not say which price would win")
+    assert decide(price_to_win=nothing) == unknown
+    assert decide(FREE, ASKING, shown=Decimal("0.01"), price_to_win=nothing) == unknown
+    assert decide(of=WINNING, price_to_win=nothing) == decide(of=WINNING)
+    lower = replace(POLICY, auto_margin_pct=Decimal(20))
+    assert decide(policy=lower, winner_price=nothing)[2] == "winner 288.99, floor 221.90, so 288.99"

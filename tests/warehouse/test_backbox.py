@@ -250,3 +250,14 @@ def _scans(node: dict[str, Any], table: str) -> set[str]:
     """Return how a plan reads a table."""
     own = {node["Node Type"]} if node.get("Relation Name") == table else set()
     return own.union(*(_scans(each, table) for each in node.get("Plans", ())))
+
+
+def test_an_amount_of_zero_is_none(warehouse: Database) -> None:
+    """So the specification writes one that is empty; the document stays as it came."""
+    merge(warehouse, 0, market(to_win="0.00", winner_price={"amount": 0, "currency": "EUR"}))
+    assert warehouse.execute(
+        b"select price, price_to_win, winner_price, document -> 'price_to_win' ->> 'amount' from backmarket.backbox"
+    ).fetchall() == [(300, None, None, "0.00")]
+    assert warehouse.execute(b"select price_to_win, winner_price from backmarket.backbox_history").fetchall() == [
+        (None, None)
+    ]

@@ -281,7 +281,8 @@ def _compete(offer: Situation, policy: Policy, bounds: _Bounds, *, is_resting: b
         return _climb(offer, policy, bounds, "nobody competes", is_resting=is_resting)
     if offer.is_winning:
         return _climb(offer, policy, bounds, "it wins", is_resting=is_resting)
-    if offer.price_to_win is None:
+    # An amount of 0 is the specification's way to write that there is none.
+    if not offer.price_to_win:
         return bounds.hold("Back Market does not say which price would win")
     to_win = _down(offer.price_to_win, offer.decimals)
     if to_win < bounds.floor:
@@ -315,7 +316,7 @@ def _climb(offer: Situation, policy: Policy, bounds: _Bounds, why: str, *, is_re
     if is_resting or not policy.climb_pct:
         return bounds.hold(f"{why}; it was lowered a short while ago" if is_resting else f"{why}; prices do not rise")
     highest = min(bounds.ceiling, shown + max(bounds.step, _down(shown * policy.climb_pct / 100, offer.decimals)))
-    if offer.is_winning and offer.price_to_win is not None and offer.price_to_win > shown:
+    if offer.is_winning and offer.price_to_win and offer.price_to_win > shown:
         highest = min(highest, offer.price_to_win)
     highest = _down(highest, offer.decimals)
     wishes = (with_ending(highest, policy.ending, offer.decimals), highest)

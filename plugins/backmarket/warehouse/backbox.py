@@ -110,4 +110,5 @@ def release(connection: Connection, account: str, listing_id: UUID, *, kept: Col
 
 
 def _amount(amount: MonetaryAmount | None) -> Decimal | None:
-    return None if amount is None else amount.amount
+    """Return what an amount is; 0 is how the specification writes that there is none."""
+    return (None if amount is None else amount.amount) or None
