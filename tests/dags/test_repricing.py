@@ -192,6 +192,29 @@ def test_a_row_of_costs_that_cannot_be_read_costs_no_other(
     assert "vat_scheme is 'reverse'" in reason
 
 
+def test_a_table_that_no_decision_needs_stops_none_although_it_cannot_be_read(
+    reprice: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """Decided, planned and sent; the run is red at its end, and says which table."""
+    foreign, *moving = priced(connected, 3)
+    winning = compete(connected, database, [foreign, *moving])
+    before = offered(connected, foreign)
+    database.execute("update seller.costs set currency = 'USD' where sku = %s", [foreign])
+    database.execute("alter table seller.fx_rates rename column rate to rates")
+    database.execute("alter table seller.device_costs rename column unit_cost to costs")
+    run = reprice()
+    assert run.state == "failed"
+    assert (run.tasks["repricing"], run.tasks["repricing_check"]) == ("success", "failed")
+    assert sorted(run.xcoms["repricing"]["unusable_feeds"]) == ["seller.device_costs", "seller.fx_rates"]
+    assert {sku: offered(connected, sku) for sku in moving} == {sku: winning[sku] for sku in moving}
+    assert offered(connected, foreign) == before
+    assert decided(database, foreign) == (
+        "hold",
+        None,
+        "seller.fx_rates, which says what USD is in EUR, cannot be read",
+    )
+
+
 def test_between_the_two_margins_a_person_is_asked_and_the_answer_is_sent(
     reprice: Callable[..., Run],
     switch_on: Callable[..., None],

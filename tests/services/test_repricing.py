@@ -11,6 +11,7 @@ import pytest
 
 from backmarket.services.repricing import decide_prices
 from backmarket.settings import RepricingSettings, SaleCostSettings
+from backmarket.warehouse import feeds
 
 if TYPE_CHECKING:
     import psycopg
@@ -203,7 +204,7 @@ def test_figures_that_nobody_can_reckon_with_cost_no_other_price(warehouse: psyc
     ],
 )
 def test_moves_of_more_than_a_day_ago_hold_a_price_where_the_variables_say_so(
-    warehouse: psycopg.Connection[Any], variables: dict[str, str], reason: str
+    warehouse: psycopg.Connection[Any], variables: dict[str, Any], reason: str
 ) -> None:
     """They are read as far back as one of them matters."""
     from psycopg.types.json import Jsonb
@@ -218,3 +219,67 @@ def test_moves_of_more_than_a_day_ago_hold_a_price_where_the_variables_say_so(
         [Jsonb({"price": "240.00", "old_price": "230.00", "why": "so it is"}), NOW - timedelta(days=2)],
     )
     assert decide(warehouse, **variables)["A"][::2] == ("hold", reason)
+
+
+BREAK = {
+    "device_costs": "alter table seller.device_costs rename column unit_cost to costs",
+    "fx_rates": "alter table seller.fx_rates rename column rate to rates",
+    "vat_rates": "alter table seller.vat_rates rename column vat_pct to vat",
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "reasons"),
+    [
+        ("device_costs", {"EURO": None, "DOLLAR": None}),
+        ("fx_rates", {"EURO": None, "DOLLAR": "seller.fx_rates, which says what USD is in EUR, cannot be read"}),
+        (
+            "vat_rates",
+            dict.fromkeys(("EURO", "DOLLAR"), "seller.vat_rates, which may say VAT of fr-fr, cannot be read"),
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_read_holds_what_needs_it_alone(
+    warehouse: psycopg.Connection[Any], table: str, reasons: dict[str, str | None]
+) -> None:
+    """All others are decided, and the table is named as unusable."""
+    offer(warehouse, "EURO")
+    offer(warehouse, "DOLLAR")
+    cost(warehouse, "EURO", "100")
+    cost(warehouse, "DOLLAR", "100", "USD")
+    warehouse.execute("insert into seller.fx_rates values ('2026-11-27', 'USD', 'EUR', 1)")
+    warehouse.execute(BREAK[table].encode())
+    decisions = decide_all(warehouse)
+    rows = warehouse.execute("select sku, verdict, reason from backmarket.repricing").fetchall()
+    assert {sku: None if verdict == "move" else reason for sku, verdict, reason in rows} == reasons
+    assert decisions.unusable == [f"seller.{table}"]
+    assert [each.table for each in feeds.unusable(warehouse, "default", decisions.unusable)] == decisions.unusable
+    assert f"seller.{table}" not in {each.table for each in decisions.feeds}
+    assert len(decisions.feeds) == 3
+
+
+@pytest.mark.parametrize(
+    ("day", "rate"), [("'{}'::json", "1"), ("current_date", "case when random() < 2 then 1 / 0 end"), ("broken()", "1")]
+)
+def test_whatever_a_view_of_rates_fails_with_it_stops_no_other_price(
+    warehouse: psycopg.Connection[Any], day: str, rate: str
+) -> None:
+    """A type that no day is compared with, a division by zero, an error of a function of the seller's own."""
+    offer(warehouse, "EURO")
+    offer(warehouse, "DOLLAR")
+    cost(warehouse, "EURO", "100")
+    cost(warehouse, "DOLLAR", "100", "USD")
+    warehouse.execute(
+        "create function broken() returns date language plpgsql as $$ begin raise 'SECRET'; end $$;"
+        "drop table seller.fx_rates"
+    )
+    warehouse.execute(
+        f"create view seller.fx_rates as select {day} as day, 'USD' as from_currency, 'EUR' as to_currency, "
+        f"{rate} as rate".encode()
+    )
+    decisions = decide_all(warehouse)
+    assert decide(warehouse)["EURO"][0] == "move"
+    assert decide(warehouse)["DOLLAR"][0] == "hold"
+    assert decisions.unusable == ["seller.fx_rates"]
+    (found,) = feeds.unusable(warehouse, "default", decisions.unusable)
+    assert "SECRET" not in str(found)

@@ -23,8 +23,8 @@ What Back Market says of a market that is none of your platform's, or in another
 all listings would fail with: a token to renew, a firewall, or an account that may not read the BackBox. Then ask your
 Back Market contact, or switch `backmarket_backbox_download` off. Clearing any task is safe: it goes on with the
 listings that were not asked for in this hour, and makes no more requests than the hour allows. `repricing_check` names
-rows of `seller.costs`, and `prices_check` prices, listings and markets, that could not be dealt with: all others are
-done.
+rows of `seller.costs`, and tables of costs and rates that cannot be read; `prices_check` prices, listings and markets
+that could not be dealt with: all others are done.
 """
 
 from __future__ import annotations

@@ -16,9 +16,10 @@ class BackMarketRepricingOperator(BackMarketOperator):
     """Writes to ``backmarket.repricing`` where each price goes in the competition for the BackBox, and why.
 
     Nothing is planned or sent here. A price without a known cost stays. Rows of the seller's costs and rates that
-    cannot be read are left out and named; the others count.
+    cannot be read are left out and named; the others count. Where rates cannot be read at all, what needs none is
+    decided.
 
-    :raises FeedUnusableError: where a table cannot be read at all.
+    :raises FeedUnusableError: where prices, costs or the map of SKUs cannot be read at all.
     """
 
     reads = (
@@ -54,7 +55,7 @@ class BackMarketRepricingOperator(BackMarketOperator):
         markets = chosen_markets(self.account, settings, self.hook.config)
         run_id = context["run_id"]
         with connect(self.warehouse_conn_id) as connection:
-            counts, read = decide_prices(
+            counts, read, unreadable = decide_prices(
                 connection,
                 self.account,
                 settings,
@@ -63,7 +64,7 @@ class BackMarketRepricingOperator(BackMarketOperator):
                 markets=markets,
                 now=datetime.now(UTC),
             )
-            limit, unusable = self.rows_limit_pct, []
+            limit, unusable = self.rows_limit_pct, [*unreadable]
             left_out: Counter[str] = Counter()
             for feed in read:
                 left_out.update(name_left_out(connection, self.account, feed, run_id=run_id))

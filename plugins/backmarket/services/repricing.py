@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from backmarket.api.markets import MARKETS
 from backmarket.rules.prices import other_currency
@@ -14,6 +15,7 @@ from backmarket.rules.repricing import Move, Situation, Terms, decide_move
 from backmarket.rules.skus import sku_key
 from backmarket.services.prices import FRESH, offers_to_price
 from backmarket.warehouse import repricing, sku_map
+from backmarket.warehouse.feeds import FeedUnusableError
 from backmarket.warehouse.profit import (
     cost_rows,
     device_cost_rows,
@@ -22,11 +24,11 @@ from backmarket.warehouse.profit import (
     without_differing,
 )
 from backmarket.warehouse.repricing import Decided, Moves
-from backmarket.warehouse.seller_rows import LeftOut
+from backmarket.warehouse.seller_rows import DEVICE_COSTS, FX_RATES, VAT_RATES, LeftOut
 from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from backmarket.rules.prices import WantedPrice
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from backmarket.warehouse.repricing import Competition
     from backmarket.warehouse.seller_rows import SellerRows
 
+T = TypeVar("T")
+
 _MOST_LOGGED = 50
 _WORDS = {"move": "to be moved", "ask": "to be approved by a person", "hold": "left as they are"}
 _NO_COST = "no cost is known: fill seller.costs"
@@ -50,10 +54,12 @@ class Decisions(NamedTuple):
 
     :param counts: prices looked at, and how many move, are asked for and stay.
     :param feeds: the rows of the seller's tables that say what a sale costs.
+    :param unusable: those of these tables that cannot be read at all: what needs them stays.
     """
 
     counts: dict[str, int]
     feeds: tuple[SellerRows[Any], ...]
+    unusable: list[str]
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ class SaleCosts:
 
     :param units: rows of ``seller.costs``, by :func:`~backmarket.rules.skus.sku_key`; None where rows of a SKU differ.
     :param feeding: which of the seller's SKUs a unit of a listing takes, and how many.
-    :param rates: of exchange, by the two currencies; None where nobody says so.
-    :param vat: in per cent, by market; None where nobody says so.
+    :param rates: of exchange, by the two currencies, None where nobody says so; None where the table cannot be read.
+    :param vat: in per cent, by market, None where nobody says so; None where the table cannot be read.
     :param commissions: in per cent, by SKU, as the newest orders show them.
     :param fees: in per cent, by market, as statements show them.
     :param otherwise: what holds where no order or statement tells.
@@ -71,8 +77,8 @@ class SaleCosts:
 
     units: Mapping[str, CostRow | None]
     feeding: SkuMap
-    rates: Mapping[tuple[str, str], Decimal | None]
-    vat: Mapping[str, Decimal | None]
+    rates: Mapping[tuple[str, str], Decimal | None] | None
+    vat: Mapping[str, Decimal | None] | None
     commissions: Mapping[str, Decimal]
     fees: Mapping[str, Decimal]
     otherwise: SaleCostSettings
@@ -88,10 +94,14 @@ class SaleCosts:
         needed = MARKETS[row.market].currency
         costs = []
         for unit, each in known:
-            rate = Decimal(1) if unit.currency == needed else self.rates.get((unit.currency, needed))
+            if unit.currency != needed and self.rates is None:
+                return f"{FX_RATES.table}, which says what {unit.currency} is in {needed}, cannot be read"
+            rate = Decimal(1) if unit.currency == needed else (self.rates or {}).get((unit.currency, needed))
             if rate is None:
                 return f"no rate from {unit.currency} to {needed} is known: fill seller.fx_rates"
             costs.append(unit.unit_cost * each * rate)
+        if self.vat is None:
+            return f"{VAT_RATES.table}, which may say VAT of {row.market}, cannot be read"
         vat_pct = self.vat.get(row.market)
         if vat_pct is None:
             return f"no VAT of {row.market} is known: fill seller.vat_rates"
@@ -139,6 +149,9 @@ def decide_prices(
     """Decide about the price of every row of ``seller.prices`` that a market shows, and store the decisions.
 
     A price whose offer was not read within the last half hour is left alone, and so is one that several rows want.
+    Where rates cannot be read at all, what needs none of them is decided.
+
+    :raises FeedUnusableError: where prices, costs or which SKUs feed which listings cannot be read at all.
     """
     feeding = sku_map.read(connection, account).sku_map
     _, rows = offers_to_price(connection, account, markets, feeding)
@@ -151,7 +164,8 @@ def decide_prices(
         and twins[sku_key(row.sku), row.market] == 1
     ]
     feed = cost_rows(connection, account)
-    sale_costs = _sale_costs(connection, account, feed, feeding, costs, [row for row, _ in wanted], now=now)
+    readable = _Readable()
+    sale_costs = _sale_costs(connection, account, feed, feeding, costs, [row for row, _ in wanted], readable, now=now)
     known = repricing.read_competition(connection, account)
     policy = settings.policy
     moves = repricing.read_moves(connection, account, since=now - policy.remembers)
@@ -169,8 +183,35 @@ def decide_prices(
     repricing.store_decisions(connection, account, decided, now=now)
     _tell(decided, log)
     counts: dict[str, int] = {"prices": len(decided), **Counter(str(each.move.verdict) for each in decided)}
-    others = (device_cost_rows, fx_rate_rows, vat_rate_rows)
-    return Decisions(counts, (without_differing(feed), *(read(connection, account) for read in others)))
+    others: dict[str, Callable[[Connection, str], SellerRows[Any]]] = {
+        DEVICE_COSTS.table: device_cost_rows,
+        FX_RATES.table: fx_rate_rows,
+        VAT_RATES.table: vat_rate_rows,
+    }
+    found = [readable.read(table, partial(read, connection, account)) for table, read in others.items()]
+    feeds = (without_differing(feed), *(each for each in found if each is not None))
+    return Decisions(counts, feeds, readable.unusable)
+
+
+@dataclass
+class _Readable:
+    """Reads tables of the seller, of which one that cannot be read stops no other.
+
+    :param unusable: those that cannot.
+    """
+
+    unusable: list[str] = field(default_factory=list)
+
+    def read(self, table: str, read: Callable[[], T]) -> T | None:
+        """Return what is read of a table; None where that failed, now or before."""
+        if table in self.unusable:
+            return None
+        try:
+            return read()
+        except FeedUnusableError:
+            # The page says why, and the run is red at its end.
+            self.unusable.append(table)
+            return None
 
 
 def _sale_costs(
@@ -180,6 +221,7 @@ def _sale_costs(
     feeding: SkuMap,
     otherwise: SaleCostSettings,
     rows: list[PriceRow],
+    readable: _Readable,
     *,
     now: datetime,
 ) -> SaleCosts:
@@ -190,8 +232,8 @@ def _sale_costs(
     return SaleCosts(
         units,
         feeding,
-        repricing.exchange_rates(connection, pairs, now.date()),
-        repricing.vat_rates(connection, account, markets, now.date()),
+        readable.read(FX_RATES.table, lambda: repricing.exchange_rates(connection, account, pairs, now.date())),
+        readable.read(VAT_RATES.table, lambda: repricing.vat_rates(connection, account, markets, now.date())),
         repricing.commissions(connection, account, {sku_key(row.sku) for row in rows}),
         repricing.fee_shares(connection, account),
         otherwise,

@@ -74,6 +74,9 @@ def select(
         why = "the login of the connection may not read it"
     except errors.DataError as error:
         why = f"its view fails ({type(error).__name__}); cast nothing there: texts are read, too"
+    except (errors.ProgrammingError, errors.NotSupportedError) as error:
+        # A function of the seller's own that raises, a type that nothing is compared with.
+        why = f"its view fails ({type(error).__name__})"
     _store(connection, parameters["account"], UnusableFeed(table, None, 0, [why]), run_id=None, is_unusable=True)
     raise FeedUnusableError(f"{table} cannot be read: {why}. {_ADVICE}")
 

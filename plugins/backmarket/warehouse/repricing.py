@@ -8,7 +8,8 @@ from decimal import Decimal  # noqa: TC003 - read at run time by the named tuple
 from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.rules.repricing import Move, Wish
-from backmarket.warehouse import sql
+from backmarket.warehouse import feeds, sql
+from backmarket.warehouse.seller_rows import FX_RATES, VAT_RATES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -93,22 +94,29 @@ def fee_shares(connection: Connection, account: str) -> dict[str, Decimal]:
 
 
 def vat_rates(connection: Connection, account: str, markets: Collection[str], day: date) -> dict[str, Decimal | None]:
-    """Return the VAT of markets on a day, in per cent of the price without it; None where it is not known."""
+    """Return the VAT of markets on a day, in per cent of the price without it; None where it is not known.
+
+    :raises FeedUnusableError: where ``seller.vat_rates``, which goes before what is known here, cannot be read at all.
+    """
     parameters = {"account": account, "markets": list(markets), "day": day}
-    return dict(connection.execute(sql.statement("repricing/select_vat"), parameters).fetchall())
+    return dict(feeds.select(connection, VAT_RATES.table, sql.statement("repricing/select_vat"), parameters))
 
 
 def exchange_rates(
-    connection: Connection, pairs: Iterable[tuple[str, str]], day: date
+    connection: Connection, account: str, pairs: Iterable[tuple[str, str]], day: date
 ) -> dict[tuple[str, str], Decimal | None]:
-    """Return what one of a currency is worth in another on a day; None where ``seller.fx_rates`` does not say."""
+    """Return what one of a currency is worth in another on a day; None where ``seller.fx_rates`` does not say.
+
+    :raises FeedUnusableError: where that cannot be read at all.
+    """
     wanted = list(pairs)
     parameters = {
+        "account": account,
         "from_currencies": [given for given, _ in wanted],
         "to_currencies": [needed for _, needed in wanted],
         "day": day,
     }
-    rows = connection.execute(sql.statement("repricing/select_rates"), parameters)
+    rows = feeds.select(connection, FX_RATES.table, sql.statement("repricing/select_rates"), parameters)
     return {(given, needed): rate for given, needed, rate in rows}
 
 
