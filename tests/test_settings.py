@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from backmarket.settings import (
@@ -11,9 +13,11 @@ from backmarket.settings import (
     OrderSettings,
     PersonalDataSettings,
     ReconciliationSettings,
+    RepricingSettings,
     SendingSettings,
     VariableError,
     is_neighbour_on,
+    neighbour,
     read_variable,
 )
 
@@ -131,3 +135,33 @@ def test_an_accounts_own_variable_that_cannot_be_read_is_named(monkeypatch: pyte
     with pytest.raises(VariableError, match="Variable backmarket_us__max_qty is 'many'"):
         read_variable("us", "max_qty")
     assert read_variable("default", "max_qty") == 5
+
+
+SPANS = [name for name in VARIABLES if name.endswith(("_minutes", "_hours", "_days"))]
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_a_span_that_no_moment_could_be_reckoned_with_is_refused_where_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The Variable is named. Where it is used, such a number would be an error in Python's or PostgreSQL's words."""
+    for value in ("2000000000", "9" * 30):
+        monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", value)
+        with pytest.raises(VariableError, match=r"Accepted: .*, at most \d+ \(a (hundred )?year"):
+            read_variable("default", name)
+
+
+def test_the_longest_spans_are_still_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of minutes or hours, a hundred years of days."""
+    for unit, most in (("minutes", 525_600), ("hours", 8_760), ("days", 36_500)):
+        of_unit = [name for name in SPANS if name.endswith(f"_{unit}")]
+        assert of_unit
+        for name in of_unit:
+            monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", str(most))
+            assert read_variable("default", name) == most
+            assert datetime(2026, 11, 27, tzinfo=UTC) - timedelta(**{unit: most}) < datetime(2026, 11, 27, tzinfo=UTC)
+    assert RepricingSettings.load("default").policy.remembers == timedelta(days=365)
+    for name in ("repricing_cooldown_minutes", "repricing_max_age_minutes", "repricing_climb_rest_hours"):
+        monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", "525601")
+        assert neighbour("default", RepricingSettings) is None
+        monkeypatch.delenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}")

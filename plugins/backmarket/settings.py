@@ -35,7 +35,18 @@ SMARTPHONES = (
 )
 
 Toggle = Annotated[bool, Field(description="true, false, yes, no, on, off, 1 or 0")]
-Days = Annotated[int, Field(ge=0, description="a whole number of days, 0 or more")]
+# Longer, no moment could be reckoned from it: what is too long would fail where it is used, and not where it is read.
+MOST_MINUTES = 365 * 24 * 60
+MOST_HOURS = 365 * 24
+MOST_DAYS = 100 * 365
+OF_MINUTES = f"at most {MOST_MINUTES} (a year)"
+OF_HOURS = f"at most {MOST_HOURS} (a year)"
+OF_DAYS = f"at most {MOST_DAYS} (a hundred years)"
+Minutes = Annotated[
+    int, Field(ge=0, le=MOST_MINUTES, description=f"a whole number of minutes, 0 or more, {OF_MINUTES}")
+]
+Hours = Annotated[int, Field(ge=0, le=MOST_HOURS, description=f"a whole number of hours, 0 or more, {OF_HOURS}")]
+Days = Annotated[int, Field(ge=0, le=MOST_DAYS, description=f"a whole number of days, 0 or more, {OF_DAYS}")]
 Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, description="an amount of 0 or more, such as 50")]
 
 
@@ -217,7 +228,7 @@ class PersonalDataSettings(Settings):
     """
 
     pii_retention_days: Days | None = Field(
-        default=None, description="a whole number of days, 0 or more, or empty to keep everything"
+        default=None, description=f"a whole number of days, 0 or more, {OF_DAYS}, or empty to keep everything"
     )
 
 
@@ -228,7 +239,7 @@ class HistorySettings(Settings):
     """
 
     history_retention_days: Days | None = Field(
-        default=None, description="a whole number of days, 0 or more, or empty to keep everything"
+        default=None, description=f"a whole number of days, 0 or more, {OF_DAYS}, or empty to keep everything"
     )
 
 
@@ -307,9 +318,9 @@ class StockCountSettings(Settings):
     empty_means_none: ClassVar[frozenset[str]] = frozenset({"stock_max_age_hours"})
 
     stock_known_from: Literal["accepted", "paid"] = Field(default="accepted", description="accepted or paid")
-    stock_intake_lag_minutes: int = Field(default=0, ge=0, description="a whole number of minutes, 0 or more")
-    stock_max_age_hours: int | None = Field(
-        default=24, ge=0, description="a whole number of hours, 0 or more, or empty for no limit"
+    stock_intake_lag_minutes: Minutes = 0
+    stock_max_age_hours: Hours | None = Field(
+        default=24, description=f"a whole number of hours, 0 or more, {OF_HOURS}, or empty for no limit"
     )
     warehouses: Warehouses = ()
 
@@ -356,7 +367,7 @@ class SellerFilesSettings(Settings):
     )
     seller_files_mode: Literal["snapshot", "increment"] = Field(default="snapshot", description="snapshot or increment")
     seller_columns: SellerColumns = {}
-    seller_count_lag_minutes: int = Field(default=60, ge=0, description="a whole number of minutes, 0 or more")
+    seller_count_lag_minutes: Minutes = 60
     zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
 
 
@@ -371,7 +382,9 @@ class AlertSettings(Settings):
     alert_conn_id: str | None = Field(
         default=None, description="the id of an Airflow connection of type http, slackwebhook or smtp, or empty"
     )
-    alert_repeat_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
+    alert_repeat_hours: int = Field(
+        default=24, ge=1, le=MOST_HOURS, description=f"a whole number of hours, 1 or more, {OF_HOURS}"
+    )
     digest_hour: int | None = Field(
         default=None, ge=0, le=23, description="a whole hour from 0 to 23, in UTC, or empty for no digest"
     )
@@ -401,7 +414,7 @@ class QuantitySettings(StockCountSettings, SendingSettings):
     inventory_upload: Toggle = False
     safety_qty: Units = 0
     max_qty: Units | None = Field(default=None, description="a whole number of units, 0 or more, or empty for no limit")
-    pending_hold_hours: int = Field(default=48, ge=0, description="a whole number of hours, 0 or more")
+    pending_hold_hours: Hours = 48
     zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
 
     @property
@@ -421,8 +434,12 @@ class PriceSettings(MarketSettings, SendingSettings):
 
     prices_upload: Toggle = False
     price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
-    price_approval_hours: int = Field(default=24, ge=1, description="a whole number of hours, 1 or more")
-    price_decision_days: int = Field(default=7, ge=1, description="a whole number of days, 1 or more")
+    price_approval_hours: int = Field(
+        default=24, ge=1, le=MOST_HOURS, description=f"a whole number of hours, 1 or more, {OF_HOURS}"
+    )
+    price_decision_days: int = Field(
+        default=7, ge=1, le=MOST_DAYS, description=f"a whole number of days, 1 or more, {OF_DAYS}"
+    )
 
 
 class BackboxSettings(Settings):
@@ -482,10 +499,12 @@ class RepricingSettings(MarketSettings, SendingSettings):
     )
     repricing_min_step_pct: Share = Decimal("0.1")
     repricing_climb_pct: Share = Decimal(1)
-    repricing_climb_rest_hours: int = Field(default=24, ge=0, description="a whole number of hours, 0 or more")
-    repricing_cooldown_minutes: int = Field(default=60, ge=0, description="a whole number of minutes, 0 or more")
+    repricing_climb_rest_hours: Hours = 24
+    repricing_cooldown_minutes: Minutes = 60
     repricing_moves_a_day: int = Field(default=12, ge=0, description="a whole number, 0 or more")
-    repricing_max_age_minutes: int = Field(default=60, ge=1, description="a whole number of minutes, 1 or more")
+    repricing_max_age_minutes: int = Field(
+        default=60, ge=1, le=MOST_MINUTES, description=f"a whole number of minutes, 1 or more, {OF_MINUTES}"
+    )
 
     @property
     def policy(self) -> Policy:
@@ -525,8 +544,12 @@ class RefundSettings(SendingSettings):
     refund_approval_above_a_day: Amount | None = Field(
         default=Decimal(500), description="an amount of 0 or more, such as 500, or empty for no limit"
     )
-    refund_approval_hours: int = Field(default=72, ge=1, description="a whole number of hours, 1 or more")
-    refund_decision_days: int = Field(default=7, ge=1, description="a whole number of days, 1 or more")
+    refund_approval_hours: int = Field(
+        default=72, ge=1, le=MOST_HOURS, description=f"a whole number of hours, 1 or more, {OF_HOURS}"
+    )
+    refund_decision_days: int = Field(
+        default=7, ge=1, le=MOST_DAYS, description=f"a whole number of days, 1 or more, {OF_DAYS}"
+    )
 
 
 class CareSettings(Settings):
@@ -546,7 +569,7 @@ class CareAlertSettings(Settings):
     :param care_answer_hours: a customer who waits longer for an answer raises an alarm.
     """
 
-    care_answer_hours: int = Field(default=20, ge=0, description="a whole number of hours, 0 or more")
+    care_answer_hours: Hours = 20
 
 
 class ReturnSettings(Settings):
@@ -603,7 +626,7 @@ class ImeiSettings(SendingSettings):
     """
 
     imei_update: Toggle = False
-    device_resale_days: int = Field(default=90, ge=0, description="a whole number of days, 0 or more")
+    device_resale_days: Days = 90
 
 
 class ShipBySettings(Settings):
@@ -613,7 +636,12 @@ class ShipBySettings(Settings):
         so many hours late.
     """
 
-    ship_by_alert_hours: int = Field(default=4, description="a whole number of hours, also below 0")
+    ship_by_alert_hours: int = Field(
+        default=4,
+        ge=-MOST_HOURS,
+        le=MOST_HOURS,
+        description=f"a whole number of hours, also below 0, {OF_HOURS} either way",
+    )
 
 
 def read_variable(account: str, field: str) -> Any:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["fast", "sandbox"]
 
 TOGGLES = ("backbox_download", "repricing")
+# Of so many minutes, no moment can be reckoned.
+TOO_LONG = {"repricing_max_age_minutes": "2000000000"}
 AUTOMATIC = {"repricing_ask_margin_pct": "5", "repricing_auto_margin_pct": "5", "price_change_limit_pct": "60"}
 
 
@@ -371,8 +373,8 @@ def test_a_slip_or_an_old_decision_sets_no_price_back_or_forth(
     (listing,) = [listing for listing in connected.listings() if listing["sku"] == moved]
     by_hand = offered(connected, moved) + 1
     connected.patch_listing(listing["listing_id"], offers={"fr-fr": {"price": str(by_hand)}})
-    for slip in ({"repricing": "ture"}, {"repricing_max_age_minutes": "an hour"}):
-        switch_on("prices_upload", **AUTOMATIC, **slip)
+    for slip in ({"repricing": "ture"}, {"repricing_max_age_minutes": "an hour"}, TOO_LONG):
+        switch_on("prices_upload", **{**AUTOMATIC, "repricing": "true", **slip})
         wanted = (offered(connected, plain) * Decimal("1.01")).quantize(Decimal("0.01"))
         price(database, plain, str(wanted))
         assert run_dag("backmarket_inventory_prices").state == "success"
