@@ -160,6 +160,8 @@ def test_the_longest_spans_are_still_reckoned_with(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", str(most))
             assert read_variable("default", name) == most
             assert datetime(2026, 11, 27, tzinfo=UTC) - timedelta(**{unit: most}) < datetime(2026, 11, 27, tzinfo=UTC)
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SHIP_BY_ALERT_HOURS", "-1000000")
+    assert read_variable("default", "ship_by_alert_hours") == -1_000_000
     assert RepricingSettings.load("default").policy.remembers == timedelta(days=365)
     for name in ("repricing_cooldown_minutes", "repricing_max_age_minutes", "repricing_climb_rest_hours"):
         monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", "525601")

@@ -638,9 +638,10 @@ class ShipBySettings(Settings):
 
     ship_by_alert_hours: int = Field(
         default=4,
-        ge=-MOST_HOURS,
+        # Far below 0 is how people say that no order is ever late.
+        ge=-1_000_000,
         le=MOST_HOURS,
-        description=f"a whole number of hours, also below 0, {OF_HOURS} either way",
+        description=f"a whole number of hours, also below 0, down to -1000000, {OF_HOURS}",
     )
 
 
