@@ -70,6 +70,14 @@ def test_units_of_several_skus_add_up() -> None:
     assert _plan(_counts(a=-2, b=5), sku_map, {"l": 4}) == {"l": 0}
 
 
+def test_a_moved_feeder_gives_a_row_no_name() -> None:
+    """Neither where others are added up with the listing's own SKU, nor where it has none."""
+    counts = {sku: StockRow(sku.upper(), 1, NOW) for sku in ("a", "l")}
+    former = _map(("a", "m"), former={"l": {"a": 1}})
+    shelf = Shelf(counts, former, POLICY)
+    assert [row.sku for listing in ("l", "m") if (row := shelf.row(listing))] == ["L", "m"]
+
+
 def test_units_of_one_sku_are_divided() -> None:
     """Evenly, the odd one to the first by name; pairs get whole pairs, and what they cannot use goes to others."""
     sku_map = _map(("A", "L1"), ("A", "L2"))

@@ -132,6 +132,24 @@ def test_a_moved_sku_is_lowered_where_it_was_before_it_is_shown_elsewhere(wareho
     assert _plan(warehouse)["M"] == (5, None)
 
 
+@pytest.mark.parametrize("now_fed", [None, "M", "A"])
+def test_a_sku_that_feeds_a_listing_no_more_gives_it_no_name(
+    warehouse: psycopg.Connection[Any], now_fed: str | None
+) -> None:
+    """Its row in the map is gone or changed: two listings of one name would stop the quantities of all."""
+    for sku, shown in (("A", 0), ("L", 3), ("M", 0)):
+        _listing(warehouse, sku, shown)
+    for sku, units in (("A", 4), ("L", 3), ("M", 1)):
+        _stock(warehouse, sku, units)
+    _map(warehouse, ("A", "L", None))
+    assert _plan(warehouse)["L"] == (7, None)
+    _map(warehouse, *([("A", now_fed, None)] if now_fed else []))
+    wanted = _plan(warehouse)
+    assert wanted["L"] == (3, None)
+    assert wanted["M"] == (5 if now_fed == "M" else 1, None)
+    assert wanted["A"] == (0 if now_fed == "M" else 4, None)
+
+
 def test_what_is_not_known_is_told(warehouse: psycopg.Connection[Any]) -> None:
     """A listing whose SKUs have no count, or a row in the map that cannot be used, is left alone, and so are twins."""
     for sku in ("L", "M", "B", "T"):

@@ -181,13 +181,18 @@ class Shelf:
         return self._feeders.keys()
 
     def row(self, listing: str) -> StockRow | None:
-        """Return the counts that feed a listing as one, with all of their units; None where there is none."""
+        """Return the counts that feed a listing as one, with all of their units; None where there is none.
+
+        It bears the listing's name: that of one of its SKUs may be another listing's.
+        """
         feeders = self._feeders.get(listing)
         if feeders is None:
             return None
         row = added_up([self._counts[sku] for sku in feeders], self._policy)
         quantity = sum(self._counts[sku].quantity // units for sku, units in feeders.items())
-        return row if row.quantity == quantity else replace(row, quantity=quantity)
+        name = self._counts[listing].sku if listing in feeders else listing
+        is_same = (row.sku, row.quantity) == (name, quantity)
+        return row if is_same else replace(row, sku=name, quantity=quantity)
 
     def around(self, listings: Iterable[str]) -> set[str]:
         """Return these listings and all that share a SKU with one of them, now or once, or with one that does."""

@@ -287,7 +287,8 @@ def _all_plans(
         if len(shown[sku]) > 1:
             continue
         (reading,) = shown[sku]
-        named = replace(stock, sku=reading.sku) if fed_by else stock
+        # By the listing, whatever feeds it or fed it once: the plan has one row of each name.
+        named = stock if stock.sku == reading.sku else replace(stock, sku=reading.sku)
         listing = ShownStock(named, reading.id, reading.quantity, fed_by)
         plans.append((listing, plan))
         findings += _remarks(listing, plan)
