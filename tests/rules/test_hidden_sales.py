@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backmarket.rules.hidden_sales import Baseline, Drop, Observation, held_units, observe, unexplained
-from backmarket.rules.inventory import OrderLineRow
+from backmarket.rules.inventory import OrderLineRow, reserved_units
 
 NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -96,6 +96,16 @@ def test_a_write_without_an_answer_explains_both_outcomes() -> None:
     assert observe(raised, 7, NOON, [], []) == Observation(())
     assert observe(raised, 5, NOON, [], []) == Observation(())
     assert observe(raised, 6, NOON, [], []).drops == (Drop(EARLIER, NOON, 1),)
+
+
+@pytest.mark.parametrize("state", [10, 11, -1])
+def test_an_order_in_an_unknown_state_is_reserved_or_held(state: int) -> None:
+    """A sold unit never goes on sale again for want of a name for its state."""
+    drops = [Drop(EARLIER, NOON, 1)]
+    for is_gone in (False, True):
+        sold = line(NOON - HOUR / 2, state=state, is_gone=is_gone)
+        reserved = reserved_units([sold], EARLIER, "accepted")
+        assert reserved + held_units(drops, [sold], now=NOON, hold=HOLD) == 1
 
 
 moments = st.integers(-300, 300).map(lambda minutes: NOON + timedelta(minutes=minutes))

@@ -110,6 +110,23 @@ def test_a_count_from_the_future_still_lowers(warehouse: psycopg.Connection[Any]
     assert _plan(warehouse) == {"A": (0, 0)}
 
 
+@pytest.mark.parametrize("state", [10, 11, -1])
+def test_an_order_in_an_unknown_state_keeps_its_unit_and_is_told(
+    warehouse: psycopg.Connection[Any], state: int
+) -> None:
+    """Until its state is one that is known."""
+    _listing(warehouse, "A", 2)
+    _line(warehouse, 7, "a", state, NOW - timedelta(days=90))
+    _stock(warehouse, "A", 3)
+    assert _plan(warehouse) == {"A": (1, 2)}
+    told = _findings(warehouse)["order_state_unknown"]
+    assert told.startswith(f"1 order line in state {state}, which this version does not know")
+    assert told.endswith("newest orders: 7")
+    warehouse.execute(b"update backmarket.order_lines set state = 4")
+    assert _plan(warehouse) == {"A": (0, 3)}
+    assert _findings(warehouse) == {}
+
+
 def test_a_listing_below_zero_is_reported_with_its_orders(warehouse: psycopg.Connection[Any]) -> None:
     """Back Market sold one unit twice: a person has to tell one of two customers."""
     _listing(warehouse, "A", -1)

@@ -25,7 +25,6 @@ LONGEST_ANSWER = timedelta(minutes=5)
 # Later it may as well have been applied and sold since.
 SOON = timedelta(minutes=5)
 _UNPAID = 7
-_WAITING = frozenset({0, 1, 8, 9})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +133,13 @@ def unexplained(drops: Sequence[Drop], lines: Iterable[OrderLineRow]) -> list[in
 
 def _took_units(line: OrderLineRow) -> bool:
     """Units of a line that was not paid, or went before it was accepted, are back in the listing."""
-    return line.state != _UNPAID and not (line.is_gone and line.state in _WAITING)
+    return line.state != _UNPAID and not (line.is_gone and line.may_be_accepted_yet)
 
 
 def _take_back(drops: Sequence[Drop], lines: list[OrderLineRow], returned: int) -> Observation:
     left = list(drops)
     # Once those of hidden orders, once those of orders that are visible and may have gone unpaid meanwhile.
-    accepted = [line for line in lines if line.state not in _WAITING]
+    accepted = [line for line in lines if not line.may_be_accepted_yet]
     for explaining in (lines, accepted):
         open_units = unexplained(left, explaining)
         for place, drop in enumerate(left):

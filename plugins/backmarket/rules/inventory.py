@@ -27,6 +27,8 @@ _NOT_PAID_YET = frozenset({0, 8, 9})
 _PAID = 1
 _WAITING = _NOT_PAID_YET | {_PAID}
 _ACCEPTED = frozenset({2, 3, 5, 6})
+_WITHOUT_UNITS = frozenset({4, 7})
+_KNOWN = _WAITING | _ACCEPTED | _WITHOUT_UNITS
 OPEN = _WAITING | {2}
 """States of lines whose unit is promised and not shipped."""
 
@@ -74,6 +76,16 @@ class OrderLineRow:
     paid_at: datetime | None = None
     accepted_at: datetime | None = None
     is_gone: bool = False
+
+    @property
+    def is_state_known(self) -> bool:
+        """Whether its state is one of those that Back Market's documents name."""
+        return self.state in _KNOWN
+
+    @property
+    def may_be_accepted_yet(self) -> bool:
+        """Whether it is not accepted and may be; in a state that is not known, as long as it was not seen accepted."""
+        return self.state in _WAITING or (not self.is_state_known and self.accepted_at is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +210,16 @@ def is_reserved(line: OrderLineRow, known_until: datetime, known_from: KnownFrom
     """Tell whether a line takes units that a count cannot know of.
 
     That is every line that the seller's system has not taken in yet, and every one that it took in after the
-    count. Cancelled and unpaid lines take nothing; neither do lines that went before they were accepted.
+    count. Cancelled and unpaid lines take nothing; neither do lines that went before they were accepted. Of a state
+    that is not known, nobody can say that the unit is free.
     """
-    if line.state in _WAITING:
+    if line.may_be_accepted_yet:
         if line.is_gone:
             return False
         if known_from == "paid" and line.state == _PAID:
             return _is_after(line.paid_at, known_until)
         return True
-    if line.state not in _ACCEPTED:
+    if line.state in _WITHOUT_UNITS:
         return False
     taken_in_at = line.accepted_at
     if known_from == "paid" and line.paid_at is not None:

@@ -47,6 +47,7 @@ _FOUND = {
     "sku_ambiguous": "with an ambiguous SKU",
     "stock_stale": "counted too long ago",
     "count_in_future": "counted in the future",
+    "order_state_unknown": "with orders in a state that is not known",
 }
 _HEADER = ("SKU", "stock", "reserved", "held", "safety", "max", "shown", "to show", "remark")
 
@@ -282,6 +283,7 @@ def _all_plans(
     findings += _ambiguous(shown, planned, counts, feeding)
     findings += _without_stock(shown, planned, counts, feeding)
     findings += [_sold_below_zero(each, lines.get(sku_key(each.sku), [])) for each in readings if each.quantity < 0]
+    findings += _in_unknown_states(lines)
     plans: Plans = []
     for sku, (stock, plan, fed_by) in planned.items():
         if len(shown[sku]) > 1:
@@ -352,6 +354,20 @@ def _sold_below_zero(reading: Reading, lines: Iterable[OrderLineRow]) -> Finding
     orders = ", ".join(str(order_id) for order_id in list(dict.fromkeys(each.order_id for each in open_lines))[:5])
     detail = f"Back Market shows {reading.quantity}: it sold more than there was"
     return Finding("sold_below_zero", reading.sku, f"{detail}; its newest open orders: {orders or 'none known yet'}")
+
+
+def _in_unknown_states(lines: LinesBySku) -> Iterator[Finding]:
+    """Report SKUs with order lines in states that this version does not know: their units stay reserved."""
+    for of_sku in lines.values():
+        odd = sorted((each for each in of_sku if not each.is_state_known), key=lambda each: -each.order_id)
+        if not odd:
+            continue
+        states = ", ".join(map(str, sorted({each.state for each in odd})))
+        orders = ", ".join(map(str, list(dict.fromkeys(each.order_id for each in odd))[:5]))
+        detail = (
+            f"{counted(len(odd), 'order line')} in state {states}, which this version does not know: the units stay "
+        )
+        yield Finding("order_state_unknown", odd[0].sku, f"{detail}reserved; newest orders: {orders}")
 
 
 def _held_by_guard(plans: Plans, settings: QuantitySettings, *, allow_mass_zero: bool) -> set[str]:

@@ -33,6 +33,7 @@ FindingKind = Literal[
     "count_in_future",
     "promised_too_much",
     "sold_below_zero",
+    "order_state_unknown",
     "sku_ambiguous",
     "held_by_zero_guard",
     "quantity_changed_outside",
