@@ -46,6 +46,7 @@ update backmarket.changes as change
 set
     status = 'sent',
     sent_at = clock_timestamp(),
+    lost_at = null,
     attempts = attempts + 1,
     reason = change.payload ->> 'why',
     in_batch = %(in_batch)s,
@@ -114,7 +115,8 @@ where
 -- What was sent and may have been applied: a run was killed, or an answer was lost.
 -- :account, :kind
 select
-    change_id, subject, market, payload, attempts, status, sent_at, batch_id, in_batch, answered_at is not null
+    change_id, subject, market, payload, attempts, status, sent_at, batch_id, in_batch, answered_at is not null,
+    lost_at
 from backmarket.changes
 where account = %(account)s and kind = %(kind)s and status in ('sent', 'unknown')
 order by change_id;
@@ -127,7 +129,8 @@ set
     status = %(status)s,
     reason = nullif(concat_ws('; ', payload ->> 'why', %(reason)s::text), ''),
     refused_in = case when %(status)s = 'refused' then nullif(current_setting('airflow.task', true), '')::jsonb end,
-    confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
+    confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end,
+    lost_at = case when %(status)s = 'unknown' and status = 'sent' then clock_timestamp() else lost_at end
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
 returning subject, market, reason;
 

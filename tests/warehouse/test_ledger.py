@@ -69,6 +69,24 @@ def test_what_is_under_way_is_not_planned_again(ledger: Ledger) -> None:
     assert [change.payload for change in ledger.planned()] == [{"quantity": 2}]
 
 
+def test_when_an_answer_was_lost_is_kept(ledger: Ledger) -> None:
+    """Not when reading back failed later, too; sent again, it is another request."""
+    ledger.plan(_quantities(A=1), run_id="first")
+    ids = ledger.mark_sent(ledger.planned())
+    (sent,) = ledger.unsettled()
+    assert sent.lost_at is None
+    ledger.settle(ids, "unknown", "the answer was lost")
+    (lost,) = ledger.unsettled()
+    assert sent.sent_at
+    assert lost.lost_at
+    assert lost.lost_at > sent.sent_at
+    ledger.settle(ids, "unknown", "reading it back failed, too")
+    assert ledger.unsettled()[0].lost_at == lost.lost_at
+    ledger.settle(ids, "planned")
+    ledger.mark_sent(ledger.planned())
+    assert ledger.unsettled()[0].lost_at is None
+
+
 def test_why_a_change_is_wanted_stays_with_it(ledger: Ledger) -> None:
     """Sent, lost, and ended: beside whatever is said of its end."""
     reason = "select reason from backmarket.changes"

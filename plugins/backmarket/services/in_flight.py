@@ -16,17 +16,30 @@ if TYPE_CHECKING:
     from backmarket.warehouse.ledger import RecordedChange
 
 
-def let_arrive(changes: Iterable[RecordedChange], in_flight: timedelta, log: Log) -> None:
-    """Wait until the request of the last of these changes has arrived for sure.
+LONGEST_REQUEST = timedelta(seconds=90)
+"""How long after its change was marked as sent a request is waited for: longer than its timeouts together."""
+
+
+def let_arrive(changes: Iterable[RecordedChange], in_flight: timedelta, log: Log) -> datetime | None:
+    """Wait until the requests of all these changes have arrived for sure.
+
+    A request may be on its way since its answer was lost; where its sender was killed, since it may last have been
+    waited for.
 
     :param changes: those whose end is not known.
-    :param in_flight: how long a request that a killed process sent may still be on its way, or at work.
+    :param in_flight: how long a request that nobody waits for any more may still be on its way, or at work.
+    :return: since when all have arrived; None where nothing was on its way.
     """
-    sent_last = max((change.sent_at for change in changes if change.sent_at), default=None)
-    if sent_last and (wait := sent_last + in_flight - datetime.now(UTC)) > timedelta(0):
+    now = datetime.now(UTC)
+    given_up = [change.lost_at or min(now, change.sent_at + LONGEST_REQUEST) for change in changes if change.sent_at]
+    if not given_up:
+        return None
+    arrived_at = max(given_up) + in_flight
+    if (wait := arrived_at - now) > timedelta(0):
         seconds = min(wait, in_flight).total_seconds()
         log.info(
             "Waiting %s, so that what an earlier run sent has arrived, before looking.",
             counted(ceil(seconds), "second"),
         )
         time.sleep(seconds)
+    return arrived_at

@@ -60,6 +60,7 @@ class RecordedChange:
     :param batch_id: Back Market's task, where it went out in a batch and the answer came.
     :param in_batch: whether it went out last as a line of a batch.
     :param is_answered: whether Back Market answered that it was done, of what is never sent again then.
+    :param lost_at: when the answer to its newest request was lost; None also where its sender was killed.
     """
 
     change_id: int
@@ -72,6 +73,7 @@ class RecordedChange:
     batch_id: int | None = None
     in_batch: bool = False
     is_answered: bool = False
+    lost_at: datetime | None = None
 
 
 @dataclass(frozen=True)
