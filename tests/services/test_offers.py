@@ -6,6 +6,7 @@ import logging
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -14,9 +15,13 @@ from pyrate_limiter import InMemoryBucket
 
 from backmarket.api.client import BackMarketClient
 from backmarket.api.config import ClientConfig
-from backmarket.api.errors import ThrottledError
+from backmarket.api.errors import ServerError, ThrottledError
 from backmarket.operators.inventory_prices import BackMarketInventoryListingRefreshOperator
 from backmarket.services.offers import OfferSending
+from backmarket.services.price_batches import PriceBatches
+from backmarket.services.prices import PriceSending
+from backmarket.services.quantities import send_quantities
+from backmarket.settings import QuantitySettings
 from backmarket.warehouse.inventory_prices import (
     Reading,
     compare_readings,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from backmarket.api.models import Listing
     from sandbox.remote import Sandbox
 
 LOG = logging.getLogger(__name__)
@@ -65,18 +71,35 @@ def _plan(upload: OfferSending, *changes: tuple[str, str, int, int]) -> list[Rec
     return upload.quantities.planned()
 
 
+def _answer_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Back Market answer writes with 200 and the listing as it is."""
+
+    def update(self: BackMarketClient, listing_id: UUID, market: str, **_: object) -> Listing:
+        return self.get_listing(listing_id, market)
+
+    monkeypatch.setattr(BackMarketClient, "update_listing", update)
+
+
 def _all(warehouse: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
     return warehouse.execute(query.encode()).fetchall()
 
 
+@pytest.mark.parametrize("fault", ["reset_before", "500", "502_html", None])
 def test_a_quantity_that_arrives_after_it_was_read_back_is_known_as_ours(
-    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+    upload: OfferSending,
+    sandbox: Sandbox,
+    warehouse: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str | None,
 ) -> None:
     """One unit of it is sold before the next reading: that unit is held, and nobody else is blamed for the rise."""
     listing = sandbox.listings()[0]
     sku, shown = listing["sku"], listing["quantity"]
     (change,) = _plan(upload, (sku, listing["id"], shown, shown + 5))
-    sandbox.fault("reset_before", method="POST")
+    if fault:
+        sandbox.fault(fault, method="POST")
+    else:
+        _answer_without_effect(monkeypatch)
     assert upload.send_quantity(change, None) == "unknown"
     sandbox.patch_listing(sku, quantity=shown + 4)
     assert upload.read_unseen_again(AT_ONCE)
@@ -98,6 +121,44 @@ def test_a_quantity_that_never_arrived_is_sent_again_by_the_same_run_and_holds_n
     assert upload.send_quantity(again, None) == "confirmed"
     assert not upload.read_unseen_again(AT_ONCE)
     assert upload.failures.failed == {}
+    assert _all(warehouse, "select * from backmarket.listing_drops") == []
+
+
+@pytest.mark.parametrize("fault", ["500", "reset_before"])
+def test_a_price_without_a_usable_answer_is_read_back_once_it_must_have_arrived(
+    upload: OfferSending, sandbox: Sandbox, fault: str
+) -> None:
+    """Not sent again at once, when it may still come after the newer one; nor left to a run that plans another."""
+    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
+    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
+    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
+    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
+    (change,) = upload.prices.planned()
+    sandbox.fault(fault, method="POST")
+    assert upload.send_price(change) == "unknown"
+    assert upload.prices.planned() == []
+    batches = PriceBatches(upload.connection, "default", upload.client, HOLD, LOG)
+    sending = PriceSending(upload, batches)
+    sending._failures["fr-fr"] = upload.failures
+    counts = sending.send(AT_ONCE)
+    assert counts["not_sent"] == []
+    assert len(sandbox.journal("POST", "/ws/listings")) == 2
+    ((status,),) = _all(upload.connection, "select status from backmarket.changes")
+    assert status == "confirmed"
+
+
+def test_where_all_writes_fail_quantities_are_read_back_before_the_task_ends(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any]
+) -> None:
+    """Read by a later run alone, what was being added would be held as applied and sold since."""
+    listings = sandbox.listings()[:8]
+    _plan(upload, *((each["sku"], each["id"], each["quantity"], each["quantity"] + 5) for each in listings))
+    sandbox.fault("500", method="POST", times=None)
+    with pytest.raises(ServerError):
+        send_quantities(
+            upload, QuantitySettings(), run_id="r", allow_mass_zero=False, prices_too=False, in_flight=AT_ONCE
+        )
+    assert set(_all(warehouse, "select status from backmarket.changes")) == {("planned",)}
     assert _all(warehouse, "select * from backmarket.listing_drops") == []
 
 

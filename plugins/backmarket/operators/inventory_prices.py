@@ -299,7 +299,7 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
         with self.open_to_send(keep_for_quantities=True) as (connection, client, budget):
             sending = OfferSending(connection, self.account, client, None, self.log, budget=budget)
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
-            counts = PriceSending(sending, batches).send()
+            counts = PriceSending(sending, batches).send(wait_of("in_flight_seconds"))
             requests = client.requests_made
         self.log.info(
             "Prices sent one by one: %s; in batches: %s; %s.",

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-from backmarket.api.errors import BackMarketError, NetworkError, NotFoundError, RefusedError
+from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError
 from backmarket.api.markets import MARKETS
 from backmarket.rules.prices import other_currency
 from backmarket.services.in_flight import let_arrive
@@ -127,17 +127,23 @@ class OfferSettling:
             update.settle("planned", str(error))
             self.forget_sending(update)
             return self.leave(update.name, error)
-        update.settle("unknown", str(error))
-        # A request without an answer may be on its way still: it must not arrive after a newer one.
-        otherwise: Literal["planned", "unknown"] = "unknown" if isinstance(error, NetworkError) else "planned"
-        outcome = self.settle_by_reading(update, str(error), otherwise)
-        if outcome in {"again", "unknown"}:
+        outcome = self.settle_lost(update, str(error))
+        if outcome == "unknown":
             self.failures.note(update.name, error)
         return outcome
 
-    def settle_by_reading(
-        self, update: Update, reason: str, otherwise: Literal["planned", "unknown"] = "planned"
-    ) -> Outcome:
+    def settle_lost(self, update: Update, reason: str) -> Outcome:
+        """Settle an update that may have been applied, and whose answer does not say so.
+
+        Whatever was answered instead, it may be at work still, as behind a gateway that has given up: what it does not
+        show yet is neither planned nor forgotten before it must have arrived.
+
+        :raises BackMarketError: where reading more would fail alike.
+        """
+        update.settle("unknown", reason)
+        return self.settle_by_reading(update, reason, "unknown")
+
+    def settle_by_reading(self, update: Update, reason: str, otherwise: Literal["planned", "unknown"]) -> Outcome:
         """Read a listing whose update got no usable answer, and settle each change by what the listing shows.
 
         :param otherwise: what becomes of a change that it does not show; ``unknown`` where it may still arrive.
@@ -155,12 +161,13 @@ class OfferSettling:
                 continue
             own.settle(otherwise, reason)
             outcome = "again" if otherwise == "planned" else "unknown"
-            if otherwise == "unknown" and "quantity" in own.fields:
-                # The reading did not show it; the request may arrive after it.
-                inventory_prices.record_sent_quantity(
-                    self.connection, self.account, own.listing_id, own.fields["quantity"]
-                )
+            if otherwise == "unknown":
                 self._unseen.add(own.changes[0][1].change_id)
+                if "quantity" in own.fields:
+                    # The reading did not show it; the request may arrive after it.
+                    inventory_prices.record_sent_quantity(
+                        self.connection, self.account, own.listing_id, own.fields["quantity"]
+                    )
         if outcome == "confirmed":
             self.failures.passed(update.name)
         return self.count("read_back", outcome)
@@ -247,21 +254,41 @@ class OfferSending(OfferSettling):
         return self._send(Update(change.market, [(self.prices, change)]))
 
     def read_unseen_again(self, in_flight: timedelta) -> bool:
-        """Read back once more the quantities of this task that got no answer and did not show, once they have arrived.
+        """Read back once more what this task sent, got no usable answer about and did not see, once it has arrived.
 
-        Left to a later run, nobody could tell whether they were applied and sold meanwhile: units would be held.
+        Left to a later run, nobody could tell whether a quantity was applied and sold meanwhile: units would be held.
 
         :return: whether some are to be planned anew.
         :raises BackMarketError: where reading more would fail alike.
         """
-        unseen = [change for change in self.quantities.unsettled() if change.change_id in self._unseen]
-        self._unseen.clear()
-        let_arrive(unseen, in_flight, self.log)
-        outcomes = [
-            self.settle_by_reading(Update(self.home, [(self.quantities, change)]), "read back twice: not applied")
-            for change in self.failures.each(unseen)
+        unseen = self.take_unseen(in_flight)
+        return "again" in [self.read_again(*each) for each in self.failures.each(unseen)]
+
+    def read_unseen_in_outage(self, in_flight: timedelta) -> None:
+        """Read back what :meth:`read_unseen_again` would, where no more is sent, as far as Back Market answers."""
+        for each in self.take_unseen(in_flight):
+            if self.read_again(*each) == "left":
+                return
+
+    def take_unseen(self, in_flight: timedelta) -> list[tuple[Ledger, RecordedChange]]:
+        """Return what is to be read back once more, once it must have arrived."""
+        unseen = [
+            (ledger, change)
+            for ledger in (self.quantities, self.prices)
+            for change in ledger.unsettled()
+            if change.change_id in self._unseen
         ]
-        return "again" in outcomes
+        self._unseen.clear()
+        let_arrive([change for _, change in unseen], in_flight, self.log)
+        return unseen
+
+    def read_again(self, ledger: Ledger, change: RecordedChange) -> Outcome:
+        """Read back what must have arrived by now: what does not show is planned anew.
+
+        :raises BackMarketError: where reading more would fail alike.
+        """
+        update = Update(change.market or self.home, [(ledger, change)])
+        return self.settle_by_reading(update, "read back twice: not applied", "planned")
 
     def log_waiting(self, ledger: Ledger) -> int:
         """Log how many changes stay planned, and until when where the hour's SKU lines are spent; return how many."""
@@ -293,7 +320,7 @@ class OfferSending(OfferSettling):
         except BackMarketError as error:
             return self.settle_failure(update, error)
         if answer is None or answer.id != update.listing_id or not update.shows_in(answer):
-            return self.settle_by_reading(update, "the answer did not show the change")
+            return self.settle_lost(update, "the answer did not show the change")
         return self.confirm(update, answer)
 
     def _mark_sent(self, update: Update) -> Update:

@@ -286,16 +286,18 @@ class PriceSending:
     _refused: list[RecordedChange] = field(default_factory=list)
     _failures: dict[str, ItemFailures] = field(default_factory=dict)
 
-    def send(self) -> dict[str, Any]:
+    def send(self, in_flight: timedelta) -> dict[str, Any]:
         """Send batches, then single prices; what surely was not applied the first time goes once more.
 
+        :param in_flight: how long a request may still be on its way after its answer was lost.
         :return: the outcomes, how many went out in batches and how many wait; and the prices that could not be sent, as
             ``not_sent``, with the ``markets_left``.
         :raises BackMarketError: where sending more would fail alike in all markets.
         """
         self._send_batches()
-        if self._send_singly():
+        if self._send_singly() | self._read_unseen_again(in_flight):
             self._send_singly()
+            self._read_unseen_again(in_flight)
         return {
             **self.sending.counts,
             "in_batches": self.in_batches,
@@ -344,6 +346,24 @@ class PriceSending:
                 return False
             again |= outcome == "again"
             queues.append((market, queue))
+        return again
+
+    def _read_unseen_again(self, in_flight: timedelta) -> bool:
+        """Read back, once they must have arrived, prices that did not show, and tell whether some may go once more."""
+        sending = self.sending
+        markets: dict[str, list[RecordedChange]] = {}
+        for _, change in sending.take_unseen(in_flight):
+            markets.setdefault(change.market, []).append(change)
+        again = False
+        for market, changes in markets.items():
+            sending.failures = self._failures[market]
+            try:
+                for change in sending.failures.each(changes):
+                    again |= sending.read_again(sending.prices, change) == "again"
+            except BackMarketError as error:
+                raise_what_concerns_all(error)
+                self.markets_left[market] = str(error)
+                sending.log.warning("The prices of %s are settled by the next run: %s", market, error)
         return again
 
     def _queues(self) -> Iterator[tuple[str, Iterator[RecordedChange]]]:

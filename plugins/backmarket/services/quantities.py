@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from backmarket.api.errors import BackMarketError
 from backmarket.rules.hidden_sales import CLOCK_TOLERANCE, held_units
 from backmarket.rules.inventory import OPEN, counts_by_sku, is_explained_by_orders, is_mass_zero
 from backmarket.rules.sku_map import ListingNow, Shelf, plan_listings
 from backmarket.rules.skus import sku_key
 from backmarket.services.in_flight import let_arrive
+from backmarket.services.item_failures import raise_what_concerns_all
 from backmarket.services.offers import settle_by_readings
 from backmarket.warehouse import inventory_prices, sku_map
 from backmarket.warehouse.inventory_prices import Finding, ShownStock
@@ -171,7 +173,12 @@ def send_quantities(
     :raises BackMarketError: where sending more would fail alike.
     """
     for _ in range(_ROUNDS):
-        again = _send_planned(sending, prices_too=prices_too)
+        try:
+            again = _send_planned(sending, prices_too=prices_too)
+        except BackMarketError as error:
+            raise_what_concerns_all(error)
+            sending.read_unseen_in_outage(in_flight)
+            raise
         again |= sending.read_unseen_again(in_flight)
         if not again:
             break
