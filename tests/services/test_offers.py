@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,10 @@ from pyrate_limiter import InMemoryBucket
 from backmarket.api.client import BackMarketClient
 from backmarket.api.config import ClientConfig
 from backmarket.api.errors import ServerError, ThrottledError
-from backmarket.operators.inventory_prices import BackMarketInventoryListingRefreshOperator
+from backmarket.operators.inventory_prices import (
+    BackMarketInventoryListingRefreshOperator,
+    BackMarketOfferRefreshOperator,
+)
 from backmarket.services.offers import OfferSending
 from backmarket.services.price_batches import PriceBatches
 from backmarket.services.prices import PriceSending
@@ -213,6 +217,61 @@ def test_listings_are_read_once_what_was_sent_last_must_have_arrived(
     assert (counts["confirmed"], counts["planned_again"]) == (1, 0)
     assert len(waited) == 1
     assert 25 < waited[0] <= 30
+
+
+def test_a_price_is_read_once_what_was_sent_last_must_have_arrived(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read before, it would be planned anew and sent, and the old price could land on the new one."""
+    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
+    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
+    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
+    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
+    upload.prices.mark_sent(upload.prices.planned())
+    waited: list[float] = []
+
+    def arrive(seconds: float) -> None:
+        waited.append(seconds)
+        upload.client.update_listing(UUID(listing["id"]), "fr-fr", price=amount)
+
+    connect(sandbox, monkeypatch)
+    began = datetime.now(UTC)
+    # The quantities' task has read the home market, before what was sent has arrived.
+    BackMarketInventoryListingRefreshOperator(task_id="listing_refresh").execute({})
+    monkeypatch.setenv("AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS", "30")
+    monkeypatch.setattr(time, "sleep", arrive)
+    # The lists name Back Market's time in whole seconds.
+    sandbox.advance_clock(2)
+    counts = BackMarketOfferRefreshOperator(task_id="offer_refresh").execute(
+        {"dag_run": SimpleNamespace(start_date=began)}
+    )
+    assert len(waited) == 1
+    assert (counts["confirmed"], counts["planned_again"], counts["unsettled"]) == (1, 0, 0)
+
+
+def test_what_is_answered_and_never_takes_effect_is_named(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of stock, and still on sale after all tries of a run: the run must not stay green."""
+    first, second = [each for each in sandbox.listings() if each["quantity"] > 0][:2]
+    for each in (first, second):
+        warehouse.execute(
+            "insert into seller.stock (sku, quantity, counted_at) values (%s, %s, now())", [each["sku"], 0]
+        )
+    wanted = [(each["sku"], each["id"], each["quantity"], 0) for each in (first, second)]
+    real = BackMarketClient.update_listing
+
+    def update(self: BackMarketClient, listing_id: UUID, market: str, **fields: Any) -> Listing | None:
+        if str(listing_id) == first["id"]:
+            return self.get_listing(listing_id, market)
+        return real(self, listing_id, market, **fields)
+
+    monkeypatch.setattr(BackMarketClient, "update_listing", update)
+    _plan(upload, *wanted)
+    send_quantities(upload, QuantitySettings(), run_id="r", allow_mass_zero=True, prices_too=False, in_flight=AT_ONCE)
+    assert list(upload.failures.failed) == [first["sku"]]
+    statuses = "select subject, status from backmarket.changes where status in ('planned', 'confirmed')"
+    assert dict(_all(warehouse, statuses)) == {first["sku"]: "planned", second["sku"]: "confirmed"}
 
 
 def test_listings_that_are_listed_and_not_found_are_left_and_no_outage(

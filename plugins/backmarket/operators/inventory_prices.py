@@ -87,7 +87,13 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
         with connect(self.warehouse_conn_id) as connection, hook as client:
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)
             reading = MarketReading(client, connection, self.account, markets, self.log)
-            counts = refresh_offers(reading, batches, markets, since=context["dag_run"].start_date)
+            counts = refresh_offers(
+                reading,
+                batches,
+                markets,
+                since=context["dag_run"].start_date,
+                in_flight=wait_of("in_flight_seconds"),
+            )
             return {**counts, "requests": client.requests_made}
 
 

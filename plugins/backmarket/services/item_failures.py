@@ -77,6 +77,11 @@ class ItemFailures:
         self._in_a_row = 0 if isinstance(error, NotFoundError) else self._in_a_row + 1
         self._last = error
 
+    def note_without_effect(self, item: str, reason: str) -> None:
+        """Note that Back Market answered for an item, as in no outage, and yet did not do what it was asked."""
+        self.failed[item] = reason
+        self._in_a_row = 0
+
     def passed(self, item: str) -> None:
         """Note that Back Market answered for an item."""
         self.failed.pop(item, None)

@@ -320,7 +320,11 @@ class OfferSending(OfferSettling):
         except BackMarketError as error:
             return self.settle_failure(update, error)
         if answer is None or answer.id != update.listing_id or not update.shows_in(answer):
-            return self.settle_lost(update, "the answer did not show the change")
+            reason = "the answer did not show the change"
+            outcome = self.settle_lost(update, reason)
+            if outcome == "unknown":
+                self.failures.note_without_effect(update.name, reason)
+            return outcome
         return self.confirm(update, answer)
 
     def _mark_sent(self, update: Update) -> Update:

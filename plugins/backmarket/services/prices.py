@@ -14,6 +14,7 @@ from backmarket.rules.prices import OfferRow, after_decision, decide_price, othe
 from backmarket.rules.repricing import after_limit
 from backmarket.rules.skus import sku_key
 from backmarket.services.batches import BatchSending
+from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
 from backmarket.services.offers import name_of, settle_by_readings
 from backmarket.warehouse import inventory_prices, price_approval, sku_map
@@ -72,22 +73,32 @@ class PricePlan(NamedTuple):
 
 
 def refresh_offers(
-    reading: MarketReading, batches: PriceBatches, markets: list[str], *, since: datetime | None
+    reading: MarketReading,
+    batches: PriceBatches,
+    markets: list[str],
+    *,
+    since: datetime | None,
+    in_flight: timedelta,
 ) -> dict[str, Any]:
     """Read the offers of these markets, and settle prices whose answers were lost or that went out in batches.
 
-    A market that refuses or fails is named and keeps its older reading, on which no price is planned.
+    What was sent last without an answer is waited for before reading: it may still arrive, also after a newer one. A
+    market that refuses or fails is named and keeps its older reading, on which no price is planned.
 
-    :param since: when this run began: a market that was read since is not read again.
+    :param since: when this run began: a market that was read since, and since all had arrived, is not read again.
+    :param in_flight: how long a request may still be on its way after its answer was lost.
     :return: the listings read and quarantined, what was settled; and the markets that could not be read, as
         ``markets_left``.
     :raises BackMarketError: where it concerns all markets alike.
     """
+    prices = Ledger(reading.connection, reading.account, "price")
+    arrived_at = let_arrive([each for each in prices.unsettled() if not each.in_batch], in_flight, reading.log)
+    if arrived_at and since:
+        since = max(since, arrived_at)
     # Asked for before reading: what a batch did after its status was read is not missed in the reading.
     statuses = batches.statuses()
     wanted = [market for market in markets if not reading.was_read(market, since)]
     counts = reading.read_each(wanted, was_answered=len(wanted) < len(markets))
-    prices = Ledger(reading.connection, reading.account, "price")
     # How a line of a batch ended, the status of its batch tells, too.
     unsettled = [change for change in prices.unsettled() if not change.in_batch]
     shown = shown_prices(reading.connection, reading.account) if unsettled else {}
