@@ -193,6 +193,20 @@ def test_rows_of_warehouses_add_up(warehouse: psycopg.Connection[Any], caplog: p
     assert _plan(warehouse) == {"A": (3, None)}
 
 
+@pytest.mark.parametrize("units", [999_999_999, -999_999_999])
+def test_sums_that_no_column_holds_stop_no_other_quantity(warehouse: psycopg.Connection[Any], units: int) -> None:
+    """Three warehouses of 999,999,999 each, or three SKUs of a listing, mean as many as there can be."""
+    for sku in ("A", "B", "L"):
+        _listing(warehouse, sku, 1)
+    for place in ("Paris", "Lyon", "Lille"):
+        _stock(warehouse, "A", units, place)
+        _stock(warehouse, f"of {place}", units)
+    _stock(warehouse, "B", 3)
+    _map(warehouse, *((f"of {place}", "L", None) for place in ("Paris", "Lyon", "Lille")))
+    most = 2_147_483_647 if units > 0 else 0
+    assert _plan(warehouse) == {"A": (most, None), "B": (3, None), "L": (most, None)}
+
+
 def test_lines_matter_from_the_earliest_count_of_a_listings_skus(warehouse: psycopg.Connection[Any]) -> None:
     """Also where one listing alone is asked for."""
     long_ago = NOW - timedelta(days=30)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 KnownFrom = Literal["accepted", "paid"]
 
+MOST_UNITS = 2**31 - 1
+"""The most units that a count, or several added up, can have: what a column of ours holds."""
+
 CLOCKS_APART = timedelta(minutes=2)
 """How far the clock of the seller's system may be ahead of this machine's."""
 
@@ -169,6 +172,11 @@ def counts_by_sku(rows: Iterable[StockRow], policy: StockPolicy) -> Counts:
     return counts
 
 
+def within_bounds(units: int) -> int:
+    """Return a sum of units, or the most that a column holds: so many are a placeholder for plenty."""
+    return max(-MOST_UNITS, min(units, MOST_UNITS))
+
+
 def added_up(rows: Sequence[StockRow], policy: StockPolicy) -> StockRow:
     """Return counts as one: it knows only what all of them know, and the strictest limits hold.
 
@@ -181,7 +189,7 @@ def added_up(rows: Sequence[StockRow], policy: StockPolicy) -> StockRow:
     most = [row.max_qty for row in rows if row.max_qty is not None]
     return StockRow(
         rows[0].sku,
-        sum(row.quantity for row in rows),
+        within_bounds(sum(row.quantity for row in rows)),
         min(row.counted_at for row in telling),
         max(safety, default=None),
         min(most, default=None),

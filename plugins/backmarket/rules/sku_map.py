@@ -20,6 +20,7 @@ from backmarket.rules.inventory import (
     orders_known_until,
     plan_quantity,
     reserved_units,
+    within_bounds,
 )
 from backmarket.rules.skus import clean_sku, sku_key
 
@@ -189,7 +190,7 @@ class Shelf:
         if feeders is None:
             return None
         row = added_up([self._counts[sku] for sku in feeders], self._policy)
-        quantity = sum(self._counts[sku].quantity // units for sku, units in feeders.items())
+        quantity = within_bounds(sum(self._counts[sku].quantity // units for sku, units in feeders.items()))
         name = self._counts[listing].sku if listing in feeders else listing
         is_same = (row.sku, row.quantity) == (name, quantity)
         return row if is_same else replace(row, sku=name, quantity=quantity)
@@ -245,7 +246,7 @@ class Shelf:
 
     def quantity(self, listing: str) -> int:
         """Return how many units of a listing are for it: its orders' and its part of what all orders have left."""
-        return sum(self.share(listing, sku) // each for sku, each in self._feeders[listing].items())
+        return within_bounds(sum(self.share(listing, sku) // each for sku, each in self._feeders[listing].items()))
 
     def fed_by(self, listing: str, *, with_former: bool) -> list[Feeder]:
         """Return where a listing's units come from; empty where it is fed by the SKU of its own name alone.
