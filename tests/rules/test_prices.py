@@ -103,6 +103,17 @@ def test_a_price_shown_in_another_currency_than_its_market_is_no_measure_of_a_mo
     assert decide(offer=OfferRow(None, Decimal(90), currency="GBP")).reason.startswith("the offer is shown in GBP")
 
 
+@pytest.mark.parametrize("shown", [None, Decimal("0.00")])
+@pytest.mark.parametrize(("price", "verdict"), [("130.00", "send"), ("130.01", "ask"), ("1.99", "ask")])
+def test_a_price_that_is_shown_no_more_is_measured_from_the_last_that_was_sent(
+    shown: Decimal | None, price: str, verdict: str
+) -> None:
+    """An offer without a price for a moment lets no slip through the limit."""
+    decision = decide(replace(WANTED, price=Decimal(price)), OfferRow(shown, None, last_sent=Decimal("100.00")))
+    assert decision.verdict == verdict
+    assert ("from 100.00, which was sent last" in decision.reason) == (verdict == "ask")
+
+
 amounts = st.decimals("-10", "1000", places=3) | st.decimals("0.01", "1000", places=2)
 
 

@@ -84,6 +84,27 @@ def test_reading_back_confirms_no_price_of_another_currency(
     assert rows == [("confirmed" if is_shown else "planned",)]
 
 
+@pytest.mark.parametrize("shown", [None, "0.00"])
+def test_a_move_from_a_price_that_is_shown_no_more_waits_for_a_person_and_goes_once_approved(
+    warehouse: psycopg.Connection[Any], shown: str | None
+) -> None:
+    """Measured, asked about and decided from the last price that was sent."""
+    offer(warehouse, "A", shown)
+    payload = {"id": str(_id(warehouse, "A")), "price": "900.00", "currency": "EUR"}
+    ledger = Ledger(warehouse, "default", "price")
+    ledger.plan([PlannedChange("A", payload, "fr-fr")], run_id="earlier")
+    ledger.settle(ledger.mark_sent(ledger.planned()), "confirmed")
+    status, asked, _ = plan(warehouse)["A"]
+    assert (status, asked["old_price"]) == ("awaiting_approval", "900.00")
+    ((change_id,),) = warehouse.execute(
+        "select change_id from backmarket.changes where status = 'awaiting_approval'"
+    ).fetchall()
+    prices = (asked["old_price"], asked["price"])
+    decided = {"decided_by": "someone", "decided_since": NOW - timedelta(days=1)}
+    price_approval.decide_waiting(warehouse, "default", change_id, prices, "approved", **decided)  # type: ignore[arg-type]
+    assert plan(warehouse)["A"][0] == "planned"
+
+
 def test_a_wish_about_an_offer_that_shows_no_price_is_no_move(warehouse: psycopg.Connection[Any]) -> None:
     """It vanished after the decision: there is nothing to measure a move by. All others go, with what was shown."""
     for sku, shown in {"GONE": None, "ZERO": "0.00", "MOVED": "240.00", "ASKED": "240.00"}.items():

@@ -36,12 +36,22 @@ class OfferRow:
     :param max_price: above it, Back Market takes the offer offline; None: not known.
     :param max_price_unreadable: whether there is one, in a form that cannot be read.
     :param currency: in which it is shown; None: the document names none, and the market's is meant.
+    :param last_sent: the last price that was sent from here and confirmed, in the market's currency.
     """
 
     price: Decimal | None
     max_price: Decimal | None = None
     max_price_unreadable: bool = False
     currency: str | None = None
+    last_sent: Decimal | None = None
+
+    @property
+    def measured_from(self) -> Decimal | None:
+        """The price that a move is measured from: the one shown, else the last that was sent; None, 0: there is none.
+
+        An offer that shows no price for a while, as while Back Market checks it, still had one.
+        """
+        return self.price or self.last_sent or self.price
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +85,11 @@ def decide_price(
     if offer.max_price_unreadable:
         reason = f"the listing's max_price is in no form known here: above it, price {price} would take it offline"
         return PriceDecision("refuse", price, reason)
-    change = change_pct(offer.price, price)
+    before = offer.measured_from
+    change = change_pct(before, price)
     if change is not None and abs(change) > change_limit_pct:
-        reason = f"a move of {change:+.2f} % from {offer.price} to {price} {currency} needs approval"
+        old = before if offer.price else f"{before}, which was sent last and is shown no more,"
+        reason = f"a move of {change:+.2f} % from {old} to {price} {currency} needs approval"
         return PriceDecision("ask", price, f"{reason} (limit {change_limit_pct.normalize():f} %)")
     return PriceDecision("send", price)
 

@@ -241,16 +241,23 @@ def _decide(
     if wish and (wish.price is None or not row.shown):
         # Where no price is shown any more, no move can be measured: repricing holds it, too, once it decides again.
         return "unchanged", None
+    offer = OfferRow(
+        row.shown,
+        row.max_price,
+        max_price_unreadable=row.max_price_unreadable,
+        currency=row.currency,
+        last_sent=row.last_sent,
+    )
     planned = decide_price(
         replace(row.wanted, price=wish.price) if wish else row.wanted,
-        OfferRow(row.shown, row.max_price, max_price_unreadable=row.max_price_unreadable, currency=row.currency),
+        offer,
         currency=rules.currency,
         decimals=rules.decimals,
         change_limit_pct=settings.price_change_limit_pct,
     )
     if wish:
         planned = after_limit(planned, wish)
-    decided = after_decision(planned, decisions.get((row.sku, row.market, row.shown, planned.price)))
+    decided = after_decision(planned, decisions.get((row.sku, row.market, offer.measured_from, planned.price)))
     verdict = decided.verdict
     if decided.price is not None:
         payload["price"] = str(decided.price)
@@ -259,7 +266,7 @@ def _decide(
     if verdict == "send" and refused.include(row.sku, payload, row.market):
         return "refuse", None
     if verdict == "ask" or wish:
-        payload["old_price"] = None if row.shown is None else str(row.shown)
+        payload["old_price"] = None if offer.measured_from is None else str(offer.measured_from)
     if wish:
         payload["why"] = wish.reason
     statuses: dict[Verdict, PlannedStatus] = {
