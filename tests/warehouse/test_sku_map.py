@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from backmarket.rules.inventory import StockPolicy
 from backmarket.services.prices import log_plan, plan_prices
 from backmarket.services.quantities import plan_quantities, rows_that_count
 from backmarket.settings import PriceSettings, QuantitySettings
 from backmarket.warehouse import feeds, inventory_prices, sku_map, sql
 from backmarket.warehouse.migrations import migrate
+from backmarket.warehouse.tracking_imei import stock_by_sku
 from tests.warehouse.test_seller_rows import add_listing, planned
 
 if TYPE_CHECKING:
@@ -205,6 +207,42 @@ def test_sums_that_no_column_holds_stop_no_other_quantity(warehouse: psycopg.Con
     _map(warehouse, *((f"of {place}", "L", None) for place in ("Paris", "Lyon", "Lille")))
     most = 2_147_483_647 if units > 0 else 0
     assert _plan(warehouse) == {"A": (most, None), "B": (3, None), "L": (most, None)}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "is_used"),
+    [
+        (("A", None), ("a", None), False),
+        (("A", "Paris"), ("A ", "paris "), False),
+        (("A", "Paris"), ("A", None), False),
+        (("A", None), ("A", "Paris"), False),
+        (("A", "Paris"), ("A", "Lyon"), True),
+        (("A", None), ("B", None), True),
+        (("A", None), (None, None), True),
+    ],
+)
+def test_a_row_that_cannot_be_read_puts_its_twin_in_doubt(
+    warehouse: psycopg.Connection[Any],
+    good: tuple[str, str | None],
+    bad: tuple[str | None, str | None],
+    is_used: bool,
+) -> None:
+    """Which of the two is right nobody knows: the one that can be read may be the old one."""
+    _listing(warehouse, "A", 1)
+    warehouse.execute(b"drop table seller.stock; delete from seller.stock_by_warehouse")
+    warehouse.execute(
+        b"create table seller.stock (account text default 'default', sku text, quantity text, counted_at text, "
+        b"safety_qty text, max_qty text, warehouse text)"
+    )
+    for (sku, place), quantity in ((good, "5"), (bad, "0,0")):
+        warehouse.execute(
+            b"insert into seller.stock (sku, quantity, counted_at, warehouse) values (%s, %s, '2026-07-01T12:00Z', %s)",
+            [sku, quantity, place],
+        )
+    assert _plan(warehouse) == ({"A": (5, None)} if is_used else {})
+    told = "2 rows of seller.stock share this SKU, and its warehouse if they name one: none of them is used"
+    assert _findings(warehouse) == ({} if is_used else {"sku_ambiguous a": told})
+    assert bool(stock_by_sku(warehouse, "default", ["a"], StockPolicy())) is is_used
 
 
 def test_lines_matter_from_the_earliest_count_of_a_listings_skus(warehouse: psycopg.Connection[Any]) -> None:

@@ -112,7 +112,11 @@ class StockPolicy:
 
     def counts(self, row: StockRow) -> bool:
         """Tell whether the units of a row count."""
-        return not self.warehouses or sku_key(row.warehouse or "") in self.warehouses
+        return self.counts_place(row.warehouse)
+
+    def counts_place(self, warehouse: str | None) -> bool:
+        """Tell whether the units of a warehouse count; None: those of a row that names none."""
+        return not self.warehouses or sku_key(warehouse or "") in self.warehouses
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,22 +155,34 @@ class Counts(NamedTuple):
     ambiguous: dict[str, int]
 
 
-def counts_by_sku(rows: Iterable[StockRow], policy: StockPolicy) -> Counts:
+def counts_by_sku(
+    rows: Iterable[StockRow], policy: StockPolicy, unread: Iterable[tuple[str, str | None]] = ()
+) -> Counts:
     """Add up the rows of each SKU, one a warehouse; a warehouse that does not count has no units.
 
     Two rows of one warehouse contradict each other. So does a row without a warehouse beside those of warehouses, where
-    it has units: it may be their sum.
+    it has units: it may be their sum. A row that cannot be read contradicts as one with units does: which of the two is
+    right, nobody knows.
+
+    :param unread: SKU and warehouse of the rows that cannot be read.
     """
     found: dict[str, list[StockRow]] = {}
     for row in rows:
         found.setdefault(sku_key(row.sku), []).append(row)
+    unread_places: dict[str, list[str]] = {}
+    for sku, warehouse in unread:
+        if policy.counts_place(warehouse):
+            unread_places.setdefault(sku_key(sku), []).append(sku_key(warehouse or ""))
     counts = Counts({}, {})
     for sku, own in found.items():
         counting = [row for row in own if policy.counts(row)]
         places = [sku_key(row.warehouse or "") for row in counting]
         is_whole = any(row.quantity for row, place in zip(counting, places, strict=True) if not place)
+        if counting and (of_unread := unread_places.get(sku)):
+            places += of_unread
+            is_whole = is_whole or "" in of_unread
         if len(set(places)) < len(places) or (is_whole and len(places) > 1):
-            counts.ambiguous[sku] = len(counting)
+            counts.ambiguous[sku] = len(places)
         else:
             counts.by_sku[sku] = added_up(counting or [replace(row, quantity=0) for row in own], policy)
     return counts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from backmarket.api.errors import BackMarketError
 from backmarket.rules.hidden_sales import CLOCK_TOLERANCE, held_units
-from backmarket.rules.inventory import OPEN, counts_by_sku, is_explained_by_orders, is_mass_zero
+from backmarket.rules.inventory import OPEN, is_explained_by_orders, is_mass_zero
 from backmarket.rules.sku_map import ListingNow, Shelf, plan_listings
 from backmarket.rules.skus import sku_key
 from backmarket.services.in_flight import let_arrive
@@ -273,7 +273,7 @@ def _all_plans(
     policy, hold = settings.stock_policy, timedelta(hours=settings.pending_hold_hours)
     lines, readings, findings = _compare_stored_readings(connection, account, settings, now=now)
     drops = inventory_prices.drops_by_listing(connection, account, since=now - hold)
-    counts = counts_by_sku(inventory_prices.stock_rows(connection, account).rows, policy)
+    counts = inventory_prices.counts_of(inventory_prices.stock_rows(connection, account), policy)
     feeding = sku_map.read(connection, account).sku_map
     shown: dict[str, list[Reading]] = defaultdict(list)
     for each in readings:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
 from backmarket.rules.hidden_sales import Baseline, Drop, observe
-from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow
+from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow, counts_by_sku
 from backmarket.rules.skus import sku_key
 from backmarket.warehouse import feeds, sql
 from backmarket.warehouse import sku_map as map_store
@@ -20,6 +20,7 @@ from backmarket.warehouse.seller_rows import STOCK, UnreadableError, moment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from backmarket.rules.inventory import Counts, StockPolicy
     from backmarket.rules.sku_map import Feeder
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.seller_rows import SellerRows
@@ -86,6 +87,13 @@ def stock_rows(connection: Connection, account: str, *, sku_keys: Iterable[str] 
     """
     parameters = {"account": account, "sku_keys": None if sku_keys is None else list(sku_keys)}
     return STOCK.read(feeds.select(connection, STOCK.table, sql.statement("inventory_prices/select_stock"), parameters))
+
+
+def counts_of(stock: SellerRows[StockRow], policy: StockPolicy) -> Counts:
+    """Add up what was read of ``seller.stock``; rows that cannot be read put those of the same place in doubt."""
+    documents = [each.document for each in stock.left_out]
+    unread = [(sku, document["warehouse"]) for document in documents if (sku := document["sku"]) is not None]
+    return counts_by_sku(stock.rows, policy, unread)
 
 
 def lines_by_sku(

@@ -8,10 +8,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.rules.identifiers import LineUse
-from backmarket.rules.inventory import counts_by_sku
 from backmarket.rules.order_facts import LineFacts, OrderFacts
 from backmarket.warehouse import feeds, sql
-from backmarket.warehouse.inventory_prices import stock_rows
+from backmarket.warehouse.inventory_prices import counts_of, stock_rows
 from backmarket.warehouse.seller_rows import (
     ALIASES,
     DEVICES,
@@ -107,7 +106,7 @@ def stock_by_sku(connection: Connection, account: str, skus: Iterable[str], poli
     """Return the counts of some SKUs, by :func:`sku_key`; one whose rows contradict each other has none."""
     found = stock_rows(connection, account, sku_keys=skus)
     tell_left_out(found)
-    return counts_by_sku(found.rows, policy).by_sku
+    return counts_of(found, policy).by_sku
 
 
 def shipments(connection: Connection, account: str) -> SellerRows[Shipment]:
