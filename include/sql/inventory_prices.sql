@@ -136,6 +136,25 @@ from backmarket.inventory as inventory
 cross join lateral jsonb_array_elements(inventory.fed_by) as feeder
 where inventory.account = %(account)s and inventory.fed_by is not null;
 
+-- name: select_gone
+-- Of these listings, in these markets where one is named, those that Back Market serves no more.
+-- :account, :ids, :markets (as long as each other; empty for what all markets share)
+select wanted.id, wanted.market
+from unnest(%(ids)s::uuid [], %(markets)s::text []) as wanted (id, market)
+where
+    not exists (
+        select 1
+        from backmarket.listings as listing
+        where listing.account = %(account)s and listing.id = wanted.id and listing.gone_at is null
+    )
+    or exists (
+        select 1
+        from backmarket.listing_offers as offer
+        where
+            offer.account = %(account)s and offer.id = wanted.id
+            and offer.market = wanted.market and offer.gone_at is not null
+    );
+
 -- name: select_known_moments
 -- When each SKU was counted, and up to when the count knows of orders, as texts.
 -- :account, :sku_keys (as backmarket.sku_key gives them; null for all)

@@ -21,7 +21,7 @@ from backmarket.operators.inventory_prices import (
     BackMarketInventoryListingRefreshOperator,
     BackMarketOfferRefreshOperator,
 )
-from backmarket.services.offers import OfferSending
+from backmarket.services.offers import OfferSending, settle_by_readings
 from backmarket.services.price_batches import PriceBatches
 from backmarket.services.prices import PriceSending
 from backmarket.services.quantities import send_quantities
@@ -272,6 +272,30 @@ def test_what_is_answered_and_never_takes_effect_is_named(
     assert list(upload.failures.failed) == [first["sku"]]
     statuses = "select subject, status from backmarket.changes where status in ('planned', 'confirmed')"
     assert dict(_all(warehouse, statuses)) == {first["sku"]: "planned", second["sku"]: "confirmed"}
+
+
+@pytest.mark.parametrize("kind", ["quantity", "price"])
+def test_a_lost_answer_about_a_listing_that_is_gone_pins_its_sku_no_more(
+    upload: OfferSending, warehouse: psycopg.Connection[Any], kind: str
+) -> None:
+    """It came back under another id: a change of that is planned, once what was in flight has arrived."""
+    old, new = uuid4(), uuid4()
+    for listing_id, gone in ((old, True), (new, False)):
+        warehouse.execute(
+            "insert into backmarket.listings "
+            "(account, id, sku, title_market, quantity, first_seen_at, read_at, gone_at) "
+            "values ('default', %s, 'A', 'fr-fr', 1, now(), now(), case when %s then now() end)",
+            [listing_id, gone],
+        )
+    ledger = upload.quantities if kind == "quantity" else upload.prices
+    market = "" if kind == "quantity" else "fr-fr"
+    payload = {"quantity": 0, "price": "9.00", "currency": "EUR"}
+    ledger.plan([PlannedChange("A", {**payload, "id": str(old)}, market)], run_id="r")
+    ledger.settle(ledger.mark_sent(ledger.planned()), "unknown", "no answer")
+    counts = settle_by_readings(ledger, ledger.unsettled(), {(str(new), market): (1, datetime.now(UTC))})
+    assert (counts["superseded"], counts["unsettled"]) == (1, 0)
+    ledger.plan([PlannedChange("A", {**payload, "id": str(new)}, market)], run_id="r")
+    assert [change.payload["id"] for change in ledger.planned()] == [str(new)]
 
 
 def test_listings_that_are_listed_and_not_found_are_left_and_no_outage(

@@ -364,14 +364,22 @@ def settle_by_readings(
     """Settle changes whose answers earlier runs did not get, by what their listings have shown since.
 
     What Back Market shows is confirmed; what it does not show goes back into the queue, where the next plan decides
-    anew. A change of a listing that was not read since stays as it is.
+    anew. A change of a listing that is gone has ended: left as it is, it would keep its SKU from being changed for ever
+    where another listing takes it over. A change of a listing that was not read since stays as it is.
 
     :param readings: quantity or price, and when it was read, by listing and market; made when what was sent last had
         arrived: see :func:`~backmarket.services.in_flight.let_arrive`.
-    :return: how many were confirmed, planned again, and are still unsettled.
+    :return: how many were confirmed, planned again, superseded as their listings are gone, and are still unsettled.
     """
-    counts = {"confirmed": 0, "planned_again": 0, "unsettled": 0}
-    for change in unsettled:
+    counts = {"confirmed": 0, "planned_again": 0, "superseded": 0, "unsettled": 0}
+    changes = list(unsettled)
+    wanted = [(UUID(change.payload["id"]), change.market) for change in changes]
+    gone = inventory_prices.gone_listings(ledger.connection, ledger.account, wanted) if wanted else set()
+    for change, key in zip(changes, wanted, strict=True):
+        if key in gone:
+            ledger.settle([change.change_id], "superseded", "an answer was lost, and the listing is gone since")
+            counts["superseded"] += 1
+            continue
         shown, read_at = readings.get((change.payload["id"], change.market), (None, None))
         if read_at is None or (change.sent_at and read_at <= change.sent_at):
             counts["unsettled"] += 1

@@ -136,6 +136,16 @@ def stored_readings(connection: Connection, account: str) -> list[Reading]:
     ]
 
 
+def gone_listings(connection: Connection, account: str, wanted: Sequence[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
+    """Return which of some listings Back Market serves no more.
+
+    :param wanted: each with its market; empty for what all markets share.
+    """
+    parameters = {"account": account, "ids": [each[0] for each in wanted], "markets": [each[1] for each in wanted]}
+    rows = connection.execute(sql.statement("inventory_prices/select_gone"), parameters)
+    return {(listing_id, market) for listing_id, market in rows}
+
+
 def drops_by_listing(connection: Connection, account: str, *, since: datetime) -> dict[UUID, list[Drop]]:
     """Return the units that went from listings since a moment."""
     found: dict[UUID, list[Drop]] = defaultdict(list)
