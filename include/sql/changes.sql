@@ -66,6 +66,13 @@ update backmarket.changes
 set answered_at = clock_timestamp()
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown');
 
+-- name: put_last
+-- Why what is planned could not be sent now; it waits behind all others, in the order that it had.
+-- :account, :change_ids, :reason
+update backmarket.changes
+set reason = %(reason)s, planned_at = clock_timestamp()
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'planned';
+
 -- name: record_batch
 -- Back Market took the batch: from here on its task tells how these changes end.
 -- :account, :change_ids, :batch_id

@@ -83,7 +83,8 @@ class CreationSending:
     def _without_listed(self, changes: list[RecordedChange]) -> list[RecordedChange]:
         """Return the changes whose SKUs have no listing, and store the listings of the others.
 
-        A SKU that Back Market could not look up is neither: sending it might overwrite a listing.
+        A SKU that Back Market could not look up is neither: sending it might overwrite a listing. It comes last in the
+        next run, so that the others have their turn.
         """
         read_at = datetime.now(UTC)
         lookups = look_up_each(self.client, changes)
@@ -99,6 +100,8 @@ class CreationSending:
             if lookup.failure:
                 self.not_sent.append(change.subject)
                 self.log.warning("SKU %s stays planned, as it cannot be looked up: %s", change.subject, lookup.failure)
+        asked = [change.change_id for change, lookup in pairs if lookup.failure and lookup.was_asked]
+        self.ledger.put_last(asked, "it cannot be looked up")
         return [change for change, lookup in pairs if lookup.exists is False]
 
 

@@ -28,17 +28,20 @@ class Lookup(NamedTuple):
     :param exists: whether there is a listing of the SKU; None where Back Market could not say.
     :param listing: the listing; None where there is none, or where it could not be understood.
     :param failure: why Back Market could not say.
+    :param was_asked: False where it was not, as it failed on all others of the market.
     """
 
     exists: bool | None
     listing: Listing | None
     failure: BackMarketError | None = None
+    was_asked: bool = True
 
 
 def look_up_each(client: BackMarketClient, changes: Sequence[RecordedChange]) -> list[Lookup]:
     """Look up the listings of all these changes' SKUs; one failure does not stop the others.
 
-    Where a whole handful fails, the market is not asked again, and the rest of its SKUs count as failed alike.
+    A handful of sick SKUs may well stand together, so where a whole handful fails, the market's last SKU decides: where
+    that fails, too, the market is not asked again, and the rest of its SKUs count as failed alike.
 
     :return: a lookup for each change, in their order.
     :raises BackMarketError: where a failure concerns all SKUs alike.
@@ -79,16 +82,27 @@ def _look_up_market(
     client: BackMarketClient, threads: ThreadPoolExecutor, changes: Sequence[RecordedChange]
 ) -> list[Lookup]:
     lookups: list[Lookup] = []
-    for start in range(0, len(changes), _HANDFUL):
-        handful = list(threads.map(lambda change: _look_up(client, change), changes[start : start + _HANDFUL]))
+    from_the_end: list[Lookup] = []
+    while ahead := changes[len(lookups) : len(changes) - len(from_the_end)]:
+        handful = list(threads.map(lambda change: _look_up(client, change), ahead[:_HANDFUL]))
         lookups += handful
-        failures = [lookup.failure for lookup in handful if lookup.failure]
-        for failure in failures:
-            raise_what_concerns_all(failure)
-        if len(failures) == _HANDFUL:
-            lookups += [Lookup(None, None, failures[0])] * (len(changes) - len(lookups))
-            break
-    return lookups
+        failures = _failures(handful)
+        if len(failures) == _HANDFUL < len(ahead):
+            from_the_end.insert(0, _look_up(client, ahead[-1]))
+            if _failures(from_the_end[:1]):
+                lookups += [Lookup(None, None, failures[0], was_asked=False)] * (len(ahead) - _HANDFUL - 1)
+    return lookups + from_the_end
+
+
+def _failures(lookups: Sequence[Lookup]) -> list[BackMarketError]:
+    """Return what lookups failed with.
+
+    :raises BackMarketError: where one concerns all SKUs alike.
+    """
+    failures = [lookup.failure for lookup in lookups if lookup.failure]
+    for failure in failures:
+        raise_what_concerns_all(failure)
+    return failures
 
 
 def _look_up(client: BackMarketClient, change: RecordedChange) -> Lookup:

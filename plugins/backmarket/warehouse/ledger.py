@@ -171,6 +171,11 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
         self.connection.execute(sql.statement("changes/keep_waiting"), parameters)
 
+    def put_last(self, change_ids: Iterable[int], reason: str) -> None:
+        """Put planned changes that could not be sent now to the end of the queue: all others have their turn first."""
+        parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
+        self.connection.execute(sql.statement("changes/put_last"), parameters)
+
     def refusals(self, *, since: datetime) -> Refusals:
         """Return what Back Market refused of all that was sent since a moment."""
         parameters = {"account": self.account, "kind": self.kind, "since": since}
