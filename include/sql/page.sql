@@ -1618,11 +1618,13 @@ order by created_at desc
 limit 2000;
 
 -- name: select_settlement_span
--- The newest ninety days that statements speak of; no row where none is loaded.
+-- The newest ninety days that statements speak of; no row where none is loaded. A day that has not come is a mistyped one.
 -- :account
 select greatest(first_day, last_day - 89) as first_day, last_day
 from (
-    select min(day) as first_day, max(day) as last_day
+    select
+        coalesce(min(day) filter (where day <= current_date), min(day)) as first_day,
+        coalesce(max(day) filter (where day <= current_date), min(day)) as last_day
     from backmarket.settlement_day_sums
     where account = %(account)s
 ) as spoken_of

@@ -407,11 +407,12 @@ where account = %(account)s and not vanished and (%(everything)s or value_date =
 group by account, value_date, currency, category, invoice_key;
 
 -- name: take_stale_covers
--- What statements cover newly, or no longer; taken here, as stale days are.
+-- What statements cover newly, or no longer; taken here, as stale days are. A day beyond 9999, which a statement of an
+-- older version covered, is none that Python has.
 -- :account
 delete from backmarket.settlement_stale_covers
 where account = %(account)s
-returning first_day, end_day;
+returning greatest(first_day, date '0001-01-01') as first_day, least(end_day, date '9999-12-31') as end_day;
 
 -- name: take_stale_days
 -- The days that newly stored rows belong to; taken here, so that the same transaction has to look at them.
@@ -472,16 +473,17 @@ on conflict (account, path) do update set
 
 -- name: upsert_statement
 -- What the newest export of a statement says of itself, for one currency.
--- :account, :invoice_ref, :currency, :file_name, :sha256, :exported_at, :issued_on, :first_day, :last_day, :line_count,
--- :total
+-- :account, :invoice_ref, :currency, :file_name, :sha256, :exported_at, :issued_on, :first_day, :last_day (of what it
+-- covers; null: nothing), :line_count, :total
 insert into backmarket.settlement_statements (
     account, invoice_ref, currency, file_name, sha256, exported_at, issued_on, covers, line_count, total
 )
 values (
     %(account)s, %(invoice_ref)s, %(currency)s, %(file_name)s, %(sha256)s, %(exported_at)s, %(issued_on)s,
-    daterange(
-        least(%(first_day)s, %(issued_on)s::date - 7), greatest(%(last_day)s, %(issued_on)s::date - 1), '[]'
-    ),
+    case
+        when %(first_day)s::date is null then 'empty'
+        else daterange(%(first_day)s::date, %(last_day)s::date, '[]')
+    end,
     %(line_count)s, %(total)s
 )
 on conflict (account, invoice_ref, currency) do update set

@@ -20,6 +20,7 @@ from backmarket.warehouse.orders import lock_merges
 from backmarket.warehouse.settlements.files import StatementFile, load_file
 from backmarket.warehouse.settlements.quality import read_quality
 from backmarket.warehouse.settlements.reconciliation import Limits, Reconciliation, reconcile, remember_unknown
+from backmarket.warehouse.settlements.reports import newest_days
 from tests.warehouse.test_settlements import LIMITS, findings, load, order, sale
 
 if TYPE_CHECKING:
@@ -386,6 +387,34 @@ def test_a_mistyped_year_costs_no_days_of_centuries(warehouse: Database) -> None
     assert warehouse.execute("select from backmarket.settlement_stale_covers").rowcount == 1
     cover(warehouse, "0026-09-08", "2026-09-22", hour=1)
     assert warehouse.execute("select from backmarket.settlement_stale_covers").rowcount == 1, "it covers the same"
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "2027-09-15"])
+@pytest.mark.parametrize("issued", ["20260915", "week_38_", "20270915"])
+def test_a_row_dated_in_the_future_makes_nothing_due(warehouse: Database, day: str, issued: str) -> None:
+    """Its money counts, and orders whose statements are not there yet stay what they are: not due."""
+    order(warehouse, 1)
+    rows = [sale(9, "5.00", key="adjustment", day="2026-09-09"), sale(9, "1.00", key="adjustment", day=day)]
+    for _ in range(2):
+        load(warehouse, *rows, name=f"{issued}-EU-H-1.csv")
+        assert reconcile(warehouse, "default", LIMITS).open_by_kind == {}
+    assert warehouse.execute("select sum(amount) from backmarket.settlement_lines").fetchone() == (Decimal("6.00"),)
+    assert newest_days(warehouse, "default") == (date(2026, 9, 9), date(2026, 9, 9))
+
+
+def test_a_statement_that_covers_too_much_is_mended_by_the_migration(warehouse: Database) -> None:
+    """What an older version stored of a mistyped year keeps no comparison from ending, and covers its own days."""
+    order(warehouse, 1)
+    for name, invoice in (("20260915-EU-H-1.csv", "named"), ("week_38.csv", "unnamed")):
+        load(warehouse, sale(9, f"{len(invoice)}", key="adjustment"), sale(9, day="9999-12-31"), name=name)
+    warehouse.execute("update backmarket.settlement_statements set covers = '[2026-09-08,9999-12-31]'")
+    assert reconcile(warehouse, "default", LIMITS).open_by_kind == {"missing_sale": 1}, "as it was before"
+    warehouse.execute((sql.folder() / "migrations" / "0070_covered_days.sql").read_bytes())
+    covers = warehouse.execute(
+        "select issued_on is null, covers::text from backmarket.settlement_statements order by 1"
+    ).fetchall()
+    assert covers == [(False, "[2026-09-08,2026-09-15)"), (True, "[2026-09-08,2026-09-09)")]
+    assert reconcile(warehouse, "default", LIMITS).open_by_kind == {}
 
 
 def test_two_checks_at_a_time_name_the_same_statements(warehouse: Database, warehouse_uri: str) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
+
+from backmarket.rules.settlements.coverage import OLDEST_ROW_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# What a statement may settle: it holds nothing later than itself, and weekly ones nothing much older.
-_OLDEST_ROW = timedelta(days=45)
 _DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y%m%d")
 _TIME_OF_DAY = re.compile(r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?$")
 # "00/00/0000", and "00/01/1900", which is a spreadsheet's date of nothing.
@@ -100,8 +100,12 @@ def choose_dates(texts: Iterable[str], issued_on: date | None = None) -> Mapping
     if not readings:
         raise StyleError(f"no date style fits all rows, such as {_examples(texts)}")
     if len(readings) > 1 and issued_on is not None:
-        earliest = issued_on - _OLDEST_ROW
-        plausible = [reading for reading in readings if all(earliest <= day <= issued_on for day in reading.values())]
+        ages = [{issued_on.toordinal() - day.toordinal() for day in reading.values()} for reading in readings]
+        plausible = [
+            reading
+            for reading, age in zip(readings, ages, strict=True)
+            if min(age) >= 0 and max(age) <= OLDEST_ROW_DAYS
+        ]
         readings = plausible if len(plausible) == 1 else readings
     if len(readings) > 1:
         raise StyleError(f"day and month cannot be told apart in any row, such as {_examples(texts)}")

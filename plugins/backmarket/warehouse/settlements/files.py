@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from psycopg.sql import SQL, Identifier
 
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.contents import refuse_other_content
+from backmarket.rules.settlements.coverage import covered_days
 from backmarket.rules.settlements.files import Survey, read_lines, survey
 from backmarket.rules.settlements.references import invoice_reference, issue_date
 from backmarket.warehouse import sql
@@ -19,7 +21,6 @@ from backmarket.warehouse.settlements.ties import find_ties
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from backmarket.warehouse.connection import Connection
 
@@ -159,16 +160,17 @@ def _copy(
 
 def _upsert_statements(connection: Connection, key: dict[str, str], file: StatementFile, found: Survey) -> None:
     connection.execute(sql.statement("settlements/drop_statements"), key | {"currencies": list(found.counts)})
+    issued_on, today = issue_date(key["invoice_ref"]), datetime.now(UTC).date()
     for currency, line_count in found.counts.items():
-        days = found.days[currency] or set(found.dates.values())
+        days = covered_days(found.days[currency] or set(found.dates.values()), issued_on, today)
         statement = {
             "currency": currency,
             "file_name": clean(file.name),
             "sha256": file.sha256,
             "exported_at": file.modified_at,
-            "issued_on": issue_date(key["invoice_ref"]),
-            "first_day": min(days),
-            "last_day": max(days),
+            "issued_on": issued_on,
+            "first_day": days and days[0],
+            "last_day": days and days[1],
             "line_count": line_count,
             "total": found.totals[currency],
         }
