@@ -1,3 +1,10 @@
+-- name: adopt_copy
+-- Note that a file is the one that says what a file of the same content has said.
+-- :account, :target, :path, :original (the path of that file)
+update backmarket.seller_file_rows
+set path = %(path)s
+where account = %(account)s and target = %(target)s and path = %(original)s;
+
 -- name: adopt_rows
 -- Note that a file is the one that says these rows now.
 -- :account, :target, :path; {key} makes one text of the key's columns
@@ -51,15 +58,6 @@ select {table_columns}
 from staged_seller_rows
 where {is_of_table} and {key} in (select differing.key from differing_seller_rows as differing);
 
--- name: is_known_content
--- Whether what was loaded last for a table had this content, under any name, and all of its rows could be used.
--- :account, :target, :sha256
-select newest.sha256 = %(sha256)s and newest.rejected = 0 as is_known
-from backmarket.seller_files as newest
-where newest.account = %(account)s and newest.target = %(target)s and newest.status = 'loaded'
-order by newest.read_at desc
-limit 1;
-
 -- name: kind_of_table
 -- What a seller table is: r or p for a table, v for a view; no row where it is missing.
 -- :schema, :name
@@ -98,6 +96,19 @@ left join known_seller_keys as known on given.key = known.key;
 select path, size, modified_at, status, gone_at is not null as is_gone
 from backmarket.seller_files
 where account = %(account)s;
+
+-- name: select_known_content
+-- The file that was loaded last for a table, where it had this content and all of its rows could be used.
+-- :account, :target, :sha256
+select newest.path, newest.modified_at
+from (
+    select path, modified_at, sha256, rejected
+    from backmarket.seller_files
+    where account = %(account)s and target = %(target)s and status = 'loaded'
+    order by read_at desc
+    limit 1
+) as newest
+where newest.sha256 = %(sha256)s and newest.rejected = 0;
 
 -- name: stage_differences
 -- The keys whose rows the file says otherwise than they are stored, or that are not stored yet.

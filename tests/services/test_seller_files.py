@@ -155,6 +155,50 @@ def test_a_content_that_comes_back_is_loaded_again(inbox: Inbox) -> None:
     assert inbox.stock == {"A": 1}
 
 
+@pytest.mark.parametrize("path", ["in/stock.csv", "in/stock_2.csv"])
+def test_a_count_that_comes_out_the_same_is_a_new_count(inbox: Inbox, path: str) -> None:
+    """Orders are accepted by a fresh count: one without a time is as new as its file, whatever that says."""
+    inbox.load(csv_file("sku,quantity\nA,1\n"))
+    again = csv_file("sku,quantity\nA,1\n", path, modified_at=STORED_AT + timedelta(days=1))
+    inbox.load(again)
+    counted = [("2026-11-27 07:00:00+00",)]
+    assert inbox.rows("select counted_at::text from seller.stock") == counted
+    assert inbox.counts["changed"] == 1
+    # An older copy of it is no newer count, and neither is a newer copy of one that says its time.
+    inbox.load(again, csv_file("sku,quantity\nA,1\n", "in/stock_3.csv", modified_at=STORED_AT))
+    assert inbox.rows("select counted_at::text from seller.stock") == counted
+
+
+def test_a_count_with_a_time_is_as_old_as_it_says(inbox: Inbox) -> None:
+    """A newer copy of it is no newer count: what the seller's system has changed since stays."""
+    inbox.load(csv_file(STOCK))
+    inbox.connection.execute("update seller.stock set quantity = 7 where sku = 'A'")
+    inbox.load(csv_file(STOCK, modified_at=STORED_AT + timedelta(days=1)))
+    assert inbox.stock == {"A": 7, "B": 2}
+
+
+def test_a_corrected_file_that_is_a_copy_of_another_has_no_bad_rows(inbox: Inbox) -> None:
+    """What was said of its former content is said no longer."""
+    inbox.load(
+        csv_file("sku,quantity\nA,x\nB,2\n", "in/stock_1.csv"), csv_file("sku,quantity\nA,1\nB,2\n", "in/stock_2.csv")
+    )
+    corrected = csv_file("sku,quantity\nA,1\nB,2\n", "in/stock_1.csv", modified_at=STORED_AT + timedelta(hours=-1))
+    inbox.load(corrected)
+    assert inbox.rows("select key from backmarket.quarantine") == []
+    assert corrected.beside == {".rejected.csv": ""}
+
+
+def test_a_renamed_file_takes_back_what_it_had_said(inbox: Inbox) -> None:
+    """A refund that a file asks for by mistake goes with the correction, under whatever name that comes."""
+    header, later = "order_id,orderline_id,kind,amount,currency\n", STORED_AT + timedelta(hours=1)
+    asked = header + "50,501,refund,20.00,EUR\n51,511,refund,5.00,EUR\n"
+    inbox.load(csv_file(asked, "in/refunds.csv"))
+    inbox.load(csv_file(asked, "in/refunds_friday.csv"))
+    inbox.load(csv_file(header + "51,511,refund,5.00,EUR\n", "in/refunds_friday.csv", modified_at=later))
+    assert inbox.rows("select order_id from seller.refunds") == [(51,)]
+    assert inbox.counts["gone"] == 1
+
+
 def test_what_is_said_of_a_file_goes_with_it(inbox: Inbox) -> None:
     """Its rows stay; when it comes back, it is read anew."""
     bad, good = csv_file("sku,quantity\nA,1\nB,x\n"), csv_file("sku,imei\n", "in/devices.csv")

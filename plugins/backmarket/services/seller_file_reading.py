@@ -36,6 +36,7 @@ class Reading:
     """Judges the rows of one file.
 
     :param counted_at: when a count without a time was made.
+    :ivar counted_without_time: how many rows of a stock file say no time, so that they are as new as the file.
     :ivar columns: which column of the table each of the file's headers is.
     :ivar unknown: the headers that are none.
     :ivar first_rows: the first rows that can be used, as they are understood, each with its number in the file.
@@ -48,6 +49,7 @@ class Reading:
         self.counted_at = counted_at
         self.row_count = 0
         self.rejected = 0
+        self.counted_without_time = 0
         self.rejected_keys: list[str] = []
         self.rejected_without_key = 0
         self.kept: dict[str, tuple[Mapping[str, Any], str]] = {}
@@ -82,6 +84,7 @@ class Reading:
             account = (texts.pop(ACCOUNT, "") or "").strip()
             if self.target.name == "stock" and not (texts["counted_at"] or "").strip():
                 texts["counted_at"] = self.counted_at.isoformat()
+                self.counted_without_time += 1
             values, reasons = form.values_of(texts)
             problems = self._problems(cells, header, account, texts, values, reasons)
             if problems:

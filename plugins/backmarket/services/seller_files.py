@@ -24,7 +24,8 @@ from backmarket.warehouse.seller_files import (
     FileState,
     Staging,
     Target,
-    is_known_content,
+    adopt_copy,
+    known_content,
     known_files,
     release_files,
     remember,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from backmarket.services.log import Log
     from backmarket.settings import SellerFilesSettings
     from backmarket.warehouse.connection import Connection
-    from backmarket.warehouse.seller_files import KnownFile
+    from backmarket.warehouse.seller_files import KnownContent, KnownFile
 
 REJECTED = ".rejected.csv"
 """How the name of the file ends that is written beside another, with the rows that cannot be used."""
@@ -247,24 +248,19 @@ class SellerFileLoading:
             state = FileState(file.path, target.name, file.size, file.modified_at, sha256)
             reading = self._reading(file, target)
             with self.connection.transaction(force_rollback=True):
-                is_known = is_known_content(self.connection, self.account, target.name, sha256)
-                if not is_known:
-                    state = self._judge(file, reading, content, state)
-        return Preview(reading, state, is_known)
+                state = self._judge(file, reading, content, state)
+        return Preview(reading, state, is_known=state.reason == _COPY)
 
     def _store(self, file: InboxFile, target: Target, content: IO[bytes], state: FileState) -> FileState:
         with self.connection.transaction():
-            if is_known_content(self.connection, self.account, target.name, state.sha256):
-                state = state._replace(reason=_COPY)
+            reading = self._reading(file, target)
+            state = self._judge(file, reading, content, state)
+            if reading.unknown:
+                self.log.info("%s: no column of seller.%s: %s.", file.path, target.name, ", ".join(reading.unknown))
+            if state.status == "loaded":
+                self._name_rejected(file, reading)
             else:
-                reading = self._reading(file, target)
-                state = self._judge(file, reading, content, state)
-                if reading.unknown:
-                    self.log.info("%s: no column of seller.%s: %s.", file.path, target.name, ", ".join(reading.unknown))
-                if state.status == "loaded":
-                    self._name_rejected(file, reading)
-                else:
-                    self._keep_whole(file, state)
+                self._keep_whole(file, state)
             remember(self.connection, self.account, state, run_id=self.run_id)
         return state
 
@@ -273,9 +269,14 @@ class SellerFileLoading:
 
     def _judge(self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState) -> FileState:
         """Bring the table to what a file says, or leave it as it is and say why."""
+        original = known_content(self.connection, self.account, reading.target.name, state.sha256)
+        if original and not self._may_be_new_count(file, reading, original):
+            return self._take_for_copy(state, original)
         try:
             with self.connection.transaction():
-                return self._merge(file, reading, content, state)
+                return self._merge(file, reading, content, state, original)
+        except _CopyError:
+            return self._take_for_copy(state, original) if original else state
         except (FileRefusedError, FileFormatError, HeaderError, StyleError, StatementError) as error:
             return state._replace(status="refused", reason=str(error))
         except _HeldError as error:
@@ -287,7 +288,19 @@ class SellerFileLoading:
                 status="refused", reason=f"{reading.target.form.table} does not take its rows ({what})"
             )
 
-    def _merge(self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState) -> FileState:
+    def _may_be_new_count(self, file: InboxFile, reading: Reading, original: KnownContent) -> bool:
+        """Tell whether a file may say something new in the same words: counts without a time are as new as it is."""
+        return reading.target is TARGETS["stock"] and file.modified_at > original.modified_at
+
+    def _take_for_copy(self, state: FileState, original: KnownContent) -> FileState:
+        """Let a copy say what its original said, which may be its own former name: what it corrects later goes."""
+        if state.modified_at >= original.modified_at:
+            adopt_copy(self.connection, self.account, state, original)
+        return state._replace(reason=_COPY)
+
+    def _merge(
+        self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState, original: KnownContent | None
+    ) -> FileState:
         target = reading.target
         if problem := why_not_fillable(self.connection, target):
             raise FileRefusedError(problem)
@@ -298,6 +311,8 @@ class SellerFileLoading:
         header = find_header(table.first_rows, columns, target.required, self.rules.columns.get(target.name))
         staging = Staging(self.connection, self.account, target, file.path)
         staging.copy(reading.rows(table, header))
+        if original and not reading.counted_without_time:
+            raise _CopyError
         if doubles := staging.drop_doubles():
             reading.reject_doubles(table, header, set(doubles))
         if not reading.row_count:
@@ -358,6 +373,10 @@ class SellerFileLoading:
 
     def _keep(self, file: InboxFile, documents: Mapping[str, tuple[Mapping[str, Any], str]]) -> None:
         quarantine.replace(self.connection, self.account, f"{ENTITY} {file.path}", documents, run_id=self.run_id)
+
+
+class _CopyError(Exception):
+    """A file says nothing that the file that was loaded before it did not say."""
 
 
 class _HeldError(Exception):

@@ -126,6 +126,16 @@ class KnownFile(NamedTuple):
     is_gone: bool
 
 
+class KnownContent(NamedTuple):
+    """The file that had some content when that was loaded.
+
+    :param modified_at: when that version of it was stored.
+    """
+
+    path: str
+    modified_at: datetime
+
+
 class FileState(NamedTuple):
     """What became of a file.
 
@@ -254,11 +264,18 @@ def release_files(connection: Connection, account: str, entity: str, paths: Sequ
     connection.execute(sql.statement("seller_files/release_files"), parameters)
 
 
-def is_known_content(connection: Connection, account: str, target: str, sha256: str) -> bool:
-    """Tell whether what was loaded last for a table had this content, under any name, and all of its rows were used."""
+def known_content(connection: Connection, account: str, target: str, sha256: str) -> KnownContent | None:
+    """Return the file that was loaded last for a table, where it had this content and all of its rows were used."""
     parameters = {"account": account, "target": target, "sha256": sha256}
-    row = connection.execute(sql.statement("seller_files/is_known_content"), parameters).fetchone()
-    return bool(row and row[0])
+    row = connection.execute(sql.statement("seller_files/select_known_content"), parameters).fetchone()
+    return KnownContent(*row) if row else None
+
+
+def adopt_copy(connection: Connection, account: str, state: FileState, original: KnownContent) -> None:
+    """Let a file be the one that says what another of the same content says."""
+    if state.path != original.path:
+        parameters = {"account": account, "target": state.target, "path": clean(state.path), "original": original.path}
+        connection.execute(sql.statement("seller_files/adopt_copy"), parameters)
 
 
 def remember(connection: Connection, account: str, state: FileState, *, run_id: str) -> None:
