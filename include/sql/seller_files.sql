@@ -21,11 +21,36 @@ select
     (select count(*) from gone_seller_rows) as gone,
     (select count(*) from {stored} where account::text = %(account)s and {is_full}) as known;
 
+-- name: count_run
+-- What came of the files that a run has read; a file that is not in the inbox any more has no bad rows.
+-- :account, :run_id
+select
+    count(*) filter (where status = 'loaded') as loaded,
+    coalesce(sum(new_rows), 0) as new_rows,
+    coalesce(sum(changed_rows), 0) as changed_rows,
+    coalesce(sum(gone_rows), 0) as gone_rows,
+    coalesce(sum(rejected) filter (where gone_at is null), 0) as rejected
+from backmarket.seller_files
+where account = %(account)s and run_id = %(run_id)s;
+
 -- name: delete_rows
 -- Take away what the file says otherwise, or no longer says.
 -- :account; {table}, {is_own}, {table_key}, {differing}
 delete from {table}
 where {is_own} and {table_key} in (select differing.key from {differing} as differing);
+
+-- name: drop_older
+-- Drop rows about what a newer file has said.
+-- :account, :target, :path, :modified_at; {key}
+delete from staged_seller_rows
+where {key} in (
+    select known.key
+    from backmarket.seller_file_rows as known
+    inner join backmarket.seller_files as file on known.account = file.account and known.path = file.path
+    where
+        known.account = %(account)s and known.target = %(target)s and known.path <> %(path)s
+        and file.loaded_of > %(modified_at)s
+);
 
 -- name: drop_twins
 -- Of rows that are alike one is enough.
@@ -110,6 +135,15 @@ from (
 ) as newest
 where newest.sha256 = %(sha256)s and newest.rejected = 0;
 
+-- name: select_newer_file
+-- The newest other file that is loaded for a table, where it is newer than this one; no row where it is not.
+-- :account, :target, :path, :modified_at
+select path
+from backmarket.seller_files
+where account = %(account)s and target = %(target)s and path <> %(path)s and loaded_of > %(modified_at)s
+order by loaded_of desc
+limit 1;
+
 -- name: stage_differences
 -- The keys whose rows the file says otherwise than they are stored, or that are not stored yet.
 -- :account; {stored}, {key}, {columns}
@@ -174,13 +208,14 @@ select {columns}, null::integer as row_no from {stored} limit 0;
 -- Remember a file as it was read.
 -- :account, :path, :target, :size, :modified_at, :sha256, :status, :reason, :row_count, :rejected, :new_rows,
 -- :changed_rows, :gone_rows, :run_id
-insert into backmarket.seller_files (
+insert into backmarket.seller_files as stored (
     account, path, target, size, modified_at, sha256, status, reason, row_count, rejected, new_rows, changed_rows,
-    gone_rows, run_id
+    gone_rows, run_id, loaded_of
 )
 values (
     %(account)s, %(path)s, %(target)s, %(size)s, %(modified_at)s, %(sha256)s, %(status)s, %(reason)s, %(row_count)s,
-    %(rejected)s, %(new_rows)s, %(changed_rows)s, %(gone_rows)s, %(run_id)s
+    %(rejected)s, %(new_rows)s, %(changed_rows)s, %(gone_rows)s, %(run_id)s,
+    case when %(status)s = 'loaded' then %(modified_at)s::timestamptz end
 )
 on conflict (account, path) do update set
     target = excluded.target,
@@ -195,6 +230,7 @@ on conflict (account, path) do update set
     changed_rows = excluded.changed_rows,
     gone_rows = excluded.gone_rows,
     run_id = excluded.run_id,
+    loaded_of = coalesce(excluded.loaded_of, stored.loaded_of),
     read_at = now(),
     gone_at = null;
 

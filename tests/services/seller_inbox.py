@@ -57,10 +57,13 @@ class Inbox:
     """Loads files and looks at what came of it."""
 
     connection: psycopg.Connection[Any]
+    runs: int = 0
 
-    def load(self, *files: File, **rules: Any) -> SellerFileLoading:
-        """Load what is in the inbox now."""
-        loading = SellerFileLoading(self.connection, "default", FileRules(**rules), logging.getLogger("test"), "run")
+    def load(self, *files: File, run_id: str = "", **rules: Any) -> SellerFileLoading:
+        """Load what is in the inbox now, in a run of its own unless one is given."""
+        self.runs += 1
+        run_id = run_id or f"run {self.runs}"
+        loading = SellerFileLoading(self.connection, "default", FileRules(**rules), logging.getLogger("test"), run_id)
         self.counts = loading.load(files)
         return loading
 

@@ -177,6 +177,66 @@ def test_a_count_with_a_time_is_as_old_as_it_says(inbox: Inbox) -> None:
     assert inbox.stock == {"A": 7, "B": 2}
 
 
+@pytest.mark.parametrize("may_drop_all", [False, True])
+def test_an_older_snapshot_never_replaces_a_newer_one(inbox: Inbox, may_drop_all: bool) -> None:
+    """Neither one that was held and is let through too late, nor one that the storage gives a run later."""
+    sunday = csv_file("sku,quantity\n" + "".join(f"S{n},1\n" for n in range(9)), "in/stock_0.csv")
+    monday = csv_file("sku,quantity\nS0,5\n", "in/stock_1.csv", modified_at=STORED_AT + timedelta(days=1))
+    tuesday = csv_file(
+        "sku,quantity\n" + "".join(f"S{n},2\n" for n in range(9)),
+        "in/stock_2.csv",
+        modified_at=STORED_AT + timedelta(days=2),
+    )
+    late = csv_file("sku,quantity\n" + "".join(f"S{n},3\n" for n in range(9)), "in/stock_3.csv")
+    inbox.load(sunday, monday, tuesday)
+    for _ in range(2):
+        loading = inbox.load(sunday, monday, tuesday, late, may_drop_all=may_drop_all)
+        assert set(inbox.stock.values()) == {2}
+        assert (loading.held, loading.refused) == ([], [])
+    query = "select path, reason from backmarket.seller_files where status = 'superseded' order by path"
+    told = inbox.rows(query)
+    assert [path for path, _ in told] == ["in/stock_1.csv", "in/stock_3.csv"]
+    assert told[0][1].startswith("it is older than in/stock_2.csv, which is loaded")
+    assert inbox.rows("select key from backmarket.quarantine") == []
+    # In its own place an older version holds: that is where a person puts it back.
+    inbox.load(csv_file("sku,quantity\n" + "".join(f"S{n},4\n" for n in range(9)), "in/stock_2.csv"))
+    assert set(inbox.stock.values()) == {4}
+
+
+def test_an_older_row_never_replaces_a_newer_one(inbox: Inbox) -> None:
+    """Of files that say their own rows alone the newer one holds, whichever is read first; all else is loaded."""
+    header, later = "order_id,tracking_number\n", STORED_AT + timedelta(days=1)
+    newer = csv_file(header + "1,NEW1\n2,NEW2\n", "in/shipments_2.csv", modified_at=later)
+    inbox.load(newer)
+    older = csv_file(header + "2,OLD2\n3,OLD3\n", "in/shipments_1.csv")
+    inbox.load(newer, older)
+    query = "select order_id, tracking_number from seller.shipments order by 1"
+    assert inbox.rows(query) == [(1, "NEW1"), (2, "NEW2"), (3, "OLD3")]
+    # What the newer one no longer says is the older one's to say.
+    corrected = csv_file(header + "1,NEW1\n", "in/shipments_2.csv", modified_at=later + timedelta(hours=1))
+    again = csv_file(header + "2,OLD2\n3,OLD3\n\n", "in/shipments_1.csv", modified_at=STORED_AT + timedelta(hours=1))
+    inbox.load(corrected, again)
+    assert inbox.rows(query) == [(1, "NEW1"), (3, "OLD3")]
+    inbox.load(corrected, csv_file(header + "2,OLD2\n3,OLD3\n", "in/shipments_1.csv", modified_at=STORED_AT))
+    assert inbox.rows(query) == [(1, "NEW1"), (2, "OLD2"), (3, "OLD3")]
+
+
+def test_what_a_killed_attempt_has_loaded_is_told_by_the_next(inbox: Inbox) -> None:
+    """Its rows and its bad rows: the asset is updated, and the run ends red. Another run tells of its own alone."""
+    file, other = csv_file("sku,quantity\nA,1\nB,x\n"), csv_file("order_id,imei\n1,356938035643809\n", "in/devices.csv")
+
+    class Killed(File):
+        def content(self) -> Any:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        inbox.load(file, Killed("in/x", b"", modified_at=STORED_AT), Killed("in/stock_2.csv", b""), run_id="killed")
+    loading = inbox.load(file, other, run_id="killed")
+    assert inbox.counts == {"files": 2, "loaded": 2, "new": 2, "changed": 0, "gone": 0}
+    assert loading.rejected == 1
+    assert inbox.load(file, other).rejected == 0
+
+
 def test_a_corrected_file_that_is_a_copy_of_another_has_no_bad_rows(inbox: Inbox) -> None:
     """What was said of its former content is said no longer."""
     inbox.load(
@@ -257,8 +317,8 @@ def test_a_file_without_warehouses_is_read_as_ever(inbox: Inbox) -> None:
     inbox.load(changed)
     assert inbox.stock == {"A": 5, "B": 2}
     twice = STOCK + "A,2,2026-11-26T07:00:00Z\n"
-    rules = {"columns": {"stock": {"=Paris": "warehouse"}}, "may_drop_all": True}
-    assert inbox.load(csv_file(twice, "in/stock-paris.csv"), **rules).rejected == 2
+    rules: dict[str, Any] = {"columns": {"stock": {"=Paris": "warehouse"}}, "may_drop_all": True}
+    assert inbox.load(csv_file(twice, "in/stock-paris.csv", modified_at=changed.modified_at), **rules).rejected == 2
     query = (
         "select sku, '', quantity from seller.stock union all "
         "select sku, warehouse, quantity from seller.stock_by_warehouse order by 1, 2"

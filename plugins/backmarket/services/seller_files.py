@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the dataclass
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import MINYEAR, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import psycopg
@@ -25,8 +25,11 @@ from backmarket.warehouse.seller_files import (
     Staging,
     Target,
     adopt_copy,
+    count_run,
     known_content,
     known_files,
+    lock_rows,
+    newer_file,
     release_files,
     remember,
     why_not_fillable,
@@ -178,38 +181,50 @@ class SellerFileLoading:
     rejected: int = 0
 
     def load(self, files: Sequence[InboxFile]) -> dict[str, int]:
-        """Load every file that is new or has changed, the oldest first; return the counts."""
+        """Load every file that is new or has changed, the oldest first; return the counts.
+
+        What an earlier attempt of the run has loaded counts, too: it may have been stopped before it told of that.
+        """
         known = known_files(self.connection, self.account)
-        counts = dict.fromkeys(("files", "loaded", "new", "changed", "gone"), 0)
+        seen = 0
         self._release(known, {file.path for file in files})
         for file in sorted(files, key=lambda file: (file.modified_at, file.path)):
             target = target_of(file.name)
             if target is None:
                 continue
-            counts["files"] += 1
+            seen += 1
             before = known.get(file.path)
-            if before and self._is_settled(before, file):
-                if before.status != "loaded":
-                    (self.held if before.status == "held" else self.refused).append(file.path)
+            if before and self._is_settled(before, file, target):
+                if before.status == "held":
+                    self.held.append(file.path)
+                elif before.status == "refused":
+                    self.refused.append(file.path)
                 continue
-            state = self._load(file, target)
-            if state and state.status == "loaded":
-                counts["loaded"] += 1
-                counts["new"] += state.new_rows
-                counts["changed"] += state.changed_rows
-                counts["gone"] += state.gone_rows
-        return counts
+            self._load(file, target)
+        done = count_run(self.connection, self.account, self.run_id)
+        self.rejected = done.rejected
+        return {"files": seen, "loaded": done.loaded, "new": done.new, "changed": done.changed, "gone": done.gone}
 
     def _release(self, known: Mapping[str, KnownFile], paths: Collection[str]) -> None:
         gone = [path for path, file in known.items() if path not in paths and not file.is_gone]
         if gone:
             release_files(self.connection, self.account, ENTITY, gone)
 
-    def _is_settled(self, known: KnownFile, file: InboxFile) -> bool:
+    def _is_settled(self, known: KnownFile, file: InboxFile, target: Target) -> bool:
         is_same = (known.size, known.modified_at) == (file.size, file.modified_at)
-        return is_same and not known.is_gone and (known.status == "loaded" or not self.rules.may_drop_all)
+        if not is_same or known.is_gone:
+            return False
+        if known.status in {"loaded", "superseded"}:
+            return True
+        return not self.rules.may_drop_all and not (known.status == "held" and self._newer_file(file, target))
 
-    def _load(self, file: InboxFile, target: Target) -> FileState | None:
+    def _newer_file(self, file: InboxFile, target: Target) -> str | None:
+        """Return the path of a newer file that is loaded, where such a file says everything; else None."""
+        if not target.is_snapshot or not self.rules.is_snapshot or _stored_at(file) is None:
+            return None
+        return newer_file(self.connection, self.account, target.name, file.path, file.modified_at)
+
+    def _load(self, file: InboxFile, target: Target) -> None:
         try:
             with file.content() as (content, sha256):
                 state = FileState(file.path, target.name, file.size, file.modified_at, sha256)
@@ -217,7 +232,7 @@ class SellerFileLoading:
         except OSError as error:
             self.files_left.append(file.path)
             self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)
-            return None
+            return
         except StatementError as error:
             # What cannot be unpacked has no content to be known by.
             state = FileState(file.path, target.name, file.size, file.modified_at, "", "refused", str(error))
@@ -233,11 +248,9 @@ class SellerFileLoading:
         elif state.reason:
             self.log.info("%s: %s.", file.path, state.reason)
         else:
-            self.rejected += state.rejected
             what = {"new": state.new_rows, "changed": state.changed_rows, "gone": state.gone_rows}
             rows, became = counted(state.row_count, "row"), tally(what, none="nothing changed")
             self.log.info("%s: %s for seller.%s: %s.", file.path, rows, target.name, became)
-        return state
 
     def preview(self, file: InboxFile, target: Target) -> Preview:
         """Do all that loading a file does, and take it back; nothing is kept of it, and nothing logged.
@@ -248,16 +261,25 @@ class SellerFileLoading:
             state = FileState(file.path, target.name, file.size, file.modified_at, sha256)
             reading = self._reading(file, target)
             with self.connection.transaction(force_rollback=True):
+                lock_rows(self.connection, self.account, target)
                 state = self._judge(file, reading, content, state)
         return Preview(reading, state, is_known=state.reason == _COPY)
 
     def _store(self, file: InboxFile, target: Target, content: IO[bytes], state: FileState) -> FileState:
         with self.connection.transaction():
+            lock_rows(self.connection, self.account, target)
             reading = self._reading(file, target)
-            state = self._judge(file, reading, content, state)
+            if newer := self._newer_file(file, target):
+                state = state._replace(
+                    status="superseded",
+                    reason=f"it is older than {newer}, which is loaded and says everything. If this one is right, "
+                    "store it anew, so that it is the newer one",
+                )
+            else:
+                state = self._judge(file, reading, content, state)
             if reading.unknown:
                 self.log.info("%s: no column of seller.%s: %s.", file.path, target.name, ", ".join(reading.unknown))
-            if state.status == "loaded":
+            if state.status in {"loaded", "superseded"}:
                 self._name_rejected(file, reading)
             else:
                 self._keep_whole(file, state)
@@ -302,19 +324,7 @@ class SellerFileLoading:
         self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState, original: KnownContent | None
     ) -> FileState:
         target = reading.target
-        if problem := why_not_fillable(self.connection, target):
-            raise FileRefusedError(problem)
-        table = read_table(content, file.name, sheet=target.name)
-        if target is TARGETS["fx_rates"]:
-            table = exchange_rates(table)
-        columns = (ACCOUNT, *target.columns)
-        header = find_header(table.first_rows, columns, target.required, self.rules.columns.get(target.name))
-        staging = Staging(self.connection, self.account, target, file.path)
-        staging.copy(reading.rows(table, header))
-        if original and not reading.counted_without_time:
-            raise _CopyError
-        if doubles := staging.drop_doubles():
-            reading.reject_doubles(table, header, set(doubles))
+        staging = self._stage(file, reading, content, original)
         if not reading.row_count:
             raise FileRefusedError("it has a header and not one row")
         if reading.rejected == reading.row_count:
@@ -325,6 +335,10 @@ class SellerFileLoading:
                 f"say. {reading.first_reason}"
             )
         is_snapshot = target.is_snapshot and self.rules.is_snapshot
+        if not is_snapshot and (stored_at := _stored_at(file)):
+            older = staging.drop_older(stored_at)
+            if older:
+                self.log.info("%s: newer files say %s of it otherwise, and hold.", file.path, counted(older, "row"))
         if is_snapshot and reading.rejected_without_key:
             raise _HeldError(
                 f"it says everything there is, and {reading.rejected_without_key:,} of its rows do not say what they "
@@ -340,6 +354,24 @@ class SellerFileLoading:
             changed_rows=found.changed,
             gone_rows=found.gone,
         )
+
+    def _stage(self, file: InboxFile, reading: Reading, content: IO[bytes], original: KnownContent | None) -> Staging:
+        """Stage the rows of a file that can be used, and take down the others."""
+        target = reading.target
+        if problem := why_not_fillable(self.connection, target):
+            raise FileRefusedError(problem)
+        table = read_table(content, file.name, sheet=target.name)
+        if target is TARGETS["fx_rates"]:
+            table = exchange_rates(table)
+        columns = (ACCOUNT, *target.columns)
+        header = find_header(table.first_rows, columns, target.required, self.rules.columns.get(target.name))
+        staging = Staging(self.connection, self.account, target, file.path)
+        staging.copy(reading.rows(table, header))
+        if original and not reading.counted_without_time:
+            raise _CopyError
+        if doubles := staging.drop_doubles():
+            reading.reject_doubles(table, header, set(doubles))
+        return staging
 
     def _guard(self, found: Differences, target: Target) -> None:
         """Hold a file that would take too much away.
@@ -373,6 +405,11 @@ class SellerFileLoading:
 
     def _keep(self, file: InboxFile, documents: Mapping[str, tuple[Mapping[str, Any], str]]) -> None:
         quarantine.replace(self.connection, self.account, f"{ENTITY} {file.path}", documents, run_id=self.run_id)
+
+
+def _stored_at(file: InboxFile) -> datetime | None:
+    """Return when a file was stored; None where the storage did not say."""
+    return None if file.modified_at.year == MINYEAR else file.modified_at
 
 
 class _CopyError(Exception):

@@ -139,7 +139,8 @@ class KnownContent(NamedTuple):
 class FileState(NamedTuple):
     """What became of a file.
 
-    :param status: ``loaded``; ``refused``: nothing of it is stored; ``held``: it would have taken too much away.
+    :param status: ``loaded``; ``refused``: nothing of it is stored; ``held``: it would have taken too much away;
+        ``superseded``: a newer one that says everything is loaded.
     :param reason: why nothing of it is stored, for a person.
     """
 
@@ -157,6 +158,16 @@ class FileState(NamedTuple):
     gone_rows: int = 0
 
 
+class RunCounts(NamedTuple):
+    """What came of the files that a run has read: how many are loaded, and of how many rows what became."""
+
+    loaded: int
+    new: int
+    changed: int
+    gone: int
+    rejected: int
+
+
 class Differences(NamedTuple):
     """What a file changes: keys that are new, said otherwise, unchanged and gone, and how many could be gone."""
 
@@ -168,7 +179,7 @@ class Differences(NamedTuple):
 
 
 class Staging:
-    """The rows of one file, staged in the transaction of a connection.
+    """The rows of one file, staged in the transaction of a connection that holds :func:`lock_rows`.
 
     :param account: whose rows they are.
     :param path: the file's.
@@ -184,8 +195,6 @@ class Staging:
             "is_full": SQL("quantity::text <> '0'") if target.name == "stock" else SQL("true"),
         }
         self._values: dict[str, Any] = {"account": account, "target": target.name, "path": path}
-        # One file of a table after the other.
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"seller/{account}/{target.name}"])
         self._run("stage_rows")
 
     def copy(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
@@ -203,6 +212,14 @@ class Staging:
         if not self._target.is_unique:
             return []
         return [row[0] for row in self._run("find_doubles")]
+
+    def drop_older(self, modified_at: datetime) -> int:
+        """Drop rows about what a newer file has said, and return how many.
+
+        :param modified_at: when the file was stored.
+        """
+        query = SQL(sql.statement("seller_files/drop_older")).format(**self._parts)
+        return self._connection.execute(query, {**self._values, "modified_at": modified_at}).rowcount
 
     def compare(self, *, is_snapshot: bool, rejected_keys: Sequence[str]) -> Differences:
         """Find out what the rows change.
@@ -247,6 +264,25 @@ class Staging:
         query = SQL(sql.statement(f"seller_files/{name}")).format(**{**self._parts, **parts})
         cursor = self._connection.execute(query, self._values)
         return cursor.fetchall() if cursor.description else []
+
+
+def lock_rows(connection: Connection, account: str, target: Target) -> None:
+    """Wait until no other transaction loads a file for a table; holds to the end of this one."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"seller/{account}/{target.name}"])
+
+
+def newer_file(connection: Connection, account: str, target: str, path: str, modified_at: datetime) -> str | None:
+    """Return the path of the newest other file that is loaded for a table; None where it is not newer than this one."""
+    parameters = {"account": account, "target": target, "path": clean(path), "modified_at": modified_at}
+    row = connection.execute(sql.statement("seller_files/select_newer_file"), parameters).fetchone()
+    return str(row[0]) if row else None
+
+
+def count_run(connection: Connection, account: str, run_id: str) -> RunCounts:
+    """Return what came of the files that a run has read, in all of its attempts."""
+    parameters = {"account": account, "run_id": run_id}
+    (counts,) = connection.execute(sql.statement("seller_files/count_run"), parameters).fetchall()
+    return RunCounts(*map(int, counts))
 
 
 def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
