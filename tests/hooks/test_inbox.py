@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
+import os
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from backmarket.operators.items_check import BackMarketItemsCheckOperator
 from backmarket.operators.settlements import BackMarketSettlementDownloadOperator
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.item_failures import ItemsLeftError
+from backmarket.services.seller_files import FileRules, SellerFileLoading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -301,3 +304,20 @@ def test_a_text_is_stored_beside_a_file(inbox: ObjectStoragePath, name: str, bes
     file.write_beside(".rejected.csv", "")
     assert sorted(path.name for path in inbox.iterdir()) == [name]
     file.write_beside(".rejected.csv", "")
+
+
+def test_a_name_that_is_no_text_is_one_where_it_is_stored(tmp_path: Path, warehouse: psycopg.Connection[Any]) -> None:
+    """Names in Latin-1, as older systems write them: each is its own, is opened, and known when it is seen again."""
+    for name in (b"stock_\xe9.csv", b"stock_\xe8.csv"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"sku,quantity\nA,1\nB\xe9,x\n")
+    (tmp_path / "stock.jsonl").write_bytes(b'{"sku": "C\\ud83d", "quantity": "2"}\n{"sku": "D", "quantity": "2"}\n')
+    for run_id in ("first", "second"):
+        files = list_inbox(tmp_path.as_uri(), "seller")
+        assert [file.name for file in files if file.name.endswith(".csv") and ".rejected" not in file.name] == [
+            "stock_\\udce8.csv", "stock_\\udce9.csv"
+        ]  # fmt: skip
+        loading = SellerFileLoading(warehouse, "default", FileRules(is_snapshot=False), logging.getLogger(), run_id)
+        assert loading.load(files)["loaded"] == (3 if run_id == "first" else 0)
+    assert warehouse.execute("select count(*) from seller.stock").fetchone() == (2,)
+    assert (tmp_path / os.fsdecode(b"stock_\xe9.rejected.csv")).exists()
+    assert "C\\ud83d" in (tmp_path / "stock.rejected.csv").read_text()

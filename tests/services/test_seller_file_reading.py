@@ -274,3 +274,40 @@ def test_a_damaged_file_is_one_that_cannot_be_read(name: str, data: bytes) -> No
         with suppress(FileFormatError):
             for frame in read_table(io.BytesIO(_damaged(data, chance)), name).frames():
                 assert len(frame.columns) > 1
+
+
+@pytest.mark.parametrize("odd", ["\\ud83d", "\\u0000"], ids=["half a character", "NUL"])
+def test_a_row_that_no_database_holds_is_a_bad_row(inbox: Inbox, odd: str) -> None:
+    """In a key, another column, a header or a part of a document: it is named, and all other rows are loaded."""
+    rows = [
+        f'{{"sku": "A{odd}", "quantity": "1"}}',
+        '{"sku": "B", "quantity": "2"}',
+        f'{{"sku": "C", "quantity": "3{odd}", "{odd}": "x{odd}"}}',
+    ]
+    file = File("in/stock.jsonl", "\n".join(rows).encode())
+    loading = inbox.load(file)
+    assert (loading.refused, loading.held, loading.rejected) == ([], [], 2)
+    assert inbox.stock == {"B": 2}
+    reasons = dict(inbox.rows("select key, reason from backmarket.quarantine order by key"))
+    assert reasons["row 1"] == "sku has a character in it that is none (U+0000, or half of one): export it anew"
+    assert reasons["row 3 (C)"].startswith("quantity ")
+    assert len(file.beside[".rejected.csv"].splitlines()) == 3
+    listing = f'{{"sku": "A", "title": "A{odd}"}}\n{{"sku": "B", "title": "B"}}\n'
+    loading = inbox.load(File("in/catalog.jsonl", listing.encode()))
+    assert (loading.refused, loading.rejected) == ([], 1)
+
+
+def test_a_row_of_an_unknown_key_takes_nothing_for_gone(inbox: Inbox) -> None:
+    """Any SKU may be meant, so a snapshot that would zero one is held."""
+    inbox.load(csv_file(STOCK))
+    rows = b'{"sku": "A", "quantity": "1"}\n{"sku": "B\\ud83d", "quantity": "2"}\n'
+    loading = inbox.load(File("in/stock.jsonl", rows, STORED_AT + timedelta(hours=1)))
+    assert loading.held == ["in/stock.jsonl"]
+    assert inbox.stock == {"A": 1, "B": 2}
+
+
+def test_a_header_that_no_text_holds_is_told_like_any_other(inbox: Inbox) -> None:
+    """The file lacks a column, and the reason can be stored."""
+    loading = inbox.load(File("in/stock.jsonl", b'{"sku": "A", "what\\ud83d": "1"}'))
+    assert loading.refused == ["in/stock.jsonl"]
+    assert "quantity" in inbox.rows("select reason from backmarket.seller_files")[0][0]

@@ -61,7 +61,8 @@ class NoInboxError(InboxError):
 class InboxFile:
     """One file, possibly inside a ``.zip``.
 
-    :param path: its URL; a member of an archive follows after ``!/``.
+    :param path: its URL; a member of an archive follows after ``!/``. Bytes of its name that are no text stand in it as
+        ``\\udce9``, so that it can be stored and printed.
     :param size: bytes as stored, of the archive where it lies in one.
     :param modified_at: likewise.
     """
@@ -105,7 +106,8 @@ class InboxFile:
         name = self.storage.name if self.member is None else f"{self.storage.name}.{self.name}"
         beside = self.storage.parent / (PurePosixPath(name.removesuffix(".gz")).stem + ending)
         if text:
-            with beside.open("w", encoding="utf-8", newline="") as file:  # type: ignore[no-untyped-call]
+            # What is no character, the row holds all the same: it stands there as JSON writes it.
+            with beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:  # type: ignore[no-untyped-call]
                 file.write(text)
         elif beside.exists():
             beside.unlink()
@@ -194,7 +196,7 @@ def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
     except OSError:
         # Never what was stored before, so the file is read, and loading it names it if the storage still keeps it back.
         size, modified_at = 0, datetime.min.replace(tzinfo=UTC)
-    whole = InboxFile(str(path), size, modified_at, path)
+    whole = InboxFile(_printable(str(path)), size, modified_at, path)
     members: list[str] = []
     if _is_named_zip(path.name):
         # Where this fails, reading it will say what is wrong with it.
@@ -203,7 +205,12 @@ def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
     if not members:
         yield whole
     for member in members:
-        yield InboxFile(f"{path}!/{member}", size, modified_at, path, member)
+        yield InboxFile(_printable(f"{path}!/{member}"), size, modified_at, path, member)
+
+
+def _printable(path: str) -> str:
+    """Return a path without half characters, as which Python takes the bytes of a name that is not UTF-8."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_named_zip(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backmarket.rules.seller_files.cells import AS_NUMBER, Column, MomentColumn, NumberColumn, why_ruined
 from backmarket.rules.seller_files.headers import ACCOUNT, CONSTANT
 from backmarket.rules.settlements.styles import StyleError
+from backmarket.warehouse.jsonb import cleaned
 from backmarket.warehouse.seller_rows import amount, cost, day, moment, percentage, rate, whole_number
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ class Reading:
 
         :raises StyleError: where a column can be read in two ways.
         """
-        self._names = [name.strip() for name in table.first_rows[header.row]]
+        self._names = [cleaned(name.strip()) for name in table.first_rows[header.row]]
         self.columns = {self._names[place]: column for column, place in header.places.items()}
         self.columns |= {f"{CONSTANT}{value}": column for column, value in header.constants.items()}
-        self.unknown = header.unknown
+        self.unknown = tuple(map(cleaned, header.unknown))
         write = self._styles(table, header)
         form = self.target.form
         for number, cells in _data_rows(table, header):
@@ -86,6 +87,7 @@ class Reading:
                 texts["counted_at"] = self.counted_at.isoformat()
                 self.counted_without_time += 1
             values, reasons = form.values_of(texts)
+            values, reasons = _without_refused(values, reasons)
             problems = self._problems(cells, header, account, texts, values, reasons)
             if problems:
                 self._reject(number, cells, texts, self.target.key_of(values), problems)
@@ -163,7 +165,7 @@ class Reading:
         key: str | None,
         problems: Sequence[str],
     ) -> None:
-        reason = "; ".join(problems)
+        reason, key = cleaned("; ".join(problems)), cleaned(key)
         self.rejected += 1
         self.first_reason = self.first_reason or f"Row {number}: {reason}"
         if key is None:
@@ -172,7 +174,21 @@ class Reading:
             self.rejected_keys.append(key)
         self._writer.writerow([*(cell.removeprefix(AS_NUMBER) for cell in cells[: len(self._names)]), reason])
         if len(self.kept) < MOST_KEPT:
-            self.kept[f"row {number}" + (f" ({key})" if key else "")] = (dict(texts), reason)
+            self.kept[f"row {number}" + (f" ({key})" if key else "")] = (cleaned(dict(texts)), reason)
+
+
+def _without_refused(values: dict[str, Any], reasons: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Take out what no database holds: what it stands for is not known, and a key of it is none."""
+    refused = [
+        column for column, value in values.items() if isinstance(value, str | list | dict) and cleaned(value) != value
+    ]
+    if not refused:
+        return values, reasons
+    why = "has a character in it that is none (U+0000, or half of one): export it anew"
+    return (
+        {column: value for column, value in values.items() if column not in refused},
+        {**reasons, **{column: f"{column} {why}" for column in refused}},
+    )
 
 
 def _data_rows(table: TextTable, header: Header) -> Iterator[tuple[int, Sequence[str]]]:

@@ -18,6 +18,7 @@ from backmarket.services.item_failures import named
 from backmarket.services.seller_file_reading import Reading
 from backmarket.services.text_tables import FileFormatError, exchange_rates, read_table
 from backmarket.warehouse import quarantine
+from backmarket.warehouse.jsonb import cleaned
 from backmarket.warehouse.seller_files import (
     TARGETS,
     Differences,
@@ -300,7 +301,7 @@ class SellerFileLoading:
         except _CopyError:
             return self._take_for_copy(state, original) if original else state
         except (FileRefusedError, FileFormatError, HeaderError, StyleError, StatementError) as error:
-            return state._replace(status="refused", reason=str(error))
+            return state._replace(status="refused", reason=cleaned(str(error)))
         except _HeldError as error:
             return state._replace(status="held", reason=str(error))
         except (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError) as error:
@@ -339,12 +340,12 @@ class SellerFileLoading:
             older = staging.drop_older(stored_at)
             if older:
                 self.log.info("%s: newer files say %s of it otherwise, and hold.", file.path, counted(older, "row"))
-        if is_snapshot and reading.rejected_without_key:
+        found = reading.differences = staging.compare(is_snapshot=is_snapshot, rejected_keys=reading.rejected_keys)
+        if is_snapshot and reading.rejected_without_key and found.gone:
             raise _HeldError(
                 f"it says everything there is, and {reading.rejected_without_key:,} of its rows do not say what they "
                 f"are about, such as {reading.first_reason}. Correct them, so that nothing is taken for gone"
             )
-        found = reading.differences = staging.compare(is_snapshot=is_snapshot, rejected_keys=reading.rejected_keys)
         self._guard(found, target)
         staging.merge(reading.counted_at)
         return state._replace(
