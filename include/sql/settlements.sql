@@ -27,13 +27,6 @@ update backmarket.settlement_comparisons
 set rules = ''
 where account = %(account)s and rules <> %(rules)s;
 
--- name: drop_statements
--- A newer export no longer has these currencies: the statement holds nothing in them now.
--- :account, :invoice_ref, :currencies
-update backmarket.settlement_statements
-set line_count = 0, total = 0
-where account = %(account)s and invoice_ref = %(invoice_ref)s and currency <> all(%(currencies)s);
-
 -- name: insert_report
 -- Keep the report of a run; a repeated run replaces its own.
 -- :account, :run_id, :first_day, :last_day, :html
@@ -224,14 +217,12 @@ where account = %(account)s and day between %(first_day)s and %(last_day)s
 group by kind, currency
 order by amount desc, kind, currency;
 
--- name: select_newest_export
--- The newest export stored of a statement, over all its currencies; no row where there is none.
+-- name: select_newest_exports
+-- The newest export stored of each currency of a statement.
 -- :account, :invoice_ref
-select exported_at, sha256
+select currency, exported_at, sha256
 from backmarket.settlement_statements
-where account = %(account)s and invoice_ref = %(invoice_ref)s
-order by exported_at desc, sha256 desc
-limit 1;
+where account = %(account)s and invoice_ref = %(invoice_ref)s;
 
 -- name: select_other_account
 -- An account that has loaded rows of this content; no row where there is none.

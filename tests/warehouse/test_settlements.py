@@ -268,6 +268,47 @@ def test_one_file_may_hold_several_currencies(warehouse: Database) -> None:
     assert statement(warehouse) == [("EUR", 1, "100.00"), ("GBP", 2, "43.00")]
 
 
+def test_an_export_speaks_of_its_own_currencies(warehouse: Database) -> None:
+    """An invoice has a file for each, or one for all; what the newest lacks altogether is told, and stays."""
+    euros, pounds = [sale(1), sale(2)], [sale(3, "50.00", cur="GBP"), sale(4, "7.00", cur="GBP")]
+    everything = [("EUR", 2, "200.00"), ("GBP", 2, "57.00")]
+    for first, second in ((euros, pounds), (pounds, euros), (euros + pounds, euros), (euros, pounds + euros)):
+        for hours in ((0, 1), (1, 0)):
+            empty(warehouse)
+            load(warehouse, *first, hour=hours[0])
+            load(warehouse, *second, hour=hours[1])
+            assert statement(warehouse) == everything
+            assert not any(row[-1] for row in lines(warehouse))
+    told: list[str] = []
+    content = (HEADER + "\n".join([*euros, sale(9)])).encode()
+    moment = datetime(2026, 9, 14, 5, tzinfo=UTC)
+    file = StatementFile(NAME, NAME, len(content), moment, sha256(content).hexdigest(), io.BytesIO(content))
+    assert load_file(warehouse, "default", file, tell=told.append) == 1
+    assert told == ["it has no row in GBP, of which statement 20260914-EU-H-1 keeps what was loaded before"]
+    # Of each currency its own newest export counts.
+    load(warehouse, pounds[0], hour=3)
+    assert statement(warehouse) == [("EUR", 3, "300.00"), ("GBP", 1, "50.00")]
+    reconcile(warehouse, "default", LIMITS)
+    assert [row for row in findings(warehouse) if row[0] == "line_vanished"] == [
+        ("line_vanished", 4, Decimal("7.00"), None)
+    ]
+
+
+def test_a_currency_that_another_file_took_away_is_given_back(warehouse: Database) -> None:
+    """By the migration, as it was in its own newest export: what that had lost before stays lost."""
+    load(warehouse, sale(1, cur="GBP"), sale(2, cur="GBP"))
+    load(warehouse, sale(1, cur="GBP"), hour=1)
+    before = lines(warehouse), statement(warehouse)
+    load(warehouse, sale(3), hour=2)
+    warehouse.execute(
+        "update backmarket.settlement_lines set vanished = true, last_export = '2026-09-14 01:00Z' "
+        "where currency = 'GBP' and not vanished"
+    )
+    warehouse.execute("update backmarket.settlement_statements set line_count = 0, total = 0 where currency = 'GBP'")
+    warehouse.execute((sql.folder() / "migrations" / "0072_statements_by_currency.sql").read_bytes())
+    assert ([row for row in lines(warehouse) if row[1] == "GBP"], statement(warehouse)[1:]) == before
+
+
 def test_runs_that_meet_in_a_file_load_it_once(warehouse: Database, warehouse_uri: str) -> None:
     """Four at once: five thousand rows, each stored once, with a total to the cent."""
     rows = [sale(number, f"{number}.01") for number in range(1, 5001)]

@@ -1,5 +1,5 @@
--- Compare a further export of a statement with what is stored of it; answers how many rows are new.
--- :account, :invoice_ref, :exported_at, :newest_before, :is_newest
+-- Compare a further export of a statement with what is stored of it in a currency; answers how many rows are new.
+-- :account, :invoice_ref, :currency, :exported_at, :newest_before (null: nothing is stored in it), :is_newest
 --
 -- A row is its content, and which of several identical rows it is. Where this export is the newest, rows that it lacks
 -- are vanished and rows that it has again are not; where it is an older one, its further rows are stored as vanished.
@@ -14,7 +14,7 @@ with stored as (
             order by line_id
         ) as occurrence
     from backmarket.settlement_lines
-    where account = %(account)s and invoice_ref = %(invoice_ref)s
+    where account = %(account)s and invoice_ref = %(invoice_ref)s and currency = %(currency)s
 ),
 
 staged as (
@@ -27,6 +27,7 @@ staged as (
             order by line_id
         ) as occurrence
     from staged_settlement_lines
+    where currency = %(currency)s
 ),
 
 matched as (
@@ -78,7 +79,11 @@ added as (
     )
     select
         line.account, line.invoice_ref,
-        (select max(stored.line_id) from stored) + row_number() over (order by line.line_id),
+        (
+            select max(known.line_id)
+            from backmarket.settlement_lines as known
+            where known.account = %(account)s and known.invoice_ref = %(invoice_ref)s
+        ) + row_number() over (order by line.line_id),
         line.line_no, line.currency, line.invoice_key, line.category, line.role, line.value_date,
         line.is_undated, line.sku, line.order_id, line.number, line.order_reference, line.tracking_number, line.tied_by, line.designation, line.amount,
         line.first_export, case when not %(is_newest)s then line.first_export end, not %(is_newest)s

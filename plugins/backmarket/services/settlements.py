@@ -125,7 +125,13 @@ class StatementLoading:
         try:
             with file.content() as (content, sha256), self.progress_of(file.name) as advance:
                 statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content)
-                new = load_file(self.connection, self.account, statement, advance)
+                new = load_file(
+                    self.connection,
+                    self.account,
+                    statement,
+                    advance,
+                    lambda told: self.log.warning("%s: %s.", file.path, told),
+                )
         except OSError as error:
             self.files_left.append(file.path)
             self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)

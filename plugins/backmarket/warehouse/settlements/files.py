@@ -58,11 +58,18 @@ def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
 
 
 def load_file(
-    connection: Connection, account: str, file: StatementFile, advance: Callable[[int, int], object] = lambda *_: None
+    connection: Connection,
+    account: str,
+    file: StatementFile,
+    advance: Callable[[int, int], object] = lambda *_: None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> int:
     """Store the rows of a file that are not stored yet, in one transaction; safe beside others that load it too.
 
+    An invoice may have a file for each of its currencies, or one for all: an export speaks of those that it holds.
+
     :param advance: is told how many rows have been read, and how many the file has.
+    :param tell: is told, for a person, of a currency that an earlier export has and this one has not.
     :return: how many rows were new; 0 for a content that was loaded before under any name.
     :raises StatementError: where it cannot be understood or is another account's; nothing is stored then.
     """
@@ -78,10 +85,12 @@ def load_file(
         refuse_other_content(file.content)
         text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
         try:
-            new, line_count = _store(connection, account, file, invoice_ref, text, advance)
+            new, line_count, lacking = _store(connection, account, file, invoice_ref, text, advance)
         finally:
             text.detach()
         _remember(connection, account, file, invoice_ref, line_count)
+    if lacking:
+        tell(f"it has no row in {' and '.join(lacking)}, of which statement {invoice_ref} keeps what was loaded before")
     return new
 
 
@@ -112,14 +121,14 @@ def _store(
     invoice_ref: str,
     text: io.TextIOWrapper,
     advance: Callable[[int, int], object],
-) -> tuple[int, int]:
-    """Return how many rows are new, and how many there are."""
+) -> tuple[int, int, list[str]]:
+    """Return how many rows are new, how many there are, and the stored currencies of which there is none."""
     key = {"account": account, "invoice_ref": invoice_ref}
-    stored = connection.execute(sql.statement("settlements/select_newest_export"), key).fetchone()
-    is_newest = stored is None or (file.modified_at, file.sha256) > stored
+    exports = connection.execute(sql.statement("settlements/select_newest_exports"), key).fetchall()
+    stored = {currency: (exported_at, sha256) for currency, exported_at, sha256 in exports}
     found = survey(text, issue_date(invoice_ref))
     text.seek(0)
-    if stored is None:
+    if not stored:
         # Nothing to compare with, so nothing to stage.
         _copy(
             connection, account, file, invoice_ref, text, found, Identifier("backmarket", "settlement_lines"), advance
@@ -132,12 +141,31 @@ def _store(
         connection.execute(sql.statement("settlements/stage_lines"))
         _copy(connection, account, file, invoice_ref, text, found, Identifier("staged_settlement_lines"), advance)
         connection.execute("analyze staged_settlement_lines")
-        export = {"exported_at": file.modified_at, "newest_before": stored[0], "is_newest": is_newest}
-        row = connection.execute(sql.statement("settlements/merge_lines"), key | export).fetchone()
-        new = int(row[0]) if row else 0
-    if is_newest:
-        _upsert_statements(connection, key, file, found)
-    return new, found.counts.total()
+        new = sum(_merge(connection, key, file, currency, stored.get(currency)) for currency in found.counts)
+    newest = [each for each in found.counts if each not in stored or (file.modified_at, file.sha256) > stored[each]]
+    _upsert_statements(connection, key, file, found, newest)
+    return new, found.counts.total(), sorted(stored.keys() - found.counts.keys())
+
+
+def _merge(
+    connection: Connection,
+    key: dict[str, str],
+    file: StatementFile,
+    currency: str,
+    stored: tuple[datetime, str] | None,
+) -> int:
+    """Merge the staged rows of a currency with those stored, and return how many are new.
+
+    :param stored: the newest export of this currency before; None where there is none.
+    """
+    export = {
+        "currency": currency,
+        "exported_at": file.modified_at,
+        "newest_before": stored and stored[0],
+        "is_newest": stored is None or (file.modified_at, file.sha256) > stored,
+    }
+    row = connection.execute(sql.statement("settlements/merge_lines"), key | export).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _copy(
@@ -158,10 +186,11 @@ def _copy(
             advance(found.counts.total(), found.rows)
 
 
-def _upsert_statements(connection: Connection, key: dict[str, str], file: StatementFile, found: Survey) -> None:
-    connection.execute(sql.statement("settlements/drop_statements"), key | {"currencies": list(found.counts)})
+def _upsert_statements(
+    connection: Connection, key: dict[str, str], file: StatementFile, found: Survey, currencies: list[str]
+) -> None:
     issued_on, today = issue_date(key["invoice_ref"]), datetime.now(UTC).date()
-    for currency, line_count in found.counts.items():
+    for currency in currencies:
         days = covered_days(found.days[currency] or set(found.dates.values()), issued_on, today)
         statement = {
             "currency": currency,
@@ -171,7 +200,7 @@ def _upsert_statements(connection: Connection, key: dict[str, str], file: Statem
             "issued_on": issued_on,
             "first_day": days and days[0],
             "last_day": days and days[1],
-            "line_count": line_count,
+            "line_count": found.counts[currency],
             "total": found.totals[currency],
         }
         connection.execute(sql.statement("settlements/upsert_statement"), key | statement)
