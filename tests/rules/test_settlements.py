@@ -456,3 +456,17 @@ def test_only_a_shipping_row_names_a_parcel() -> None:
 def test_a_reference_without_a_day_has_none(reference: str) -> None:
     """A hash in its place, or digits that are no day."""
     assert issue_date(reference) is None
+
+
+def test_a_column_that_stands_twice_is_not_guessed() -> None:
+    """Two amounts of a row: the message names the column. One that is none of ours may stand as often as it likes."""
+    row = [*PLAIN, "1.00", "x", "y"]
+    for header, refused in ((["amount", "note", "note"], "names amount twice"), (["fee", "note", "note"], "")):
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([[*COLUMNS, *header], row])
+        text.seek(0)
+        if refused:
+            with pytest.raises(StatementError, match=refused):
+                survey(text)
+        else:
+            assert survey(text).rows == 1

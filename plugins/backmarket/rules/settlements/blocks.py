@@ -88,6 +88,11 @@ def read_header(text: TextIO) -> Dialect:
         except csv.Error:
             continue
         if set(COLUMNS) <= set(names):
+            if doubles := [name for name in COLUMNS if names.count(name) > 1]:
+                raise StatementError(
+                    f"its first line names {', '.join(doubles)} twice, and which is meant is not guessed: export it "
+                    "again, unedited"
+                )
             return Dialect(delimiter, tuple(names.index(name) for name in COLUMNS), len(names))
         named |= set(names).intersection(COLUMNS)
     if missing := [name for name in COLUMNS if named and name not in named]:
