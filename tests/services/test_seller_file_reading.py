@@ -15,6 +15,8 @@ import pytest
 from backmarket.services.text_tables import FileFormatError, read_table
 from tests.services.seller_inbox import STOCK, STORED_AT, File, Inbox, csv_file, parquet, workbook
 
+STOCK_LATER = STORED_AT + timedelta(hours=1)
+
 
 @pytest.mark.parametrize(
     ("name", "data"),
@@ -311,3 +313,18 @@ def test_a_header_that_no_text_holds_is_told_like_any_other(inbox: Inbox) -> Non
     loading = inbox.load(File("in/stock.jsonl", b'{"sku": "A", "what\\ud83d": "1"}'))
     assert loading.refused == ["in/stock.jsonl"]
     assert "quantity" in inbox.rows("select reason from backmarket.seller_files")[0][0]
+
+
+def test_a_broken_byte_makes_no_other_text_of_all_others(inbox: Inbox) -> None:
+    """One byte of Latin-1 in a file of UTF-8: it is refused with the line, and no SKU is taken for gone."""
+    rows = "sku,quantity\nÉ1,1\nÖ2,2\nC,3\nD,4\n"
+    inbox.load(csv_file(rows))
+    broken = rows.encode().replace(b"D,4", b"\xe9D,4")
+    loading = inbox.load(File("in/stock_2.csv", broken, STOCK_LATER))
+    assert loading.refused == ["in/stock_2.csv"]
+    assert inbox.stock == {"C": 3, "D": 4, "É1": 1, "Ö2": 2}
+    ((reason,),) = inbox.rows("select reason from backmarket.seller_files where status = 'refused'")
+    assert reason == "it is UTF-8 up to line 5, where a byte is not. Write the whole of it in one encoding"
+    # Two letters of Windows-1252 may be one of UTF-8 by chance.
+    inbox.load(File("in/stock_3.csv", rows.replace("C,3", f"ß“{'é' * 20},3").encode("cp1252"), STOCK_LATER))
+    assert inbox.stock[f"ß“{'é' * 20}"] == 3

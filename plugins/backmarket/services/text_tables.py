@@ -34,6 +34,8 @@ _DELIMITERS = (",", ";", "\t", "|", "^", "~", "¦", "\x1f", ":")
 _DIGITS = 15
 _FIRST_UNSURE = 10**_DIGITS
 _HEAD_BYTES = 2048
+# So many bytes that are no UTF-8, for each letter that is, still leave a file UTF-8 that is broken.
+_MOST_BROKEN = 10
 # In the order in which they are tried; the byte order marks tell the others.
 _ENCODINGS = ("utf-8", "cp1252")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -114,11 +116,36 @@ def _encoding_of(content: IO[bytes], start: bytes) -> str:
                 decoder.decode(chunk)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
+            if encoding == "utf-8":
+                _refuse_broken_utf8(content)
             continue
         finally:
             content.seek(0)
         return encoding
     raise FileFormatError("its encoding is none of UTF-8, UTF-16 and Windows-1252. Save it as UTF-8")
+
+
+def _refuse_broken_utf8(content: IO[bytes]) -> None:
+    """Refuse a file that is UTF-8 but for some bytes: read as Windows-1252, all of its other letters would be others.
+
+    Windows-1252 hardly ever has what is a letter of UTF-8, such as ``ß“``: among many that are none it means nothing.
+
+    :raises FileFormatError: saying where it breaks.
+    """
+    content.seek(0)
+    first_broken = letters = broken = 0
+    for number, line in enumerate(content, start=1):
+        if line.isascii():
+            continue
+        text = line.decode("utf-8", errors="surrogateescape")
+        odd = sum("\udc80" <= letter <= "\udcff" for letter in text)
+        first_broken = first_broken or (number if odd else 0)
+        broken += odd
+        letters += sum(letter > "\x7f" for letter in text) - odd
+    if letters * _MOST_BROKEN >= broken:
+        raise FileFormatError(
+            f"it is UTF-8 up to line {first_broken}, where a byte is not. Write the whole of it in one encoding"
+        )
 
 
 def _text_of(content: IO[bytes], encoding: str) -> io.TextIOWrapper:
