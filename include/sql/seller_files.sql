@@ -118,7 +118,7 @@ left join known_seller_keys as known on given.key = known.key;
 -- name: select_files
 -- The files read so far.
 -- :account
-select path, size, modified_at, status, gone_at is not null as is_gone
+select path, size, modified_at, status, gone_at is not null as is_gone, is_settled
 from backmarket.seller_files
 where account = %(account)s;
 
@@ -207,14 +207,14 @@ select {columns}, null::integer as row_no from {stored} limit 0;
 -- name: upsert_file
 -- Remember a file as it was read.
 -- :account, :path, :target, :size, :modified_at, :sha256, :status, :reason, :row_count, :rejected, :new_rows,
--- :changed_rows, :gone_rows, :run_id
+-- :changed_rows, :gone_rows, :is_settled, :run_id
 insert into backmarket.seller_files as stored (
     account, path, target, size, modified_at, sha256, status, reason, row_count, rejected, new_rows, changed_rows,
-    gone_rows, run_id, loaded_of
+    gone_rows, is_settled, run_id, loaded_of
 )
 values (
     %(account)s, %(path)s, %(target)s, %(size)s, %(modified_at)s, %(sha256)s, %(status)s, %(reason)s, %(row_count)s,
-    %(rejected)s, %(new_rows)s, %(changed_rows)s, %(gone_rows)s, %(run_id)s,
+    %(rejected)s, %(new_rows)s, %(changed_rows)s, %(gone_rows)s, %(is_settled)s, %(run_id)s,
     case when %(status)s = 'loaded' then %(modified_at)s::timestamptz end
 )
 on conflict (account, path) do update set
@@ -229,6 +229,7 @@ on conflict (account, path) do update set
     new_rows = excluded.new_rows,
     changed_rows = excluded.changed_rows,
     gone_rows = excluded.gone_rows,
+    is_settled = excluded.is_settled,
     run_id = excluded.run_id,
     loaded_of = coalesce(excluded.loaded_of, stored.loaded_of),
     read_at = now(),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import logging
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from backmarket.services.seller_files import target_of
+import psycopg
+
+from backmarket.services.seller_files import FileRules, SellerFileLoading, target_of
 from backmarket.settings import SellerFilesSettings
 from backmarket.warehouse.seller_files import TARGETS
 from tests.services.seller_inbox import STORED_AT, Inbox, csv_file
@@ -119,3 +123,29 @@ def test_the_banks_archives_are_unpacked(inbox: Inbox, tmp_path: Path) -> None:
     files: Any = list(files_of(ObjectStoragePath(f"file://{tmp_path}/eurofxref.zip")))
     assert inbox.load(*files).refused == []
     assert len(inbox.rows(RATES)) == 5
+
+
+def test_two_accounts_load_the_banks_file_one_after_the_other(inbox: Inbox, warehouse_uri: str) -> None:
+    """The rates are everybody's: the second finds the first's, and neither is refused."""
+    file = csv_file(DAILY.format(day="26 November 2026"), "in/eurofxref.csv")
+    with psycopg.connect(warehouse_uri, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            first = SellerFileLoading(other, "us", FileRules(), logging.getLogger("test"), "run")
+            assert first.load([file])["new"] == 5
+            second = pool.submit(inbox.load, file)
+            while not other.execute("select pid from pg_locks where not granted").rowcount:
+                assert not second.done()
+        assert second.result().refused == []
+    assert (inbox.counts["loaded"], inbox.counts["new"]) == (1, 0)
+    assert len(inbox.rows(RATES)) == 5
+
+
+def test_rows_that_the_table_does_not_take_are_tried_again(inbox: Inbox) -> None:
+    """Another program may have written them at that moment; a file that is refused for what it says is not."""
+    inbox.connection.execute("alter table seller.costs add constraint busy check (sku <> 'A')")
+    file = csv_file("sku,unit_cost,currency,vat_scheme\nA,1.00,EUR,margin\n", "in/costs.csv")
+    assert inbox.load(file).refused == ["in/costs.csv"]
+    assert inbox.load(file).refused == ["in/costs.csv"]
+    inbox.connection.execute("alter table seller.costs drop constraint busy")
+    assert inbox.load(file).refused == []
+    assert inbox.rows("select sku from seller.costs") == [("A",)]

@@ -213,7 +213,7 @@ class SellerFileLoading:
 
     def _is_settled(self, known: KnownFile, file: InboxFile, target: Target) -> bool:
         is_same = (known.size, known.modified_at) == (file.size, file.modified_at)
-        if not is_same or known.is_gone:
+        if not is_same or known.is_gone or not known.is_settled:
             return False
         if known.status in {"loaded", "superseded"}:
             return True
@@ -308,7 +308,10 @@ class SellerFileLoading:
             # Words of PostgreSQL may quote what stands in a row; these do not.
             what = error.diag.constraint_name or error.diag.column_name or type(error).__name__
             return state._replace(
-                status="refused", reason=f"{reading.target.form.table} does not take its rows ({what})"
+                status="refused",
+                reason=f"{reading.target.form.table} does not take its rows ({what})",
+                # Another program may have written the same rows at that moment: the next run finds them stored.
+                is_settled=not isinstance(error, psycopg.IntegrityError),
             )
 
     def _may_be_new_count(self, file: InboxFile, reading: Reading, original: KnownContent) -> bool:

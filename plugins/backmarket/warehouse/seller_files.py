@@ -124,6 +124,7 @@ class KnownFile(NamedTuple):
     modified_at: datetime
     status: str
     is_gone: bool
+    is_settled: bool
 
 
 class KnownContent(NamedTuple):
@@ -142,6 +143,7 @@ class FileState(NamedTuple):
     :param status: ``loaded``; ``refused``: nothing of it is stored; ``held``: it would have taken too much away;
         ``superseded``: a newer one that says everything is loaded.
     :param reason: why nothing of it is stored, for a person.
+    :param is_settled: whether nothing but another file would change that; else the next run reads it again as it is.
     """
 
     path: str
@@ -156,6 +158,7 @@ class FileState(NamedTuple):
     new_rows: int = 0
     changed_rows: int = 0
     gone_rows: int = 0
+    is_settled: bool = True
 
 
 class RunCounts(NamedTuple):
@@ -267,8 +270,12 @@ class Staging:
 
 
 def lock_rows(connection: Connection, account: str, target: Target) -> None:
-    """Wait until no other transaction loads a file for a table; holds to the end of this one."""
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"seller/{account}/{target.name}"])
+    """Wait until no other transaction loads a file for a table; holds to the end of this one.
+
+    :param account: whose rows they are; those of a table that knows no account are everybody's.
+    """
+    name = f"seller/{account}/{target.name}" if target.form.has_account else f"seller//{target.name}"
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
 def newer_file(connection: Connection, account: str, target: str, path: str, modified_at: datetime) -> str | None:
