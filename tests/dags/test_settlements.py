@@ -190,6 +190,26 @@ def test_without_an_inbox_what_is_loaded_is_compared_all_the_same(
     assert (run.tasks["settlement_download"], run.tasks["reconciliation"]) == ("skipped", "success")
 
 
+def test_without_its_storage_orders_are_compared_all_the_same(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], tmp_path: Path
+) -> None:
+    """What is loaded is compared with the orders that have changed, and reported; the run ends red."""
+    switch_on("settlement_download", settlement_inbox=(tmp_path / "nowhere").as_uri())
+    run = run_dag("backmarket_settlements")
+    assert run.state == "failed"
+    tasks = ("settlement_download", "reconciliation", "settlement_check", "quarantine_check")
+    assert [run.tasks[task] for task in tasks] == ["failed", "success", "success", "upstream_failed"]
+
+
+def test_without_its_switch_nothing_is_compared(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run]
+) -> None:
+    """The turn of the comparison comes behind the switch, too."""
+    switch_on("order_download")
+    run = run_dag("backmarket_settlements")
+    assert {state for task, state in run.tasks.items() if task != "announce_settlements"} == {"skipped"}
+
+
 def test_the_check_follows_the_account(
     connected: Sandbox,
     inbox: Path,

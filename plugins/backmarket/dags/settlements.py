@@ -15,7 +15,8 @@ it.
 
 **When it fails:** `settlement_check` fails where statements do not add up, too many rows belong to no order, or a
 file cannot be read, and names it; `quarantine_check` where the storage did not give a file or Back Market an order.
-Everything else is loaded and compared. To repeat any task, clear it: that is always safe.
+`settlement_download` itself fails where the inbox cannot be listed. Everything else is loaded and compared. To repeat
+any task, clear it: that is always safe.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def create_dag(account: SellerAccount) -> DAG:
         prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
         download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
         read_orders = BackMarketSettlementOrderReadOperator(task_id="settlement_order_read")
-        # The turn of reconciliation comes however the reading of orders ended.
+        # The turn of reconciliation comes however loading files and reading orders ended: orders have changed since.
         orders_are_read = BackMarketGateOperator(
             task_id="orders_are_read", toggle="settlement_download", trigger_rule="all_done"
         )
@@ -83,10 +84,7 @@ def create_dag(account: SellerAccount) -> DAG:
             counts=[download.output, read_orders.output],
             trigger_rule="none_failed_min_one_success",
         )
-        # Also where the download skips itself: orders have changed since the last statement.
-        reconcile = BackMarketReconciliationOperator(
-            task_id="reconciliation", trigger_rule="none_failed_min_one_success"
-        )
+        reconcile = BackMarketReconciliationOperator(task_id="reconciliation")
         BackMarketSettlementAnnouncementOperator(
             task_id="announce_settlements", counts=[download.output, reconcile.output], trigger_rule="all_done"
         )
@@ -95,5 +93,5 @@ def create_dag(account: SellerAccount) -> DAG:
 
         gate >> prepare >> download >> read_orders
         read_orders >> orders_are_read
-        [download, orders_are_read] >> reconcile >> [report, settlement_check]
+        [prepare, orders_are_read] >> reconcile >> [report, settlement_check]
     return dag
