@@ -321,3 +321,39 @@ def test_a_name_that_is_no_text_is_one_where_it_is_stored(tmp_path: Path, wareho
     assert warehouse.execute("select count(*) from seller.stock").fetchone() == (2,)
     assert (tmp_path / os.fsdecode(b"stock_\xe9.rejected.csv")).exists()
     assert "C\\ud83d" in (tmp_path / "stock.rejected.csv").read_text()
+
+
+def test_files_that_differ_by_their_ending_have_bad_rows_of_their_own(inbox: ObjectStoragePath) -> None:
+    """Two files of one stem, packed ones, and two of one name in an archive: none writes over another's."""
+    archive = zipped(("fr/prices.csv", b"a"), ("de/prices.csv", b"b"), ("de/stock.csv", b"c"))
+    for name, content in (("stock.csv", b"a"), ("stock.csv.gz", b"b"), ("stock.xlsx", b"c"), ("all.zip", archive)):
+        put(inbox, name, content)
+    put(inbox, "devices.csv", b"d")
+    put(inbox, "paris/stock.csv", b"e")
+    for file in list_inbox(str(inbox)):
+        file.write_beside(".rejected.csv", file.path)
+    written = {path.name for path in inbox.rglob("*.rejected.csv")}
+    assert written == {
+        "stock.csv.rejected.csv",
+        "stock.csv.gz.rejected.csv",
+        "stock.xlsx.rejected.csv",
+        "all.zip.fr.prices.csv.rejected.csv",
+        "all.zip.de.prices.csv.rejected.csv",
+        "all.zip.stock.rejected.csv",
+        "devices.rejected.csv",
+        "stock.rejected.csv",
+    }
+    assert len(list_inbox(str(inbox))) == 8 + len(written)
+
+
+def test_an_archive_replaced_after_it_was_listed_is_left_to_the_next_run(
+    tmp_path: Path, warehouse: psycopg.Connection[Any]
+) -> None:
+    """Its members are not there any more, and that stops no other file."""
+    (tmp_path / "all.zip").write_bytes(zipped(("prices.csv", b"x"), ("devices.csv", b"x")))
+    (tmp_path / "stock.csv").write_bytes(b"sku,quantity\nA,1\n")
+    files = list_inbox(tmp_path.as_uri(), "seller")
+    (tmp_path / "all.zip").write_bytes(zipped(("other.csv", b"x")))
+    loading = SellerFileLoading(warehouse, "default", FileRules(), logging.getLogger(), "run")
+    assert loading.load(files)["loaded"] == 1
+    assert [path.rpartition("!/")[2] for path in loading.files_left] == ["devices.csv", "prices.csv"]

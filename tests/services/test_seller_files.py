@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import signal
 import subprocess
 import sys
@@ -35,6 +36,14 @@ def test_names_of_files_say_the_table(inbox: Inbox) -> None:
     assert [target_of(name) for name in ("stock.rejected.csv", "stocktaking.csv", "my stock.csv", "readme.txt")] == [
         None
     ] * 4
+
+
+def test_a_file_whose_name_fits_no_table_is_named(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
+    """``stocks.csv`` was meant for the stock: nobody would wonder why it fills nothing. Our own files are not meant."""
+    caplog.set_level(logging.INFO)
+    inbox.load(csv_file(STOCK, "in/stocks.csv"), csv_file("x", "in/stock.rejected.csv"), csv_file(STOCK))
+    assert (inbox.counts["files"], inbox.counts["unmatched"]) == (1, 1)
+    assert "1 file left alone, as no table's name stands at the beginning: in/stocks.csv." in caplog.text
 
 
 def test_bad_rows_are_named_and_cost_no_other(inbox: Inbox) -> None:
@@ -232,7 +241,7 @@ def test_what_a_killed_attempt_has_loaded_is_told_by_the_next(inbox: Inbox) -> N
     with pytest.raises(KeyboardInterrupt):
         inbox.load(file, Killed("in/x", b"", modified_at=STORED_AT), Killed("in/stock_2.csv", b""), run_id="killed")
     loading = inbox.load(file, other, run_id="killed")
-    assert inbox.counts == {"files": 2, "loaded": 2, "new": 2, "changed": 0, "gone": 0}
+    assert inbox.counts == {"files": 2, "unmatched": 0, "loaded": 2, "new": 2, "changed": 0, "gone": 0}
     assert loading.rejected == 1
     assert inbox.load(file, other).rejected == 0
 

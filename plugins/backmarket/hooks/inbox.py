@@ -10,8 +10,9 @@ import re
 import shutil
 import zipfile
 import zlib
+from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
@@ -65,6 +66,7 @@ class InboxFile:
         ``\\udce9``, so that it can be stored and printed.
     :param size: bytes as stored, of the archive where it lies in one.
     :param modified_at: likewise.
+    :param shares_stem: whether another file differs by its ending alone: what lies beside it has its whole name then.
     """
 
     path: str
@@ -72,6 +74,7 @@ class InboxFile:
     modified_at: datetime
     storage: ObjectStoragePath
     member: str | None = None
+    shares_stem: bool = False
 
     @property
     def name(self) -> str:
@@ -88,7 +91,7 @@ class InboxFile:
         with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
             try:
                 if self.member is not None:
-                    with _open_archive(stored) as archive, archive.open(self.member) as packed:
+                    with _open_archive(stored) as archive, archive.open(_found(archive, self.member)) as packed:
                         _copy(packed, copy)
                 elif _is_named_zip(self.name) and _members_of(stored):
                     raise OSError("the storage gave this archive only after its members were listed")
@@ -103,14 +106,24 @@ class InboxFile:
 
         :raises OSError: where the storage does not take it.
         """
-        name = self.storage.name if self.member is None else f"{self.storage.name}.{self.name}"
-        beside = self.storage.parent / (PurePosixPath(name.removesuffix(".gz")).stem + ending)
+        beside = self.storage.parent / ((self.full_name if self.shares_stem else self.stem) + ending)
         if text:
             # What is no character, the row holds all the same: it stands there as JSON writes it.
             with beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:  # type: ignore[no-untyped-call]
                 file.write(text)
         elif beside.exists():
             beside.unlink()
+
+    @property
+    def full_name(self) -> str:
+        """What it is called beside others; a member of an archive with its folders there."""
+        return self.storage.name if self.member is None else f"{self.storage.name}.{self.member.replace('/', '.')}"
+
+    @property
+    def stem(self) -> str:
+        """Its name without what kind of file it is; a member's with that of its archive."""
+        name = self.storage.name if self.member is None else f"{self.storage.name}.{PurePosixPath(self.member).name}"
+        return PurePosixPath(name.removesuffix(".gz")).stem
 
 
 def default_inbox(folder: str) -> Path:
@@ -146,7 +159,7 @@ def list_inbox(
         stored = sorted((path for path in inbox.rglob("*") if _is_meant(inbox, path)), key=str)
     except (ImportError, ValueError, OSError) as error:
         raise _not_listed(url, variable, error) from error
-    return [file for path in stored for file in files_of(path)]
+    return _told_apart([file for path in stored for file in files_of(path)])
 
 
 def find_inbox(url: str | None, folder: str, *, variable: str) -> ObjectStoragePath:
@@ -226,6 +239,26 @@ def _members_of(stored: IO[bytes]) -> list[str]:
     if document_of(names):
         return []
     return [name for name in names if not name.endswith("/") and is_meant(name)]
+
+
+def _found(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
+    """Return a member of an archive.
+
+    :raises OSError: where another archive has taken its place since its members were listed: the next run lists those.
+    """
+    try:
+        return archive.getinfo(member)
+    except KeyError:
+        raise OSError("another archive took its place after its members were listed") from None
+
+
+def _told_apart(files: list[InboxFile]) -> list[InboxFile]:
+    """Mark files of one folder whose names differ by their endings alone."""
+    places = [(str(file.storage.parent), file.stem) for file in files]
+    many = Counter(places)
+    return [
+        replace(file, shares_stem=True) if many[place] > 1 else file for file, place in zip(files, places, strict=True)
+    ]
 
 
 def _open_archive(stored: IO[bytes]) -> zipfile.ZipFile:

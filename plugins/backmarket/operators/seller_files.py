@@ -28,8 +28,8 @@ class BackMarketSellerFilesOperator(BackMarketOperator):
     writes = SELLER_TABLES
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the counts: files seen and loaded, rows new, changed and gone, rows rejected; and the files refused,
-        held, and not given by the storage."""
+        """Return the counts: files seen and loaded, and those whose names fit no table, as ``unmatched``; rows new,
+        changed and gone, rows rejected; and the files refused, held, and not given by the storage."""
         from backmarket.hooks.inbox import SELLER, NoInboxError, list_inbox
         from backmarket.services.seller_files import SellerFileLoading, rules_of
         from backmarket.settings import SellerFilesSettings, key_of

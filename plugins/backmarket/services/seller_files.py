@@ -187,11 +187,13 @@ class SellerFileLoading:
         What an earlier attempt of the run has loaded counts, too: it may have been stopped before it told of that.
         """
         known = known_files(self.connection, self.account)
-        seen = 0
+        seen, unmatched = 0, []
         self._release(known, {file.path for file in files})
         for file in sorted(files, key=lambda file: (file.modified_at, file.path)):
             target = target_of(file.name)
             if target is None:
+                if not file.name.lower().endswith(REJECTED):
+                    unmatched.append(file.path)
                 continue
             seen += 1
             before = known.get(file.path)
@@ -204,7 +206,20 @@ class SellerFileLoading:
             self._load(file, target)
         done = count_run(self.connection, self.account, self.run_id)
         self.rejected = done.rejected
-        return {"files": seen, "loaded": done.loaded, "new": done.new, "changed": done.changed, "gone": done.gone}
+        if unmatched:
+            self.log.info(
+                "%s left alone, as no table's name stands at the beginning: %s.",
+                counted(len(unmatched), "file"),
+                named(unmatched),
+            )
+        return {
+            "files": seen,
+            "unmatched": len(unmatched),
+            "loaded": done.loaded,
+            "new": done.new,
+            "changed": done.changed,
+            "gone": done.gone,
+        }
 
     def _release(self, known: Mapping[str, KnownFile], paths: Collection[str]) -> None:
         gone = [path for path, file in known.items() if path not in paths and not file.is_gone]
