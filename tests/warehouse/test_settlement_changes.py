@@ -409,7 +409,7 @@ def test_a_statement_that_covers_too_much_is_mended_by_the_migration(warehouse: 
         load(warehouse, sale(9, f"{len(invoice)}", key="adjustment"), sale(9, day="9999-12-31"), name=name)
     warehouse.execute("update backmarket.settlement_statements set covers = '[2026-09-08,9999-12-31]'")
     assert reconcile(warehouse, "default", LIMITS).open_by_kind == {"missing_sale": 1}, "as it was before"
-    warehouse.execute((sql.folder() / "migrations" / "0070_covered_days.sql").read_bytes())
+    warehouse.execute((sql.folder() / "migrations" / "0048_covered_days.sql").read_bytes())
     covers = warehouse.execute(
         "select issued_on is null, covers::text from backmarket.settlement_statements order by 1"
     ).fetchall()
