@@ -65,6 +65,7 @@ where account = %(account)s and order_id = any(%(order_ids)s) and gone_at is nul
 
 -- name: purge_addresses
 -- Forget the addresses of orders that nothing has happened to for so many days; open orders keep theirs.
+-- A date_modification that lies in the future, as it cannot, must not keep them for ever.
 -- :account, :days
 delete from backmarket.order_addresses as address
 using backmarket.orders as purged
@@ -72,7 +73,7 @@ where
     purged.account = %(account)s
     and address.account = purged.account
     and address.order_id = purged.order_id
-    and coalesce(purged.date_modification, purged.read_at) < now() - make_interval(days => %(days)s)
+    and least(purged.date_modification, purged.read_at) < now() - make_interval(days => %(days)s)
     and (purged.state not in (10, 1, 3) or purged.gone_at is not null);
 
 -- name: select_asked_in_vain

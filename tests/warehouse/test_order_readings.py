@@ -95,6 +95,62 @@ def test_a_newer_document_wins_whenever_it_was_read(warehouse: psycopg.Connectio
     assert _stored_imei(warehouse) == IMEI
 
 
+IMPOSSIBLE = "2099-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_impossible_date_freezes_nothing(warehouse: psycopg.Connection[Any], *, at_once: bool) -> None:
+    """A modification after the very reading that shows it proves nothing: what is read later wins."""
+    staging = OrderStaging(warehouse, "default")
+    staging.add([_order(modified=IMPOSSIBLE)], read_at=NOON)
+    if not at_once:
+        _merge(staging)
+    staging.add([_order(IMEI)], read_at=NOON + timedelta(seconds=1))
+    _merge(staging)
+    assert _stored_imei(warehouse) == IMEI
+    staging.add([_order(modified=IMPOSSIBLE)], read_at=NOON)
+    _merge(staging)
+    assert _stored_imei(warehouse) == IMEI
+
+
+@pytest.mark.parametrize("modified", [MODIFIED, IMPOSSIBLE])
+def test_the_reading_after_a_write_is_stored_over_an_impossible_date(
+    warehouse: psycopg.Connection[Any], modified: str
+) -> None:
+    """Of the same second, too, and whether or not the impossible date is still there."""
+    staging = OrderStaging(warehouse, "default")
+    staging.add([_order(modified=IMPOSSIBLE)], read_at=NOON)
+    _merge(staging)
+    staging.add_single(_order(IMEI, modified=modified, single_at=NOON))
+    _merge(staging)
+    assert _stored_imei(warehouse) == IMEI
+
+
+def test_a_change_within_the_second_of_its_reading_is_possible(warehouse: psycopg.Connection[Any]) -> None:
+    """Back Market's clock tells whole seconds: what changed within the one it names may still be newer."""
+    staging = OrderStaging(warehouse, "default")
+    staging.add_single(_order(modified="2026-09-01T12:00:00.200Z", single_at=NOON))
+    _merge(staging)
+    staging.add([_order(IMEI, modified="2026-09-01T12:00:00.900Z")], read_at=NOON)
+    _merge(staging)
+    assert _stored_imei(warehouse) == IMEI
+
+
+def test_an_impossible_date_keeps_no_address_for_ever(warehouse: psycopg.Connection[Any]) -> None:
+    """Personal data grows old by when it was read, too."""
+    document = {
+        "order_id": 7,
+        "state": 9,
+        "orderlines": [],
+        "date_modification": IMPOSSIBLE,
+        "shipping_address": {"first_name": "Ada"},
+    }
+    staging = OrderStaging(warehouse, "default")
+    staging.add([Order.model_validate(document)], read_at=datetime(2020, 1, 1, tzinfo=UTC))
+    _merge(staging)
+    assert orders.purge_personal_data(warehouse, "default", days=30).addresses == 1
+
+
 def test_without_a_date_the_time_of_reading_decides(warehouse: psycopg.Connection[Any]) -> None:
     """A document that says not when it was modified is compared by when it was read, with dated ones, too."""
     staging = OrderStaging(warehouse, "default")

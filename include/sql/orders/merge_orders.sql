@@ -3,6 +3,8 @@
 --
 -- Of several readings of one order the newest document wins; at equal date_modification, or where one of them has
 -- none, the later reading does, whichever is merged first. So it is among those staged, and against what is stored.
+-- A date_modification behind the end of the second in which its document was read cannot be true. It counts as none:
+-- one of the year 2099 would keep every later reading out for ever.
 -- Unchanged rows are not rewritten.
 -- Documents stay where they are until it is known which are stored: sorting them along would take the disk.
 with readings as (
@@ -13,30 +15,47 @@ with readings as (
         staged.date_modification,
         staged.date_shipping,
         case
-            when bool_and(staged.date_modification is not null) over (partition by staged.order_id)
+            when staged.date_modification < date_trunc('second', staged.read_at) + interval '1 second'
                 then staged.date_modification
-        end as comparable_date
+        end as true_modification
     from staged_orders as staged
 ),
 
 -- Pages arrive in any order: read_no, which counts as they came, only tells readings of one moment apart.
 latest as (
     select distinct on (order_id) *
-    from readings
+    from (
+        select
+            readings.*,
+            case
+                when bool_and(true_modification is not null) over (partition by order_id) then true_modification
+            end as comparable_date
+        from readings
+    ) as of_order
     order by order_id asc, comparable_date desc, read_at desc, read_no desc
+),
+
+known as (
+    select
+        order_id,
+        read_at,
+        case
+            when date_modification < date_trunc('second', read_at) + interval '1 second' then date_modification
+        end as true_modification
+    from backmarket.orders
+    where account = %(account)s and order_id in (select readings.order_id from readings)
 ),
 
 fresh as (
     select latest.*
     from latest
-    left join backmarket.orders as stored
-        on stored.account = %(account)s and stored.order_id = latest.order_id
+    left join known on latest.order_id = known.order_id
     where
-        stored.order_id is null
-        or latest.date_modification > stored.date_modification
+        known.order_id is null
+        or latest.true_modification > known.true_modification
         or (
-            coalesce(latest.date_modification = stored.date_modification, true)
-            and latest.read_at >= stored.read_at
+            coalesce(latest.true_modification = known.true_modification, true)
+            and latest.read_at >= known.read_at
         )
 ),
 
