@@ -95,6 +95,8 @@ def test_every_toggle_is_looked_at(dag_bag: DagBag) -> None:
     ("dag_id", "reading", "writing"),
     [
         ("backmarket_orders", "order_download", "order_acceptance"),
+        ("backmarket_orders", "order_download", "open_order_refresh"),
+        ("backmarket_orders", "paid_order_refresh", "order_acceptance"),
         ("backmarket_tracking_imei", "shipment_order_refresh", "tracking_upload"),
         ("backmarket_tracking_imei", "shipment_order_refresh", "imei_update"),
         ("backmarket_after_sales", "refund_order_refresh", "refund_upload"),

@@ -81,6 +81,10 @@ def create_dag(account: SellerAccount) -> DAG:
 
         with TaskGroup("download", prefix_group_id=False):
             download = BackMarketOrderDownloadOperator(task_id="order_download")
+            # Open orders are read by lists of their own, and by id: their turn comes however the download ended.
+            open_orders_turn = BackMarketGateOperator(
+                task_id="open_orders_turn", toggle="order_download", trigger_rule="all_done"
+            )
             refresh = BackMarketOpenOrderRefreshOperator(task_id="open_order_refresh")
             BackMarketItemsCheckOperator(
                 task_id="quarantine_check",
@@ -94,6 +98,10 @@ def create_dag(account: SellerAccount) -> DAG:
                 task_id="download_is_over", toggle="order_acceptance", trigger_rule="all_done"
             )
             paid = BackMarketPaidOrderRefreshOperator(task_id="paid_order_refresh")
+            # Each order is read again before it is accepted, so acceptance does not depend on the list.
+            acceptance_turn = BackMarketGateOperator(
+                task_id="acceptance_turn", toggle="order_acceptance", trigger_rule="all_done"
+            )
             acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
             BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output, acceptance.output])
 
@@ -104,6 +112,8 @@ def create_dag(account: SellerAccount) -> DAG:
         purge = BackMarketPurgePersonalDataOperator(task_id="purge_personal_data", trigger_rule="all_done")
 
         [download_gate, acceptance_gate] >> prepare >> purge
-        [download_gate, prepare] >> download >> [refresh, download_is_over]
-        [acceptance_gate, prepare, download_is_over] >> paid >> acceptance
+        [download_gate, prepare] >> download >> [open_orders_turn, download_is_over]
+        [download_gate, prepare, open_orders_turn] >> refresh
+        [acceptance_gate, prepare, download_is_over] >> paid >> acceptance_turn
+        [acceptance_gate, prepare, acceptance_turn] >> acceptance
     return dag

@@ -77,7 +77,7 @@ class BackMarketOrderDownloadOperator(BackMarketOperator):
 class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
     """Reads all open orders by state, then, one by one, those that are open here and were in no list.
 
-    Skips until a day has passed since the last time, and on the very first run, which reads everything anyway.
+    Skips until a day has passed since the last time, and where the very first run has just read everything anyway.
     An order that Back Market answers 404 for is marked ``gone_at``; it was most likely never paid. One that it fails
     on is named and left as it is; all others are stored.
     """
@@ -88,13 +88,16 @@ class BackMarketOpenOrderRefreshOperator(BackMarketOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts: orders new, changed, unchanged, quarantined and gone, requests made, seconds taken; and
         the ids of those that could not be read, as ``unread``."""
-        from backmarket.services.order_reading import refresh_open_orders, why_open_orders_can_wait
+        from backmarket.services.order_reading import refresh_open_orders, span_of_run, why_open_orders_can_wait
         from backmarket.warehouse.connection import connect
 
         with connect(self.warehouse_conn_id) as connection:
             if context["dag_run"].run_type == "backfill":
                 self.skip_without_counts(context, "A backfill is about the past: open orders are read by other runs.")
-            if reason := why_open_orders_can_wait(connection, self.account, now=datetime.now(UTC)):
+            is_about_past = span_of_run(context["params"], context["dag_run"]) is not None
+            if reason := why_open_orders_can_wait(
+                connection, self.account, now=datetime.now(UTC), is_about_past=is_about_past
+            ):
                 self.skip_without_counts(context, reason)
             with self.order_reading(connection) as reading:
                 return refresh_open_orders(reading)

@@ -24,7 +24,7 @@ from backmarket.rules.order_window import (
     moment_of,
     next_watermark,
 )
-from backmarket.services.item_failures import ItemFailures, named
+from backmarket.services.item_failures import ItemFailures, named, raise_what_concerns_all
 from backmarket.services.odd_fields import OddFields
 from backmarket.services.progress import unseen
 from backmarket.warehouse import order_history, orders, quarantine, refunds, sync_state, tracking_imei
@@ -115,9 +115,29 @@ class OrderReading:
                     met += len(page.orders)
                     self.progress(min(met, page.count), page.count)
         except COSTS_ONE_PAGE as error:
-            self.failure = self.failure or error
+            self._miss(filters, error)
         self.is_complete = self.is_complete and moving.is_complete
         return moving.is_complete
+
+    def read_list_apart(self, **filters: Any) -> bool:
+        """Read one list as :meth:`read_list` does, and let what it fails with cost no other list.
+
+        What was read of it stays staged. An error that would meet all further reading, too, is remembered as
+        ``stopped_by``; nothing more should be asked for then.
+
+        :return: as :meth:`read_list`.
+        """
+        try:
+            return self.read_list(**filters)
+        except BackMarketError as error:
+            self.is_complete = False
+            try:
+                raise_what_concerns_all(error)
+            except BackMarketError:
+                self.stopped_by = error
+            else:
+                self._miss(filters, error)
+        return False
 
     def read_by_ids(self, order_ids: Iterable[int]) -> list[int]:
         """Read orders one by one; those that Back Market fails on are named in ``unread``, the others are read.
@@ -206,6 +226,12 @@ class OrderReading:
         )
         for order_id, reason in self.unread.items():
             self.log.warning("Order %s could not be read and is asked for again: %s", order_id, reason)
+
+    def _miss(self, filters: Mapping[str, Any], error: BackMarketError) -> None:
+        """Remember, and name in the log, a list of which something could not be read."""
+        self.failure = self.failure or error
+        which = ", ".join(f"{name} {value}" for name, value in filters.items())
+        self.log.warning("The list of orders%s could not be read whole: %s", f" of {which}" if which else "", error)
 
     def _note(self, read: Sequence[AnyOrder]) -> None:
         for order in read:
@@ -323,12 +349,19 @@ def _minute(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def why_open_orders_can_wait(connection: Connection, account: str, *, now: datetime) -> str | None:
+def why_open_orders_can_wait(connection: Connection, account: str, *, now: datetime, is_about_past: bool) -> str | None:
     """Return why the open orders need not be read now; None where they are due.
 
-    The very first run has just downloaded everything: it counts as done then, which is recorded here.
+    The very first run has just downloaded everything: it counts as done then, which is recorded here. Where that
+    download failed on its way, they are due; where it failed at its door, this reading would, too.
+
+    :param is_about_past: whether this run downloads a span of the past, not what is new.
     """
     last = sync_state.read(connection, account, _OPEN_ORDERS).succeeded_at
+    if last is None and sync_state.read(connection, account, DOWNLOAD).succeeded_at is None:
+        if is_about_past:
+            return "Nothing but the past has been asked for yet: due after what is new."
+        return None if orders.open_order_ids(connection, account) else "No open order is known here yet."
     if last is None:
         sync_state.record_success(connection, account, _OPEN_ORDERS, {})
         return "The first download has just read everything: due in a day."
@@ -344,8 +377,10 @@ def refresh_open_orders(reading: OrderReading) -> dict[str, Any]:
     """
     connection, account = reading.staging.connection, reading.staging.account
     for state in _OPEN_STATES:
-        reading.read_list(state=state)
-    absent = reading.read_by_ids(reading.staging.not_staged(orders.open_order_ids(connection, account)))
+        if not reading.stopped_by:
+            reading.read_list_apart(state=state)
+    unlisted = reading.staging.not_staged(orders.open_order_ids(connection, account))
+    absent = [] if reading.stopped_by else reading.read_by_ids(unlisted)
     orders.mark_gone(connection, account, absent)
     counts = reading.store(_OPEN_ORDERS, gone=len(absent), unread=list(reading.unread))
     if absent:
@@ -355,9 +390,14 @@ def refresh_open_orders(reading: OrderReading) -> dict[str, Any]:
 
 
 def refresh_paid_orders(reading: OrderReading) -> dict[str, Any]:
-    """Read and store the list of paid orders; ``lists_short`` names it where it did not come out whole."""
-    reading.read_list(state=PAID)
+    """Read and store the list of paid orders; ``lists_short`` names it where it did not come out whole.
+
+    :raises BackMarketError: an error that all further reading would meet, too; what was read is stored.
+    """
+    reading.read_list_apart(state=PAID)
     counts = reading.store("paid_orders")
+    if reading.stopped_by:
+        raise reading.stopped_by
     if reading.is_complete:
         return counts
     reading.log.warning("The list of paid orders did not come out whole. %s", reading.failure or "It moved too much.")

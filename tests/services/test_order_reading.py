@@ -1,0 +1,167 @@
+"""Lists of orders that Back Market refuses: each costs itself alone, and what was read is stored."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backmarket.api import errors
+from backmarket.api.client import BackMarketClient
+from backmarket.api.config import ClientConfig
+from backmarket.api.models import Order
+from backmarket.api.throttle import Throttle
+from backmarket.services.order_reading import (
+    OrderReading,
+    refresh_open_orders,
+    refresh_paid_orders,
+    why_open_orders_can_wait,
+)
+from backmarket.warehouse import sync_state
+from backmarket.warehouse.orders import OrderStaging
+from tests.api.hostile_server import HostileServer, Reply, Seen, order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import psycopg
+
+_log = logging.getLogger("backmarket.tests")
+OPEN_STATES = ("10", "1", "3")
+ACCESS_DENIED = Reply({"error": {"code": "forbidden", "message": "not for you"}}, 403)
+REFUSALS = [
+    pytest.param(Reply({"error": {"code": "bad_request", "message": "no such state"}}, 400), errors.RefusedError),
+    pytest.param(ACCESS_DENIED, errors.ForbiddenError),
+    pytest.param(Reply({"error": {"code": "not_found", "message": "no such list"}}, 404), errors.NotFoundError),
+]
+
+
+@pytest.fixture
+def server() -> Iterator[HostileServer]:
+    """A Back Market that does as a test wishes."""
+    with HostileServer() as running:
+        yield running
+
+
+@pytest.fixture
+def reading(server: HostileServer, warehouse: psycopg.Connection[Any]) -> Iterator[OrderReading]:
+    """A reading of its orders into an empty database."""
+    config = ClientConfig.model_validate(
+        {
+            "base_url": server.base_url,
+            "token": "c2VjcmV0",
+            "user_agent": "BM-Example-Tests;tests@example.com",
+            "attempts": 1,
+            "concurrency": 2,
+        }
+    )
+    with BackMarketClient(config, Throttle.in_memory()) as client:
+        yield OrderReading(client, OrderStaging(warehouse, "default"), _log)
+
+
+def _know(reading: OrderReading, order_id: int) -> None:
+    """Let an order be open here."""
+    reading.staging.add([Order.model_validate(order(order_id))], read_at=datetime(2026, 1, 1, tzinfo=UTC))
+    reading.staging.merge()
+    reading.staging.clear()
+
+
+def _stored(warehouse: psycopg.Connection[Any]) -> list[int]:
+    return [row[0] for row in warehouse.execute("select order_id from backmarket.orders order by 1").fetchall()]
+
+
+def _lists(refused: Callable[[Seen], Reply | None]) -> Callable[[Seen], Reply]:
+    """Serve one page of two orders for each state, and each order by id, but for what is refused."""
+
+    def play(request: Seen) -> Reply:
+        if reply := refused(request):
+            return reply
+        if state := request.query.get("state"):
+            numbers = [int(state) * 100 + place for place in range(2)]
+            results = [order(number, state=int(state)) for number in numbers]
+            return Reply({"count": len(results), "next": None, "results": results})
+        return Reply(order(int(request.path.rpartition("/")[2])))
+
+    return play
+
+
+@pytest.mark.parametrize(("reply", "error_class"), REFUSALS)
+@pytest.mark.parametrize("state", OPEN_STATES)
+def test_an_open_list_that_is_refused_costs_no_other(
+    server: HostileServer,
+    reading: OrderReading,
+    warehouse: psycopg.Connection[Any],
+    caplog: pytest.LogCaptureFixture,
+    state: str,
+    reply: Reply,
+    error_class: type[Exception],
+) -> None:
+    """The other states are read, then the orders that are open here by id; all is stored, and the task fails."""
+    _know(reading, 7)
+    server.play = _lists(lambda request: reply if request.query.get("state") == state else None)
+    with pytest.raises(error_class):
+        refresh_open_orders(reading)
+    others = [int(each) * 100 for each in OPEN_STATES if each != state]
+    assert _stored(warehouse) == sorted([7, *others, *(number + 1 for number in others)])
+    assert server.seen[-1].path == "/ws/orders/7"
+    assert f"The list of orders of state {state} could not be read whole" in caplog.text
+
+
+@pytest.mark.parametrize(("reply", "error_class"), REFUSALS[:2])
+def test_a_page_that_is_refused_leaves_the_pages_before_it_stored(
+    server: HostileServer,
+    reading: OrderReading,
+    warehouse: psycopg.Connection[Any],
+    reply: Reply,
+    error_class: type[Exception],
+) -> None:
+    """A later page of the paid orders is refused: those before it are stored, and the list is told as short."""
+
+    def play(request: Seen) -> Reply:
+        if request.page > 1:
+            return reply
+        return Reply({"count": 120, "next": "https://elsewhere.invalid", "results": [order(n) for n in range(1, 51)]})
+
+    server.play = play
+    assert refresh_paid_orders(reading)["lists_short"] == ["paid orders"]
+    assert _stored(warehouse) == list(range(1, 51))
+    assert isinstance(reading.failure, error_class)
+
+
+def test_a_token_that_is_refused_stops_all_reading_and_what_was_read_is_stored(
+    server: HostileServer, reading: OrderReading, warehouse: psycopg.Connection[Any]
+) -> None:
+    """After the first state: no further list and no order is asked for."""
+    _know(reading, 7)
+    server.play = _lists(lambda request: Reply({}, 401) if request.query.get("state") != "10" else None)
+    with pytest.raises(errors.AuthenticationError):
+        refresh_open_orders(reading)
+    assert _stored(warehouse) == [7, 1000, 1001]
+    assert len(server.seen) == 2
+
+
+def test_a_token_that_is_refused_fails_the_list_of_paid_orders(server: HostileServer, reading: OrderReading) -> None:
+    """It is no list that came out short: acceptance would meet the same."""
+    server.answer(Reply({}, 401))
+    with pytest.raises(errors.AuthenticationError):
+        refresh_paid_orders(reading)
+
+
+def test_open_orders_are_due_where_the_first_download_failed_on_its_way(
+    reading: OrderReading, warehouse: psycopg.Connection[Any]
+) -> None:
+    """Nothing has read them all; where it brought none, there are none, and a run about the past reads none."""
+    now = datetime.now(UTC)
+
+    def why(*, is_about_past: bool = False) -> str | None:
+        return why_open_orders_can_wait(warehouse, "default", now=now, is_about_past=is_about_past)
+
+    assert why() == "No open order is known here yet."
+    _know(reading, 7)
+    assert why() is None
+    assert "the past" in (why(is_about_past=True) or "")
+    sync_state.record_success(warehouse, "default", "orders", {}, watermark=now)
+    assert "just read everything" in (why() or "")
+    assert "due a day later" in (why() or "")
