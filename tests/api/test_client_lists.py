@@ -13,6 +13,7 @@ import pytest
 from backmarket.api import errors
 from tests.api.hostile_server import HostileServer, Reply, Seen, list_of, order
 from tests.api.single_pass import single_pass
+from tests.api.test_moving_lists_over_http import Served
 
 if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
@@ -138,6 +139,46 @@ def test_a_list_that_grows_while_it_is_read(client: BackMarketClient, server: Ho
     longer = list_of(260)
     server.play = lambda request: Reply({**longer(request).body, "count": 150 if request.page == 1 else 260})
     assert read_ids(client) == list(range(1, 261))
+
+
+@pytest.mark.parametrize("count", [0, None, "absent", "own rows", 60])
+@pytest.mark.parametrize("total", [0, 50, 51, 260, 1234])
+def test_a_count_that_is_too_low_hides_no_row(
+    make_client: MakeClient, server: HostileServer, count: object, total: int
+) -> None:
+    """Or missing: each page tells whether another follows; pages that overlap, and pages in turn."""
+    honest = Served(list(range(1, total + 1)))
+
+    def play(request: Seen) -> Reply:
+        reply = honest(request)
+        if reply.status != 200:
+            return reply
+        told = {"own rows": len(reply.body["results"]), "60": min(60, total)}.get(str(count), count)
+        body = {**reply.body, "count": told}
+        if count == "absent":
+            del body["count"]
+        return Reply(body)
+
+    server.play = play
+    client = make_client(server.base_url)
+    reading = client.moving_orders()
+    read = {each.order_id for page in reading.pages() for each in page.orders}
+    assert read == set(range(1, total + 1))
+    assert reading.is_complete
+    assert set(read_ids(client)) == set(range(1, total + 1))
+
+
+def test_a_list_of_more_pages_than_it_may_outgrow_its_count(client: BackMarketClient, server: HostileServer) -> None:
+    """Pages with new rows go on, however many they are."""
+    server.play = list_of(12_000, count=0)
+    assert read_ids(client) == list(range(1, 12_001))
+
+
+def test_next_may_be_a_flag(client: BackMarketClient, server: HostileServer) -> None:
+    """True where another page follows, false on the last."""
+    honest = list_of(120)
+    server.play = lambda request: Reply({**honest(request).body, "next": bool(honest(request).body.get("next"))})
+    assert read_ids(client) == list(range(1, 121))
 
 
 def test_a_list_that_never_ends(client: BackMarketClient, server: HostileServer) -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
+from math import ceil
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -237,3 +239,65 @@ def _read(rows: Sequence[int]) -> Outcome:
 
 def _rng() -> Random:
     return Random(1)  # noqa: S311 - chance that can be repeated, not secrets
+
+
+class _Miscounting(Shifting):
+    """A list that is right about where it ends, and wrong about how long it is."""
+
+    miscount: Callable[[int, int], int] = staticmethod(lambda total, _rows: total)
+
+    def next(self) -> tuple[Window, Any]:
+        """Serve a page with another count."""
+        window, page = super().next()
+        if isinstance(page, RawPage):
+            page = replace(page, count=self.miscount(page.count, len(page.documents)))
+        return window, page
+
+
+MISCOUNTS: dict[str, Callable[[int, int], int]] = {
+    "none": lambda _total, _rows: 0,
+    "the page's own rows": lambda _total, rows: rows,
+    "half": lambda total, _rows: total // 2,
+    "some less": lambda total, _rows: max(0, total - 7),
+    "one too many": lambda total, _rows: total + 1,
+}
+
+
+@pytest.mark.parametrize("miscount", MISCOUNTS)
+@pytest.mark.parametrize("length", [0, 1, 7, 49, 50, 51, 60, 99, 100, 101, 700, 2500])
+@pytest.mark.parametrize("keeps_sizes", [True, False])
+def test_a_wrong_count_costs_no_row(miscount: str, length: int, *, keeps_sizes: bool) -> None:
+    """Whether the list goes on is told by each page; the reading ends, and within its bounds."""
+    shifting = _Miscounting(_rng(), length, Rates(0, 0, 0, 0), keeps_sizes=keeps_sizes)
+    shifting.miscount = MISCOUNTS[miscount]
+    outcome = read_one(shifting)
+    assert (outcome.lost, outcome.is_complete) == (0, True)
+    assert outcome.requests < 20 + 6 * ceil(length / 50)
+
+
+@pytest.mark.parametrize("miscount", MISCOUNTS)
+def test_a_wrong_count_costs_no_row_of_a_list_that_moves(miscount: str) -> None:
+    """Up to one movement of each kind a page, of lists of up to ten pages."""
+    for seed in range(60):
+        rng = Random(seed)  # noqa: S311 - chance that can be repeated, not secrets
+        shifting = _Miscounting(rng, rng.randint(1, 500), evenly(rng.choice((0.1, 1.0)))(rng))
+        shifting.miscount = MISCOUNTS[miscount]
+        outcome = read_one(shifting)
+        assert (outcome.lost, outcome.is_complete) == (0, True), seed
+
+
+@pytest.mark.parametrize("length", [2, 40, 50, 51, 70, 1000])
+def test_pages_that_lack_their_last_row_are_no_wrong_count(length: int) -> None:
+    """A page that for ever lacks a row, of whatever size it is asked for, leaves the list incomplete."""
+    shifting = _Short(_rng(), length, Rates(0, 0, 0, 0))
+    shifting.spoilt = 10**6
+    assert not read_one(shifting).is_complete
+
+
+@pytest.mark.parametrize("keeps_sizes", [True, False])
+def test_a_count_that_is_too_high_tells_nothing_of_what_is_gone(*, keeps_sizes: bool) -> None:
+    """The one row too many may be one that is there: what is missing is not taken as gone."""
+    for length in (40, 700):
+        shifting = _Miscounting(_rng(), length, Rates(0, 0, 0, 0), keeps_sizes=keeps_sizes)
+        shifting.miscount = MISCOUNTS["one too many"]
+        assert not read_one(shifting).is_proven

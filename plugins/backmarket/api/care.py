@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from backmarket.api.calls import Calls, as_document, as_text, keeping_secret, newer_by
 from backmarket.api.models.care import CareFolder, CareFolderPage
 from backmarket.api.models.document import read_each
-from backmarket.api.moving_list import MovingList, key_by
+from backmarket.api.moving_list import MovingList
 from backmarket.api.page_requests import PageThreads
 from backmarket.api.paging import PagesOfOwnSize
+from backmarket.api.repeats import key_by
 from backmarket.words import counted
 
 if TYPE_CHECKING:

@@ -6,15 +6,17 @@ its neighbour ended. Two pages that show a common row have nothing between them,
 their order unless they jump to an end of the list. A page that shows none is asked for again, from further ahead.
 
 In the end the front is read again, down to rows known from before: for what jumped there before it was read.
+
+How long a list says it is only helps to ask for pages side by side, and to notice pages that lack rows.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
-from math import ceil
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from backmarket.api.errors import BackMarketError
+from backmarket.api.list_length import ListLength
 from backmarket.api.page_requests import Failures
 from backmarket.api.page_walk import MOST_REPETITIONS, KnownOrder, Walk
 from backmarket.api.paging import PAGE_SIZE, RawPage, Window, first_page, pages_in_turn
@@ -66,8 +68,7 @@ class MovingList(Generic[Page]):
         self._path = path
         self._known = KnownOrder()
         self._size = PAGE_SIZE
-        self._length = 0
-        self._longest = 0
+        self._length = ListLength()
         self._failures = Failures()
 
     def pages(self) -> Generator[Page, None, None]:
@@ -91,12 +92,12 @@ class MovingList(Generic[Page]):
     @property
     def most_requests(self) -> int:
         """After so many, reading ends."""
-        return 40 + 4 * ceil(self._longest / self._size)
+        return 40 + 4 * self._length.most_pages(self._size)
 
     def _raw_pages(self) -> Generator[RawPage, None, None]:
         first = yield from self._read_first()
         self._size = len(first.documents)
-        if first.is_last and _is_sound(first):
+        if first.is_last and self._length.is_sound(first):
             self.is_complete = self.is_proven = True
             return
         pages_overlap = self._size >= LEAST_SIZE and not first.is_last and not first.has_own_size
@@ -109,9 +110,9 @@ class MovingList(Generic[Page]):
         """Read the first page; again where it lacks rows, which may be this platform's way, or this answer's fault."""
         for _ in range(2):
             self.requests_made += 1
-            first = self._note(first_page(self._requests))
+            first = self._length.note(first_page(self._requests))
             yield first
-            if _is_sound(first):
+            if self._length.is_sound(first):
                 break
         return first
 
@@ -127,7 +128,8 @@ class MovingList(Generic[Page]):
                 walk, lambda page: page.is_last or self._known.is_end_of(self._keys(page))
             )
             self._known.put_in_front(walk.rows)
-            self.is_complete = self.is_proven = walk.arrived_at_once
+            self.is_complete = walk.arrived_at_once
+            self.is_proven = self.is_complete and not self._length.counts_one_too_many
         return not walk.is_impossible
 
     def _follow(self, walk: Walk, is_far_enough: Callable[[RawPage], bool]) -> Generator[RawPage, None, bool]:
@@ -143,6 +145,9 @@ class MovingList(Generic[Page]):
                 yield from self._drain()
                 answers.clear()
                 walk.step_back()
+                # Where pages have a size of their own, the last one ends elsewhere than asked for; a count would show.
+                if self._length.counts_too_few and walk.misses_in_vain > MOST_REPETITIONS:
+                    walk.is_impossible = True
         yield from self._drain()
         return walk.has_arrived
 
@@ -163,7 +168,7 @@ class MovingList(Generic[Page]):
             return True
         if answer is None or not answer.documents:
             return walk.ends_after_a_hole()
-        if not _is_sound(answer):
+        if not self._length.is_sound(answer) and not (walk.was_repeated_enough and self._length.takes_as_end(answer)):
             walk.repeat(window, is_hopeless=len(answer.documents) > window.size)
             return True
         # The end is read last, or again: rows may have jumped there meanwhile.
@@ -171,6 +176,7 @@ class MovingList(Generic[Page]):
         if not walk.join(window, self._keys(answer)):
             return False
         walk.has_arrived = arrives
+        self._length.has_at_least(walk.rows_met)
         return True
 
     def _read_in_passes(self, first: RawPage) -> Generator[RawPage, None, None]:
@@ -179,31 +185,49 @@ class MovingList(Generic[Page]):
         Twice, unless the list stood still the last time: a row that slips through once may do so again.
         """
         seen: set[Hashable] = set()
-        vain = short = 0
+        vain = short = most_lacking = 0
         keys: list[Hashable] = []
         for _ in range(MOST_PASSES):
             known, rows, counts = len(seen), 0, set()
             before, keys = keys, []
             for page in pages_in_turn(self._requests, self._failures, self._path):
                 self.requests_made += 1
-                yield self._note(page)
+                yield self._length.note(page)
                 keys += self._keys(page)
                 seen.update(self._key(row) for row in page.documents if not self._is_newer(row, first))
                 rows += len(page.documents)
                 counts.add(page.count)
-            short += rows < min(counts)
-            vain = vain + 1 if rows >= min(counts) and len(seen) == known else 0
+            lacking = min(counts) - rows - self._length.counts_one_too_many
+            short += lacking > 0
+            most_lacking = max(most_lacking, lacking)
+            vain = vain + 1 if lacking <= 0 and len(seen) == known else 0
             # Each page may count up to its own end: then only the pass before tells whether the list moved.
             stood_still = rows == len(set(keys)) and (counts == {rows} or keys == before)
             if vain == 2 or (vain and stood_still):
-                self.is_complete, self.is_proven = True, stood_still
+                self.is_complete, self.is_proven = True, stood_still and not self._length.counts_one_too_many
                 return
-            if self._failures.first or short == MOST_REPETITIONS:
+            if self._failures.first or short > MOST_REPETITIONS:
                 return
+            if short == MOST_REPETITIONS:
+                # Where each page lacks a row, several pages lack several.
+                if most_lacking > 1 or (rows <= self._size and not (yield from self._fills_smaller_page(rows))):
+                    return
+                self._length.counts_one_too_many = True
+                short, vain = 0, int(keys == before)
+
+    def _fills_smaller_page(self, rows: int) -> Generator[RawPage, None, bool]:
+        """Tell whether a page of half as many rows is full: then a list of one page counts too many, and lacks none."""
+        if not rows:
+            return True
+        size = max(1, rows // 2)
+        self.requests_made += 1
+        self._requests.start(Window(1, size))
+        _, page = yield from self._receive()
+        return isinstance(page, RawPage) and len(page.documents) >= size
 
     def _ask_ahead(self, walk: Walk) -> None:
         while self._requests.under_way < self._requests.most and self.requests_made < self.most_requests:
-            window = walk.next_window(self._length)
+            window = walk.next_window(self._length.assumed)
             if window is None:
                 return
             self.requests_made += 1
@@ -214,7 +238,7 @@ class MovingList(Generic[Page]):
         window, answer = self._requests.next()
         self._failures.note(answer)
         if isinstance(answer, RawPage):
-            yield self._note(answer)
+            yield self._length.note(answer)
         return window, answer
 
     def _drain(self) -> Generator[RawPage, None, None]:
@@ -222,28 +246,5 @@ class MovingList(Generic[Page]):
         while self._requests.under_way:
             yield from self._receive()
 
-    def _note(self, page: RawPage) -> RawPage:
-        self._length = page.count
-        self._longest = max(self._longest, page.count)
-        return page
-
     def _keys(self, page: RawPage) -> list[Hashable]:
         return list(dict.fromkeys(self._key(row) for row in page.documents))
-
-
-def key_by(name: str) -> Callable[[Any], Hashable]:
-    """Return what tells documents apart: their id under this name, or all they hold where they have none."""
-
-    def key(document: Any) -> Hashable:
-        value = document.get(name) if isinstance(document, dict) else None
-        return str(value) if isinstance(value, (int, str)) and value != "" else repr(document)
-
-    return key
-
-
-def _is_sound(page: RawPage) -> bool:
-    """Tell whether a page has as many rows as were asked for, or reaches the end of the list as it counts it."""
-    rows = len(page.documents)
-    if page.is_last:
-        return rows <= page.window.size and page.window.start + rows >= page.count
-    return rows == page.window.size

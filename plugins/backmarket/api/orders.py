@@ -10,9 +10,10 @@ from backmarket.api.errors import RefusedError
 from backmarket.api.models.document import read_each
 from backmarket.api.models.order import Order, OrderPage
 from backmarket.api.models.plain_order import read_plainly
-from backmarket.api.moving_list import MovingList, key_by
+from backmarket.api.moving_list import MovingList
 from backmarket.api.page_requests import PageThreads
 from backmarket.api.paging import Window, read_page
+from backmarket.api.repeats import key_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable

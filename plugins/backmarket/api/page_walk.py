@@ -26,13 +26,16 @@ class Walk:
 
     :param size: rows a page at most.
     :param ahead: how many pages may be asked for before the chain reaches them.
+
+    ``rows_met`` counts the rows that were new to it: so long the list is at least, whatever it counts itself.
+    ``misses_in_vain`` counts the pages that did not meet it since it met the last of them.
     """
 
     def __init__(self, size: int, *, ahead: int) -> None:
         self._chain: dict[Hashable, int] = {}
         self._front: list[Hashable] = []
         self._places = count()
-        self._joined = 0
+        self._joined = self.rows_met = self.misses_in_vain = 0
         self.waiting: deque[Window] = deque()
         self.has_arrived = False
         self.is_impossible = False
@@ -60,6 +63,11 @@ class Walk:
     def arrived_at_once(self) -> bool:
         """Whether a single page was enough."""
         return self.has_arrived and self._joined == 1
+
+    @property
+    def was_repeated_enough(self) -> bool:
+        """Whether a page that lacks rows has been asked for as often as may help."""
+        return self._repetitions >= MOST_REPETITIONS
 
     def next_window(self, length: int) -> Window | None:
         """Return the page to ask for next; None where those asked for have to come first.
@@ -99,6 +107,9 @@ class Walk:
         # What is known and stands behind the last row that kept its place has jumped there.
         kept = max((place for (place, _), keeps in zip(known[1:], in_order, strict=True) if keeps), default=-1)
         for place, key in enumerate(keys):
+            if key not in self._chain:
+                self.rows_met += 1
+                self.misses_in_vain = 0
             if key not in self._chain or place > kept:
                 self._chain[key] = next(self._places)
         if len(self._chain) > 2 * REMEMBERED:
@@ -135,6 +146,7 @@ class Walk:
         """Ask again from before the end of the chain, further each time: its last rows have moved to the front."""
         self._overlap = min(2 * self._overlap, self._size // 3)
         self._misses += 1
+        self.misses_in_vain += 1
         self._planned = max(0, self._end - self._size * (2 ** (self._misses - 1) - 1))
         self.waiting.clear()
         self._again = None

@@ -25,6 +25,9 @@ PAGE_SIZE = 50
 _PAGES_BEYOND_COUNT = 200
 """How far a list may outgrow the count it gives of itself before it is taken as endless."""
 
+MOST_UNCOUNTED = 1_000_000
+"""So many rows that a list does not count, or counts too low, are read before it is taken as endless."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -53,7 +56,8 @@ class RawPage:
     """One page as it came.
 
     :param window: what was asked for.
-    :param count: how long the whole list is, as this page says; at least so long where it counts its own rows alone.
+    :param count: how long the whole list is, as this page says; at least so long where it counts its own rows alone,
+        or nothing at all.
     :param is_last: whether the page says that no other follows.
     :param server_time: the server's clock when it answered, in UTC.
     :param asked_at: this machine's when the request left.
@@ -75,8 +79,10 @@ class RawPage:
 
 
 class _ListBody(BaseModel):
-    count: int = Field(ge=0)
-    next: str | None = None
+    """A page, with a count that may be missing, and a ``next`` that some clients saw as a flag."""
+
+    count: int | None = Field(None, ge=0)
+    next: str | bool | None = None
     results: list[Any]
 
 
@@ -98,7 +104,8 @@ def read_page(
     params = {**(filters or {}), "page": window.number, "page-size": window.size}
     answer = transport.read(path, params=params, market=market)
     body = _body_of(answer, path)
-    return RawPage(window, body.count, not body.next, answer.server_time, answer.asked_at, body.results)
+    count = window.start + len(body.results) if body.count is None else body.count
+    return RawPage(window, count, not body.next, answer.server_time, answer.asked_at, body.results)
 
 
 class PagesOfOwnSize:
@@ -125,7 +132,7 @@ class PagesOfOwnSize:
         # The fullest page so far tells the size of all but the last.
         self._size = max(self._size, len(body.results))
         window = Window(window.number, self._size)
-        count = max(body.count, window.start + len(body.results))
+        count = max(body.count or 0, window.start + len(body.results))
         return RawPage(
             window, count, not body.next, answer.server_time, answer.asked_at, body.results, has_own_size=True
         )
@@ -169,7 +176,8 @@ def pages_in_turn(requests: PageRequests, failures: Failures, path: str) -> Gene
             if not page.is_last and page.number == last and page.documents:
                 # The same rows again are no longer list, whatever it counts.
                 if page.documents != furthest.documents:
-                    expected = max(expected, ceil(page.count / size))
+                    uncounted = min(page.number, MOST_UNCOUNTED // size)
+                    expected = max(expected, ceil(page.count / size), uncounted)
                 furthest = page
                 last = _one_further(last, expected, path)
             yield page

@@ -1,4 +1,4 @@
-"""Rows that come again as they were, since pages of a list overlap."""
+"""Tells rows apart, and which come again as they were, since pages of a list overlap."""
 
 from __future__ import annotations
 
@@ -35,3 +35,13 @@ class Repeats:
                 self._latest[key] = row
                 fresh.append(row)
         return replace(page, documents=fresh)
+
+
+def key_by(name: str) -> Callable[[Any], Hashable]:
+    """Return what tells documents apart: their id under this name, or all they hold where they have none."""
+
+    def key(document: Any) -> Hashable:
+        value = document.get(name) if isinstance(document, dict) else None
+        return str(value) if isinstance(value, (int, str)) and value != "" else repr(document)
+
+    return key

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backmarket.api.calls import Calls, as_text, newer_by
 from backmarket.api.models.document import read_each
 from backmarket.api.models.shipping import Delivery, DeliveryPage, Return, ReturnPage
-from backmarket.api.moving_list import MovingList, key_by
+from backmarket.api.moving_list import MovingList
 from backmarket.api.page_requests import PageThreads
 from backmarket.api.paging import PagesOfOwnSize
+from backmarket.api.repeats import key_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
