@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from backmarket.api.errors import BackMarketError, UnreadableDocumentError
-from backmarket.api.models.document import Document, reason_of
+from backmarket.api.models.document import NESTED_TOO_DEEP, Document, reason_of
 from backmarket.api.redaction import repeats
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def as_document(model: type[Model], answer: Answer, method: str, path: str) -> M
         return model.model_validate(answer.document, context=_context(answer))
     except ValidationError as error:
         reason = reason_of(error)
+    except RecursionError:
+        reason = NESTED_TOO_DEEP
     raise UnreadableDocumentError(reason, method=method, path=path, document=answer.document)
 
 
@@ -47,7 +49,7 @@ def as_written(model: type[Model], answer: Answer) -> Model | None:
     """
     try:
         return model.model_validate(answer.document, context=_context(answer))
-    except ValidationError:
+    except (ValidationError, RecursionError):
         return None
 
 

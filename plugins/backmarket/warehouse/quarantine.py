@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse import sql
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
     from backmarket.api.models import Unreadable
     from backmarket.warehouse.connection import Connection
+
+
+# The longest that every index of the table holds, with the other columns of the key.
+_LONGEST_KEY = 200
 
 
 def keep(connection: Connection, account: str, entity: str, documents: Mapping[str, Unreadable]) -> None:
@@ -25,7 +30,7 @@ def keep(connection: Connection, account: str, entity: str, documents: Mapping[s
             {
                 "account": account,
                 "entity": entity,
-                "key": clean(key),
+                "key": _key(key),
                 "document": dump(unreadable.document),
                 "reason": unreadable.reason,
             },
@@ -65,3 +70,9 @@ def replace(
         connection.execute(sql.statement("quarantine/insert_seller_rows"), parameters)
         found = connection.execute(sql.statement("quarantine/count_first_left_out"), parameters).fetchone()
     return found[0] if found else 0
+
+
+def _key(name: str) -> str:
+    """Return the name under which a document is kept; of one that is too long, what tells it from others."""
+    key = clean(name) or ""
+    return key if len(key) <= _LONGEST_KEY else f"sha256:{sha256(key.encode()).hexdigest()}"

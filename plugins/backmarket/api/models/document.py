@@ -46,6 +46,7 @@ _FAULTS = {
     "less_than_equal": "too large",
     "list_type": "no list",
     "model_type": "no object",
+    "string_too_long": "more than 500 characters",
     "string_type": "no text",
     "tuple_type": "no list",
     "uuid_parsing": "no id",
@@ -89,7 +90,11 @@ class Document(BaseModel):
             try:
                 return read({**fields, "odd_fields": tuple(map(": ".join, odd.items()))} if odd else fields)
             except ValidationError as error:
-                found = {name: kind for name, kind in _faults(error) if not cls._is_needed(name)}
+                found = {
+                    name: kind
+                    for name, kind in _faults(error)
+                    if kind != "string_too_long" and not cls._is_needed(name)
+                }
                 if not found:
                     raise
             odd |= found
@@ -145,8 +150,16 @@ OptionalFlag = bool | None
 OptionalAmount = Amount | None
 """Money in the currency beside it, exact."""
 
+LONGEST_KEY = 500
+"""So many characters of a text fit an index of the database, whatever their script."""
+
+OptionalKey = Annotated[str, Field(max_length=LONGEST_KEY)] | None
+"""A text by which documents are found. A longer one makes its document unreadable: no index could hold it."""
+NeededKey = Annotated[OptionalKey, Needed()]
 NeededText = Annotated[OptionalText, Needed()]
 NeededAmount = Annotated[OptionalAmount, Needed()]
+
+NESTED_TOO_DEEP = "document: nested too deep"
 
 Read = TypeVar("Read", bound=Document)
 
@@ -180,6 +193,8 @@ def read_each(
             read.append(model.model_validate(document, context=context))
         except ValidationError as error:
             unreadable.append(Unreadable(document, reason_of(error), _key(document, key)))
+        except RecursionError:
+            unreadable.append(Unreadable(document, NESTED_TOO_DEEP, _key(document, key)))
     return read, unreadable
 
 

@@ -14,7 +14,7 @@ from backmarket.api.models.document import (
     EmptyIfNull,
     Integer,
     NeededAmount,
-    NeededText,
+    NeededKey,
     OptionalAmount,
     OptionalFlag,
     OptionalIdentifier,
@@ -49,7 +49,7 @@ class Listing(Document):
     """
 
     id: UUID
-    sku: NeededText = None
+    sku: NeededKey = None
     quantity: Integer
     listing_id: OptionalIdentifier = None
     product_id: UUID | None = None

@@ -13,11 +13,12 @@ from backmarket.api.models.document import (
     Identifier,
     Integer,
     NeededAmount,
-    NeededText,
+    NeededKey,
     OptionalAmount,
     OptionalFlag,
     OptionalIdentifier,
     OptionalInteger,
+    OptionalKey,
     OptionalText,
     OptionalWord,
     Unreadable,
@@ -93,7 +94,7 @@ class OrderLine(Document):
     orderline_id: Identifier = Field(validation_alias=AliasChoices("id", "orderline_id"))
     state: Integer
     quantity: Integer
-    sku: NeededText = Field(None, validation_alias=AliasChoices("listing", "sku"))
+    sku: NeededKey = Field(None, validation_alias=AliasChoices("listing", "sku"))
     listing_id: OptionalIdentifier = None
     price: NeededAmount = None
     shipping_price: NeededAmount = None
@@ -102,8 +103,8 @@ class OrderLine(Document):
     sales_taxes: OptionalAmount = None
     return_reason: OptionalInteger = None
     return_message: OptionalText = Field(None, repr=False)
-    imei: OptionalText = None
-    serial_number: OptionalText = None
+    imei: OptionalKey = None
+    serial_number: OptionalKey = None
     product: OptionalWord = None
     product_id: OptionalIdentifier = None
     brand: OptionalWord = None
@@ -137,7 +138,7 @@ class Order(Document):
     shipping_price: NeededAmount = None
     sales_taxes: OptionalAmount = None
     payment_method: OptionalWord = None
-    tracking_number: OptionalText = None
+    tracking_number: OptionalKey = None
     tracking_url: OptionalText = None
     shipper: OptionalWord = None
     shipper_display: OptionalWord = None

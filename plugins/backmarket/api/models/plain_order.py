@@ -14,11 +14,13 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from msgspec import Meta, Struct, convert, field
 from msgspec.structs import astuple
 
+from backmarket.api.models.document import LONGEST_KEY
 from backmarket.api.models.order import PAST_TIMES, Order
 from backmarket.api.models.privacy import without_personal_data
 from backmarket.api.models.times import are_local
 
 _Identifier = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Key = Annotated[str, Meta(max_length=LONGEST_KEY)]
 _Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 # Well within what a model takes: 28 digits.
 _AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,9})?")
@@ -76,7 +78,7 @@ class PlainOrderLine(_Plain, kw_only=True):
     orderline_id: _Identifier = field(name="id")
     state: _Integer
     quantity: _Integer
-    sku: str | None = field(name="listing")
+    sku: _Key | None = field(name="listing")
     listing_id: _Identifier | None = None
     price: Decimal | None = None
     shipping_price: Decimal | None = None
@@ -85,8 +87,8 @@ class PlainOrderLine(_Plain, kw_only=True):
     sales_taxes: Decimal | None = None
     return_reason: _Integer | None = None
     return_message: str | None = None
-    imei: str | None = None
-    serial_number: str | None = None
+    imei: _Key | None = None
+    serial_number: _Key | None = None
     product: str | None = None
     product_id: _Identifier | None = None
     brand: str | None = None
@@ -112,7 +114,7 @@ class PlainOrder(_Plain):
     shipping_price: Decimal | None = None
     sales_taxes: Decimal | None = None
     payment_method: str | None = None
-    tracking_number: str | None = None
+    tracking_number: _Key | None = None
     tracking_url: str | None = None
     shipper: str | None = None
     shipper_display: str | None = None
@@ -150,5 +152,8 @@ def read_plainly(document: Any, server_time: datetime) -> PlainOrder | None:
     has_zones = together.count("Z") == len(times)
     if not has_zones and are_local(past, server_time):
         return None
-    order.document = without_personal_data(document)
+    try:
+        order.document = without_personal_data(document)
+    except RecursionError:
+        return None
     return order

@@ -12,14 +12,23 @@ _PERSONAL = re.compile(
 )
 
 
-def without_personal_data(value: Any) -> Any:
+_DEEPEST = 100
+"""So deep no document of Back Market's is nested; Python's own bound depends on who calls."""
+
+
+def without_personal_data(value: Any, depth: int = 0) -> Any:
     """Copy a JSON value, leaving out every field, at any depth, whose name says that it is about a person.
 
     Addresses have a model and a table of their own; other personal fields are undocumented, so they are known by
     their names in either spelling (``phone_number``, ``phoneNumber``).
+
+    :param depth: how deep in its document the value stands.
+    :raises RecursionError: for a document that is nested a hundred deep.
     """
+    if depth > _DEEPEST:
+        raise RecursionError("nested too deep")
     if isinstance(value, list):
-        return [without_personal_data(item) for item in value]
+        return [without_personal_data(item, depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
     kept = value.copy()
@@ -27,7 +36,7 @@ def without_personal_data(value: Any) -> Any:
         del kept[name]
     for name, item in kept.items():
         if isinstance(item, (dict, list)):
-            kept[name] = without_personal_data(item)
+            kept[name] = without_personal_data(item, depth + 1)
     return kept
 
 
