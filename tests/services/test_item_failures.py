@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from backmarket.services.item_failures import ItemsLeftError, fail_where_items_are_left
+from backmarket.api.errors import BackMarketError, ForbiddenError, NotFoundError, RefusedError, ServerError
+from backmarket.services.item_failures import ItemFailures, ItemsLeftError, fail_where_items_are_left
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,26 @@ def test_each_kind_is_named_with_what_to_do(done: list[dict[str, Any]], told: st
 def test_what_was_all_dealt_with_passes() -> None:
     """Also where a task names a kind and nothing of it."""
     fail_where_items_are_left([{"quarantined": 0, "unread": [], "new": 5}, {}], "orders")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_outage"),
+    [
+        (RefusedError(status=400), False),
+        (RefusedError(status=422), False),
+        (NotFoundError(status=404), False),
+        (ForbiddenError(status=403), True),
+        (ServerError(status=500), True),
+    ],
+)
+def test_what_is_said_of_one_item_is_no_outage(error: BackMarketError, *, is_outage: bool) -> None:
+    """Ten in a row, the last one with them: each was answered for, so all are asked for, and named."""
+    failures, asked = ItemFailures(), []
+    try:
+        for item in failures.each(list(range(10))):
+            asked.append(item)
+            failures.note(str(item), error)
+    except BackMarketError:
+        assert is_outage
+    assert len(asked) == (6 if is_outage else 10)
+    assert len(failures.failed) == len(asked)

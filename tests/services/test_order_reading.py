@@ -17,9 +17,10 @@ from backmarket.services.order_reading import (
     OrderReading,
     refresh_open_orders,
     refresh_paid_orders,
+    refresh_shipment_orders,
     why_open_orders_can_wait,
 )
-from backmarket.warehouse import sync_state
+from backmarket.warehouse import orders, sync_state
 from backmarket.warehouse.orders import OrderStaging
 from tests.api.hostile_server import HostileServer, Reply, Seen, order
 
@@ -165,3 +166,24 @@ def test_open_orders_are_due_where_the_first_download_failed_on_its_way(
     sync_state.record_success(warehouse, "default", "orders", {}, watermark=now)
     assert "just read everything" in (why() or "")
     assert "due a day later" in (why() or "")
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_ids_that_are_refused_starve_no_other(
+    server: HostileServer, reading: OrderReading, warehouse: psycopg.Connection[Any], status: int
+) -> None:
+    """Eight wrong ids around one that is right: it is stored, they are named, and not asked for again at once."""
+    wrong = [1, 2, 901, 902, 903, 904, 905, 906]
+    for order_id in [*wrong, 500]:
+        warehouse.execute("insert into seller.shipments (order_id, tracking_number) values (%s, 'T1')", [order_id])
+    message = {"error": {"code": "bad_request", "message": "not an order id"}}
+    server.play = lambda request: Reply(order(500)) if request.path.endswith("/500") else Reply(message, status)
+    now = datetime.now(UTC)
+    counts = refresh_shipment_orders(reading, now=now)
+    assert _stored(warehouse) == [500]
+    assert sorted(map(int, counts["unread"])) == wrong
+    assert sorted(orders.asked_orders(warehouse, "default")) == wrong
+    reading.staging.clear()
+    asked = len(server.seen)
+    refresh_shipment_orders(reading, now=now)
+    assert {request.path for request in server.seen[asked:]} <= {"/ws/orders/500"}

@@ -15,6 +15,7 @@ from backmarket.api.errors import (
     FirewallError,
     NotFoundError,
     RedirectRefusedError,
+    RefusedError,
     ThrottledError,
 )
 from backmarket.warehouse.feeds import FeedUnusableError
@@ -68,13 +69,15 @@ class ItemFailures:
                 raise self._last
 
     def note(self, item: str, error: BackMarketError) -> None:
-        """Note that an item failed. An item that Back Market does not find was answered for, as in no outage.
+        """Note that an item failed.
+
+        An item that Back Market does not find, or refuses for what it is, was answered for, as in no outage.
 
         :raises BackMarketError: as :func:`raise_what_concerns_all`.
         """
         raise_what_concerns_all(error)
         self.failed[item] = str(error)
-        self._in_a_row = 0 if isinstance(error, NotFoundError) else self._in_a_row + 1
+        self._in_a_row = 0 if isinstance(error, (NotFoundError, RefusedError)) else self._in_a_row + 1
         self._last = error
 
     def note_without_effect(self, item: str, reason: str) -> None:

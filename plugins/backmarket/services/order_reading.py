@@ -9,7 +9,7 @@ from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from backmarket.api.errors import BackMarketError, NotFoundError, ShortReadError, UnreadableDocumentError
+from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError, ShortReadError, UnreadableDocumentError
 from backmarket.rules.order_askings import choose_orders_to_ask
 from backmarket.rules.order_facts import PAID
 from backmarket.rules.order_window import (
@@ -68,6 +68,7 @@ class OrderReading:
     :param is_complete: whether every list was read whole.
     :param failure: what a page failed with, so that its list is not complete.
     :param unread: why Back Market could not serve an order, by its id.
+    :param refused: those of them whose id it does not take.
     :param stopped_by: what all further reading would have failed with.
     :param stored: how many orders were new, changed, unchanged and quarantined, once they are stored.
     :param progress: is told of each page how many orders of a list have been read, and how many it has.
@@ -86,6 +87,7 @@ class OrderReading:
     is_complete: bool = True
     failure: BackMarketError | None = None
     unread: dict[str, str] = field(default_factory=dict)
+    refused: list[int] = field(default_factory=list)
     stopped_by: BackMarketError | None = None
     stored: dict[str, int] = field(default_factory=dict)
     progress: Advance = unseen
@@ -156,6 +158,8 @@ class OrderReading:
                     absent.append(order_id)
                 except BackMarketError as error:
                     failures.note(str(order_id), error)
+                    if isinstance(error, RefusedError):
+                        self.refused.append(order_id)
                     continue
                 failures.passed(str(order_id))
         except BackMarketError as error:
@@ -431,7 +435,8 @@ def _refresh_named(
     absent = reading.read_by_ids(choose_orders_to_ask(wanted, asked, now=now, most=_MOST_NAMED_ORDERS))
     counts = reading.store(concern, unknown=len(absent), unread=list(reading.unread))
     orders.mark_gone(connection, account, absent)
-    orders.note_absent(connection, account, absent)
+    # An id that is refused is no order either: it, too, must not take the turn of others for ever.
+    orders.note_absent(connection, account, [*absent, *reading.refused])
     if absent:
         reading.log.warning(
             "%s orders that Back Market does not have: %s. They are asked for again, ever more seldom; correct the "
