@@ -60,6 +60,9 @@ def test_without_variables_everything_is_off() -> None:
         ("enabled", "maybe", "true, false, yes, no"),
         ("initial_lookback_days", "-1", "0 or more"),
         ("initial_lookback_days", "1.5", "a whole number of days"),
+        ("initial_lookback_days", "999999", "at most 36500"),
+        ("device_resale_days", "999999999999", "at most 36500"),
+        ("pii_retention_days", "999999", "at most 36500, or empty"),
         ("pii_retention_days", "soon", "empty to keep everything"),
         ("markets", "fr-fr", "a JSON list"),
         ("markets", '["France"]', "a JSON list"),
@@ -76,6 +79,16 @@ def test_an_unusable_value_says_name_value_and_what_is_accepted(
     assert f"backmarket_{name}" in str(error.value)
     assert value in str(error.value)
     assert accepted in str(error.value)
+
+
+@pytest.mark.parametrize("name", [name for name in VARIABLES if name.endswith("_days")])
+def test_no_number_of_days_leads_beyond_the_calendar(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The most that is accepted is a date that can be told; more names the Variable."""
+    monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", "36500")
+    assert datetime.now(UTC) - timedelta(days=read_variable("default", name)) < datetime.now(UTC)
+    monkeypatch.setenv(f"AIRFLOW_VAR_BACKMARKET_{name.upper()}", "999999")
+    with pytest.raises(VariableError, match=f"backmarket_{name}"):
+        read_variable("default", name)
 
 
 def test_markets_are_a_json_list(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,3 +177,9 @@ def test_an_answer_shows_neither_headers_nor_body() -> None:
 def test_a_write_may_answer_nothing() -> None:
     """An empty 2xx has no document, which is the caller's to judge."""
     assert read_document(answer(204)) is None
+
+
+def test_a_date_beyond_the_calendar_is_none() -> None:
+    """A clock gone astray fails no answer: this machine's is taken instead."""
+    read = RawAnswer("GET", "/ws/orders", 200, {"date": "Fri, 31 Dec 9999 23:59:59 -0100"}, b"{}")
+    assert abs(read.server_time - datetime.now(UTC)) < timedelta(minutes=1)
