@@ -62,7 +62,7 @@ def test_without_variables_everything_is_off() -> None:
         ("initial_lookback_days", "1.5", "a whole number of days"),
         ("initial_lookback_days", "999999", "at most 36500"),
         ("device_resale_days", "999999999999", "at most 36500"),
-        ("pii_retention_days", "999999", "at most 36500, or empty"),
+        ("pii_retention_days", "999999", "at most 36500 (a hundred years), or empty"),
         ("pii_retention_days", "soon", "empty to keep everything"),
         ("markets", "fr-fr", "a JSON list"),
         ("markets", '["France"]', "a JSON list"),
