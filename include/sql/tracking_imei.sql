@@ -44,6 +44,26 @@ where
         or line.orderline_id = any(%(orderline_ids)s)
     );
 
+-- name: select_device_orders_to_read
+-- Numbers of orders, as texts, that seller.devices names and that are unknown here, or were not wholly accepted when
+-- last read.
+-- :account
+select distinct named.order_id::text
+from seller.devices as named
+left join backmarket.orders as orders
+    on orders.account = %(account)s and backmarket.whole_number(named.order_id::text) = orders.order_id
+where
+    named.account::text = %(account)s
+    and named.order_id is not null
+    and (
+        orders.order_id is null
+        or orders.order_id in (
+            select line.order_id
+            from backmarket.order_lines as line
+            where line.account = %(account)s and line.gone_at is null and line.state in (0, 1, 8, 9)
+        )
+    );
+
 -- name: select_late
 -- Open orders that the seller has to ship within so many hours, or had to; the latest first.
 -- :account, :hours
@@ -85,19 +105,16 @@ from backmarket.order_lines
 where account = %(account)s and orderline_id = any(%(orderline_ids)s) and gone_at is null;
 
 -- name: select_orders_to_read
--- Numbers of orders, as texts, that the seller's tables name and that are unknown here, or were not wholly accepted
--- when last read.
+-- Numbers of orders, as texts, that seller.shipments names and that are unknown here, or were not wholly accepted when
+-- last read.
 -- :account
-select distinct named.order_id
-from (
-    select order_id::text from seller.shipments where account::text = %(account)s
-    union all
-    select order_id::text from seller.devices where account::text = %(account)s
-) as named
+select distinct named.order_id::text
+from seller.shipments as named
 left join backmarket.orders as orders
-    on orders.account = %(account)s and backmarket.whole_number(named.order_id) = orders.order_id
+    on orders.account = %(account)s and backmarket.whole_number(named.order_id::text) = orders.order_id
 where
-    named.order_id is not null
+    named.account::text = %(account)s
+    and named.order_id is not null
     and (
         orders.order_id is null
         or orders.order_id in (

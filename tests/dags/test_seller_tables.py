@@ -314,3 +314,94 @@ def test_a_revoked_token_fails_the_run(
     run = run_dag("backmarket_tracking_imei")
     assert run.tasks["ship_by_alert"] == "success"
     assert run.state == "failed"
+
+
+WITHOUT = {
+    "its numbers": "select 'default'::text as account, 1::bigint as order_id",
+    "its orders": "select 'default'::text as account, '1'::text as tracking_number, '1'::text as imei",
+}
+"""Views in the place of seller.devices or seller.shipments, by what they lack."""
+
+
+def _accepted(sandbox: Sandbox, count: int) -> list[int]:
+    wish = {"sku": sandbox.listings()[0]["sku"], "quantity": 1, "state": 2}
+    return [int(sandbox.create_order(lines=[wish], force=True)["order_id"]) for _ in range(count)]
+
+
+@pytest.mark.parametrize("lacking", WITHOUT)
+@pytest.mark.parametrize("toggles", [("tracking_upload",), ("tracking_upload", "imei_update")])
+def test_devices_that_cannot_be_read_hold_no_parcel_up(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    lacking: str,
+    toggles: tuple[str, ...],
+) -> None:
+    """The order of a parcel is read by id, and shipped; the run is red for the table."""
+    (order_id,) = _accepted(connected, 1)
+    database.execute(b"insert into seller.shipments (order_id, tracking_number) values (%s, '6X1234')", [order_id])
+    _view(database, "devices", WITHOUT[lacking])
+    switch_on(*toggles, ship_by_alert_hours=-1_000_000)
+    run = run_dag("backmarket_tracking_imei")
+    assert connected.order(order_id)["tracking_number"] == "6X1234"
+    assert run.tasks["shipment_order_refresh"] == run.tasks["tracking_upload"] == "success"
+    assert run.tasks["tracking_check"] == "failed"
+    assert run.state == "failed"
+
+
+def test_where_a_phone_needs_its_imei_only_phones_wait_for_the_devices(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """A case goes out; a phone without an IMEI is held, with the reason."""
+    case, phone = _accepted(connected, 2)
+    for order_id, title in ((case, "Leather case"), (phone, "iPhone 13 128 GB")):
+        (line,) = connected.order(order_id)["orderlines"]
+        connected.patch_order(order_id, orderlines=[{**line, "product": title}])
+        database.execute(
+            b"insert into seller.shipments (order_id, tracking_number) values (%s, %s)", [order_id, f"6X{order_id}"]
+        )
+    _view(database, "devices", WITHOUT["its numbers"])
+    switch_on("tracking_upload", "imei_update", require_imei="yes", ship_by_alert_hours=-1_000_000)
+    run = run_dag("backmarket_tracking_imei")
+    assert [connected.order(each)["orderlines"][0]["state"] for each in (case, phone)] == [3, 2]
+    assert run.xcoms["tracking_upload"]["held"] == [str(phone)]
+    assert run.tasks["tracking_check"] == "failed"
+
+
+@pytest.mark.parametrize("lacking", WITHOUT)
+def test_parcels_that_cannot_be_read_hold_no_device_up(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    lacking: str,
+) -> None:
+    """The order of a device is read by id, and its IMEI registered; the run is red for the table."""
+    (order_id,) = _accepted(connected, 1)
+    database.execute(b"insert into seller.devices (order_id, imei) values (%s, '356938035643809')", [order_id])
+    (line,) = connected.order(order_id)["orderlines"]
+    database.execute(b"update seller.devices set sku = %s", [line["listing"]])
+    _view(database, "shipments", WITHOUT[lacking])
+    switch_on("imei_update", ship_by_alert_hours=-1_000_000)
+    run = run_dag("backmarket_tracking_imei")
+    assert connected.order(order_id)["orderlines"][0]["imei"] == "356938035643809"
+    assert run.tasks["shipment_order_refresh"] == "success"
+    assert run.state == "failed"
+
+
+def test_carriers_names_that_cannot_be_read_hold_only_parcels_that_need_them(
+    connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
+) -> None:
+    """One by a carrier that Back Market knows goes out; what the other's name means is not guessed."""
+    known, unknown = _accepted(connected, 2)
+    for order_id, shipper in ((known, "UPS"), (unknown, "The brown van")):
+        database.execute(
+            b"insert into seller.shipments (order_id, tracking_number, shipper) values (%s, %s, %s)",
+            [order_id, f"6X{order_id}", shipper],
+        )
+    _view(database, "shipper_aliases", "select 'default'::text as account, 'The brown van'::text as alias")
+    switch_on("tracking_upload", ship_by_alert_hours=-1_000_000)
+    run = run_dag("backmarket_tracking_imei")
+    assert [connected.order(each)["orderlines"][0]["state"] for each in (known, unknown)] == [3, 2]
+    assert run.tasks["tracking_check"] == "failed"

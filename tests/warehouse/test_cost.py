@@ -33,6 +33,7 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "shipments": ("tracking_imei/select_shipments", {}),
     "devices": ("tracking_imei/select_devices", {}),
     "orders to read": ("tracking_imei/select_orders_to_read", {}),
+    "orders of devices to read": ("tracking_imei/select_device_orders_to_read", {}),
 }
 
 # Orders of the last years, shipped and closed, each of a SKU of its own; and what has changed lately, the same however

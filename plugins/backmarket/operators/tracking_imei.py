@@ -18,7 +18,8 @@ from backmarket.operators.base import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from backmarket.services.order_changes import OrderAction
+    from backmarket.services.order_changes import OrderAction, OrderWriting
+    from backmarket.services.tracking import Shipping
 
 
 class BackMarketShipmentOrderRefreshOperator(BackMarketOperator):
@@ -53,7 +54,8 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
     """Moves accepted orders that have a row in ``seller.shipments`` to state 3, each once.
 
     Where ``backmarket_imei_update`` is on, an order of a single unit takes its identifier along. Should Back Market
-    refuse that, the order is shipped without it, unless ``backmarket_require_imei`` forbids.
+    refuse that, the order is shipped without it, unless ``backmarket_require_imei`` forbids. Of another table than
+    ``seller.shipments`` that cannot be read, only parcels are kept that need it.
 
     :raises ChangesWaitingError: where some orders could not be shipped now; the others were.
     """
@@ -79,12 +81,17 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
             self.log, TrackingSettings.load(self.account), neighbour(self.account, ImeiSettings) or ImeiSettings()
         )
 
+    def carry_out(self, writing: OrderWriting, action: Shipping, context: Context) -> dict[str, Any]:
+        counts = super().carry_out(writing, action, context)
+        return {**counts, "unusable_feeds": [*counts["unusable_feeds"], *action.unreadable]}
+
 
 class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
     """Sends what ``seller.devices`` says, each once, and reads back whether it was stored.
 
     An order of a single unit gets its identifier with the shipment where ``backmarket_tracking_upload`` is on; all
-    others, and those shipped without, get it here.
+    others, and those shipped without, get it here. ``seller.shipments`` is only looked at for tracking numbers in the
+    place of serial numbers: where it cannot be read, that is told, and no device waits for it.
 
     :raises ChangesWaitingError: where some identifiers could not be registered now; the others were.
     """
@@ -108,6 +115,22 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
         return Registration(
             self.log, ImeiSettings.load(self.account), ships_with_order=is_neighbour_on(self.account, "tracking_upload")
         )
+
+    def carry_out(self, writing: OrderWriting, action: Any, context: Context) -> dict[str, Any]:
+        from backmarket.warehouse import feeds
+        from backmarket.warehouse.seller_rows import SHIPMENTS
+        from backmarket.warehouse.tracking_imei import shipments
+
+        counts = super().carry_out(writing, action, context)
+        connection = writing.staging.connection
+        if all(feed.rows is not None for feed in feeds.unusable(connection, self.account, [SHIPMENTS.table])):
+            return counts
+        try:
+            # What stands there may be of an earlier run, and the table be corrected since.
+            shipments(connection, self.account)
+        except feeds.FeedUnusableError:
+            return {**counts, "unusable_feeds": [*counts["unusable_feeds"], SHIPMENTS.table]}
+        return counts
 
 
 class BackMarketShipmentAnnouncementOperator(BackMarketAnnouncementOperator):

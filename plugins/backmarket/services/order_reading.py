@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -411,10 +411,23 @@ def refresh_paid_orders(reading: OrderReading) -> dict[str, Any]:
 def refresh_shipment_orders(reading: OrderReading, *, now: datetime) -> dict[str, Any]:
     """Read and store, by id, orders that the seller's tables name and of which too little is known here.
 
+    A table that cannot be read costs the other nothing: it is named as one of ``unusable_feeds``.
+
     :raises BackMarketError: what stopped the reading; what was read is stored.
     """
-    wanted = tracking_imei.orders_to_read(reading.staging.connection, reading.staging.account)
-    return _refresh_named(reading, wanted, "shipment_orders", "seller.shipments or seller.devices name", now=now)
+    wanted: set[int] = set()
+    unusable = []
+    for table in tracking_imei.NAMING_ORDERS:
+        try:
+            found = tracking_imei.orders_to_read(reading.staging.connection, reading.staging.account, [table])
+        except FeedUnusableError as error:
+            reading.log.warning("%s", error)
+            unusable.append(table)
+        else:
+            wanted.update(found)
+    tables_name = "seller.shipments or seller.devices name"
+    counts = _refresh_named(reading, sorted(wanted, reverse=True), "shipment_orders", tables_name, now=now)
+    return {**counts, "unusable_feeds": unusable}
 
 
 def refresh_refund_orders(reading: OrderReading, *, now: datetime) -> dict[str, Any]:
@@ -430,7 +443,7 @@ def _refresh_named(
     reading: OrderReading, wanted: list[int], concern: str, tables_name: str, *, now: datetime
 ) -> dict[str, Any]:
     connection, account = reading.staging.connection, reading.staging.account
-    orders.forget_found(connection, account, named=_all_named(connection, account))
+    orders.forget_found(connection, account, named=_still_named(connection, account))
     asked = orders.asked_orders(connection, account)
     absent = reading.read_by_ids(choose_orders_to_ask(wanted, asked, now=now, most=_MOST_NAMED_ORDERS))
     counts = reading.store(concern, unknown=len(absent), unread=list(reading.unread))
@@ -448,13 +461,15 @@ def _refresh_named(
     return counts
 
 
-def _all_named(connection: Connection, account: str) -> set[int]:
-    """Return the orders that any of the seller's tables names and of which too little is known here."""
+def _still_named(connection: Connection, account: str) -> set[int]:
+    """Return the orders that any of the seller's tables names, or may name, and of which too little is known here."""
     found = set()
     for naming in (tracking_imei, refunds):
-        # The concern that the table feeds says why it cannot be read.
-        with suppress(FeedUnusableError):
+        try:
             found.update(naming.orders_to_read(connection, account))
+        except FeedUnusableError:
+            # The concern that the table feeds says why. What it named before it may name again once it is corrected.
+            found.update(orders.asked_orders(connection, account))
     return found
 
 

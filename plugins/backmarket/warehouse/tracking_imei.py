@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
 from itertools import groupby
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
     from backmarket.rules.shipping import Shipment
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.seller_rows import SellerRows, ShipperAlias
+
+
+NAMING_ORDERS = {
+    SHIPMENTS.table: "tracking_imei/select_orders_to_read",
+    DEVICES.table: "tracking_imei/select_device_orders_to_read",
+}
+"""Which tables of the seller name orders that have to be known, with the statement that reads them."""
+
+_log = logging.getLogger(__name__)
 
 
 class LateOrder(NamedTuple):
@@ -116,9 +126,17 @@ def shipments(connection: Connection, account: str) -> SellerRows[Shipment]:
 
 
 def parcels_by_order(connection: Connection, account: str) -> dict[int, list[Shipment]]:
-    """Return the rows of ``seller.shipments`` that may matter and can be read, by order."""
+    """Return the rows of ``seller.shipments`` that may matter and can be read, by order.
+
+    Empty where the table cannot be read at all: it is told as unusable, and what needs it only besides goes on.
+    """
     found: dict[int, list[Shipment]] = {}
-    for row in shipments(connection, account).rows:
+    try:
+        rows = shipments(connection, account).rows
+    except feeds.FeedUnusableError as error:
+        _log.warning("%s", error)
+        return {}
+    for row in rows:
         found.setdefault(row.order_id, []).append(row)
     return found
 
@@ -154,19 +172,26 @@ def orders_of_lines(connection: Connection, account: str, orderline_ids: Iterabl
     return dict(connection.execute(sql.statement("tracking_imei/select_orders_of_lines"), parameters).fetchall())
 
 
-def orders_to_read(connection: Connection, account: str) -> list[int]:
-    """Return orders that the seller's tables name and of which too little is known here, newest first."""
+def orders_to_read(connection: Connection, account: str, tables: Iterable[str] = tuple(NAMING_ORDERS)) -> list[int]:
+    """Return orders that the seller's tables name and of which too little is known here, newest first.
+
+    :param tables: of :data:`NAMING_ORDERS`.
+    :raises FeedUnusableError: where one of them cannot be read at all.
+    """
     found = set()
-    for (text,) in connection.execute(sql.statement("tracking_imei/select_orders_to_read"), {"account": account}):
-        # The tasks that these tables feed name what is no number.
-        with suppress(UnreadableError):
-            found.add(id_number("order_id", text))
+    for table in tables:
+        statement = sql.statement(NAMING_ORDERS[table])
+        for (text,) in feeds.select(connection, table, statement, {"account": account}):
+            # The tasks that these tables feed name what is no number.
+            with suppress(UnreadableError):
+                found.add(id_number("order_id", text))
     return sorted(found, reverse=True)
 
 
 def shipper_aliases(connection: Connection, account: str) -> SellerRows[ShipperAlias]:
     """Return the seller's names of carriers with Back Market's name for each."""
-    return ALIASES.read(connection.execute(sql.statement("tracking_imei/select_aliases"), {"account": account}))
+    statement = sql.statement("tracking_imei/select_aliases")
+    return ALIASES.read(feeds.select(connection, ALIASES.table, statement, {"account": account}))
 
 
 def desk_counts(connection: Connection, account: str) -> dict[str, int]:
