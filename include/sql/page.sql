@@ -1618,14 +1618,20 @@ order by created_at desc
 limit 2000;
 
 -- name: select_settlement_span
--- The newest ninety days that statements speak of; no row where none is loaded. A day that has not come is a mistyped one.
+-- The newest ninety days that statements speak of; no row where none is loaded. A day that has not come, and that no
+-- statement covers, is a mistyped one.
 -- :account
 select greatest(first_day, last_day - 89) as first_day, last_day
 from (
     select
-        coalesce(min(day) filter (where day <= current_date), min(day)) as first_day,
-        coalesce(max(day) filter (where day <= current_date), min(day)) as last_day
+        coalesce(min(day) filter (where day <= known.last_day), min(day)) as first_day,
+        coalesce(max(day) filter (where day <= known.last_day), min(day)) as last_day
     from backmarket.settlement_day_sums
+    cross join (
+        select greatest(current_date, max(upper(covers)) - 1) as last_day
+        from backmarket.settlement_statements
+        where account = %(account)s and line_count > 0
+    ) as known
     where account = %(account)s
 ) as spoken_of
 where last_day is not null;

@@ -1,4 +1,4 @@
-"""Which days a statement settles: a mistyped year among its rows adds none, and none has not come."""
+"""Which days a statement settles: a mistyped year among its rows adds none."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ TODAY = date(2026, 9, 16)
         # Without a reference in the name the latest day that has come stands for the date of issue.
         (["2026-09-10", "2026-09-12", "2027-09-10", "0026-09-10"], None, ("2026-09-10", "2026-09-12")),
         (["2027-09-10"], None, None),
-        # The name is mistyped: no day that it speaks of has come.
-        (["2026-09-10"], date(2027, 9, 15), None),
+        # The name is mistyped: its rows are older than such a statement's.
+        (["2026-09-10"], date(2027, 9, 15), ("2027-09-08", "2027-09-14")),
         (["0001-01-01"], date(1, 1, 1), ("0001-01-01", "0001-01-01")),
     ],
 )

@@ -390,7 +390,7 @@ def test_a_mistyped_year_costs_no_days_of_centuries(warehouse: Database) -> None
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "2027-09-15"])
-@pytest.mark.parametrize("issued", ["20260915", "week_38_", "20270915"])
+@pytest.mark.parametrize("issued", ["20260915", "week_38_"])
 def test_a_row_dated_in_the_future_makes_nothing_due(warehouse: Database, day: str, issued: str) -> None:
     """Its money counts, and orders whose statements are not there yet stay what they are: not due."""
     order(warehouse, 1)

@@ -37,10 +37,9 @@ with off as (
         ) as end_day
     from backmarket.settlement_statements as statement
     where
-        upper(covers) > current_date + 1
-        or upper(covers) > issued_on + 1
+        upper(covers) > issued_on + 1
         or lower(covers) < issued_on - 45
-        or (issued_on is null and upper(covers) - lower(covers) > 46)
+        or (issued_on is null and (upper(covers) > current_date + 1 or upper(covers) - lower(covers) > 46))
 ),
 
 covered as (
@@ -60,7 +59,7 @@ covered as (
         union all
         select off.issued_on - 1
     ) as day
-    where day.value between off.end_day - 45 and least(off.end_day, current_date)
+    where day.value between off.end_day - 45 and off.end_day
     group by off.account, off.invoice_ref, off.currency
 )
 

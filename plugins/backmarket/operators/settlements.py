@@ -199,6 +199,7 @@ class BackMarketSettlementReportOperator(BackMarketOperator):
     """
 
     reads = (
+        "backmarket.settlement_statements",
         "backmarket.settlement_day_sums",
         "backmarket.settlement_order_totals",
         "backmarket.settlement_open_findings",

@@ -18,8 +18,7 @@ def covered_days(days: Collection[date], issued_on: date | None, today: date) ->
     """Return the first and the last day that a statement settles; None where it settles none.
 
     Those are the days of its rows and the week before its date of issue. A row dated after the statement, or long
-    before it, has a date that cannot be meant: its money counts, and it makes nothing due. Nor does a day that has not
-    come.
+    before it, has a date that cannot be meant: its money counts, and it makes nothing due.
 
     :param days: of its rows.
     :param issued_on: where that is not known, the latest day of its rows that has come stands for it.
@@ -28,8 +27,8 @@ def covered_days(days: Collection[date], issued_on: date | None, today: date) ->
     if end is None:
         return None
     # As numbers: a date of issue may be the first day there is.
-    last = min(end, today).toordinal()
-    covered = [day.toordinal() for day in days if end.toordinal() - OLDEST_ROW_DAYS <= day.toordinal() <= last]
+    last = end.toordinal()
+    covered = [day.toordinal() for day in days if last - OLDEST_ROW_DAYS <= day.toordinal() <= last]
     if issued_on:
-        covered += [day for day in range(max(issued_on.toordinal() - _WEEK, 1), issued_on.toordinal()) if day <= last]
+        covered += range(max(last - _WEEK, 1), last)
     return (date.fromordinal(min(covered)), date.fromordinal(max(covered))) if covered else None
