@@ -19,8 +19,6 @@ class ListLength:
         """How long it is, as the last page says, or must be, since another follows that page."""
         self.counts_too_few = False
         """Whether a full page that another follows counted no further than its own end."""
-        self.counts_one_too_many = False
-        """Whether it has been taken so, by :meth:`takes_as_end` or by who reads it."""
         self._longest = 0
 
     def note(self, page: RawPage) -> RawPage:
@@ -44,14 +42,5 @@ class ListLength:
         """Tell whether a page has as many rows as were asked for, or reaches the end of the list as it counts it."""
         rows = len(page.documents)
         if page.is_last:
-            end = page.window.start + rows + self.counts_one_too_many
-            return rows <= page.window.size and end >= page.count
+            return rows <= page.window.size and page.window.start + rows >= page.count
         return rows == page.window.size
-
-    def takes_as_end(self, page: RawPage) -> bool:
-        """Take a page that says it is the last as that though one row is missing, and all that follow likewise.
-
-        For a page that was the same however often it was asked for, behind pages that were full: these lack no rows.
-        """
-        self.counts_one_too_many = page.is_last and page.window.start + len(page.documents) == page.count - 1
-        return self.counts_one_too_many

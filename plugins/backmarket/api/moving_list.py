@@ -128,8 +128,7 @@ class MovingList(Generic[Page]):
                 walk, lambda page: page.is_last or self._known.is_end_of(self._keys(page))
             )
             self._known.put_in_front(walk.rows)
-            self.is_complete = walk.arrived_at_once
-            self.is_proven = self.is_complete and not self._length.counts_one_too_many
+            self.is_complete = self.is_proven = walk.arrived_at_once
         return not walk.is_impossible
 
     def _follow(self, walk: Walk, is_far_enough: Callable[[RawPage], bool]) -> Generator[RawPage, None, bool]:
@@ -168,7 +167,7 @@ class MovingList(Generic[Page]):
             return True
         if answer is None or not answer.documents:
             return walk.ends_after_a_hole()
-        if not self._length.is_sound(answer) and not (walk.was_repeated_enough and self._length.takes_as_end(answer)):
+        if not self._length.is_sound(answer):
             walk.repeat(window, is_hopeless=len(answer.documents) > window.size)
             return True
         # The end is read last, or again: rows may have jumped there meanwhile.
@@ -185,7 +184,7 @@ class MovingList(Generic[Page]):
         Twice, unless the list stood still the last time: a row that slips through once may do so again.
         """
         seen: set[Hashable] = set()
-        vain = short = most_lacking = 0
+        vain = short = 0
         keys: list[Hashable] = []
         for _ in range(MOST_PASSES):
             known, rows, counts = len(seen), 0, set()
@@ -197,33 +196,15 @@ class MovingList(Generic[Page]):
                 seen.update(self._key(row) for row in page.documents if not self._is_newer(row, first))
                 rows += len(page.documents)
                 counts.add(page.count)
-            lacking = min(counts) - rows - self._length.counts_one_too_many
-            short += lacking > 0
-            most_lacking = max(most_lacking, lacking)
-            vain = vain + 1 if lacking <= 0 and len(seen) == known else 0
+            short += rows < min(counts)
+            vain = vain + 1 if rows >= min(counts) and len(seen) == known else 0
             # Each page may count up to its own end: then only the pass before tells whether the list moved.
             stood_still = rows == len(set(keys)) and (counts == {rows} or keys == before)
             if vain == 2 or (vain and stood_still):
-                self.is_complete, self.is_proven = True, stood_still and not self._length.counts_one_too_many
+                self.is_complete, self.is_proven = True, stood_still
                 return
-            if self._failures.first or short > MOST_REPETITIONS:
+            if self._failures.first or short == MOST_REPETITIONS:
                 return
-            if short == MOST_REPETITIONS:
-                # Where each page lacks a row, several pages lack several.
-                if most_lacking > 1 or (rows <= self._size and not (yield from self._fills_smaller_page(rows))):
-                    return
-                self._length.counts_one_too_many = True
-                short, vain = 0, int(keys == before)
-
-    def _fills_smaller_page(self, rows: int) -> Generator[RawPage, None, bool]:
-        """Tell whether a page of half as many rows is full: then a list of one page counts too many, and lacks none."""
-        if not rows:
-            return True
-        size = max(1, rows // 2)
-        self.requests_made += 1
-        self._requests.start(Window(1, size))
-        _, page = yield from self._receive()
-        return isinstance(page, RawPage) and len(page.documents) >= size
 
     def _ask_ahead(self, walk: Walk) -> None:
         while self._requests.under_way < self._requests.most and self.requests_made < self.most_requests:

@@ -64,11 +64,6 @@ class Walk:
         """Whether a single page was enough."""
         return self.has_arrived and self._joined == 1
 
-    @property
-    def was_repeated_enough(self) -> bool:
-        """Whether a page that lacks rows has been asked for as often as may help."""
-        return self._repetitions >= MOST_REPETITIONS
-
     def next_window(self, length: int) -> Window | None:
         """Return the page to ask for next; None where those asked for have to come first.
 
