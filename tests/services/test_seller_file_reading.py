@@ -52,7 +52,7 @@ def test_every_format_is_read(inbox: Inbox, name: str, data: bytes) -> None:
     """By its content, whatever its encoding, delimiter, language, title and blank rows."""
     inbox.load(File(f"in/{name}", data))
     assert inbox.stock == {"A": 1, "B": 2}
-    assert inbox.counts == {"files": 1, "loaded": 1, "new": 2, "changed": 0, "gone": 0}
+    assert inbox.counts == {"files": 1, "loaded": 1, "new": 2, "changed": 0, "gone": 0, "unmatched": 0}
 
 
 def test_a_text_stays_a_text(inbox: Inbox) -> None:

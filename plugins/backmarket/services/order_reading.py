@@ -234,7 +234,9 @@ class OrderReading:
     def _miss(self, filters: Mapping[str, Any], error: BackMarketError) -> None:
         """Remember, and name in the log, a list of which something could not be read."""
         self.failure = self.failure or error
-        which = ", ".join(f"{name} {value}" for name, value in filters.items())
+        which = ", ".join(
+            f"{name} {minute(value) if isinstance(value, datetime) else value}" for name, value in filters.items()
+        )
         self.log.warning("The list of orders%s could not be read whole: %s", f" of {which}" if which else "", error)
 
     def _note(self, read: Sequence[AnyOrder]) -> None:
