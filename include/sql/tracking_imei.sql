@@ -44,26 +44,6 @@ where
         or line.orderline_id = any(%(orderline_ids)s)
     );
 
--- name: select_device_orders_to_read
--- Numbers of orders, as texts, that seller.devices names and that are unknown here, or were not wholly accepted when
--- last read.
--- :account
-select distinct named.order_id::text
-from seller.devices as named
-left join backmarket.orders as orders
-    on orders.account = %(account)s and backmarket.whole_number(named.order_id::text) = orders.order_id
-where
-    named.account::text = %(account)s
-    and named.order_id is not null
-    and (
-        orders.order_id is null
-        or orders.order_id in (
-            select line.order_id
-            from backmarket.order_lines as line
-            where line.account = %(account)s and line.gone_at is null and line.state in (0, 1, 8, 9)
-        )
-    );
-
 -- name: select_late
 -- Open orders that the seller has to ship within so many hours, or had to; the latest first.
 -- :account, :hours
@@ -105,11 +85,11 @@ from backmarket.order_lines
 where account = %(account)s and orderline_id = any(%(orderline_ids)s) and gone_at is null;
 
 -- name: select_orders_to_read
--- Numbers of orders, as texts, that seller.shipments names and that are unknown here, or were not wholly accepted when
--- last read.
--- :account
+-- Numbers of orders, as texts, that a table of the seller names and that are unknown here, or were not wholly accepted
+-- when last read.
+-- :account; {table}
 select distinct named.order_id::text
-from seller.shipments as named
+from {table} as named
 left join backmarket.orders as orders
     on orders.account = %(account)s and backmarket.whole_number(named.order_id::text) = orders.order_id
 where

@@ -11,17 +11,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import airflow
+import psycopg
 import pytest
 from airflow import sdk
 from packaging.version import Version
 
+from tests.conftest import new_database
 from tests.plain_words import faults, is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    import psycopg
     from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk import DAG
 
@@ -49,6 +50,42 @@ class Run:
     xcoms: dict[str, Any]
     reasons: dict[str, Any]
     tries: dict[str, int]
+
+
+@dataclass(frozen=True)
+class OtherWarehouse:
+    """A second database beside the one of a test, filled from the same Back Market.
+
+    :param run: runs a DAG with this database in the place of the other.
+    """
+
+    database: psycopg.Connection[Any]
+    run: Callable[[Callable[[], Run]], Run]
+
+
+@pytest.fixture
+def other_warehouse(postgres_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OtherWarehouse]:
+    """An empty one."""
+    with new_database(postgres_uri, "template1") as uri, psycopg.connect(uri, autocommit=True) as database:
+
+        def run(dag: Callable[[], Run]) -> Run:
+            with monkeypatch.context() as patched:
+                patched.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", uri.replace("postgresql://", "postgres://"))
+                return dag()
+
+        yield OtherWarehouse(database, run)
+
+
+def without_readings(
+    database: psycopg.Connection[Any], tables: dict[str, str], differing: tuple[str, ...]
+) -> list[list[tuple[Any, ...]]]:
+    """Return all rows of tables, each in the order of its key, without columns that tell how they were read."""
+    return [
+        database.execute(
+            f"select to_jsonb(own) - %s::text[] from backmarket.{table} as own order by {key}".encode(), [[*differing]]
+        ).fetchall()
+        for table, key in tables.items()
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -139,6 +139,28 @@ def test_one_sick_folder_costs_no_other(care: Callable[..., Run], connected: San
     assert all_of(database, "select count(*) from backmarket.care_folders_unread") == [(0,)]
 
 
+def test_many_sick_folders_hold_up_no_other(care: Callable[..., Run], connected: Sandbox, database: Database) -> None:
+    """More than look like an outage: what is new comes in, and the list goes on from where it was read."""
+    folders = [connected.open_care_folder(line_of(connected)[1])["id"] for _ in range(8)]
+    for folder in folders[1:]:
+        connected.fault("500", path_prefix=f"{SAV}/{folder}", times=None)
+    assert care().state == "failed"
+    before = "select watermark from backmarket.sync_state where concern = 'care_folders'"
+    assert care().state == "failed"
+    ((first,),) = all_of(database, before)
+    connected.advance_clock(120)
+    well = connected.open_care_folder(line_of(connected)[1])["id"]
+    assert care().state == "failed"
+    ((second,),) = all_of(database, before)
+    assert second > first
+    stored = {folder for (folder,) in all_of(database, "select care_folder_id from backmarket.care_folders")}
+    assert stored >= {folders[0], well}
+    connected.clear_faults()
+    assert care().state == "success"
+    stored = {folder for (folder,) in all_of(database, "select care_folder_id from backmarket.care_folders")}
+    assert stored >= {*folders, well}
+
+
 def test_what_a_refused_token_left_unread_is_read_by_the_next_run(
     care: Callable[..., Run], connected: Sandbox, database: Database
 ) -> None:

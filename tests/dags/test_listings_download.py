@@ -12,13 +12,13 @@ import pytest
 
 from sandbox.config import SandboxConfig
 from sandbox.server import running_sandbox
-from tests.conftest import new_database
+from tests.dags.conftest import without_readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sandbox.remote import Sandbox
-    from tests.dags.conftest import Run
+    from tests.dags.conftest import OtherWarehouse, Run
 
 MARKETS = ["fr-fr", "de-de", "en-gb"]
 
@@ -117,40 +117,28 @@ def test_after_a_week_of_pause_the_listings_are_those_of_daily_runs(
     listings: Callable[..., Run],
     connected: Sandbox,
     database: psycopg.Connection[Any],
-    postgres_uri: str,
-    monkeypatch: pytest.MonkeyPatch,
+    other_warehouse: OtherWarehouse,
 ) -> None:
     """Two databases, one Back Market: seven runs, a day apart, leave the first as one run leaves the second."""
+    paused = other_warehouse
+    # When it was read is all that differs.
+    differing = ("read_at", "first_seen_at")
+    tables = {"listings": "id", "listing_offers": "id, market"}
 
-    def stored(connection: psycopg.Connection[Any]) -> list[Any]:
-        # When it was read is all that differs.
-        read = "{read_at, first_seen_at}"
-        return [
-            _all(
-                connection,
-                f"select to_jsonb(own) - '{read}'::text[] from backmarket.{table} as own order by {key}",
-            )
-            for table, key in (("listings", "id"), ("listing_offers", "id, market"))
-        ]
+    def stored(of: psycopg.Connection[Any]) -> list[Any]:
+        return without_readings(of, tables, differing)
 
-    with new_database(postgres_uri, "template1") as uri, psycopg.connect(uri, autocommit=True) as paused:
-
-        def run_paused() -> Run:
-            with monkeypatch.context() as patched:
-                patched.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", uri.replace("postgresql://", "postgres://"))
-                return listings()
-
-        assert [run().state for run in (listings, run_paused)] == ["success"] * 2
-        at_first = stored(paused)
-        shown = connected.listings()
-        for day in range(7):
-            connected.advance_clock(86_400)
-            connected.patch_listing(shown[day]["listing_id"], quantity=day + 50)
-            connected.patch_listing(shown[day // 2]["listing_id"], offers={"de-de": {"price": f"{100 + day}.00"}})
-            assert listings().state == "success"
-        assert stored(paused) == at_first
-        assert run_paused().state == "success"
-        assert stored(paused) == stored(database) != at_first
+    assert [listings().state, paused.run(listings).state] == ["success"] * 2
+    at_first = stored(paused.database)
+    shown = connected.listings()
+    for day in range(7):
+        connected.advance_clock(86_400)
+        connected.patch_listing(shown[day]["listing_id"], quantity=day + 50)
+        connected.patch_listing(shown[day // 2]["listing_id"], offers={"de-de": {"price": f"{100 + day}.00"}})
+        assert listings().state == "success"
+    assert stored(paused.database) == at_first
+    assert paused.run(listings).state == "success"
+    assert stored(paused.database) == stored(database) != at_first
 
 
 def test_what_a_complete_read_does_not_hold_is_gone(

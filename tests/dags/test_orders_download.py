@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.conftest import new_database
-from tests.dags.conftest import needs_retry_policy
+from tests.dags.conftest import needs_retry_policy, without_readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sandbox.remote import Sandbox
-    from tests.dags.conftest import Run
+    from tests.dags.conftest import OtherWarehouse, Run
 
 SERVED = ("0", "8")
 
@@ -77,46 +76,30 @@ def test_after_a_week_of_pause_the_orders_are_those_of_daily_runs(
     orders: Callable[..., Run],
     connected: Sandbox,
     database: psycopg.Connection[Any],
-    postgres_uri: str,
-    monkeypatch: pytest.MonkeyPatch,
+    other_warehouse: OtherWarehouse,
 ) -> None:
     """Two databases, one Back Market: seven runs, a day apart, leave the first as one run leaves the second."""
+    paused = other_warehouse
+    # When it was read, and what was seen of it before, is all that differs.
+    differing = ("read_at", "first_seen_at", "first_seen_state", "accepted_seen_at")
+    tables = {"orders": "order_id", "order_lines": "orderline_id", "order_addresses": "order_id, kind"}
 
-    def stored(connection: psycopg.Connection[Any]) -> list[Any]:
-        # When it was read, and what was seen of it before, is all that differs.
-        read = "{read_at, first_seen_at, first_seen_state, accepted_seen_at}"
-        return [
-            _all(
-                connection,
-                f"select to_jsonb(own) - '{read}'::text[] from backmarket.{table} as own order by {key}",
-            )
-            for table, key in (
-                ("orders", "order_id"),
-                ("order_lines", "orderline_id"),
-                ("order_addresses", "order_id, kind"),
-            )
-        ]
+    def stored(of: psycopg.Connection[Any]) -> list[Any]:
+        return without_readings(of, tables, differing)
 
-    with new_database(postgres_uri, "template1") as uri, psycopg.connect(uri, autocommit=True) as paused:
-
-        def run_paused() -> Run:
-            with monkeypatch.context() as patched:
-                patched.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", uri.replace("postgresql://", "postgres://"))
-                return orders()
-
-        assert [run().state for run in (orders, run_paused)] == ["success"] * 2
-        at_first = stored(paused)
-        assert at_first == stored(database)
-        moving = [connected.create_order(state=1)["order_id"] for _ in range(7)]
-        for day in range(7):
-            connected.advance_clock(86_400)
-            now = connected.create_order(state=1)["date_modification"]
-            for order_id, state in ((moving[day], 3), (moving[day - 1], 9)):
-                connected.patch_order(order_id, state=state, date_modification=now)
-            assert orders().state == "success"
-        assert stored(paused) == at_first
-        assert run_paused().state == "success"
-        assert stored(paused) == stored(database) != at_first
+    assert [orders().state, paused.run(orders).state] == ["success"] * 2
+    at_first = stored(paused.database)
+    assert at_first == stored(database)
+    moving = [connected.create_order(state=1)["order_id"] for _ in range(7)]
+    for day in range(7):
+        connected.advance_clock(86_400)
+        now = connected.create_order(state=1)["date_modification"]
+        for order_id, state in ((moving[day], 3), (moving[day - 1], 9)):
+            connected.patch_order(order_id, state=state, date_modification=now)
+        assert orders().state == "success"
+    assert stored(paused.database) == at_first
+    assert paused.run(orders).state == "success"
+    assert stored(paused.database) == stored(database) != at_first
 
 
 def test_money_and_texts_arrive_to_the_letter(

@@ -66,6 +66,17 @@ def applied(sandbox: Sandbox) -> list[tuple[int, Decimal]]:
     return [(each["orderline_id"], Decimal(each["amount"])) for each in sandbox.refunds()]
 
 
+def shown_by_statement(database: Database, order_id: int, amount: Decimal | int) -> None:
+    """Load a statement that pays an order's customer back tomorrow."""
+    database.execute(
+        b"insert into backmarket.settlement_lines (account, invoice_ref, line_id, line_no, currency, invoice_key, "
+        b"category, role, value_date, order_id, number, tied_by, designation, amount, first_export, last_export, "
+        b"vanished) values ('default', '20261201-EU-H-1', 1, 1, 'EUR', 'refunds', 'refund', 'refund', current_date + 1,"
+        b" %s, %s, 'order', 'Refund', -%s, now(), null, false)",
+        [order_id, order_id, amount],
+    )
+
+
 def test_each_kind_of_refund_is_sent_once_and_proven(
     refund: Callable[..., Run], connected: Sandbox, database: Database
 ) -> None:
@@ -153,13 +164,7 @@ def test_a_part_whose_answer_was_lost_waits_for_a_person_or_a_statement(
     row(database, order_id, amount="5", currency="EUR")
     assert refund().state == "success"
     assert len(applied(connected)) == 1
-    database.execute(
-        b"insert into backmarket.settlement_lines (account, invoice_ref, line_id, line_no, currency, invoice_key, "
-        b"category, role, value_date, order_id, number, tied_by, designation, amount, first_export, last_export, "
-        b"vanished) values ('default', '20261201-EU-H-1', 1, 1, 'EUR', 'refunds', 'refund', 'refund', current_date + 1,"
-        b" %s, %s, 'order', 'Refund', -20, now(), null, false)",
-        [order_id, order_id],
-    )
+    shown_by_statement(database, order_id, 20)
     assert refund().state == "success"
     assert [(status, reason) for _, status, amount, reason in ledger(database) if amount == 20] == [
         ("confirmed", "statement 20261201-EU-H-1 shows it")
@@ -235,6 +240,24 @@ def test_what_back_market_answered_is_never_sent_again_whatever_the_order_shows(
     connected.clear_faults()
     assert refund().state == "success"
     assert [status for _, status, *_ in ledger(database)] == ["confirmed"]
+    assert [each for each, _ in applied(connected)] == [line]
+
+
+def test_a_statement_proves_a_whole_refund_that_its_order_does_not_show(
+    refund: Callable[..., Run], connected: Sandbox, database: Database
+) -> None:
+    """Answered, not shown, and paid back all the same."""
+    order_id, (line,) = order(connected, SHIPPED)
+    row(database, order_id)
+    before = connected.order(order_id)["orderlines"]
+    connected.fault("odd_document", order_id=order_id, fields={"orderlines": before}, times=None)
+    assert refund().state == "success"
+    ((_, amount),) = applied(connected)
+    shown_by_statement(database, order_id, amount)
+    assert refund().state == "success"
+    assert [(status, reason) for _, status, _, reason in ledger(database)] == [
+        ("confirmed", "statement 20261201-EU-H-1 shows it")
+    ]
     assert [each for each, _ in applied(connected)] == [line]
 
 

@@ -354,6 +354,22 @@ def test_what_a_serial_number_is_not_stays_here(
     assert connected.journal("PATCH") == []
 
 
+def test_an_order_that_is_not_found_for_a_while_costs_no_identifier(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """Its request was lost, and its order was away in two tries: back again, it is identified, once."""
+    order = _order(connected, (PHONE, 1, 2))
+    _device(database, order, imei=_imei(1))
+    connected.fault("reset_before", method="PATCH")
+    connected.fault("404", method="GET", path_prefix=f"/ws/orders/{order['order_id']}", after=2, times=None)
+    register()
+    assert len(connected.journal("PATCH")) == 1
+    connected.clear_faults()
+    assert register().state == "success"
+    assert _identifiers(connected, order) == [(_imei(1), "")]
+    assert _reason(database, order)[0] == "confirmed"
+
+
 def test_an_order_that_is_not_found_once_costs_no_identifier(
     register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
 ) -> None:

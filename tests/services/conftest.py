@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.api.client import BackMarketClient
+from backmarket.api.config import ClientConfig
+from backmarket.api.throttle import Throttle
+from backmarket.services.order_reading import OrderReading
+from backmarket.warehouse.orders import OrderStaging
+from tests.api.hostile_server import HostileServer
 from tests.services.seller_inbox import Inbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import psycopg
 
 
@@ -16,3 +25,26 @@ if TYPE_CHECKING:
 def inbox(warehouse: psycopg.Connection[Any]) -> Inbox:
     """An empty inbox before empty tables."""
     return Inbox(warehouse)
+
+
+@pytest.fixture
+def server() -> Iterator[HostileServer]:
+    """A Back Market that does as a test wishes."""
+    with HostileServer() as running:
+        yield running
+
+
+@pytest.fixture
+def reading(server: HostileServer, warehouse: psycopg.Connection[Any]) -> Iterator[OrderReading]:
+    """A reading of its orders into an empty database."""
+    config = ClientConfig.model_validate(
+        {
+            "base_url": server.base_url,
+            "token": "c2VjcmV0",
+            "user_agent": "BM-Example-Tests;tests@example.com",
+            "attempts": 1,
+            "concurrency": 2,
+        }
+    )
+    with BackMarketClient(config, Throttle.in_memory()) as client:
+        yield OrderReading(client, OrderStaging(warehouse, "default"), logging.getLogger("backmarket.tests"))

@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.api.client import BackMarketClient
-from backmarket.api.config import ClientConfig
 from backmarket.api.models import Listing, Order
 from backmarket.api.models.document import LONGEST_KEY, read_each
-from backmarket.api.throttle import Throttle
 from backmarket.services.order_reading import OrderReading, refresh_paid_orders
-from backmarket.warehouse.orders import OrderStaging
 from tests.api.hostile_server import HostileServer, Reply, Seen, order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import psycopg
 
 _log = logging.getLogger("backmarket.tests")
@@ -46,23 +40,6 @@ ODD = {
     "a field nested deep": (order(7, extra=_nested(600)), "nested too deep"),
     "a line nested deep": (order(7, orderlines=[{**LINE, "extra": _nested(600)}]), "nested too deep"),
 }
-
-
-@pytest.fixture
-def server() -> Iterator[HostileServer]:
-    """A Back Market that does as a test wishes."""
-    with HostileServer() as running:
-        yield running
-
-
-@pytest.fixture
-def reading(server: HostileServer, warehouse: psycopg.Connection[Any]) -> Iterator[OrderReading]:
-    """A reading of its orders into an empty database."""
-    config = ClientConfig.model_validate(
-        {"base_url": server.base_url, "token": "c2VjcmV0", "user_agent": "BM-Example-Tests;tests@example.com"}
-    )
-    with BackMarketClient(config, Throttle.in_memory()) as client:
-        yield OrderReading(client, OrderStaging(warehouse, "default"), _log)
 
 
 @pytest.mark.parametrize("odd", ODD)

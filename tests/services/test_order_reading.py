@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.api import errors
-from backmarket.api.client import BackMarketClient
-from backmarket.api.config import ClientConfig
 from backmarket.api.models import Order
-from backmarket.api.throttle import Throttle
 from backmarket.services.order_reading import (
     OrderReading,
     refresh_open_orders,
@@ -21,11 +18,10 @@ from backmarket.services.order_reading import (
     why_open_orders_can_wait,
 )
 from backmarket.warehouse import orders, sync_state
-from backmarket.warehouse.orders import OrderStaging
 from tests.api.hostile_server import HostileServer, Reply, Seen, order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import psycopg
 
@@ -37,29 +33,6 @@ REFUSALS = [
     pytest.param(ACCESS_DENIED, errors.ForbiddenError),
     pytest.param(Reply({"error": {"code": "not_found", "message": "no such list"}}, 404), errors.NotFoundError),
 ]
-
-
-@pytest.fixture
-def server() -> Iterator[HostileServer]:
-    """A Back Market that does as a test wishes."""
-    with HostileServer() as running:
-        yield running
-
-
-@pytest.fixture
-def reading(server: HostileServer, warehouse: psycopg.Connection[Any]) -> Iterator[OrderReading]:
-    """A reading of its orders into an empty database."""
-    config = ClientConfig.model_validate(
-        {
-            "base_url": server.base_url,
-            "token": "c2VjcmV0",
-            "user_agent": "BM-Example-Tests;tests@example.com",
-            "attempts": 1,
-            "concurrency": 2,
-        }
-    )
-    with BackMarketClient(config, Throttle.in_memory()) as client:
-        yield OrderReading(client, OrderStaging(warehouse, "default"), _log)
 
 
 def _know(reading: OrderReading, order_id: int) -> None:

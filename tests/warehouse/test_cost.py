@@ -32,8 +32,8 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "refusals": ("changes/select_refused", {"kind": "quantity", "since": NOW - timedelta(days=1)}),
     "shipments": ("tracking_imei/select_shipments", {}),
     "devices": ("tracking_imei/select_devices", {}),
-    "orders to read": ("tracking_imei/select_orders_to_read", {}),
-    "orders of devices to read": ("tracking_imei/select_device_orders_to_read", {}),
+    "orders to read": ("tracking_imei/select_orders_to_read", {"table": "seller.shipments"}),
+    "orders of devices to read": ("tracking_imei/select_orders_to_read", {"table": "seller.devices"}),
 }
 
 # Orders of the last years, shipped and closed, each of a SKU of its own; and what has changed lately, the same however
@@ -118,7 +118,8 @@ def _history(warehouse: psycopg.Connection[Any], orders: int) -> None:
 def _pages(warehouse: psycopg.Connection[Any], statement: str, values: dict[str, Any]) -> tuple[int, int]:
     """Return how many pages a statement looks at, and how many rows it finds."""
     defaults: dict[str, Any] = {"account": "default", "since": NOW - timedelta(hours=2), "keys": [], "sinces": []}
-    query = f"explain (analyze, buffers, format json) {sql.statement(statement)}"
+    own = sql.statement(statement).replace("{table}", values.get("table", ""))
+    query = f"explain (analyze, buffers, format json) {own}"
     (([plan],),) = warehouse.execute(query.encode(), {**defaults, **values}).fetchall()
     top = plan["Plan"]
     return top["Shared Hit Blocks"] + top["Shared Read Blocks"], top["Actual Rows"]

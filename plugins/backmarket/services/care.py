@@ -71,13 +71,16 @@ class CareReading:
         if open_are_due and state.watermark is not None:
             self._list(self.client.moving_care_folders(state=OPEN))
             changed = self._changed() | (set(care.open_folders(self.connection, self.account)) - self.listed.keys())
-        # What Back Market failed on before comes last, so that it keeps no other from being read.
         unread = set(care.unread_folders(self.connection, self.account))
-        self._read_each([*sorted(changed - unread, reverse=True), *sorted(unread)])
+        self._read_each(sorted(changed - unread, reverse=True))
+        is_over = reading.stopped_by is None
+        if is_over:
+            # However many of these are sick still, they hold up no other, nor the watermark.
+            self._read_each(sorted(unread))
         failed = {int(name): reason for name, reason in self._failures.failed.items()}
         care.keep_unread(self.connection, self.account, failed)
         reading.counts["unchanged"] += len(self.listed.keys() - changed)
-        if reading.is_complete and reading.stopped_by is None and reading.started_at:
+        if reading.is_complete and is_over and reading.started_at:
             newest = max(filter(None, (known.date_modification for known in self.listed.values())), default=None)
             watermark = next_watermark(newest, reading.started_at, window.modified_since)
             with self.connection.transaction():

@@ -48,7 +48,7 @@ class StoredFile(Protocol):
 class InvoiceSending:
     """The invoices that one task sends.
 
-    :param in_flight: how long a request that a killed process sent may still be on its way, or at work.
+    :param in_flight: how long a request that nobody waits for any more may still be on its way, or at work.
     """
 
     client: BackMarketClient

@@ -95,7 +95,7 @@ class OrderAction(ABC):
     """Whether a change that was answered 200 and is not shown is over: sending it again would not help."""
 
     absent_is_final: ClassVar[bool] = True
-    """Whether changes that were sent are over where Back Market then has no such order."""
+    """Whether changes that were sent are over where Back Market then has no such order, and may be planned anew."""
 
     pays: ClassVar[bool] = False
     """Whether it pays money out: then nothing is sent again that Back Market answered as done."""
@@ -130,7 +130,7 @@ class OrderWriting:
     Different orders go side by side, each in a thread; the changes of one order go one after the other. All threads use
     one connection, in turns: the one that holds the lock of the kind, so that nothing more is sent where that is lost.
 
-    :param in_flight: how long a request that a killed process sent may still be on its way, or at work.
+    :param in_flight: how long a request that nobody waits for any more may still be on its way, or at work.
     :param counts: how many changes have ended how.
     """
 
@@ -339,11 +339,12 @@ class OrderWriting:
         try:
             order = self._get(changes)
         except BackMarketError as error:
-            # One answer of 404 says little of an order that was there a moment ago; the second ends the matter.
+            # One answer of 404 says little of an order that was there a moment ago; after two the next plan decides.
             is_gone = isinstance(error, NotFoundError) and self.action.absent_is_final
             if is_gone and all(change.status == "unknown" for change in changes):
-                self._settle(changes, "refused", f"Back Market has no order {changes[0].payload['order_id']} any more")
-                return "refused"
+                reason = f"Back Market has no order {changes[0].payload['order_id']} any more"
+                self._settle(changes, "superseded", reason)
+                return "superseded"
             self._settle(changes, "unknown", str(error))
             raise _LeftError(error) from None
         if self._judge(order, changes).verdict == "done":

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from typing import LiteralString
 
+    from psycopg.sql import Composed
+
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.seller_rows import LeftOut, SellerRows
 
@@ -57,7 +59,7 @@ class UnusableFeed:
 
 
 def select(
-    connection: Connection, table: str, statement: LiteralString, parameters: Mapping[str, Any]
+    connection: Connection, table: str, statement: LiteralString | Composed, parameters: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
     """Run a statement that reads one of the seller's tables, or the view in its place.
 

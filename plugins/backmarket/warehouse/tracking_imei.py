@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     from backmarket.warehouse.seller_rows import SellerRows, ShipperAlias
 
 
-NAMING_ORDERS = {
-    SHIPMENTS.table: "tracking_imei/select_orders_to_read",
-    DEVICES.table: "tracking_imei/select_device_orders_to_read",
-}
-"""Which tables of the seller name orders that have to be known, with the statement that reads them."""
+NAMING_ORDERS = (SHIPMENTS.table, DEVICES.table)
+"""Which tables of the seller name orders that have to be known."""
 
 _log = logging.getLogger(__name__)
 
@@ -172,15 +169,19 @@ def orders_of_lines(connection: Connection, account: str, orderline_ids: Iterabl
     return dict(connection.execute(sql.statement("tracking_imei/select_orders_of_lines"), parameters).fetchall())
 
 
-def orders_to_read(connection: Connection, account: str, tables: Iterable[str] = tuple(NAMING_ORDERS)) -> list[int]:
+def orders_to_read(connection: Connection, account: str, tables: Iterable[str] = NAMING_ORDERS) -> list[int]:
     """Return orders that the seller's tables name and of which too little is known here, newest first.
 
     :param tables: of :data:`NAMING_ORDERS`.
     :raises FeedUnusableError: where one of them cannot be read at all.
     """
+    from psycopg.sql import SQL, Identifier
+
     found = set()
     for table in tables:
-        statement = sql.statement(NAMING_ORDERS[table])
+        statement = SQL(sql.statement("tracking_imei/select_orders_to_read")).format(
+            table=Identifier(*table.split("."))
+        )
         for (text,) in feeds.select(connection, table, statement, {"account": account}):
             # The tasks that these tables feed name what is no number.
             with suppress(UnreadableError):
