@@ -134,6 +134,18 @@ def test_a_moved_sku_is_lowered_where_it_was_before_it_is_shown_elsewhere(wareho
     assert _plan(warehouse)["M"] == (5, None)
 
 
+def test_a_plan_bears_the_sellers_spelling_of_a_sku_that_nothing_else_feeds(warehouse: psycopg.Connection[Any]) -> None:
+    """As the seller looks for it, in the plan and in the ledger; what others feed bears the listing's."""
+    for sku in ("OWN", "FED"):
+        _listing(warehouse, sku, 0)
+    for sku in ("own", "other"):
+        _stock(warehouse, sku, 2)
+    _map(warehouse, ("other", "fed", None))
+    assert _plan(warehouse) == {"own": (2, None), "FED": (2, None)}
+    subjects = warehouse.execute(b"select subject from backmarket.changes order by subject").fetchall()
+    assert subjects == [("FED",), ("own",)]
+
+
 @pytest.mark.parametrize("now_fed", [None, "M", "A"])
 def test_a_sku_that_feeds_a_listing_no_more_gives_it_no_name(
     warehouse: psycopg.Connection[Any], now_fed: str | None

@@ -296,9 +296,10 @@ def _all_plans(
         if len(shown[sku]) > 1:
             continue
         (reading,) = shown[sku]
-        # By the listing, whatever feeds it or fed it once: the plan has one row of each name.
-        named = stock if stock.sku == reading.sku else replace(stock, sku=reading.sku)
-        listing = ShownStock(named, reading.id, reading.quantity, fed_by)
+        # By the listing, whatever feeds it or fed it once: the plan has one row of each name. As the seller spells it,
+        # where it is counted under its own name.
+        name = reading.sku if fed_by or sku not in counts.by_sku else counts.by_sku[sku].sku
+        listing = ShownStock(replace(stock, sku=name), reading.id, reading.quantity, fed_by)
         plans.append((listing, plan))
         findings += _remarks(listing, plan)
     return plans, findings
