@@ -1,3 +1,21 @@
+-- name: confirm_devices_shown
+-- Registrations that counted as refused, as nothing showed them at the first look, and that their lines show by now.
+-- :account
+update backmarket.changes as change
+set
+    status = 'confirmed',
+    reason = 'shown since. Before: ' || change.reason,
+    refused_in = null,
+    confirmed_at = clock_timestamp()
+from backmarket.order_lines as line
+where
+    change.account = %(account)s and change.kind = 'imei' and change.status = 'refused' and change.attempts > 0
+    and line.account = change.account and line.orderline_id = (change.payload ->> 'orderline_id')::bigint
+    and line.gone_at is null
+    and (change.payload ->> 'imei' is null or change.payload ->> 'imei' = line.imei)
+    and (change.payload ->> 'serial_number' is null or change.payload ->> 'serial_number' = line.serial_number)
+returning change.subject;
+
 -- name: select_aliases
 -- The seller's own names of carriers.
 -- :account

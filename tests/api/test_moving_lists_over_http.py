@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 
 from backmarket.api import errors
+from backmarket.api.rows_alone import MOST_ROWS
 from backmarket.rules.order_window import next_watermark
 from backmarket.services.listing_reading import ListingReading
 from backmarket.services.order_reading import OrderReading
@@ -183,17 +184,102 @@ BROKEN = [
 ]
 
 
+@pytest.mark.parametrize("place", [0, 1, 49, 510, 999])
 @pytest.mark.parametrize(("reply", "error_class"), BROKEN)
-def test_a_page_that_fails_costs_no_other(
-    make_client: MakeClient, server: HostileServer, reply: Reply, error_class: type[Exception]
+def test_a_row_that_fails_costs_no_other(
+    make_client: MakeClient, server: HostileServer, reply: Reply, error_class: type[Exception], place: int
 ) -> None:
-    """All others are read and handed over; the failure is kept, and the list is not complete."""
-    server.play = Served(list(range(1000)), spoilt={510: reply})
+    """All others are read, those of its page one by one; its failure names its place, and the list is incomplete."""
+    served = Served(list(range(1000)), spoilt={place: reply})
+    server.play = served
     reading = reading_of(make_client(server.base_url, attempts=2))
     assert not reading.read_list()
     assert isinstance(reading.failure, error_class)
+    assert f"number {place + 1:,} of the list, asked for alone" in str(reading.failure)
+    assert staged_by(reading) == set(range(1000)) - {place}
+    assert served.requests < 200
+
+
+@pytest.mark.parametrize("length", [1, 2, 10, 50, 51])
+def test_a_row_that_fails_costs_no_other_of_a_short_list(
+    make_client: MakeClient, server: HostileServer, length: int
+) -> None:
+    """Wherever it stands."""
+    for place in range(length):
+        server.play = Served(list(range(length)), spoilt={place: Reply("", 500)})
+        reading = reading_of(make_client(server.base_url, attempts=1))
+        assert not reading.read_list()
+        assert isinstance(reading.failure, errors.ServerError)
+        assert staged_by(reading) == set(range(length)) - {place}
+
+
+def test_several_rows_that_fail_cost_no_others(make_client: MakeClient, server: HostileServer) -> None:
+    """Two that stand together, and one on the first and the last page each."""
+    sick = {7, 300, 301, 999}
+    server.play = Served(list(range(1000)), spoilt=dict.fromkeys(sick, Reply("", 500)))
+    reading = reading_of(make_client(server.base_url, attempts=1))
+    assert not reading.read_list()
+    assert staged_by(reading) == set(range(1000)) - sick
+
+
+def test_rows_of_a_page_that_fails_are_read_though_counts_are_too_low(
+    make_client: MakeClient, server: HostileServer
+) -> None:
+    """Nor does such a page end a list that goes on."""
+    honest = Served(list(range(1000)), spoilt={3: Reply("", 500)})
+
+    def play(request: Seen) -> Reply:
+        reply = honest(request)
+        return replace(reply, body={**reply.body, "count": 0}) if reply.status == 200 else reply
+
+    server.play = play
+    reading = reading_of(make_client(server.base_url, attempts=1))
+    assert not reading.read_list()
+    assert staged_by(reading) == set(range(1000)) - {3}
+
+
+def test_a_page_that_fails_although_its_rows_do_not(make_client: MakeClient, server: HostileServer) -> None:
+    """All is read, but of other moments than its neighbours: the list stays incomplete, with the page's failure."""
+    honest = Served(list(range(1000)))
+    server.play = lambda request: (
+        Reply("", 500) if request.page == 1 and request.query["page-size"] != "1" else honest(request)
+    )
+    reading = reading_of(make_client(server.base_url, attempts=1))
+    assert not reading.read_list()
+    assert isinstance(reading.failure, errors.ServerError)
+    assert staged_by(reading) == set(range(1000))
+
+
+@pytest.mark.parametrize("refusal", [400, 404])
+def test_where_no_single_row_can_be_asked_for_the_page_alone_is_missing(
+    make_client: MakeClient, server: HostileServer, refusal: int
+) -> None:
+    """A refusal of such a small page is no failure of its own."""
+    honest = Served(list(range(1000)), spoilt={510: Reply("", 500)})
+    server.play = lambda request: Reply("", refusal) if request.query["page-size"] == "1" else honest(request)
+    reading = reading_of(make_client(server.base_url, attempts=1))
+    assert not reading.read_list()
+    assert isinstance(reading.failure, errors.ServerError)
     assert staged_by(reading) >= {*range(460), *range(560, 1000)}
-    assert 510 not in staged_by(reading)
+
+
+def test_rows_that_fail_one_after_another_are_not_hammered(make_client: MakeClient, server: HostileServer) -> None:
+    """Three show that it is no matter of single rows; so do five hundred that had to be asked for alone."""
+    client = make_client(server.base_url, attempts=1)
+    requests = 0
+
+    def read(sick: set[int]) -> tuple[int, int]:
+        nonlocal requests
+        served = Served(list(range(5000)), spoilt=dict.fromkeys(sick, Reply("", 500)))
+        server.play = served
+        reading = reading_of(client)
+        reading.read_list()
+        alone = [seen.page - 1 for seen in server.seen[requests:] if seen.query["page-size"] == "1"]
+        requests = len(server.seen)
+        return len(alone), len(sick.intersection(alone))
+
+    assert read({*range(100, 150)})[1] <= 4
+    assert read({*range(230, 5000, 200)})[0] == MOST_ROWS
 
 
 @pytest.mark.parametrize(("reply", "error_class"), BROKEN)
@@ -216,8 +302,8 @@ def test_a_last_page_that_fails_is_not_the_end(make_client: MakeClient, server: 
     reading = reading_of(make_client(server.base_url, attempts=1))
     assert not reading.read_list()
     assert isinstance(reading.failure, errors.ServerError)
-    assert staged_by(reading) >= set(range(950))
-    assert served.requests < 40
+    assert staged_by(reading) == set(range(999))
+    assert len([seen for seen in server.seen if seen.query["page-size"] != "1"]) < 40
 
 
 def test_a_failing_first_page_is_a_failure_of_its_list_alone(make_client: MakeClient, server: HostileServer) -> None:
@@ -360,4 +446,4 @@ def test_a_failing_page_of_listings_costs_no_other(make_client: MakeClient, serv
     assert not reading.read()
     assert isinstance(reading.failure, errors.ServerError)
     assert not reading.tells_what_is_missing
-    assert len(reading.seen) >= 400
+    assert reading.seen == {UUID(listing(each)["id"]) for each in range(1, 501) if each != 211}

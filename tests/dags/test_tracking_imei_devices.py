@@ -159,6 +159,31 @@ def test_200_but_not_stored_is_reported_and_not_repeated(
     assert len(connected.journal("PATCH")) == 1
 
 
+@pytest.mark.parametrize("late", [1, 2])
+def test_what_is_shown_late_is_confirmed(
+    register: Callable[..., Run],
+    run_dag: Callable[..., Run],
+    switch_on: Callable[..., None],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    late: int,
+) -> None:
+    """It counted as refused at the first look; where another device is shown, it stays refused."""
+    order = _order(connected, (PHONE, 1, 2))
+    _device(database, order, imei=_imei(1))
+    connected.fault("ignored_200", method="PATCH", times=1)
+    register()
+    assert _reason(database, order)[0] == "refused"
+    connected.patch_order(order["order_id"], orderlines=[{**order["orderlines"][0], "imei": _imei(late)}])
+    switch_on("imei_update", "order_download")
+    run_dag("backmarket_orders")
+    register()
+    assert len(connected.journal("PATCH")) == 1
+    status, reason = _reason(database, order)
+    assert (status == "confirmed") == (late == 1)
+    assert "did not store it" in reason or "another IMEI" in reason
+
+
 @pytest.mark.parametrize(
     ("kind", "applied"), [("reset_after", False), ("500", False), ("500", True), ("cut_json", False)]
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STATUSES = sorted({*get_args(PlannedStatus), *get_args(Settlement), "sent"})
-# As decision 12 states them; the third says whether it holds for a change that was sent before, or never.
+# As decision 13 states them; the third says whether it holds for a change that was sent before, or never.
 ALLOWED = {
     *product(("planned",), ("awaiting_approval", "dry_run", "sent", "superseded"), (True, False)),
     *product(("awaiting_approval",), ("planned", "dry_run", "superseded"), (True, False)),
@@ -22,6 +22,7 @@ ALLOWED = {
     *product(("sent",), ("confirmed", "refused", "unknown", "planned", "superseded"), (True, False)),
     *product(("unknown",), ("confirmed", "refused", "planned", "superseded"), (True, False)),
     ("planned", "confirmed", True),
+    ("refused", "confirmed", True),
     ("refused", "superseded", False),
 }
 

@@ -71,7 +71,9 @@ class CareCalls(Calls):
         sent = {name: value for name, value in filters.items() if value is not None}
         pages = PagesOfOwnSize(self._transport, _PATH, sent, kind="care_list")
         requests = PageThreads(pages.read, self._transport.config.concurrency)
-        return MovingList(requests, _page, key_by("id"), is_newer=newer_by("date_creation"), path=_PATH)
+        return MovingList(
+            requests, _page, key_by("id"), is_newer=newer_by("date_creation"), path=_PATH, takes_sizes=False
+        )
 
     def get_care_folder(self, care_folder_id: int) -> CareFolder:
         """Read one folder with its messages.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backmarket.api.paging import MOST_UNCOUNTED, PAGE_SIZE
 
 if TYPE_CHECKING:
-    from backmarket.api.paging import RawPage
+    from backmarket.api.paging import RawPage, Window
 
 
 class ListLength:
@@ -29,6 +29,10 @@ class ListLength:
         self.assumed = end + PAGE_SIZE if goes_on else max(page.count, end)
         self._longest = max(self._longest, page.count)
         return page
+
+    def may_go_on_behind(self, window: Window) -> None:
+        """Take down that a page failed: whether it was the last one, only the place behind it can tell."""
+        self.assumed = max(self.assumed, window.end + PAGE_SIZE)
 
     def has_at_least(self, rows: int) -> None:
         """Take down how many distinct rows were read: the same ones again make no list longer."""

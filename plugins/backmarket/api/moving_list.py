@@ -7,20 +7,25 @@ their order unless they jump to an end of the list. A page that shows none is as
 
 In the end the front is read again, down to rows known from before: for what jumped there before it was read.
 
+Of a page that fails, the rows are asked for one by one, after all other pages. The list stays incomplete, but no row
+is missing that can be read alone.
+
 How long a list says it is only helps to ask for pages side by side, and to notice pages that lack rows.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from backmarket.api.errors import BackMarketError
+from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError
 from backmarket.api.list_length import ListLength
-from backmarket.api.page_requests import Failures
+from backmarket.api.page_requests import COSTS_ONE_PAGE, Failures
 from backmarket.api.page_walk import MOST_REPETITIONS, KnownOrder, Walk
 from backmarket.api.paging import PAGE_SIZE, RawPage, Window, first_page, pages_in_turn
 from backmarket.api.repeats import Repeats
+from backmarket.api.rows_alone import MOST_SICK_IN_A_ROW, RowsAlone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable
@@ -45,6 +50,7 @@ class MovingList(Generic[Page]):
     :param key: tells rows apart.
     :param is_newer: whether a row surely came into being after a page was read; without it no row is.
     :param path: for messages.
+    :param takes_sizes: whether a page of a single row can be asked for.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class MovingList(Generic[Page]):
         *,
         is_newer: Callable[[Any, RawPage], bool] = lambda _row, _page: False,
         path: str = "",
+        takes_sizes: bool = True,
     ) -> None:
         self.is_complete = False
         """Whether each row that was there when reading began, and still is, has been yielded."""
@@ -66,6 +73,7 @@ class MovingList(Generic[Page]):
         self._key = key
         self._is_newer = is_newer
         self._path = path
+        self._takes_sizes = takes_sizes
         self._known = KnownOrder()
         self._size = PAGE_SIZE
         self._length = ListLength()
@@ -82,8 +90,8 @@ class MovingList(Generic[Page]):
             the others would fail, too, and after :data:`~backmarket.api.page_requests.MOST_FAILURES` in a row.
         """
         repeats = Repeats(self._key)
-        with closing(self._requests), closing(self._raw_pages()) as pages:
-            for page in pages:
+        with closing(self._requests), closing(self._raw_pages()) as pages, closing(self._rows_alone()) as rows:
+            for page in chain(pages, rows):
                 yield self._read(repeats.leave_out(page))
         if self._failures.first:
             self.is_complete = self.is_proven = False
@@ -96,7 +104,7 @@ class MovingList(Generic[Page]):
 
     def _raw_pages(self) -> Generator[RawPage, None, None]:
         first = yield from self._read_first()
-        self._size = len(first.documents)
+        self._size = PAGE_SIZE if self._failures.first else len(first.documents)
         if first.is_last and self._length.is_sound(first):
             self.is_complete = self.is_proven = True
             return
@@ -110,16 +118,52 @@ class MovingList(Generic[Page]):
         """Read the first page; again where it lacks rows, which may be this platform's way, or this answer's fault."""
         for _ in range(2):
             self.requests_made += 1
-            first = self._length.note(first_page(self._requests))
+            first = self._length.note(self._first_page())
             yield first
             if self._length.is_sound(first):
                 break
         return first
 
+    def _first_page(self) -> RawPage:
+        """Read the first page; where it fails, the first row that can be read alone, which counts the list, too.
+
+        :raises BackMarketError: if neither can be read.
+        """
+        try:
+            return first_page(self._requests)
+        except COSTS_ONE_PAGE as error:
+            if not self._takes_sizes:
+                raise
+            self._failures.note(Window(1), error)
+            for number in range(1, MOST_SICK_IN_A_ROW + 1):
+                self.requests_made += 1
+                with suppress(*COSTS_ONE_PAGE, NotFoundError, RefusedError):
+                    row = first_page(self._requests, Window(number, 1))
+                    if len(row.documents) == 1:
+                        return row
+            raise
+
+    def _rows_alone(self) -> Generator[RawPage, None, None]:
+        """Yield the rows of pages that failed; where one fails alone, too, its failure is the list's."""
+        if not self._failures.first or not self._takes_sizes:
+            return
+        places: set[int] = set()
+        for window in self._failures.windows:
+            size = min(window.size, self._size)
+            places.update(range((window.number - 1) * size, window.number * size))
+        rows = RowsAlone(self._requests)
+        yield from rows.read(sorted(places))
+        self.requests_made += rows.requests_made
+        self._failures.first = rows.failure or self._failures.first
+
     def _read_in_chains(self, first: RawPage) -> Generator[RawPage, None, bool]:
         """Read to the end, then the front until one page reaches known rows; answer whether pages can overlap."""
         walk = Walk(self._size, ahead=self._requests.most)
-        walk.join(Window(1, self._size), self._keys(first))
+        if self._failures.first:
+            walk.join(Window(1, self._size), [])
+            walk.skip()
+        else:
+            walk.join(Window(1, self._size), self._keys(first))
         has_arrived = yield from self._follow(walk, lambda page: page.is_last)
         self._known.put_in_front(walk.rows)
         while has_arrived and not self.is_complete and not self._failures.first:
@@ -164,6 +208,8 @@ class MovingList(Generic[Page]):
         """Add the next page to a walk; False where it does not meet what was read before."""
         if isinstance(answer, BackMarketError):
             walk.skip()
+            if walk.is_newest(window):
+                self._length.may_go_on_behind(window)
             return True
         if answer is None or not answer.documents:
             return walk.ends_after_a_hole()
@@ -217,7 +263,7 @@ class MovingList(Generic[Page]):
     def _receive(self) -> Generator[RawPage, None, tuple[Window, _Answer]]:
         """Yield the next page that arrives, if it is one, and return what it is the answer to."""
         window, answer = self._requests.next()
-        self._failures.note(answer)
+        self._failures.note(window, answer)
         if isinstance(answer, RawPage):
             yield self._length.note(answer)
         return window, answer

@@ -86,13 +86,14 @@ class PageThreads:
 
 
 class Failures:
-    """What pages failed with, while a list is read."""
+    """What pages failed with, while a list is read, and which they were."""
 
     def __init__(self) -> None:
         self.first: BackMarketError | None = None
+        self.windows: list[Window] = []
         self._in_a_row = 0
 
-    def note(self, outcome: RawPage | BackMarketError | None) -> None:
+    def note(self, window: Window, outcome: RawPage | BackMarketError | None) -> None:
         """Take down how a request ended.
 
         :raises BackMarketError: where it is one failure too many in a row.
@@ -101,6 +102,7 @@ class Failures:
             self._in_a_row = 0
             return
         self.first = self.first or outcome
+        self.windows.append(window)
         self._in_a_row += 1
         if self._in_a_row >= MOST_FAILURES:
             raise outcome

@@ -168,8 +168,8 @@ def pages_in_turn(requests: PageRequests, failures: Failures, path: str) -> Gene
             number += 1
         if not requests.under_way:
             break
-        _, page = requests.next()
-        failures.note(page)
+        window, page = requests.next()
+        failures.note(window, page)
         if page is None or (isinstance(page, RawPage) and page.is_last):
             ended = True
         if isinstance(page, RawPage):
@@ -183,12 +183,12 @@ def pages_in_turn(requests: PageRequests, failures: Failures, path: str) -> Gene
             yield page
 
 
-def first_page(requests: PageRequests) -> RawPage:
-    """Read the first page, which tells how long the list is.
+def first_page(requests: PageRequests, window: Window = Window(1)) -> RawPage:
+    """Read the first page, or another near it, which tells how long the list is.
 
     :raises BackMarketError: if it cannot be read; nothing is known without it.
     """
-    requests.start(Window(1))
+    requests.start(window)
     _, page = requests.next()
     if isinstance(page, RawPage):
         return page

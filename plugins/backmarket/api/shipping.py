@@ -72,7 +72,7 @@ class ShippingCalls(Calls):
         )
         requests = PageThreads(pages.read, self._transport.config.concurrency)
         is_newer = newer_by("dateCreation", "date_creation")
-        return MovingList(requests, read, _key, is_newer=is_newer, path=path)
+        return MovingList(requests, read, _key, is_newer=is_newer, path=path, takes_sizes=False)
 
 
 def _key(document: Any) -> Hashable:

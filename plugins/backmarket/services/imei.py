@@ -27,7 +27,14 @@ from backmarket.services.order_changes import OrderAction, Plan
 from backmarket.warehouse import sku_map
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.orders import asked_orders
-from backmarket.warehouse.tracking_imei import device_lines, devices, orders_of_lines, parcels_by_order, stored_facts
+from backmarket.warehouse.tracking_imei import (
+    confirm_devices_shown,
+    device_lines,
+    devices,
+    orders_of_lines,
+    parcels_by_order,
+    stored_facts,
+)
 from backmarket.words import counted
 
 if TYPE_CHECKING:
@@ -227,6 +234,8 @@ class Registration(OrderAction):
             resale_after=timedelta(days=self.settings.device_resale_days),
             parcels=parcels_by_order(connection, account),
         )
+        for subject in confirm_devices_shown(connection, account):
+            self.log.info("Line %s shows its device by now: what counted as refused is confirmed.", subject)
         refusals = Ledger(connection, account, self.kind).refusals(since=_SINCE_EVER)
         feed, (map_feed, feeding) = devices(connection, account), sku_map.read(connection, account)
         changes, with_shipment = [], 0

@@ -163,6 +163,12 @@ def device_lines(
     return [DeviceLine(LineUse(*row[:5]), *row[5:]) for row in rows]
 
 
+def confirm_devices_shown(connection: Connection, account: str) -> list[str]:
+    """Confirm registrations that counted as refused, and are shown by now; return their lines."""
+    rows = connection.execute(sql.statement("tracking_imei/confirm_devices_shown"), {"account": account})
+    return [subject for (subject,) in rows]
+
+
 def orders_of_lines(connection: Connection, account: str, orderline_ids: Iterable[int]) -> dict[int, int]:
     """Return the order of each of these lines that is known."""
     parameters = {"account": account, "orderline_ids": list(orderline_ids)}
