@@ -225,14 +225,14 @@ def applied_twice(evidence: Evidence) -> Iterator[Loss]:
 
 
 def _sent_again(writes: list[Write]) -> Iterator[tuple[Write, Write]]:
-    """Give each write that came after one of the same value had taken effect, with that one."""
-    done: dict[Any, Write] = {}
+    """Give each write that came after one of the same value had taken effect, or took effect besides, with that one."""
+    done: dict[Any, tuple[Write, int]] = {}
     for write in writes:
-        first = done.get(write.value)
-        if first is not None and first.applied_at is not None and write.at > first.applied_at:
+        first, since = done.get(write.value, (None, 0))
+        if first is not None and (write.applied_at is not None or write.at > since):
             yield first, write
         if write.applied_at is not None:
-            done[write.value] = write
+            done[write.value] = write, write.applied_at
 
 
 def _set_twice(evidence: Evidence, by_subject: dict[tuple[str, tuple[Any, ...]], list[Write]]) -> Iterator[Loss]:

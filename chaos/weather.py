@@ -22,6 +22,8 @@ MIXTURE: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("500", 0.06, {}),
     ("502_html", 0.04, {}),
     ("502_html", 0.04, {"method": "WRITE", "applied": True}),
+    ("500", 0.04, {"method": "WRITE", "applied": True, "applied_late": True, "seconds": _LATE_SECONDS}),
+    ("reset_before", 0.02, {"method": "WRITE", "applied": True, "applied_late": True, "seconds": _LATE_SECONDS}),
     ("503_cf_ray", 0.04, {}),
     ("firewall_403", 0.002, {}),
     ("bot_challenge_403", 0.002, {}),
@@ -94,7 +96,7 @@ def _name(fault: dict[str, Any]) -> str:
     """Name a fault for the report; a poison is one that is for a single item."""
     name: str = fault["kind"]
     if fault["applied"]:
-        name += " after the write took effect"
+        name += f" {'before' if fault['applied_late'] else 'after'} the write took effect"
     of_one_item = any(fault[item] for item in ("order_id", "listing", "care_folder", "market"))
     if of_one_item or fault["kind"] == "batch_refused":
         name = f"poison: {name}"

@@ -55,9 +55,13 @@ class Gate:
         fault = visit.struck_by(INSTEAD_OF_ANSWER)
         refusal = self._refuse(visit) if fault is None or fault.applied else None
         if fault is not None:
-            if fault.applied and refusal is None:
+            takes_effect = fault.applied and refusal is None
+            if takes_effect and not fault.applied_late:
                 await visit.capture(self._app)
             await visit.answer(answer_instead(fault))
+            if takes_effect and fault.applied_late:
+                await asyncio.sleep(fault.seconds)
+                await visit.capture(self._app)
         elif refusal is not None:
             await visit.answer(refusal)
         else:
@@ -154,11 +158,23 @@ class _Visit:
             message = await self._receive()
             self._entry.body += message.get("body", b"")
             more = message["type"] == "http.request" and message.get("more_body", False)
-        self._receive = _replay(bytes(self._entry.body), self._receive)
+
+    def _replay(self) -> Receive:
+        """Give the application a body that was already read, then whatever else comes."""
+        given = self._entry.method in READS
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await self._receive()
+            given = True
+            return {"type": "http.request", "body": bytes(self._entry.body), "more_body": False}
+
+        return again
 
     async def pass_on(self, app: ASGIApp) -> None:
         """Let the application answer."""
-        await app(self._scope, self._receive, self._stamped)
+        await app(self._scope, self._replay(), self._stamped)
         self._note_applied(self._entry.status or 500)
 
     async def capture(self, app: ASGIApp) -> Response:
@@ -172,7 +188,7 @@ class _Visit:
             else:
                 body.extend(message.get("body", b""))
 
-        await app(self._scope, self._receive, keep)
+        await app(self._scope, self._replay(), keep)
         self._note_applied(status)
         response = Response(bytes(body), status)
         kept = [(name, value) for name, value in headers if name != b"content-length"]
@@ -213,17 +229,3 @@ class _Visit:
             transport.abort()
         while (await self._receive())["type"] != "http.disconnect":
             pass
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the application a body that was already read, then whatever else comes."""
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

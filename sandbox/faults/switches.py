@@ -15,7 +15,10 @@ INSTEAD_OF_ANSWER = frozenset(
         "ignored_200", "html_200", "html_201", "redirect", "401", "403", "404", "reset_before",
     }
 )  # fmt: skip
-"""These answer in Back Market's place; nothing is applied unless the fault says `"applied": true`."""
+"""These answer in Back Market's place; nothing is applied unless the fault says `"applied": true`.
+
+With `"applied_late": true` the request takes effect only so many `seconds` after the answer.
+"""
 
 ON_TOP_OF_ANSWER = frozenset({"cut_json", "reset_after", "slow", "empty_body", "short_page", "404_last_page"})
 """These let the request take effect and then spoil the answer."""
@@ -72,6 +75,7 @@ class Fault:
     probability: float = 1.0
     after: int = 0
     applied: bool = False
+    applied_late: bool = False
     orders: int = 1
     rows: int | None = None
     seconds: float = 5.0
@@ -203,6 +207,8 @@ class Faults:
             raise ValueError(f"kind {fault.kind!r} is none of {', '.join(sorted(KINDS))}")
         if fault.method is not None:
             fault.method = fault.method.upper()
+        if fault.applied_late and not fault.applied:
+            raise ValueError("applied_late needs applied")
         if fault.kind in IN_DOCUMENTS and (fault.order_id, fault.listing, fault.care_folder) == (None, None, None):
             raise ValueError(f"{fault.kind} needs an order_id or a listing or a care_folder")
         if fault.kind == "batch_refused" and not fault.sku:

@@ -194,6 +194,18 @@ def _again(entry: Json) -> Callable[[Evidence], None]:
     return plant
 
 
+def _again_before_its_effect(entry: Json) -> Callable[[Evidence], None]:
+    def plant(evidence: Evidence) -> None:
+        """The first took effect after its answer and after the second; both did."""
+        first = next(each for each in evidence.journal if each == entry)
+        first["applied_at"] = entry["at"] + 10 * MINUTE
+        evidence.journal.append({**deepcopy(entry), "at": entry["at"] + MINUTE, "applied_at": entry["at"] + MINUTE})
+        for row in evidence.database.changes:
+            row["attempts"] = 2
+
+    return plant
+
+
 def _set_again(entry: Json) -> Callable[[Evidence], None]:
     def plant(evidence: Evidence) -> None:
         later = entry["at"] + 10 * MINUTE
@@ -349,6 +361,9 @@ PLANTED: tuple[tuple[str, Callable[[Evidence], None]], ...] = (
     ("change applied twice", _again(ACCEPT)),
     ("change applied twice", _again(SHIP)),
     ("change applied twice", _again(IDENTIFY)),
+    ("change applied twice", _again_before_its_effect(ACCEPT)),
+    ("change applied twice", _again_before_its_effect(SHIP)),
+    ("change applied twice", _again_before_its_effect(IDENTIFY)),
     ("change applied twice", _set_again(QUANTITY)),
     ("change applied twice", _set_again(PRICE)),
     ("change not in the ledger", _write_nothing_down),

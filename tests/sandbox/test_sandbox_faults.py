@@ -1,6 +1,8 @@
 """Each fault does what it is called after, to the requests it is meant for, as often as asked."""
 
 import json
+import time
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -59,6 +61,29 @@ def test_a_gateway_error_may_follow_an_applied_write(sandbox: Sandbox, client: h
     answer = client.post(f"/ws/orders/{order['order_id']}", json={"new_state": 2, "sku": "IP11-64-BLK-C"})
     assert answer.status_code == 502
     assert sandbox.order(order["order_id"])["state"] == 3
+
+
+@pytest.mark.parametrize("kind", ["500", "html_201", "reset_before"])
+def test_a_write_may_take_effect_after_its_answer(sandbox: Sandbox, client: httpx.Client, kind: str) -> None:
+    """With `applied_late` so many seconds pass in between."""
+    order = sandbox.create_order(sku="IP11-64-BLK-C", force=True)
+    sandbox.fault(kind, method="POST", applied=True, applied_late=True, seconds=0.5)
+    with suppress(httpx.TransportError):
+        client.post(f"/ws/orders/{order['order_id']}", json={"new_state": 2, "sku": "IP11-64-BLK-C"})
+    assert sandbox.order(order["order_id"])["state"] == 1
+    deadline = time.monotonic() + 10
+    while sandbox.order(order["order_id"])["state"] == 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert sandbox.order(order["order_id"])["state"] == 3
+    (entry,) = sandbox.journal("POST")
+    assert entry["applied"]
+    assert entry["applied_at"] >= entry["at"] + 500_000
+
+
+def test_what_takes_effect_late_has_to_take_effect(sandbox: Sandbox) -> None:
+    """A fault that is told otherwise is a slip of whoever asks for it."""
+    with pytest.raises(ControlError):
+        sandbox.fault("500", applied_late=True)
 
 
 def test_spoiled_bodies(sandbox: Sandbox, client: httpx.Client) -> None:
