@@ -213,6 +213,7 @@ def test_killed_between_any_two_steps_it_ends_the_same(
     assert points.calls > 60
 
     for at in range(1, points.calls + 1, stride):
+        ready.clear_journal()
         order_ids = _fill(ready, database, orders)
         arm(Failpoint(at))
         with pytest.raises(Killed):
