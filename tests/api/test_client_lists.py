@@ -119,7 +119,18 @@ def test_a_count_may_be_text(client: BackMarketClient, server: HostileServer) ->
 
 
 @pytest.mark.parametrize(
-    "body", [{}, [], "no", {"count": "many", "results": []}, {"count": -1, "results": []}, {"count": 1, "results": {}}]
+    "body",
+    [
+        {},
+        [],
+        "no",
+        {"count": "many", "results": []},
+        {"count": -1, "results": []},
+        {"count": 1, "results": {}},
+        {"results": []},
+        {"count": None, "results": [order(1)] * 50},
+        {"results": [order(1)], "previous": None, "paging": {"next": "https://elsewhere.invalid"}},
+    ],
 )
 def test_what_is_no_page_is_no_empty_list(client: BackMarketClient, server: HostileServer, body: object) -> None:
     """An answer without count and results must not count as nothing new."""

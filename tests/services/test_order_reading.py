@@ -12,6 +12,7 @@ from backmarket.api import errors
 from backmarket.api.models import Order
 from backmarket.services.order_reading import (
     OrderReading,
+    read_orders_of_statements,
     refresh_open_orders,
     refresh_paid_orders,
     refresh_shipment_orders,
@@ -36,8 +37,11 @@ REFUSALS = [
 
 
 def _know(reading: OrderReading, order_id: int) -> None:
-    """Let an order be open here."""
-    reading.staging.add([Order.model_validate(order(order_id))], read_at=datetime(2026, 1, 1, tzinfo=UTC))
+    """Let an order be open here, of which a line is paid."""
+    line = {"id": 10 * order_id, "listing": "A", "state": 1, "quantity": 1, "price": "9.00", "currency": "EUR"}
+    reading.staging.add(
+        [Order.model_validate(order(order_id, orderlines=[line]))], read_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
     reading.staging.merge()
     reading.staging.clear()
 
@@ -160,3 +164,67 @@ def test_ids_that_are_refused_starve_no_other(
     asked = len(server.seen)
     refresh_shipment_orders(reading, now=now)
     assert {request.path for request in server.seen[asked:]} <= {"/ws/orders/500"}
+
+
+NOT_FOUND = Reply({"error": {"code": "not_found", "message": "no such thing"}}, 404)
+
+
+def _gone(warehouse: psycopg.Connection[Any]) -> list[int]:
+    rows = warehouse.execute("select order_id from backmarket.orders where gone_at is not null order by 1")
+    return [row[0] for row in rows.fetchall()]
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+def test_no_order_is_gone_where_not_even_lists_come(
+    server: HostileServer, reading: OrderReading, warehouse: psycopg.Connection[Any], *, is_served: bool
+) -> None:
+    """Its units would be for sale again; beside lists that came, it is."""
+    _know(reading, 7)
+    server.play = _lists(lambda request: None if is_served and "state" in request.query else NOT_FOUND)
+    if is_served:
+        refresh_open_orders(reading)
+    else:
+        with pytest.raises(errors.NotFoundError):
+            refresh_open_orders(reading)
+    assert _gone(warehouse) == ([7] if is_served else [])
+
+
+@pytest.mark.parametrize(
+    ("of_list", "is_known_to_be_absent"),
+    [
+        pytest.param(NOT_FOUND, False, id="404"),
+        pytest.param(Reply({"count": 0, "next": None, "results": []}), True, id="a list"),
+        pytest.param(Reply("", 500), True, id="a list that fails"),
+    ],
+)
+def test_no_order_is_absent_where_there_is_no_list(
+    server: HostileServer,
+    reading: OrderReading,
+    warehouse: psycopg.Connection[Any],
+    of_list: Reply,
+    is_known_to_be_absent: bool,
+) -> None:
+    """Of orders that parcels name: 404 says something of one only where Back Market serves orders at all."""
+    _know(reading, 7)
+    warehouse.execute("insert into seller.shipments (order_id, tracking_number) values (7, 'T1'), (8, 'T2')")
+    server.play = lambda request: of_list if request.path == "/ws/orders" else NOT_FOUND
+    if is_known_to_be_absent:
+        assert refresh_shipment_orders(reading, now=datetime.now(UTC))["unknown"] == 2
+    else:
+        with pytest.raises(errors.NotFoundError):
+            refresh_shipment_orders(reading, now=datetime.now(UTC))
+    assert _gone(warehouse) == ([7] if is_known_to_be_absent else [])
+    assert sorted(orders.asked_orders(warehouse, "default")) == ([7, 8] if is_known_to_be_absent else [])
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_what_a_statement_names_and_is_no_order_is_asked_for_once(
+    server: HostileServer, reading: OrderReading, warehouse: psycopg.Connection[Any], status: int
+) -> None:
+    """Nobody can correct a statement: the number is remembered as unknown, whether it is refused or not found."""
+    nothing = Reply({"count": 0, "next": None, "results": []})
+    refusal = Reply({"error": {"code": "bad", "message": "no"}}, status)
+    server.play = lambda request: nothing if request.path == "/ws/orders" else refusal
+    read_orders_of_statements(reading, [41, 42])
+    found = warehouse.execute("select number from backmarket.settlement_unknown_orders order by 1").fetchall()
+    assert found == [(41,), (42,)]

@@ -140,7 +140,11 @@ class PagesOfOwnSize:
 
 def _body_of(answer: Answer, path: str) -> _ListBody:
     try:
-        return _ListBody.model_validate(answer.document)
+        body = _ListBody.model_validate(answer.document)
+        if body.count is not None or "next" in body.model_fields_set:
+            return body
+        # Nothing would tell it from the end of the list.
+        reason = "neither count nor next"
     except ValidationError as error:
         reason = reason_of(error)
     raise MalformedAnswerError(f"not a page of a list ({reason})", method="GET", path=path)

@@ -166,6 +166,22 @@ class OrderReading:
             self.stopped_by = error
         return absent
 
+    def read_absent_by_ids(self, order_ids: Iterable[int]) -> list[int]:
+        """Read orders as :meth:`read_by_ids` does, and take none for absent where Back Market has no list either.
+
+        :return: the orders that Back Market does not have.
+        """
+        absent = self.read_by_ids(order_ids)
+        if absent:
+            try:
+                self.client.count_orders()
+            except NotFoundError as error:
+                self.stopped_by = self.stopped_by or error
+                return []
+            except BackMarketError as error:
+                self.log.info("Back Market's list of orders is there, though it failed: %s", error)
+        return absent
+
     def read_one(self, order_id: int) -> None:
         """Read one order by id.
 
@@ -386,7 +402,10 @@ def refresh_open_orders(reading: OrderReading) -> dict[str, Any]:
         if not reading.stopped_by:
             reading.read_list_apart(state=state)
     unlisted = reading.staging.not_staged(orders.open_order_ids(connection, account))
+    lists_came = reading.is_complete
     absent = [] if reading.stopped_by else reading.read_by_ids(unlisted)
+    # Beside a list that did not come, 404 says nothing of an order.
+    absent = absent if lists_came else []
     orders.mark_gone(connection, account, absent)
     counts = reading.store(_OPEN_ORDERS, gone=len(absent), unread=list(reading.unread))
     if absent:
@@ -447,7 +466,7 @@ def _refresh_named(
     connection, account = reading.staging.connection, reading.staging.account
     orders.forget_found(connection, account, named=_still_named(connection, account))
     asked = orders.asked_orders(connection, account)
-    absent = reading.read_by_ids(choose_orders_to_ask(wanted, asked, now=now, most=_MOST_NAMED_ORDERS))
+    absent = reading.read_absent_by_ids(choose_orders_to_ask(wanted, asked, now=now, most=_MOST_NAMED_ORDERS))
     counts = reading.store(concern, unknown=len(absent), unread=list(reading.unread))
     orders.mark_gone(connection, account, absent)
     # An id that is refused is no order either: it, too, must not take the turn of others for ever.
@@ -480,9 +499,10 @@ def read_orders_of_statements(reading: OrderReading, order_ids: Sequence[int]) -
 
     :raises BackMarketError: what stopped the reading; what was read is stored.
     """
-    absent = reading.read_by_ids(order_ids)
+    absent = reading.read_absent_by_ids(order_ids)
     counts = reading.store("settlement_orders", absent=len(absent), unread=list(reading.unread))
-    remember_unknown(reading.staging.connection, reading.staging.account, absent)
+    # An id that is refused is no order either.
+    remember_unknown(reading.staging.connection, reading.staging.account, [*absent, *reading.refused])
     if absent:
         reading.log.warning("Back Market has no orders of these numbers, which statements name: %s.", named(absent))
     reading.fail_if_incomplete()
