@@ -149,7 +149,7 @@ def test_a_price_move_is_approved_where_the_page_leads(stack: Stack, settings: S
         _choose_theme(airflow, frame, theme)
         _picture(airflow, f"page-{theme}")
     _choose_theme(airflow, frame, "light")
-    frame.get_by_role("link", name="Approve or decline").click()
+    frame.get_by_role("link", name="Approve or decline : prices").click()
     frame.locator("p", has_text="The same is asked in Airflow").get_by_role("link").click()
     airflow.wait_for_url("**/tasks/price_approval/required_actions")
     airflow.get_by_text("Which may go out?").first.wait_for()
@@ -164,7 +164,7 @@ def test_a_price_move_is_approved_where_the_page_leads(stack: Stack, settings: S
     reason = _until(lambda: _refusal(stack, refused[0]))
     assert "declined by" in reason
     frame = _open(stack, airflow)
-    assert frame.get_by_role("link", name="Approve or decline").count() == 0
+    assert frame.get_by_role("link", name="Approve or decline : prices").count() == 0
 
 
 def test_two_things_are_worked_off_at_once(stack: Stack, airflow: Page) -> None:
