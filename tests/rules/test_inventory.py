@@ -269,3 +269,24 @@ def test_orders_explain_a_zero_where_the_count_alone_would_show_something(
     plan = plan_quantity(row, lines, StockPolicy(), held=0, shown_now=1, may_raise=True, now=NOON)
     assert plan.wanted == 0
     assert is_explained_by_orders(plan) is explained
+
+
+@pytest.mark.parametrize(
+    ("stock", "held", "lines", "explained"),
+    [
+        (1, 0, [line(10)], False),
+        (3, 0, [line(1, quantity=3), line(10)], True),
+        (3, 0, [line(1, quantity=2), line(10)], False),
+        (3, 1, [line(1, quantity=2), line(10)], True),
+        (4, 0, [line(2, quantity=2, accepted_at=AFTER), line(10, accepted_at=AFTER), line(10)], False),
+        (1, 0, [line(10), line(10, accepted_at=BEFORE), line(10, is_gone=True), line(1)], True),
+    ],
+)
+def test_orders_in_an_unknown_state_explain_no_zero(
+    stock: int, held: int, lines: list[OrderLineRow], explained: bool
+) -> None:
+    """What other orders and units held leave without them decides."""
+    row = StockRow("A", stock, COUNTED)
+    plan = plan_quantity(row, lines, StockPolicy(), held=held, shown_now=1, may_raise=True, now=NOON)
+    assert plan.wanted == 0
+    assert is_explained_by_orders(plan) is explained

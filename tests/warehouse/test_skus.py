@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.api.models import Order
 from backmarket.rules.skus import BLANKS, clean_sku, sku_key
 from backmarket.services.quantities import plan_quantities
 from backmarket.settings import QuantitySettings
-from backmarket.warehouse import inventory_prices
+from backmarket.warehouse import inventory_prices, sql
+from backmarket.warehouse.orders import OrderStaging
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,9 +48,9 @@ def _stock(warehouse: psycopg.Connection[Any], sku: str, quantity: int, counted_
     )
 
 
-def _plan(warehouse: psycopg.Connection[Any]) -> dict[str, tuple[int, int]]:
+def _plan(warehouse: psycopg.Connection[Any], *, allow_mass_zero: bool = True) -> dict[str, tuple[int, int]]:
     """Plan, and return what is reserved and wanted of each SKU."""
-    plan_quantities(warehouse, "default", QuantitySettings(), now=NOW, run_id="r", allow_mass_zero=True)
+    plan_quantities(warehouse, "default", QuantitySettings(), now=NOW, run_id="r", allow_mass_zero=allow_mass_zero)
     rows = warehouse.execute(b"select sku, reserved, wanted from backmarket.inventory").fetchall()
     return {sku: (reserved, wanted) for sku, reserved, wanted in rows}
 
@@ -121,10 +123,76 @@ def test_an_order_in_an_unknown_state_keeps_its_unit_and_is_told(
     assert _plan(warehouse) == {"A": (1, 2)}
     told = _findings(warehouse)["order_state_unknown"]
     assert told.startswith(f"1 order line in state {state}, which this version does not know")
-    assert told.endswith("newest orders: 7")
+    assert told.endswith("1 unit stays reserved; newest orders: 7")
     warehouse.execute(b"update backmarket.order_lines set state = 4")
     assert _plan(warehouse) == {"A": (0, 3)}
     assert _findings(warehouse) == {}
+
+
+def _download(staging: OrderStaging, *, shipped: datetime | None, read_at: datetime) -> None:
+    """Read an order of one unit of each of A, B and C, in a state that is not known."""
+    lines = [{"id": number, "state": 10, "quantity": 1, "listing": sku} for number, sku in enumerate("ABC", 70)]
+    document = {
+        "order_id": 7,
+        "state": 9,
+        "orderlines": lines,
+        "date_creation": "2026-04-01T10:00:00Z",
+        "date_modification": (shipped or NOW - timedelta(days=80)).isoformat(),
+        "date_shipping": shipped and shipped.isoformat(),
+    }
+    staging.add([Order.model_validate(document)], read_at=read_at)
+    with staging.connection.transaction():
+        staging.merge()
+        staging.clear()
+
+
+@pytest.mark.parametrize("stored_before", [True, False])
+def test_what_is_first_seen_shipped_reserves_nothing_in_any_state(
+    warehouse: psycopg.Connection[Any], *, stored_before: bool
+) -> None:
+    """A first download brings months of orders in a state that is new: their units left before the count."""
+    for sku in "ABC":
+        _listing(warehouse, sku, 1)
+        _stock(warehouse, sku, 1)
+    _download(OrderStaging(warehouse, "default"), shipped=NOW - timedelta(days=80), read_at=NOW)
+    if stored_before:
+        warehouse.execute(b"update backmarket.order_lines set accepted_seen_at = null")
+        warehouse.execute((sql.folder() / "migrations" / "0053_shipped_in_unknown_states.sql").read_bytes())
+    assert _plan(warehouse) == dict.fromkeys("ABC", (0, 1))
+    assert _findings(warehouse) == {}
+
+
+def test_what_was_shipped_after_the_count_in_an_unknown_state_is_reserved_until_the_next(
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """Then its finding says that no unit is reserved; so it does where the order is gone and was never accepted."""
+    _listing(warehouse, "A", 2)
+    _stock(warehouse, "A", 3, NOW - timedelta(hours=1))
+    staging = OrderStaging(warehouse, "default")
+    _download(staging, shipped=None, read_at=NOW - timedelta(hours=2))
+    assert _plan(warehouse) == {"A": (1, 2)}
+    _download(staging, shipped=NOW - timedelta(minutes=30), read_at=NOW - timedelta(minutes=10))
+    assert _plan(warehouse) == {"A": (1, 2)}
+    warehouse.execute(b"update seller.stock set counted_at = %s", [NOW])
+    assert _plan(warehouse) == {"A": (0, 3)}
+    assert "does not know: none reserved; newest orders: 7" in _findings(warehouse)["order_state_unknown"]
+    warehouse.execute(b"update backmarket.order_lines set accepted_seen_at = null, gone_at = %s", [NOW])
+    assert _plan(warehouse) == {"A": (0, 3)}
+    assert "none reserved" in _findings(warehouse)["order_state_unknown"]
+
+
+def test_orders_in_an_unknown_state_let_no_mass_zero_through(warehouse: psycopg.Connection[Any]) -> None:
+    """Whether their units left, nobody knows: a new state of every order must not take the account offline."""
+    for sku in "ABC":
+        _listing(warehouse, sku, 1)
+        _stock(warehouse, sku, 1)
+    _download(OrderStaging(warehouse, "default"), shipped=None, read_at=NOW)
+    assert _plan(warehouse, allow_mass_zero=False) == dict.fromkeys("ABC", (1, 0))
+    assert "held_by_zero_guard" in _findings(warehouse)
+    assert warehouse.execute(b"select distinct status from backmarket.changes").fetchall() == [("refused",)]
+    warehouse.execute(b"update backmarket.order_lines set state = 1")
+    _plan(warehouse, allow_mass_zero=False)
+    assert "held_by_zero_guard" not in _findings(warehouse), "paid orders explain it"
 
 
 def test_a_listing_below_zero_is_reported_with_its_orders(warehouse: psycopg.Connection[Any]) -> None:

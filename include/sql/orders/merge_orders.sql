@@ -116,9 +116,12 @@ merged_lines as (
         line.return_message, line.imei, line.serial_number, line.product, line.product_id, line.brand,
         line.condition, line.backcare, line.backcare_price_cents, line.date_creation,
         fresh.read_at, line.state,
-        -- 2 accepted, 3 shipped, 5 and 6 refunded from there: accepted by the earliest of what we know.
+        -- 2 accepted, 3 shipped, 5 and 6 refunded from there: accepted by the earliest of what we know. So is a line
+        -- in a state that is not known, once its order is shipped.
         case
-            when line.state in (2, 3, 5, 6)
+            when
+                line.state in (2, 3, 5, 6)
+                or (line.state not between 0 and 9 and fresh.date_shipping is not null)
                 then least(fresh.read_at, fresh.date_shipping, fresh.date_modification)
         end
     from fresh

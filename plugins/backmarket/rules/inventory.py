@@ -125,6 +125,7 @@ class QuantityPlan:
 
     :param reserved: units of orders that the count does not know of.
     :param held: units gone from the listing that no visible order explains.
+    :param of_unknown_states: how many of the reserved units are of lines in a state that is not known.
     :param sellable: what is left of the count; never below 0.
     :param wanted: what Back Market is to show.
     :param is_stale: the count was too old to raise anything.
@@ -142,6 +143,7 @@ class QuantityPlan:
     is_stale: bool
     ahead: timedelta = timedelta(0)
     waits_for_others: bool = False
+    of_unknown_states: int = 0
 
 
 class Counts(NamedTuple):
@@ -273,7 +275,7 @@ def quantity_to_show(sellable: int, safety_qty: int, max_qty: int | None) -> int
 
 def plan_quantity(
     stock: StockRow,
-    lines: Iterable[OrderLineRow],
+    lines: Sequence[OrderLineRow],
     policy: StockPolicy,
     *,
     held: int,
@@ -289,6 +291,8 @@ def plan_quantity(
     :param may_raise: whether that reading is fresh.
     """
     free = units_left(stock, lines, policy, now=now)
+    known_until = orders_known_until(stock, policy, now=now)
+    odd = [line for line in lines if not line.is_state_known]
     sellable = max(0, free - held)
     safety_qty = policy.safety_qty if stock.safety_qty is None else max(0, stock.safety_qty)
     max_qty = policy.max_qty if stock.max_qty is None else max(0, stock.max_qty)
@@ -306,6 +310,7 @@ def plan_quantity(
         wanted=wanted,
         is_stale=stale,
         ahead=ahead,
+        of_unknown_states=reserved_units(odd, known_until, policy.known_from),
     )
 
 
@@ -318,8 +323,13 @@ def _is_after(moment: datetime | None, known_until: datetime) -> bool:
 
 
 def is_explained_by_orders(plan: QuantityPlan) -> bool:
-    """Tell whether a listing goes to zero because of orders: the count alone would still show something."""
-    return quantity_to_show(plan.stock, plan.safety_qty, plan.max_qty) > 0
+    """Tell whether a listing goes to zero because of orders: the count alone would still show something.
+
+    Orders in a state that is not known explain nothing: a new state of Back Market's may be that of every order.
+    """
+    left = plan.stock - (plan.reserved - plan.of_unknown_states) - plan.held
+    by_count, by_orders = (quantity_to_show(units, plan.safety_qty, plan.max_qty) for units in (plan.stock, left))
+    return by_orders == 0 < by_count
 
 
 def is_mass_zero(zeroings: int, live: int, guard_pct: int) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from backmarket.rules.inventory import Counts, OrderLineRow, QuantityPlan, StockRow
-    from backmarket.rules.sku_map import SkuMap
+    from backmarket.rules.sku_map import ListingPlan, SkuMap
     from backmarket.services.listing_reading import MarketReading
     from backmarket.services.log import Log
     from backmarket.services.offers import OfferSending
@@ -57,7 +57,7 @@ Plans = list[tuple["ShownStock", "QuantityPlan"]]
 
 
 class MassZeroError(Exception):
-    """The stock feed would take too many listings offline at once; they were left as they are."""
+    """The plan would take too many listings offline at once; they were left as they are."""
 
 
 def refresh_quantities(reading: MarketReading, settings: QuantitySettings, *, in_flight: timedelta) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def plan_quantities(
     """
     plans, findings = _all_plans(connection, account, settings, now=now)
     held = _held_by_guard(plans, settings, allow_mass_zero=allow_mass_zero)
-    findings += [Finding("held_by_zero_guard", sku, "the feed zeroes too many SKUs at once") for sku in sorted(held)]
+    findings += [Finding("held_by_zero_guard", sku, "too many SKUs would go to 0 at once") for sku in sorted(held)]
     refused = Ledger(connection, account, "quantity").refusals(since=now - SAME_REFUSAL_AGAIN)
     changes: list[PlannedChange] = []
     rows = []
@@ -119,7 +119,7 @@ def plan_quantities(
         reason = None
         if plan.wanted != each.shown:
             if sku in held:
-                reason = "held: the feed zeroes too many SKUs at once"
+                reason = "held: too many SKUs would go to 0 at once"
                 changes.append(PlannedChange(sku, payload, status="refused", reason=reason))
             elif refused.include(sku, payload):
                 reason = "Back Market refused exactly this less than a day ago"
@@ -203,9 +203,10 @@ def log_summary(connection: Connection, account: str, log: Log) -> int:
         log.info("%-24s %8s %8s %6s %6s %6s %6s %8s  %s", *cells)
     if held := inventory_prices.held_by_guard(connection, account):
         raise MassZeroError(
-            f"The stock feed would zero {counted(held, 'live SKU')} at once, more than backmarket_zero_guard_pct "
-            "allows, and no orders explain it. They are left as they are; everything else was sent. If the feed is "
-            "right, trigger this DAG with allow_mass_zero; if not, repair seller.stock: the next run sees it."
+            f"The plan would zero {counted(held, 'live SKU')} at once, more than backmarket_zero_guard_pct allows, and "
+            "no orders in a state that is known explain it. They are left as they are; everything else was sent. If "
+            "the plan is right, trigger this DAG with allow_mass_zero; if not, repair seller.stock, or look at the "
+            "orders that findings of order_state_unknown name: the next run sees it."
         )
     return len(rows)
 
@@ -290,7 +291,7 @@ def _all_plans(
     findings += _ambiguous(shown, planned, counts, feeding)
     findings += _without_stock(shown, planned, counts, feeding)
     findings += [_sold_below_zero(each, lines.get(sku_key(each.sku), [])) for each in readings if each.quantity < 0]
-    findings += _in_unknown_states(lines)
+    findings += _in_unknown_states(lines, planned)
     plans: Plans = []
     for sku, (stock, plan, fed_by) in planned.items():
         if len(shown[sku]) > 1:
@@ -364,18 +365,20 @@ def _sold_below_zero(reading: Reading, lines: Iterable[OrderLineRow]) -> Finding
     return Finding("sold_below_zero", reading.sku, f"{detail}; its newest open orders: {orders or 'none known yet'}")
 
 
-def _in_unknown_states(lines: LinesBySku) -> Iterator[Finding]:
-    """Report SKUs with order lines in states that this version does not know: their units stay reserved."""
-    for of_sku in lines.values():
+def _in_unknown_states(lines: LinesBySku, planned: Mapping[str, ListingPlan]) -> Iterator[Finding]:
+    """Report SKUs with order lines in states that this version does not know, and how many units these reserve."""
+    for sku, of_sku in lines.items():
         odd = sorted((each for each in of_sku if not each.is_state_known), key=lambda each: -each.order_id)
         if not odd:
             continue
         states = ", ".join(map(str, sorted({each.state for each in odd})))
         orders = ", ".join(map(str, list(dict.fromkeys(each.order_id for each in odd))[:5]))
-        detail = (
-            f"{counted(len(odd), 'order line')} in state {states}, which this version does not know: the units stay "
+        units = planned[sku].plan.of_unknown_states if sku in planned else 0
+        reserved = (
+            f"{counted(units, 'unit')} {'stays' if units == 1 else 'stay'} reserved" if units else "none reserved"
         )
-        yield Finding("order_state_unknown", odd[0].sku, f"{detail}reserved; newest orders: {orders}")
+        what = f"{counted(len(odd), 'order line')} in state {states}, which this version does not know"
+        yield Finding("order_state_unknown", odd[0].sku, f"{what}: {reserved}; newest orders: {orders}")
 
 
 def _held_by_guard(plans: Plans, settings: QuantitySettings, *, allow_mass_zero: bool) -> set[str]:
