@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backmarket.rules.acceptance import judge_acceptance, judge_stock, requests
-from backmarket.rules.inventory import OrderLineRow, StockPolicy, StockRow
+from backmarket.rules.inventory import KnownFrom, OrderLineRow, StockPolicy, StockRow, reserved_units
 from backmarket.rules.order_facts import Decision, LineFacts, OrderFacts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -73,6 +73,30 @@ def test_what_was_accepted_after_the_count_is_promised_already() -> None:
     """An accepted line that the count cannot know of takes its units, however young its order."""
     assert _accepted(1, _order(1, ("A", 1, 2)), _order(2, ("A", 1, 1)), counted=NOW - timedelta(hours=1)) == []
     assert _accepted(1, _order(1, ("A", 1, 2)), _order(2, ("A", 1, 1)), counted=NOW) == [2]
+
+
+@pytest.mark.parametrize("known_from", ["accepted", "paid"])
+@pytest.mark.parametrize(
+    ("accepted_at", "is_gone", "is_promised"),
+    [
+        (NOW, False, True),
+        (None, False, True),
+        (NOW - timedelta(hours=2), False, False),
+        (None, True, False),
+        (NOW, True, True),
+    ],
+)
+def test_a_line_in_an_unknown_state_is_promised_what_the_quantities_reserve_for_it(
+    known_from: KnownFrom, accepted_at: datetime | None, is_gone: bool, is_promised: bool
+) -> None:
+    """Its unit may be on its way; not where the count knows of it, or it went before it was accepted."""
+    counted, paid = NOW - timedelta(hours=1), _order(2, ("A", 1, 1), age_hours=0)
+    policy, row = StockPolicy(known_from=known_from), StockRow("a", 1, counted)
+    odd = OrderLineRow(10, 1, "A", 1, 10, accepted_at=accepted_at, is_gone=is_gone)
+    rows = {"a": [odd, *_rows(paid)["a"]]}
+    (decision,) = judge_stock(requests([paid]), {"a": row}, rows, policy, now=NOW)
+    assert (decision.verdict == "send") is not is_promised
+    assert reserved_units([odd], counted, known_from) == is_promised
 
 
 def test_a_count_that_knows_of_paid_orders_has_set_their_units_aside() -> None:

@@ -84,7 +84,8 @@ def judge_stock(
     """Decide for each request, in the order of the queue, whether the seller has its units.
 
     What is left of the counts after all accepted lines, and after the paid lines of older orders whether or not they
-    could be accepted, must cover it. Safety quantity plays no part: it was sold already.
+    could be accepted, must cover it. A line in a state that is not known may have been accepted, and takes what it
+    reserves of the quantities. Safety quantity plays no part: it was sold already.
 
     :param counts: by the seller's SKU, as :func:`sku_key` gives it.
     :param lines: the lines that matter to the stock, likewise by the listing's SKU.
@@ -94,7 +95,8 @@ def judge_stock(
     rows = {listing: row for listing in shelf.listings if (row := shelf.row(listing))}
     known_until = {listing: orders_known_until(row, policy, now=now) for listing, row in rows.items()}
     for listing, known in known_until.items():
-        promised = [line for line in lines.get(listing, ()) if line.state in ACCEPTED_OR_LATER]
+        own = lines.get(listing, ())
+        promised = [line for line in own if line.state in ACCEPTED_OR_LATER or not line.is_state_known]
         shelf.promise(listing, reserved_units(promised, known, policy.known_from))
     decisions = []
     for request in queue:
