@@ -269,9 +269,109 @@ def test_what_is_answered_and_never_takes_effect_is_named(
     monkeypatch.setattr(BackMarketClient, "update_listing", update)
     _plan(upload, *wanted)
     send_quantities(upload, QuantitySettings(), run_id="r", allow_mass_zero=True, prices_too=False, in_flight=AT_ONCE)
-    assert list(upload.failures.failed) == [first["sku"]]
+    assert upload.not_sent() == [first["sku"]]
     statuses = "select subject, status from backmarket.changes where status in ('planned', 'confirmed')"
     assert dict(_all(warehouse, statuses)) == {first["sku"]: "planned", second["sku"]: "confirmed"}
+
+
+def test_a_price_that_shows_later_than_its_quantity_is_not_named(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both went in one request; once both are confirmed, nothing waits for the next run."""
+    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
+    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
+    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
+    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
+    _plan(upload, (listing["sku"], listing["id"], listing["quantity"], listing["quantity"] + 5))
+    real = BackMarketClient.update_listing
+
+    def update(self: BackMarketClient, listing_id: UUID, market: str, **fields: Any) -> Listing | None:
+        return real(self, listing_id, market, quantity=fields["quantity"])
+
+    def arrive(*_: object) -> None:
+        real(upload.client, UUID(listing["id"]), "fr-fr", price=amount)
+
+    monkeypatch.setattr(BackMarketClient, "update_listing", update)
+    monkeypatch.setattr("backmarket.services.offers.let_arrive", arrive)
+    send_quantities(upload, QuantitySettings(), run_id="r", allow_mass_zero=True, prices_too=True, in_flight=AT_ONCE)
+    assert _all(warehouse, "select kind, status from backmarket.changes order by 1") == [
+        ("price", "confirmed"),
+        ("quantity", "confirmed"),
+    ]
+    assert upload.not_sent() == []
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_price_that_had_no_effect_beside_its_quantity_is_for_the_prices_to_tell(
+    upload: OfferSending,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    is_read: bool,
+) -> None:
+    """It is planned, and sent by the next task; named only where it cannot be read back, so that a later run has to."""
+    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
+    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
+    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
+    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
+    _plan(upload, (listing["sku"], listing["id"], listing["quantity"], listing["quantity"] + 5))
+    real = BackMarketClient.update_listing
+
+    def update(self: BackMarketClient, listing_id: UUID, market: str, **fields: Any) -> Listing | None:
+        return real(self, listing_id, market, quantity=fields["quantity"])
+
+    def arrive(*_: object) -> None:
+        if not is_read:
+            sandbox.fault("500", method="GET", times=None)
+
+    monkeypatch.setattr(BackMarketClient, "update_listing", update)
+    monkeypatch.setattr("backmarket.services.offers.let_arrive", arrive)
+    (change,), (price,) = upload.quantities.planned(), upload.prices.planned()
+    upload.send_quantity(change, price)
+    assert upload.read_unseen_again(AT_ONCE) is is_read
+    assert upload.not_sent() == ([] if is_read else [f"{listing['sku']} fr-fr"])
+
+
+def test_a_quantity_of_which_one_sells_before_its_answer_is_not_named(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer shows one less; so does what is planned then, and nothing is left to be sent."""
+    listing = sandbox.listings()[0]
+    sku, wanted = listing["sku"], listing["quantity"] + 5
+    warehouse.execute("insert into seller.stock (sku, quantity, counted_at) values (%s, %s, now())", [sku, wanted])
+    _plan(upload, (sku, listing["id"], listing["quantity"], wanted))
+    real = BackMarketClient.update_listing
+
+    def update(self: BackMarketClient, listing_id: UUID, market: str, **fields: Any) -> Listing | None:
+        real(self, listing_id, market, **fields)
+        sandbox.patch_listing(sku, quantity=wanted - 1)
+        return self.get_listing(listing_id, market)
+
+    monkeypatch.setattr(BackMarketClient, "update_listing", update)
+    send_quantities(upload, QuantitySettings(), run_id="r", allow_mass_zero=True, prices_too=False, in_flight=AT_ONCE)
+    assert _all(warehouse, "select shown, wanted from backmarket.inventory") == [(wanted - 1, wanted - 1)]
+    assert upload.quantities.planned() == []
+    assert upload.not_sent() == []
+
+
+def test_after_an_outage_all_prices_are_read_back(
+    upload: OfferSending, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first that can be read ends it: the others are not left to the next run."""
+    priced = [each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price")][:8]
+    upload.prices.plan(
+        [
+            PlannedChange(each["sku"], {"id": each["id"], "price": "1.00", "currency": "EUR"}, "fr-fr")
+            for each in priced
+        ],
+        run_id="r",
+    )
+    monkeypatch.setattr(PriceBatches, "choose", lambda *_: [])
+    sandbox.fault("500", method="POST", times=None)
+    counts = PriceSending(upload, PriceBatches(upload.connection, "default", upload.client, HOLD, LOG)).send(AT_ONCE)
+    assert counts["markets_left"] == ["fr-fr"]
+    assert len(counts["not_sent"]) > 5
+    assert upload.prices.unsettled() == []
+    assert len(upload.prices.planned()) == len(priced)
 
 
 @pytest.mark.parametrize("kind", ["quantity", "price"])

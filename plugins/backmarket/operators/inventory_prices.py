@@ -185,8 +185,8 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
                 in_flight=wait_of("in_flight_seconds"),
             )
             waiting, requests = sending.log_waiting(sending.quantities), client.requests_made
+            not_sent = sending.not_sent()
         self.log.info("Quantities sent: %s; %s.", tally(sending.counts), counted(requests, "request"))
-        not_sent = list(sending.failures.failed)
         return {**sending.counts, "waiting": waiting, "requests": requests, "not_sent": not_sent}
 
     def _are_prices_planned(self, context: Context) -> bool:

@@ -83,11 +83,15 @@ class ItemFailures:
     def note_without_effect(self, item: str, reason: str) -> None:
         """Note that Back Market answered for an item, as in no outage, and yet did not do what it was asked."""
         self.failed[item] = reason
-        self._in_a_row = 0
+        self.answered()
 
     def passed(self, item: str) -> None:
         """Note that Back Market answered for an item."""
         self.failed.pop(item, None)
+        self.answered()
+
+    def answered(self) -> None:
+        """Note that Back Market answered, as in no outage."""
         self._in_a_row = 0
 
     @property

@@ -288,7 +288,20 @@ class OfferSending(OfferSettling):
         :raises BackMarketError: where reading more would fail alike.
         """
         update = Update(change.market or self.home, [(ledger, change)])
-        return self.settle_by_reading(update, "read back twice: not applied", "planned")
+        outcome = self.settle_by_reading(update, "read back twice: not applied", "planned")
+        if outcome != "left":
+            self.failures.answered()
+        return outcome
+
+    def not_sent(self) -> list[str]:
+        """Return the changes that Back Market failed on and that a later run has to send or settle, by name.
+
+        Not among them is what was planned otherwise since, nor a home price that had no effect beside its quantity:
+        it is planned, and the task that sends prices tells what becomes of it.
+        """
+        left = (*self.quantities.planned(), *self.quantities.unsettled(), *self.prices.unsettled())
+        names = set(map(name_of, left))
+        return [name for name in self.failures.failed if name in names]
 
     def log_waiting(self, ledger: Ledger) -> int:
         """Log how many changes stay planned, and until when where the hour's SKU lines are spent; return how many."""
