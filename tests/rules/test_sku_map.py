@@ -279,6 +279,13 @@ def test_rows_of_warehouses_add_up() -> None:
     assert {sku: row.quantity for sku, row in whole.by_sku.items()} == {"a": 0, "b": 0, "c": 9, "d": 0}
 
 
+def test_a_row_that_cannot_be_read_is_no_count_of_zero() -> None:
+    """The one warehouse that counts cannot be read: of the SKU nothing is known, as without rows of others."""
+    rows = [StockRow("A", 10, NOW, warehouse="Lyon"), StockRow("B", 10, NOW, warehouse="Lyon")]
+    found = counts_by_sku(rows, StockPolicy(warehouses=frozenset({"paris"})), [("a", "Paris"), ("B", "Lille")])
+    assert ({sku: row.quantity for sku, row in found.by_sku.items()}, found.ambiguous) == ({"b": 0}, {})
+
+
 def _accepted(counts: Mapping[str, StockRow], sku_map: SkuMap, taken: Mapping[str, int], wanted: list[str]) -> str:
     """Which of some paid orders of one unit are accepted, beside lines accepted after the count; a letter each."""
     lines = {

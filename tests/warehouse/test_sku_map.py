@@ -205,6 +205,10 @@ def test_rows_of_warehouses_add_up(warehouse: psycopg.Connection[Any], caplog: p
         b"given (quantity, warehouse)"
     )
     assert _plan(warehouse) == {"A": (3, None)}
+    assert _plan(warehouse, warehouses=("Lyon",)) == {}, "a row that cannot be read is no count of 0"
+    assert _findings(warehouse) == {
+        "stock_missing A": "seller.stock has no row that can be used: the listing is left alone"
+    }
 
 
 @pytest.mark.parametrize("units", [999_999_999, -999_999_999])

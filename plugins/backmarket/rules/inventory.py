@@ -164,7 +164,7 @@ def counts_by_sku(
 
     Two rows of one warehouse contradict each other. So does a row without a warehouse beside those of warehouses, where
     it has units: it may be their sum. A row that cannot be read contradicts as one with units does: which of the two is
-    right, nobody knows.
+    right, nobody knows. Of a SKU of which no other row counts, nobody knows the units: it has no count.
 
     :param unread: SKU and warehouse of the rows that cannot be read.
     """
@@ -178,11 +178,13 @@ def counts_by_sku(
     counts = Counts({}, {})
     for sku, own in found.items():
         counting = [row for row in own if policy.counts(row)]
+        of_unread = unread_places.get(sku, [])
+        if of_unread and not counting:
+            continue
         places = [sku_key(row.warehouse or "") for row in counting]
         is_whole = any(row.quantity for row, place in zip(counting, places, strict=True) if not place)
-        if counting and (of_unread := unread_places.get(sku)):
-            places += of_unread
-            is_whole = is_whole or "" in of_unread
+        places += of_unread
+        is_whole = is_whole or "" in of_unread
         if len(set(places)) < len(places) or (is_whole and len(places) > 1):
             counts.ambiguous[sku] = len(places)
         else:
