@@ -1,11 +1,11 @@
 -- name: decide
 -- A person's decision about a move, or that none came in time.
--- :account, :run_id, :sku, :market, :status, :decided_by
+-- :account, :run_id, :sku, :market, :old_price, :new_price, :status, :decided_by
 update backmarket.price_approvals
 set status = %(status)s, decided_at = clock_timestamp(), decided_by = %(decided_by)s
 where
     account = %(account)s and run_id = %(run_id)s and status = 'asked'
-    and sku = %(sku)s and market = %(market)s;
+    and sku = %(sku)s and market = %(market)s and old_price = %(old_price)s and new_price = %(new_price)s;
 
 -- name: decide_waiting
 -- A person's decision about a move that waits, whether or not the form asks about it. No row: it waits no more, is

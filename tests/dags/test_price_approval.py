@@ -120,6 +120,26 @@ def test_an_approval_holds_only_for_what_was_shown(
     assert run.xcoms["ask_for_price_approval"] == 1
 
 
+def test_a_decision_about_one_move_of_a_price_is_none_about_another(
+    upload: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    asked: list[price_approval.Move],
+) -> None:
+    """The plan changes and the run asks once more: the form shows both moves, and the one selected alone may go out."""
+    move = asked[0]
+    price(database, move.sku, str(move.new_price - 1))
+    upload()
+    again = price_approval.DESK.ask(database, "default", run_id="r", decided_since=LAST_WEEK)
+    (other,) = set(again) - set(asked)
+    assert person_chose(move.option) == {"approved": 1, "refused": 2, "expired": 0}
+    rows = all_of(database, "select sku, new_price, status from backmarket.price_approvals")
+    decided = {price_asked: status for sku, price_asked, status in rows if sku == move.sku}
+    assert decided == {move.new_price: "approved", other.new_price: "refused"}
+    upload()
+    assert offered(connected, move.sku) == move.old_price
+
+
 def test_none_of_them_refuses_all(asked: list[price_approval.Move]) -> None:
     """One tick says no to everything."""
     assert person_chose(NONE_OF_THEM) == {"approved": 0, "refused": 2, "expired": 0}
