@@ -39,6 +39,17 @@ where account = %(account)s and change_id = any(%(change_ids)s) and status = 'pl
 -- :account, :kind
 select pg_advisory_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0));
 
+-- name: lock_out_senders
+-- Wait until no process is making a request that it has marked; none begins one until this transaction ends.
+-- :account, :kind
+select pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0));
+
+-- name: lock_sending
+-- A request is about to be marked and made. Others may make theirs; the lock ends with the session, so also where the
+-- process is killed.
+-- :account, :kind
+select pg_advisory_lock_shared(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0));
+
 -- name: mark_sent
 -- Recorded before the request leaves; why it is wanted, where its payload says so, stays its reason. No row: another run has sent it, or it is no longer planned, or otherwise.
 -- :account, :in_batch, :change_ids, :payloads (as long as each other)
@@ -181,6 +192,11 @@ where
 update backmarket.changes
 set status = 'planned', attempts = attempts - 1, reason = %(reason)s
 where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent';
+
+-- name: unlock_sending
+-- The request is settled.
+-- :account, :kind
+select pg_advisory_unlock_shared(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0));
 
 -- name: upsert_plan
 -- Record the plan. What waits already keeps its place in the queue and takes the new values; what is under way

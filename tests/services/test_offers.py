@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -75,6 +77,21 @@ def _plan(upload: OfferSending, *changes: tuple[str, str, int, int]) -> list[Rec
     return upload.quantities.planned()
 
 
+def _price_change(listing: dict[str, Any]) -> PlannedChange:
+    """One euro less in France."""
+    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
+    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
+    return PlannedChange(listing["sku"], payload, "fr-fr")
+
+
+def _plan_price(upload: OfferSending, sandbox: Sandbox) -> tuple[RecordedChange, Decimal]:
+    """Plan a price of one listing, and return what was planned and the price."""
+    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
+    upload.prices.plan([_price_change(listing)], run_id="r")
+    (change,) = upload.prices.planned()
+    return change, Decimal(change.payload["price"])
+
+
 def _answer_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Back Market answer writes with 200 and the listing as it is."""
 
@@ -133,11 +150,7 @@ def test_a_price_without_a_usable_answer_is_read_back_once_it_must_have_arrived(
     upload: OfferSending, sandbox: Sandbox, fault: str
 ) -> None:
     """Not sent again at once, when it may still come after the newer one; nor left to a run that plans another."""
-    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
-    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
-    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
-    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
-    (change,) = upload.prices.planned()
+    change, _ = _plan_price(upload, sandbox)
     sandbox.fault(fault, method="POST")
     assert upload.send_price(change) == "unknown"
     assert upload.prices.planned() == []
@@ -223,16 +236,13 @@ def test_a_price_is_read_once_what_was_sent_last_must_have_arrived(
     upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read before, it would be planned anew and sent, and the old price could land on the new one."""
-    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
-    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
-    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
-    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
-    upload.prices.mark_sent(upload.prices.planned())
+    change, amount = _plan_price(upload, sandbox)
+    upload.prices.mark_sent([change])
     waited: list[float] = []
 
     def arrive(seconds: float) -> None:
         waited.append(seconds)
-        upload.client.update_listing(UUID(listing["id"]), "fr-fr", price=amount)
+        upload.client.update_listing(UUID(change.payload["id"]), "fr-fr", price=amount)
 
     connect(sandbox, monkeypatch)
     began = datetime.now(UTC)
@@ -247,6 +257,74 @@ def test_a_price_is_read_once_what_was_sent_last_must_have_arrived(
     )
     assert len(waited) == 1
     assert (counts["confirmed"], counts["planned_again"], counts["unsettled"]) == (1, 0, 0)
+
+
+def test_a_price_that_another_run_is_sending_now_is_settled_by_that_run(
+    upload: OfferSending, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its request hangs: taken for a killed run's, it would be planned anew, and land on the newer price."""
+    change, amount = _plan_price(upload, sandbox)
+    left, may_arrive = threading.Event(), threading.Event()
+    real = BackMarketClient.update_listing
+
+    def hang(self: BackMarketClient, listing_id: UUID, market: str, **fields: Any) -> Listing | None:
+        left.set()
+        may_arrive.wait(60)
+        return real(self, listing_id, market, **fields)
+
+    monkeypatch.setattr(BackMarketClient, "update_listing", hang)
+    connect(sandbox, monkeypatch)
+    # The lists name Back Market's time in whole seconds.
+    sandbox.advance_clock(2)
+    with ThreadPoolExecutor() as threads:
+        sending = threads.submit(upload.send_price, change)
+        assert left.wait(60)
+        threading.Timer(1, may_arrive.set).start()
+        counts = BackMarketOfferRefreshOperator(task_id="offer_refresh").execute(
+            {"dag_run": SimpleNamespace(start_date=datetime.now(UTC))}
+        )
+        assert sending.result() == "confirmed"
+    assert (counts["confirmed"], counts["planned_again"], counts["unsettled"]) == (0, 0, 0)
+    statuses = "select status, (payload ->> 'price')::numeric from backmarket.changes"
+    assert _all(upload.connection, statuses) == [("confirmed", amount)]
+
+
+def test_a_price_that_is_sent_while_an_older_one_is_waited_for_is_left_alone(
+    upload: OfferSending, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has waited for it: that the market does not show it says nothing."""
+    first, second = [each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price")][:2]
+    upload.prices.plan([_price_change(first), _price_change(second)], run_id="r")
+    killed, other = upload.prices.planned()
+    upload.prices.mark_sent([killed])
+    connect(sandbox, monkeypatch)
+    monkeypatch.setenv("AIRFLOW__BACKMARKET__IN_FLIGHT_SECONDS", "30")
+    monkeypatch.setattr(time, "sleep", lambda _: upload.prices.mark_sent([other]))
+    sandbox.advance_clock(2)
+    counts = BackMarketOfferRefreshOperator(task_id="offer_refresh").execute(
+        {"dag_run": SimpleNamespace(start_date=datetime.now(UTC))}
+    )
+    assert (counts["confirmed"], counts["planned_again"]) == (0, 1)
+    statuses = "select subject, status from backmarket.changes"
+    assert dict(_all(upload.connection, statuses)) == {killed.subject: "planned", other.subject: "sent"}
+
+
+def test_a_price_that_another_run_has_settled_and_sends_again_is_not_read_back(
+    upload: OfferSending, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have waited for the lost answer; the other one was first, and its request is on its way."""
+    change, _ = _plan_price(upload, sandbox)
+    sandbox.fault("reset_before", method="POST")
+    assert upload.send_price(change) == "unknown"
+
+    def send_again(_: float) -> None:
+        upload.prices.settle([change.change_id], "planned", "not seen on Back Market after an answer was lost")
+        upload.prices.mark_sent(upload.prices.planned())
+
+    monkeypatch.setattr(time, "sleep", send_again)
+    assert not upload.read_unseen_again(timedelta(seconds=30))
+    assert _all(upload.connection, "select status from backmarket.changes") == [("sent",)]
+    assert upload.failures.failed == {}
 
 
 def test_what_is_answered_and_never_takes_effect_is_named(

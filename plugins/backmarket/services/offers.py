@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -276,7 +277,8 @@ class OfferSending(OfferSettling):
             (ledger, change)
             for ledger in (self.quantities, self.prices)
             for change in ledger.unsettled()
-            if change.change_id in self._unseen
+            # Another run may be sending it again.
+            if change.change_id in self._unseen and change.lost_at
         ]
         self._unseen.clear()
         let_arrive([change for _, change in unseen], in_flight, self.log)
@@ -288,7 +290,11 @@ class OfferSending(OfferSettling):
         :raises BackMarketError: where reading more would fail alike.
         """
         update = Update(change.market or self.home, [(ledger, change)])
-        outcome = self.settle_by_reading(update, "read back twice: not applied", "planned")
+        with ledger.sending():
+            if change not in ledger.unsettled():
+                self.failures.passed(update.name)
+                return self.count("not_ours", "unknown")
+            outcome = self.settle_by_reading(update, "read back twice: not applied", "planned")
         if outcome != "left":
             self.failures.answered()
         return outcome
@@ -322,6 +328,12 @@ class OfferSending(OfferSettling):
     def _send(self, update: Update) -> Outcome:
         if self.budget.take(1) == 0:
             return "waits"
+        with ExitStack() as until_settled:
+            for ledger, _ in update.changes:
+                until_settled.enter_context(ledger.sending())
+            return self._mark_and_send(update)
+
+    def _mark_and_send(self, update: Update) -> Outcome:
         ours = self._mark_sent(update)
         if len(ours.changes) < len(update.changes):
             # None is marked: what another process has taken or planned anew is not waited for, the rest goes alone.

@@ -82,8 +82,9 @@ def refresh_offers(
 ) -> dict[str, Any]:
     """Read the offers of these markets, and settle prices whose answers were lost or that went out in batches.
 
-    What was sent last without an answer is waited for before reading: it may still arrive, also after a newer one. A
-    market that refuses or fails is named and keeps its older reading, on which no price is planned.
+    What was sent last without an answer is waited for before reading: it may still arrive, also after a newer one. What
+    another DAG is sending, or has sent meanwhile, is that one's to settle. A market that refuses or fails is named and
+    keeps its older reading, on which no price is planned.
 
     :param since: when this run began: a market that was read since, and since all had arrived, is not read again.
     :param in_flight: how long a request may still be on its way after its answer was lost.
@@ -92,17 +93,20 @@ def refresh_offers(
     :raises BackMarketError: where it concerns all markets alike.
     """
     prices = Ledger(reading.connection, reading.account, "price")
-    arrived_at = let_arrive([each for each in prices.unsettled() if not each.in_batch], in_flight, reading.log)
+    with prices.without_senders():
+        # How a line of a batch ended, the status of its batch tells, too.
+        lost = {each.change_id: each for each in prices.unsettled() if not each.in_batch}
+    arrived_at = let_arrive(lost.values(), in_flight, reading.log)
     if arrived_at and since:
         since = max(since, arrived_at)
     # Asked for before reading: what a batch did after its status was read is not missed in the reading.
     statuses = batches.statuses()
     wanted = [market for market in markets if not reading.was_read(market, since)]
     counts = reading.read_each(wanted, was_answered=len(wanted) < len(markets))
-    # How a line of a batch ended, the status of its batch tells, too.
-    unsettled = [change for change in prices.unsettled() if not change.in_batch]
-    shown = shown_prices(reading.connection, reading.account) if unsettled else {}
-    counts |= settle_by_readings(prices, unsettled, shown)
+    shown = shown_prices(reading.connection, reading.account) if lost else {}
+    with prices.without_senders():
+        unsettled = [change for change in prices.unsettled() if change == lost.get(change.change_id)]
+        counts |= settle_by_readings(prices, unsettled, shown)
     in_batches = batches.settle(statuses)
     counts["batch_prices_settled"] = sum(in_batches.values()) - in_batches["unknown"]
     read = [market for market in wanted if market not in counts["markets_left"]]

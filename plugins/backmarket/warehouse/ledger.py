@@ -8,6 +8,7 @@ killed run leaves ``sent`` rows; the next one reads back before it sends anythin
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -16,7 +17,7 @@ from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean, dump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from backmarket.warehouse.connection import Connection
 
@@ -121,6 +122,27 @@ class Ledger:
         """Wait until no other process makes changes of this kind; the lock is held as long as the connection."""
         parameters = {"account": self.account, "kind": self.kind}
         self.connection.execute(sql.statement("changes/lock_kind"), parameters)
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Hold off, from before a change is marked until it is settled, whoever settles what killed processes sent."""
+        parameters = {"account": self.account, "kind": self.kind}
+        self.connection.execute(sql.statement("changes/lock_sending"), parameters)
+        try:
+            yield
+        finally:
+            self.connection.execute(sql.statement("changes/unlock_sending"), parameters)
+
+    @contextmanager
+    def without_senders(self) -> Iterator[None]:
+        """Wait for all that is :meth:`sending`, and let nobody begin, in a transaction that should be short.
+
+        What is still marked as sent then has no sender any more.
+        """
+        with self.connection.transaction():
+            parameters = {"account": self.account, "kind": self.kind}
+            self.connection.execute(sql.statement("changes/lock_out_senders"), parameters)
+            yield
 
     def planned(self) -> list[RecordedChange]:
         """Return what is to be sent, in the order of the queue."""
