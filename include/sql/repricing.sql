@@ -49,6 +49,13 @@ cross join lateral (
 ) as newest
 group by wanted.sku_key;
 
+-- name: select_counted
+-- Which of these SKUs seller.stock counts; a null where it cannot be read.
+-- :account, :sku_keys (as backmarket.sku_key gives them)
+select counted.sku_key
+from backmarket.counted_skus(%(account)s) as counted (sku_key)
+where counted.sku_key is null or counted.sku_key = any(%(sku_keys)s::text []);
+
 -- name: select_fee_shares
 -- For payment and care, in per cent of the sale, by market, as statements of the last 90 days show it.
 -- :account

@@ -114,6 +114,59 @@ def test_every_sku_that_feeds_a_listing_needs_a_cost(warehouse: psycopg.Connecti
     assert found["ALONE"] == ("hold", None, "no cost is known: fill seller.costs")
 
 
+def count(database: psycopg.Connection[Any], sku: str) -> None:
+    """A row of seller.stock."""
+    database.execute("insert into seller.stock (sku, quantity, counted_at) values (%s, 1, now())", [sku])
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_the_sku_of_a_listings_name_needs_a_cost_where_there_are_units_of_it(
+    warehouse: psycopg.Connection[Any], is_readable: bool
+) -> None:
+    """They are sold as well: a floor of what the other one costs is none of theirs."""
+    for sku in ("COUNTED", "KNOWN", "NAME", "ALONE"):
+        offer(warehouse, sku)
+    cost(warehouse, "other", "100")
+    cost(warehouse, "Known", "100")
+    count(warehouse, " counted")
+    count(warehouse, "KNOWN")
+    feed(warehouse, ("other", "COUNTED", None), ("other", "KNOWN", None), ("other", "NAME", None))
+    if not is_readable:
+        warehouse.execute("alter table seller.stock rename quantity to number")
+    found = decide(warehouse)
+    assert found["KNOWN"][:2] == ("move", "230.00")
+    assert found["ALONE"] == ("hold", None, "no cost is known: fill seller.costs")
+    if is_readable:
+        reason = "no cost of COUNTED itself, which seller.stock counts, is known: fill seller.costs"
+        assert found["COUNTED"] == ("hold", None, reason)
+        assert found["NAME"][:2] == ("move", "230.00")
+    else:
+        reasons = {
+            sku: f"seller.stock, which says whether there are units of {sku} itself, cannot be read"
+            for sku in ("COUNTED", "NAME")
+        }
+        assert {sku: found[sku] for sku in reasons} == {sku: ("hold", None, why) for sku, why in reasons.items()}
+
+
+def test_a_cost_beside_a_row_of_its_sku_that_cannot_be_read_is_none(warehouse: psycopg.Connection[Any]) -> None:
+    """The one that is left out may be the right one; in whatever case the SKU stands there."""
+    warehouse.execute("alter table seller.costs drop constraint costs_pkey, alter unit_cost type text")
+    for sku in ("A", "FED", "LEFT", "GOOD"):
+        offer(warehouse, sku)
+    for sku in ("A", "Own", "GOOD"):
+        cost(warehouse, sku, "100")
+    for sku in (" a", "OWN", "LEFT"):
+        cost(warehouse, sku, "150,00")
+    feed(warehouse, ("Own", "FED", None))
+    found = decide(warehouse)
+    assert found.pop("GOOD")[:2] == ("move", "230.00")
+    assert found == {
+        "A": ("hold", None, "a row of seller.costs for A cannot be read: correct it"),
+        "FED": ("hold", None, "a row of seller.costs for Own, which feeds it, cannot be read: correct it"),
+        "LEFT": ("hold", None, "a row of seller.costs for LEFT cannot be read: correct it"),
+    }
+
+
 def test_what_a_row_that_cannot_be_used_says_of_a_listing_is_no_cost(warehouse: psycopg.Connection[Any]) -> None:
     """Nor what a SKU with such a row is said to feed besides: how many of it, nobody knows. All others move."""
     for sku in ("BAD", "BESIDE", "TWICE", "NAMELESS", "GOOD"):

@@ -368,6 +368,77 @@ def test_a_listing_has_no_cost_where_one_of_the_skus_that_feed_it_has_none(wareh
     assert {sku for sku, row in found.items() if row["cost"] is not None} == {"BY NAME", "NAME"}
 
 
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_the_sku_of_a_listings_name_needs_a_cost_where_there_are_units_of_it(
+    warehouse: psycopg.Connection[Any], is_readable: bool
+) -> None:
+    """As for repricing: else its name is the name alone. Where seller.stock cannot be read, nobody can tell."""
+    _cost(warehouse, "OTHER", "30")
+    _cost(warehouse, "KNOWN", "30")
+    for sku in ("COUNTED", "KNOWN", "NAME"):
+        warehouse.execute("insert into seller.sku_map (sku, listing_sku) values ('OTHER', %s)", [sku])
+    for sku in (" counted", "KNOWN"):
+        warehouse.execute("insert into seller.stock (sku, quantity, counted_at) values (%s, 0, now())", [sku])
+    if not is_readable:
+        warehouse.execute("alter table seller.stock rename quantity to number")
+    listings = ["COUNTED", "KNOWN", "NAME", "OTHER"]
+    for number, sku in enumerate(listings, 1):
+        _order(warehouse, number, {"sku": sku})
+    unread = "seller.stock, which says whether there are units of the SKU itself, cannot be read."
+    assert {sku: _one(warehouse, number)["cost_reason"] for number, sku in enumerate(listings, 1)} == {
+        "COUNTED": "seller.costs has no row for the SKU, which seller.stock counts, that can be used."
+        if is_readable
+        else unread,
+        "KNOWN": None,
+        "NAME": None if is_readable else unread,
+        "OTHER": "seller.costs has no row for the SKU that can be used.",
+    }
+
+
+def test_a_cost_beside_a_row_that_cannot_be_read_is_not_known(warehouse: psycopg.Connection[Any]) -> None:
+    """Of a SKU or a device, in whatever spelling: the one that is left out may be the right one."""
+    warehouse.execute(
+        "alter table seller.costs alter unit_cost type text; alter table seller.device_costs alter unit_cost type text"
+    )
+    for sku, cost in [("A", "60"), ("a", "75,00"), ("OWN", "60"), ("own", "75,00"), ("GOOD", "60"), ("LEFT", "75,00")]:
+        _cost(warehouse, sku, cost)
+    warehouse.execute("insert into seller.sku_map (sku, listing_sku) values ('OWN', 'FED')")
+    devices = [("I5", "42"), ("S5", "43,00"), ("S6", "42"), (" S6", "43,00"), (" S7", "43,00")]
+    for device, cost in devices:
+        warehouse.execute("insert into seller.device_costs values ('default', %s, %s, 'EUR')", [device, cost])
+    for number, sku in enumerate(("A", "FED", "LEFT", "GOOD"), 1):
+        _order(warehouse, number, {"sku": sku})
+    for number in (5, 6, 7):
+        _order(warehouse, number, {"sku": "GOOD", "imei": f"I{number}", "serial": f"S{number}"})
+    differ = "Rows of seller.device_costs for the device differ."
+    assert [[_one(warehouse, order)[name] for name in ("cost", "cost_reason")] for order in range(1, 8)] == [
+        [None, "A row of seller.costs for the SKU cannot be used."],
+        [None, "A row of seller.costs for OWN, which feeds the SKU, cannot be used."],
+        [None, "seller.costs has no row for the SKU that can be used."],
+        [60, None],
+        [None, differ],
+        [None, differ],
+        [60, None],
+    ]
+
+
+def test_where_the_row_that_maps_a_sku_cannot_be_used_that_is_the_reason(warehouse: psycopg.Connection[Any]) -> None:
+    """Its cost stands in seller.costs: filled there, nothing would change. What others feed is known."""
+    for sku in ("A", "FED", "OTHER"):
+        _cost(warehouse, sku, "60.00")
+    warehouse.execute("alter table seller.sku_map alter units type text")
+    warehouse.execute(
+        "insert into seller.sku_map (sku, listing_sku, units) values ('a', 'B', 'x'), ('FED', 'B', 'x'), "
+        "('OTHER', 'FED', '1')"
+    )
+    _order(warehouse, 1, {"sku": "A"})
+    _order(warehouse, 2, {"sku": "FED"})
+    assert [_one(warehouse, order)["cost_reason"] for order in (1, 2)] == [
+        "A row of seller.sku_map for the SKU cannot be used.",
+        None,
+    ]
+
+
 def test_what_is_not_known_is_null_with_its_reason(warehouse: psycopg.Connection[Any]) -> None:
     """Never a guess: no cost, no rate, no market, no price."""
     _cost(warehouse, "DEAR", "60.00", currency="USD")
@@ -593,7 +664,7 @@ GOOD_ROWS: dict[str, dict[str, str | None]] = {
 
 @pytest.mark.parametrize("table", GOOD_ROWS)
 def test_no_text_in_a_table_makes_a_sale_unreadable(warehouse: psycopg.Connection[Any], table: str) -> None:
-    """Whatever stands in whichever column of another row: the good row counts, and nothing fails."""
+    """Whatever stands in whichever column of a row about something else: the good row counts, and nothing fails."""
     from psycopg.sql import SQL, Identifier, Literal
 
     _order(warehouse, 1, country="en-gb", currency="GBP")
@@ -606,7 +677,8 @@ def test_no_text_in_a_table_makes_a_sale_unreadable(warehouse: psycopg.Connectio
             )
     good = GOOD_ROWS[table]
     warehouse.execute(SQL("drop table {}").format(Identifier("seller", table)))
-    bad = [good | {column: text} for column in good for text in NASTY]
+    other = good | {"costs": {"sku": "OTHER"}, "device_costs": {"imei_or_serial": "OTHER"}}.get(table, {})
+    bad = [other | {column: text} for column in good for text in NASTY]
     # A copy of the good row with another number or text that can be read would be a contradiction.
     odd = [row for row in bad if not _can_be_read(table, row)]
     assert len(odd) > 40

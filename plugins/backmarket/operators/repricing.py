@@ -29,6 +29,8 @@ class BackMarketRepricingOperator(BackMarketOperator):
         "seller.fx_rates",
         "seller.vat_rates",
         "seller.sku_map",
+        "seller.stock",
+        "seller.stock_by_warehouse",
         "backmarket.backbox",
         "backmarket.backbox_askings",
         "backmarket.inventory",

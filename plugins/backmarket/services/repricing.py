@@ -24,11 +24,11 @@ from backmarket.warehouse.profit import (
     without_differing,
 )
 from backmarket.warehouse.repricing import Decided, Moves
-from backmarket.warehouse.seller_rows import DEVICE_COSTS, FX_RATES, VAT_RATES, LeftOut
+from backmarket.warehouse.seller_rows import DEVICE_COSTS, FX_RATES, STOCK, VAT_RATES, LeftOut
 from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
     from backmarket.rules.prices import WantedPrice
@@ -67,6 +67,9 @@ class SaleCosts:
     """What sales cost, by SKU and market.
 
     :param units: rows of ``seller.costs``, by :func:`~backmarket.rules.skus.sku_key`; None where rows of a SKU differ.
+    :param unread: SKUs with a row there that cannot be read: the others of such a SKU may be wrong, too.
+    :param counted: SKUs of the names of listings that others feed which ``seller.stock`` counts; None: it cannot be
+        read.
     :param feeding: which of the seller's SKUs a unit of a listing takes, and how many.
     :param rates: of exchange, by the two currencies, None where nobody says so; None where the table cannot be read.
     :param vat: in per cent, by market, None where nobody says so; None where the table cannot be read.
@@ -76,7 +79,9 @@ class SaleCosts:
     """
 
     units: Mapping[str, CostRow | None]
+    unread: Collection[str]
     feeding: SkuMap
+    counted: Collection[str] | None
     rates: Mapping[tuple[str, str], Decimal | None] | None
     vat: Mapping[str, Decimal | None] | None
     commissions: Mapping[str, Decimal]
@@ -116,23 +121,30 @@ class SaleCosts:
     def _costs_of_feeders(self, listing: str) -> list[tuple[CostRow, int]] | str:
         """Return the costs of all SKUs that feed a listing, with how many of each it takes, or which one is not known.
 
-        The SKU of its own name may be the name alone, where others feed it: that may lack a cost.
+        The SKU of its own name may be the name alone, where others feed it and nobody counts it: that may lack a cost.
         """
         if self.feeding.is_unclear(listing):
             return "a row of seller.sku_map that feeds it cannot be used: correct it"
         known = []
-        for sku, each in self.feeding.feeders_of(listing).items():
+        feeders = self.feeding.feeders_of(listing)
+        for sku, each in feeders.items():
             is_own = sku == sku_key(listing)
             name = listing if is_own else f"{self.feeding.spelled(sku)}, which feeds it,"
             unit = self.units.get(sku)
+            if sku in self.unread:
+                return f"a row of seller.costs for {name} cannot be read: correct it"
             if unit is not None:
                 known.append((unit, each))
             elif sku in self.units:
                 return f"rows of seller.costs for {name} differ: keep the right one"
             elif not is_own:
                 return f"no cost of {name} is known: fill seller.costs"
-            elif self.feeding.is_named(sku, listing):
+            elif len(feeders) == 1 or self.feeding.is_named(sku, listing):
                 return _NO_COST
+            elif self.counted is None:
+                return f"{STOCK.table}, which says whether there are units of {name} itself, cannot be read"
+            elif sku in self.counted:
+                return f"no cost of {name} itself, which seller.stock counts, is known: fill seller.costs"
         return known or _NO_COST
 
 
@@ -226,12 +238,16 @@ def _sale_costs(
     now: datetime,
 ) -> SaleCosts:
     units = costs_by_sku(feed.rows)
+    unread = {sku_key(sku) for each in feed.left_out if (sku := each.document["sku"]) is not None}
+    shared = {sku_key(row.sku) for row in rows if len(feeding.feeders_of(row.sku)) > 1}
     markets = {row.market for row in rows}
     needed = {MARKETS[market].currency for market in markets}
     pairs = {(row.currency, currency) for row in feed.rows for currency in needed if row.currency != currency}
     return SaleCosts(
         units,
+        unread,
         feeding,
+        repricing.counted_skus(connection, account, shared) if shared else (),
         readable.read(FX_RATES.table, lambda: repricing.exchange_rates(connection, account, pairs, now.date())),
         readable.read(VAT_RATES.table, lambda: repricing.vat_rates(connection, account, markets, now.date())),
         repricing.commissions(connection, account, {sku_key(row.sku) for row in rows}),

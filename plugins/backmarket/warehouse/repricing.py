@@ -88,6 +88,14 @@ def commissions(connection: Connection, account: str, sku_keys: Collection[str])
     return dict(connection.execute(sql.statement("repricing/select_commissions"), parameters).fetchall())
 
 
+def counted_skus(connection: Connection, account: str, sku_keys: Collection[str]) -> set[str] | None:
+    """Return those of these SKUs that ``seller.stock`` counts, by :func:`~backmarket.rules.skus.sku_key`; None where it
+    cannot be read, which whoever counts by it tells."""
+    parameters = {"account": account, "sku_keys": list(sku_keys)}
+    found = {sku for (sku,) in connection.execute(sql.statement("repricing/select_counted"), parameters)}
+    return None if None in found else found
+
+
 def fee_shares(connection: Connection, account: str) -> dict[str, Decimal]:
     """Return what payment and care cost, in per cent of the sale, by market: as statements of late show it."""
     return dict(connection.execute(sql.statement("repricing/select_fee_shares"), {"account": account}).fetchall())
