@@ -110,10 +110,31 @@ def test_a_wish_about_an_offer_that_shows_no_price_is_no_move(warehouse: psycopg
     for sku, shown in {"GONE": None, "ZERO": "0.00", "MOVED": "240.00", "ASKED": "240.00"}.items():
         offer(warehouse, sku, shown)
     wishes = {sku: Wish("move", Decimal("230.00"), "so it is") for sku in ("GONE", "ZERO", "MOVED")}
-    found = plan(warehouse, {**wishes, "ASKED": Wish("ask", Decimal("230.00"), "so it is")})
+    wishes |= {"ASKED": Wish("ask", Decimal("230.00"), "so it is")}
+    found = plan(warehouse, wishes, prices_upload="false")
     assert {sku: (status, payload["old_price"]) for sku, (status, payload, _) in found.items()} == {
         "MOVED": ("planned", "240.00"),
         "ASKED": ("awaiting_approval", "240.00"),
+    }
+
+
+@pytest.mark.parametrize("shown", [None, "0.00"])
+def test_where_an_offer_shows_no_price_any_more_the_sellers_own_has_its_turn(
+    warehouse: psycopg.Connection[Any], shown: str | None
+) -> None:
+    """Whatever repricing wanted of it once: nothing else would ever give it a price again."""
+    for sku in ("HELD", "MOVED", "FAR"):
+        offer(warehouse, sku, shown)
+    payload = {"id": str(_id(warehouse, "FAR")), "price": "900.00", "currency": "EUR"}
+    ledger = Ledger(warehouse, "default", "price")
+    ledger.plan([PlannedChange("FAR", payload, "fr-fr")], run_id="earlier")
+    ledger.settle(ledger.mark_sent(ledger.planned()), "confirmed")
+    held, moved = Wish("hold", None, "the market shows no price yet"), Wish("move", Decimal("230.00"), "so it is")
+    found = plan(warehouse, {"HELD": held, "MOVED": moved, "FAR": held})
+    assert {sku: (status, payload["price"]) for sku, (status, payload, _) in found.items()} == {
+        "HELD": ("planned", "300.00"),
+        "MOVED": ("planned", "300.00"),
+        "FAR": ("awaiting_approval", "300.00"),
     }
 
 

@@ -130,8 +130,8 @@ def plan_prices(
     ``backmarket_price_decision_days``. A row that cannot be read is refused for its reason. A price whose offer was not
     read within the last half hour is left alone.
 
-    :param wishes: what repricing decided, which goes before ``seller.prices``; without ``backmarket_prices_upload``,
-        nothing else is planned. None: repricing is off.
+    :param wishes: what repricing decided, which goes before ``seller.prices`` where a price is shown; without
+        ``backmarket_prices_upload``, nothing else is planned. None: repricing is off.
     """
     ledger = Ledger(connection, account, "price")
     refused = ledger.refusals(since=now - SAME_REFUSAL_AGAIN)
@@ -242,8 +242,10 @@ def _decide(
     payload = {"id": str(row.listing_id), "price": None, "currency": rules.currency}
     if isinstance(row.wanted, LeftOut):
         return "refuse", PlannedChange(row.sku, payload, row.market, "refused", row.wanted.reason)
+    if wish and settings.prices_upload and not row.shown:
+        # Repricing moves what is shown: without the seller's own price, the listing would stay without one.
+        wish = None
     if wish and (wish.price is None or not row.shown):
-        # Where no price is shown any more, no move can be measured: repricing holds it, too, once it decides again.
         return "unchanged", None
     offer = OfferRow(
         row.shown,
