@@ -1056,7 +1056,7 @@ select
         when entity = 'seller.stock' and key <> 'unnamed' then 'sku'
         else ''
     end as story,
-    key as subject,
+    case when entity = 'settlement_file' then coalesce(document ->> 'path', key) else key end as subject,
     split_part(entity, ' ', 1) as kind,
     '' as market,
     case when entity like 'seller_file %%' then concat(regexp_replace(entity, '^.*/', ''), ': ', reason) else reason end

@@ -161,7 +161,7 @@ select count(*) from changed;
 
 -- name: release_files
 -- Files that are readable now, or have left the inbox, leave the quarantine.
--- :account, :still
+-- :account, :still (keys)
 delete from backmarket.quarantine
 where account = %(account)s and entity = 'settlement_file' and key <> all(%(still)s);
 
@@ -319,10 +319,10 @@ limit %(budget)s;
 -- name: select_unreadable_files
 -- The files of the inbox that cannot be read, and why.
 -- :account
-select key as path, reason
+select coalesce(document ->> 'path', key) as path, reason
 from backmarket.quarantine
 where account = %(account)s and entity = 'settlement_file'
-order by key;
+order by path;
 
 -- name: select_untied_names
 -- What rows that belong to no order yet name: a number, or else a tracking number.

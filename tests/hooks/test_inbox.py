@@ -6,6 +6,7 @@ import gzip
 import io
 import logging
 import os
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,11 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 from backmarket.hooks import inbox as inboxes
 from backmarket.hooks.inbox import InboxError, InboxFile, list_inbox
 from backmarket.operators.items_check import BackMarketItemsCheckOperator
-from backmarket.operators.settlements import BackMarketSettlementDownloadOperator
+from backmarket.operators.settlements import BackMarketSettlementCheckOperator, BackMarketSettlementDownloadOperator
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.item_failures import ItemsLeftError
 from backmarket.services.seller_files import FileRules, SellerFileLoading
+from backmarket.services.settlement_check import SettlementsOffError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -253,6 +255,25 @@ def test_a_file_that_is_kept_back_stays_in_quarantine_if_it_was_there(
     monkeypatch.setattr(InboxFile, "content", lambda _file: _raise(PermissionError("Access Denied")))
     assert download.execute({"run_id": "run"})["files_left"] == [file.as_uri()]
     assert warehouse.execute("select count(*) from backmarket.quarantine").fetchone() == (1,)
+
+
+def test_a_file_that_lies_deep_is_named_as_long_as_it_cannot_be_read(
+    warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its path is longer than a key of the quarantine: each run's check names it whole, until it is put right."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", tmp_path.as_uri())
+    file = tmp_path.joinpath(*["a folder of some length"] * 10) / "20260914-EU-H-1.csv"
+    file.parent.mkdir(parents=True)
+    download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
+    check = BackMarketSettlementCheckOperator(task_id="settlement_check")
+    file.write_bytes(b"no statement")
+    for _ in range(2):
+        assert download.execute({"run_id": "run"})["unreadable"] == 1
+        with pytest.raises(SettlementsOffError, match=re.escape(file.as_uri().replace("%20", " "))):
+            check.execute({})
+    file.write_bytes(CONTENT + b"cash_flow,2026-09-08,,,Payout,1.00,EUR\n")
+    assert download.execute({"run_id": "run"})["loaded"] == 1
+    check.execute({})
 
 
 def test_a_file_of_another_kind_is_named_and_costs_no_other(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backmarket.rules.backbox import Candidate
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import dump
+from backmarket.warehouse.quarantine import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -105,7 +106,7 @@ def merge_competitors(
 
 def release(connection: Connection, account: str, listing_id: UUID, *, kept: Collection[str]) -> None:
     """Let everything about a listing leave the quarantine but these keys, which the newest answer set apart."""
-    parameters = {"account": account, "entity": ENTITY, "id": str(listing_id), "keys": list(kept)}
+    parameters = {"account": account, "entity": ENTITY, "id": str(listing_id), "keys": [key_of(key) for key in kept]}
     connection.execute(sql.statement("backbox/release_competitors"), parameters)
 
 

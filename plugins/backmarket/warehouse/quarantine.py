@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
 
 
-# The longest that every index of the table holds, with the other columns of the key.
-_LONGEST_KEY = 200
+# The longest that every index of the table holds, with the other columns of the key; and what of it is kept to name
+# whose part a document is.
+_LONGEST_KEY, _LONGEST_OWNER = 200, 100
 
 
 def keep(connection: Connection, account: str, entity: str, documents: Mapping[str, Unreadable]) -> None:
@@ -30,7 +31,7 @@ def keep(connection: Connection, account: str, entity: str, documents: Mapping[s
             {
                 "account": account,
                 "entity": entity,
-                "key": _key(key),
+                "key": key_of(key),
                 "document": dump(unreadable.document),
                 "reason": unreadable.reason,
             },
@@ -72,7 +73,13 @@ def replace(
     return found[0] if found else 0
 
 
-def _key(name: str) -> str:
-    """Return the name under which a document is kept; of one that is too long, what tells it from others."""
+def key_of(name: str) -> str:
+    """Return the key under which :func:`keep` keeps a document, by which alone it is found again.
+
+    Of a name that is too long that is what tells it from others, after whose part it is: what stands before a slash.
+    """
     key = clean(name) or ""
-    return key if len(key) <= _LONGEST_KEY else f"sha256:{sha256(key.encode()).hexdigest()}"
+    if len(key) <= _LONGEST_KEY:
+        return key
+    owner, slash, _ = key[: _LONGEST_OWNER + 1].partition("/")
+    return f"{owner + slash if slash else ''}sha256:{sha256(key.encode()).hexdigest()}"

@@ -16,6 +16,7 @@ from backmarket.rules.settlements.files import Survey, read_lines, survey
 from backmarket.rules.settlements.references import invoice_reference, issue_date
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
+from backmarket.warehouse.quarantine import key_of
 from backmarket.warehouse.settlements.lines import copy_text
 from backmarket.warehouse.settlements.ties import find_ties
 
@@ -107,10 +108,10 @@ def _refuse_foreign(connection: Connection, account: str, file: StatementFile) -
 
 
 def release_files(connection: Connection, account: str, still: list[str]) -> None:
-    """Let all files leave the quarantine but these: those that are still not readable, or were not given."""
+    """Let all files leave the quarantine but those at these paths: still not readable, or not given."""
     connection.execute(
         sql.statement("settlements/release_files"),
-        {"account": account, "still": [clean(key) for key in still]},
+        {"account": account, "still": [key_of(path) for path in still]},
     )
 
 
