@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from backmarket.hooks.inbox import InboxFile
 
@@ -106,24 +107,34 @@ def test_a_file_that_is_put_back_is_sent_again(invoices: Callable[..., Run], con
     assert [each["sha256"] for each in connected.invoices()] == [first, second, first]
 
 
+@pytest.mark.parametrize(("owner", "operation"), [(InboxFile, "content"), (LocalFileSystem, "modified")])
 def test_no_older_file_goes_where_the_newest_cannot_be_read(
-    invoices: Callable[..., Run], connected: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+    invoices: Callable[..., Run],
+    connected: Sandbox,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    operation: str,
 ) -> None:
-    """The customer would get what the seller has replaced; where an older one cannot be read, nothing is wrong."""
+    """The customer would get what the seller has replaced; where an older one cannot be read, nothing is wrong.
+
+    A file that does not say when it was stored may be the newest.
+    """
     torn, well = order(connected), order(connected)
     put(folder, f"{torn}.pdf", PDF + b"older")
     put(folder, f"invoice-{torn}.pdf", PDF + b"newer", minute=1)
     put(folder, f"{well}.pdf", PDF + b"older")
     newest = put(folder, f"invoice-{well}.pdf", PDF + b"newer", minute=1)
-    content = InboxFile.content
+    given = getattr(owner, operation)
 
-    def fail(file: InboxFile) -> Any:
-        if file.name in {f"invoice-{torn}.pdf", f"{well}.pdf"}:
+    def fail(self: Any, *args: Any) -> Any:
+        told = str((self, *args))
+        if f"invoice-{torn}.pdf" in told or (owner is InboxFile and f"/{well}.pdf" in told):
             raise OSError("gone away")
-        return content(file)
+        return given(self, *args)
 
     with monkeypatch.context() as storage:
-        storage.setattr(InboxFile, "content", fail)
+        storage.setattr(owner, operation, fail)
         assert invoices().state == "failed"
         assert [(each["order_id"], each["sha256"]) for each in connected.invoices()] == [(well, newest)]
     assert invoices().state == "success"

@@ -176,6 +176,57 @@ def test_a_file_that_the_storage_keeps_back_is_listed_all_the_same(
     assert sorted(file.name for file in list_inbox(tmp_path.as_uri())) == sorted([name, "good.csv"])
 
 
+def keep_times_back(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let the storage not say when files of these names were stored."""
+    given = LocalFileSystem.modified
+
+    def refuse(self: LocalFileSystem, path: str) -> Any:
+        if path.endswith(names):
+            raise PermissionError("Access Denied")
+        return given(self, path)
+
+    monkeypatch.setattr(LocalFileSystem, "modified", refuse)
+
+
+def test_a_count_whose_time_is_kept_back_is_left_to_the_next_run(
+    tmp_path: Path, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of two counts is the newer one is not known before; the other is loaded."""
+    (tmp_path / "stock_1.csv").write_bytes(b"sku,quantity\nA,1\n")
+    os.utime(tmp_path / "stock_1.csv", (1_700_000_000,) * 2)
+    (tmp_path / "stock_2.csv").write_bytes(b"sku,quantity\nA,2\n")
+
+    def load(run_id: str) -> tuple[list[str], int]:
+        loading = SellerFileLoading(warehouse, "default", FileRules(), logging.getLogger(), run_id)
+        loading.load(list_inbox(tmp_path.as_uri(), "seller"))
+        ((quantity,),) = warehouse.execute("select quantity from seller.stock").fetchall()
+        return [path.rpartition("/")[2] for path in loading.files_left], quantity
+
+    with monkeypatch.context() as storage:
+        keep_times_back(storage, "stock_2.csv")
+        assert load("first") == (["stock_2.csv"], 1)
+    assert load("second") == ([], 2)
+
+
+def test_an_export_whose_time_is_kept_back_is_left_to_the_next_run(
+    tmp_path: Path, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of two exports of a statement holds is not known before."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", tmp_path.as_uri())
+    for place, amount in enumerate(("1.00", "2.00")):
+        file = tmp_path / f"{place}" / "20260914-EU-H-1.csv"
+        file.parent.mkdir()
+        file.write_bytes(CONTENT + f"sales,2026-09-08,S,1,Phone,{amount},EUR\n".encode())
+        os.utime(file, (1_700_000_000 + place,) * 2)
+    download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
+    with monkeypatch.context() as storage:
+        keep_times_back(storage, "1/20260914-EU-H-1.csv")
+        assert download.execute({"run_id": "run"})["files_left"] == [file.as_uri()]
+    assert download.execute({"run_id": "run"})["new_lines"] == 1
+    rows = warehouse.execute("select amount::text from backmarket.settlement_lines where not vanished").fetchall()
+    assert rows == [("2.00",)]
+
+
 def test_an_archive_that_opens_only_after_it_was_listed_is_left_for_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,8 +64,8 @@ class InboxFile:
 
     :param path: its URL; a member of an archive follows after ``!/``. Bytes of its name that are no text stand in it as
         ``\\udce9``, so that it can be stored and printed.
-    :param size: bytes as stored, of the archive where it lies in one.
-    :param modified_at: likewise.
+    :param size: bytes as stored, of the archive where it lies in one; -1 where the storage does not say that, nor when.
+    :param modified_at: likewise; where the storage does not say, it may be newer than any other.
     :param shares_stem: whether another file differs by its ending alone: what lies beside it has its whole name then.
     """
 
@@ -85,9 +85,11 @@ class InboxFile:
     def content(self) -> Iterator[tuple[IO[bytes], str]]:
         """Give a local, seekable copy of the unpacked content, and its SHA-256; the file itself is only read.
 
-        :raises OSError: where the storage fails.
+        :raises OSError: where the storage fails, or did not say when the file was stored: it may be older than another.
         :raises StatementError: where an archive is broken.
         """
+        if self.size < 0:
+            raise OSError("the storage did not say when it was stored")
         with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
             try:
                 if self.member is not None:
@@ -207,8 +209,7 @@ def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
         modified_at = path.fs.modified(path.path).astimezone(UTC)
         size = path.stat().st_size
     except OSError:
-        # Never what was stored before, so the file is read, and loading it names it if the storage still keeps it back.
-        size, modified_at = 0, datetime.min.replace(tzinfo=UTC)
+        size, modified_at = -1, datetime.max.replace(tzinfo=UTC)
     whole = InboxFile(_printable(str(path)), size, modified_at, path)
     members: list[str] = []
     if _is_named_zip(path.name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the dataclass
 from dataclasses import dataclass, field
-from datetime import MINYEAR, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import psycopg
@@ -236,7 +236,7 @@ class SellerFileLoading:
 
     def _newer_file(self, file: InboxFile, target: Target) -> str | None:
         """Return the path of a newer file that is loaded, where such a file says everything; else None."""
-        if not target.is_snapshot or not self.rules.is_snapshot or _stored_at(file) is None:
+        if not target.is_snapshot or not self.rules.is_snapshot:
             return None
         return newer_file(self.connection, self.account, target.name, file.path, file.modified_at)
 
@@ -354,10 +354,8 @@ class SellerFileLoading:
                 f"say. {reading.first_reason}"
             )
         is_snapshot = target.is_snapshot and self.rules.is_snapshot
-        if not is_snapshot and (stored_at := _stored_at(file)):
-            older = staging.drop_older(stored_at)
-            if older:
-                self.log.info("%s: newer files say %s of it otherwise, and hold.", file.path, counted(older, "row"))
+        if not is_snapshot and (older := staging.drop_older(file.modified_at)):
+            self.log.info("%s: newer files say %s of it otherwise, and hold.", file.path, counted(older, "row"))
         found = reading.differences = staging.compare(is_snapshot=is_snapshot, rejected_keys=reading.rejected_keys)
         if is_snapshot and reading.rejected_without_key and found.gone:
             raise _HeldError(
@@ -424,11 +422,6 @@ class SellerFileLoading:
 
     def _keep(self, file: InboxFile, documents: Mapping[str, tuple[Mapping[str, Any], str]]) -> None:
         quarantine.replace(self.connection, self.account, f"{ENTITY} {file.path}", documents, run_id=self.run_id)
-
-
-def _stored_at(file: InboxFile) -> datetime | None:
-    """Return when a file was stored; None where the storage did not say."""
-    return None if file.modified_at.year == MINYEAR else file.modified_at
 
 
 class _CopyError(Exception):
