@@ -41,7 +41,7 @@ where {is_own} and {table_key} in (select differing.key from {differing} as diff
 
 -- name: drop_older
 -- Drop rows about what a newer file has said.
--- :account, :target, :path, :modified_at; {key}
+-- :account, :target, :path, :stored_at; {key}
 delete from staged_seller_rows
 where {key} in (
     select known.key
@@ -49,7 +49,7 @@ where {key} in (
     inner join backmarket.seller_files as file on known.account = file.account and known.path = file.path
     where
         known.account = %(account)s and known.target = %(target)s and known.path <> %(path)s
-        and file.loaded_of > %(modified_at)s
+        and file.loaded_of > %(stored_at)s
 );
 
 -- name: drop_twins
@@ -118,16 +118,16 @@ left join known_seller_keys as known on given.key = known.key;
 -- name: select_files
 -- The files read so far.
 -- :account
-select path, size, modified_at, status, gone_at is not null as is_gone, is_settled
+select path, size, modified_at, status, gone_at is not null as is_gone, is_settled, read_at
 from backmarket.seller_files
 where account = %(account)s;
 
 -- name: select_known_content
 -- The file that was loaded last for a table, where it had this content and all of its rows could be used.
 -- :account, :target, :sha256
-select newest.path, newest.modified_at
+select newest.path, newest.loaded_of
 from (
-    select path, modified_at, sha256, rejected
+    select path, loaded_of, sha256, rejected
     from backmarket.seller_files
     where account = %(account)s and target = %(target)s and status = 'loaded'
     order by read_at desc
@@ -137,10 +137,10 @@ where newest.sha256 = %(sha256)s and newest.rejected = 0;
 
 -- name: select_newer_file
 -- The newest other file that is loaded for a table, where it is newer than this one; no row where it is not.
--- :account, :target, :path, :modified_at
+-- :account, :target, :path, :stored_at
 select path
 from backmarket.seller_files
-where account = %(account)s and target = %(target)s and path <> %(path)s and loaded_of > %(modified_at)s
+where account = %(account)s and target = %(target)s and path <> %(path)s and loaded_of > %(stored_at)s
 order by loaded_of desc
 limit 1;
 
@@ -206,7 +206,7 @@ select {columns}, null::integer as row_no from {stored} limit 0;
 
 -- name: upsert_file
 -- Remember a file as it was read.
--- :account, :path, :target, :size, :modified_at, :sha256, :status, :reason, :row_count, :rejected, :new_rows,
+-- :account, :path, :target, :size, :modified_at, :stored_at, :sha256, :status, :reason, :row_count, :rejected, :new_rows,
 -- :changed_rows, :gone_rows, :is_settled, :run_id
 insert into backmarket.seller_files as stored (
     account, path, target, size, modified_at, sha256, status, reason, row_count, rejected, new_rows, changed_rows,
@@ -215,7 +215,7 @@ insert into backmarket.seller_files as stored (
 values (
     %(account)s, %(path)s, %(target)s, %(size)s, %(modified_at)s, %(sha256)s, %(status)s, %(reason)s, %(row_count)s,
     %(rejected)s, %(new_rows)s, %(changed_rows)s, %(gone_rows)s, %(is_settled)s, %(run_id)s,
-    case when %(status)s = 'loaded' then %(modified_at)s::timestamptz end
+    case when %(status)s = 'loaded' then %(stored_at)s::timestamptz end
 )
 on conflict (account, path) do update set
     target = excluded.target,

@@ -7,7 +7,7 @@ import io
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any
 
 import openpyxl
@@ -54,16 +54,21 @@ class File:
 
 @dataclass
 class Inbox:
-    """Loads files and looks at what came of it."""
+    """Loads files and looks at what came of it.
+
+    :param now: when the files are listed.
+    """
 
     connection: psycopg.Connection[Any]
+    now: datetime = STORED_AT + timedelta(days=30)
     runs: int = 0
 
     def load(self, *files: File, run_id: str = "", **rules: Any) -> SellerFileLoading:
         """Load what is in the inbox now, in a run of its own unless one is given."""
         self.runs += 1
         run_id = run_id or f"run {self.runs}"
-        loading = SellerFileLoading(self.connection, "default", FileRules(**rules), logging.getLogger("test"), run_id)
+        log = logging.getLogger("test")
+        loading = SellerFileLoading(self.connection, "default", FileRules(**rules), log, run_id, now=self.now)
         self.counts = loading.load(files)
         return loading
 

@@ -17,7 +17,8 @@ import psycopg
 import pytest
 
 from backmarket.rules.settlements.blocks import StatementError
-from backmarket.services.seller_files import target_of
+from backmarket.services.seller_files import FilesLeftError, fail_where_files_are_left, target_of
+from backmarket.warehouse import sql
 from tests.services.seller_inbox import STOCK, STORED_AT, File, Inbox, csv_file
 
 if TYPE_CHECKING:
@@ -109,6 +110,20 @@ def test_a_snapshot_that_takes_too_much_away_is_held(inbox: Inbox) -> None:
     assert inbox.load(half).held == ["in/stock2.csv"]
     assert inbox.load(half, may_drop_all=True).held == []
     assert sum(inbox.stock.values()) == 2
+
+
+def test_a_held_file_says_itself_what_lets_it_through(inbox: Inbox) -> None:
+    """The run's last message names no param that would not help; of rows without a key, only correcting them does."""
+    inbox.load(csv_file("sku,quantity\nA,1\nB,2\n"))
+    later = STORED_AT + timedelta(hours=1)
+    loading = inbox.load(csv_file("sku,quantity\nA,1\n,2\n", "in/stock2.csv", modified_at=later))
+    done = {"refused_files": [], "held_files": loading.held, "rejected": 0, "files_left": []}
+    with pytest.raises(FilesLeftError, match=r"in/stock2\.csv is held.*seller_files say why") as told:
+        fail_where_files_are_left(done)
+    assert "allow_mass_zero" not in str(told.value)
+    ((reason,),) = inbox.rows("select reason from backmarket.seller_files where status = 'held'")
+    assert "allow_mass_zero" not in reason
+    assert "Correct them" in reason
 
 
 def test_a_rejected_row_is_not_gone(inbox: Inbox) -> None:
@@ -210,6 +225,80 @@ def test_an_older_snapshot_never_replaces_a_newer_one(inbox: Inbox, may_drop_all
     # In its own place an older version holds: that is where a person puts it back.
     inbox.load(csv_file("sku,quantity\n" + "".join(f"S{n},4\n" for n in range(9)), "in/stock_2.csv"))
     assert set(inbox.stock.values()) == {4}
+
+
+def test_a_snapshot_of_a_time_to_come_is_as_new_as_when_it_was_seen(
+    inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A clock that is wrong by a year freezes no stock for a year; its count is no newer than that either."""
+    inbox.now = STORED_AT
+    ahead = csv_file("sku,quantity\nA,1\n", "in/stock_1.csv", modified_at=STORED_AT + timedelta(days=365))
+    inbox.load(csv_file("sku,quantity\nA,0\n", "in/stock_0.csv"), ahead)
+    assert inbox.rows("select quantity, counted_at::text from seller.stock") == [(1, "2026-11-26 07:00:00+00")]
+    (told,) = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    assert told.startswith("in/stock_1.csv says that it was stored at 2027-11-26 08:00 UTC, which was still to come")
+    inbox.now = STORED_AT + timedelta(minutes=30)
+    later = csv_file("sku,quantity\nA,1\n", "in/stock_2.csv", modified_at=STORED_AT + timedelta(minutes=15))
+    inbox.load(ahead, later)
+    assert inbox.rows("select counted_at::text from seller.stock") == [("2026-11-26 07:15:00+00",)]
+    caplog.clear()
+    inbox.load(ahead, later)
+    assert caplog.record_tuples == []
+
+
+def test_a_held_snapshot_of_a_time_to_come_is_no_newer_each_time_it_is_seen(inbox: Inbox) -> None:
+    """Else it could be let through weeks later, over counts that came after it."""
+    whole = "sku,quantity\n" + "".join(f"S{n},1\n" for n in range(9))
+    inbox.now = STORED_AT
+    held = csv_file("sku,quantity\nS0,5\n", "in/stock_1.csv", modified_at=STORED_AT + timedelta(days=365))
+    inbox.load(csv_file(whole), held)
+    inbox.connection.execute("update backmarket.seller_files set read_at = %s", [inbox.now])
+    inbox.now = STORED_AT + timedelta(days=1)
+    newer = csv_file(whole.replace(",1", ",2"), "in/stock_2.csv", modified_at=STORED_AT + timedelta(hours=1))
+    inbox.load(held, newer)
+    assert inbox.load(held, newer, may_drop_all=True).held == []
+    assert set(inbox.stock.values()) == {2}
+
+
+def test_what_a_file_of_a_time_to_come_has_kept_out_is_loaded_after_an_upgrade(inbox: Inbox) -> None:
+    """Up to then its time stood as its storage said it."""
+    inbox.now = STORED_AT
+    ahead = csv_file("sku,quantity\nA,1\n", "in/stock_1.csv", modified_at=STORED_AT + timedelta(days=365))
+    later = csv_file("sku,quantity\nA,2\n", "in/stock_2.csv", modified_at=STORED_AT + timedelta(hours=1))
+    inbox.load(ahead)
+    inbox.connection.execute("update backmarket.seller_files set read_at = %s, loaded_of = modified_at", [STORED_AT])
+    inbox.now = STORED_AT + timedelta(hours=2)
+    inbox.load(ahead, later)
+    assert inbox.stock == {"A": 1}
+    migration = sql.folder() / "migrations" / "0060_no_file_of_the_future.sql"
+    inbox.connection.execute(migration.read_bytes())
+    inbox.load(ahead, later)
+    assert inbox.stock == {"A": 2}
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_refused_snapshot_is_told_no_more_once_a_newer_one_is_loaded(inbox: Inbox, is_broken: bool) -> None:
+    """A corrected file in its place would be the newest, and bring its old count back."""
+
+    class Broken(File):
+        @contextmanager
+        def content(self) -> Iterator[tuple[IO[bytes], str]]:
+            if is_broken:
+                raise StatementError("the archive cannot be unpacked: it ends too early")
+            yield io.BytesIO(self.data), "refused"
+
+    monday = Broken("in/stock_1.csv", b"sku,quantity\n")
+    tuesday = csv_file("sku,quantity\nA,2\n", "in/stock_2.csv", modified_at=STORED_AT + timedelta(days=1))
+    assert inbox.load(monday).refused == ["in/stock_1.csv"]
+    inbox.load(monday, tuesday)
+    for _ in range(2):
+        assert inbox.load(monday, tuesday).refused == []
+    assert inbox.rows("select path, status from backmarket.seller_files order by 1") == [
+        ("in/stock_1.csv", "superseded"),
+        ("in/stock_2.csv", "loaded"),
+    ]
+    assert inbox.rows("select key from backmarket.quarantine") == []
+    assert inbox.stock == {"A": 2}
 
 
 def test_an_older_row_never_replaces_a_newer_one(inbox: Inbox) -> None:

@@ -18,7 +18,7 @@ import pytest
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.warehouse import sql
 from backmarket.warehouse.migrations import migrate
-from backmarket.warehouse.settlements.files import StatementFile, load_file
+from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file
 from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 
 if TYPE_CHECKING:
@@ -307,6 +307,47 @@ def test_a_currency_that_another_file_took_away_is_given_back(warehouse: Databas
     warehouse.execute("update backmarket.settlement_statements set line_count = 0, total = 0 where currency = 'GBP'")
     warehouse.execute((sql.folder() / "migrations" / "0050_statements_by_currency.sql").read_bytes())
     assert ([row for row in lines(warehouse) if row[1] == "GBP"], statement(warehouse)[1:]) == before
+
+
+def export(database: Database, *rows: str, place: int, stored: datetime, seen: datetime | None) -> int:
+    """Load one export that its storage says was stored at a time, as it is seen at another."""
+    content = (HEADER + "\n".join(rows)).encode()
+    key = sha256(content).hexdigest()
+    return load_file(
+        database,
+        "default",
+        StatementFile(f"{place}/{NAME}", NAME, len(content), stored, key, io.BytesIO(content), seen),
+    )
+
+
+def test_an_export_of_a_time_to_come_is_as_new_as_when_it_was_seen(warehouse: Database) -> None:
+    """A later export holds, and its file is known by the time that its storage says."""
+    day, ahead = datetime(2026, 9, 14, tzinfo=UTC), datetime(2027, 9, 14, tzinfo=UTC)
+    export(warehouse, sale(1, "90.00"), place=1, stored=ahead, seen=day)
+    later = day + timedelta(hours=1)
+    export(warehouse, sale(1), place=2, stored=later, seen=later)
+    assert [(row[4], row[5]) for row in lines(warehouse)] == [("100.00", False), ("90.00", True)]
+    assert statement(warehouse) == [("EUR", 1, "100.00")]
+    assert known_files(warehouse, "default")[f"1/{NAME}"].modified_at == ahead
+
+
+def test_exports_that_one_of_a_time_to_come_has_kept_out_hold_after_an_upgrade(warehouse: Database) -> None:
+    """Up to then its time stood as its storage said it, and their rows as vanished."""
+    day, ahead = datetime(2026, 9, 14, tzinfo=UTC), datetime(2999, 9, 14, tzinfo=UTC)
+    export(warehouse, sale(1), sale(2, "90.00"), place=1, stored=ahead, seen=None)
+    for table in (b"settlement_statements", b"settlement_files"):
+        warehouse.execute(b"update backmarket." + table + b" set loaded_at = %s", [day - timedelta(hours=1)])
+    corrected = sale(1), sale(2)
+    export(warehouse, *corrected, place=2, stored=day, seen=None)
+    assert statement(warehouse) == [("EUR", 2, "190.00")]
+    warehouse.execute((sql.folder() / "migrations" / "0060_no_file_of_the_future.sql").read_bytes())
+    assert list(known_files(warehouse, "default")) == [f"1/{NAME}"]
+    export(warehouse, *corrected, place=2, stored=day, seen=None)
+    assert statement(warehouse) == [("EUR", 2, "200.00")]
+    reconcile(warehouse, "default", LIMITS)
+    assert [row for row in findings(warehouse) if row[0] == "line_changed"] == [
+        ("line_changed", 2, Decimal("90.00"), Decimal("100.00"))
+    ]
 
 
 def test_runs_that_meet_in_a_file_load_it_once(warehouse: Database, warehouse_uri: str) -> None:

@@ -18,7 +18,7 @@ exchange rates, what it no longer says stays.
 
 **When it fails:** `seller_files_check`: a file cannot be used, or is held because it would take too much away, or has
 bad rows; the message names it and says what to do. Everything else is loaded. Trigger the DAG with the param
-`allow_mass_zero` to let a held file through.
+`allow_mass_zero` to let a file through that is held as it names too few rows.
 """
 
 from __future__ import annotations

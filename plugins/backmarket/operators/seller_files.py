@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -36,16 +37,15 @@ class BackMarketSellerFilesOperator(BackMarketOperator):
         from backmarket.warehouse.connection import connect
         from backmarket.words import counted
 
-        settings = SellerFilesSettings.load(self.account)
+        settings, now = SellerFilesSettings.load(self.account), datetime.now(UTC)
         try:
             files = list_inbox(settings.seller_inbox, SELLER, variable=key_of(self.account, "seller_inbox"))
         except NoInboxError as error:
             raise AirflowSkipException(str(error)) from error
         may_drop_all = bool((context["dag_run"].conf or {}).get("allow_mass_zero"))
         with connect(self.warehouse_conn_id) as connection:
-            loading = SellerFileLoading(
-                connection, self.account, rules_of(settings, may_drop_all=may_drop_all), self.log, context["run_id"]
-            )
+            rules = rules_of(settings, may_drop_all=may_drop_all)
+            loading = SellerFileLoading(connection, self.account, rules, self.log, context["run_id"], now=now)
             counts = loading.load(files)
         self.log.info(
             "%s in the inbox, %s new or changed; %s cannot be used.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
         from backmarket.settings import key_of, read_variable
         from backmarket.warehouse.connection import connect
 
-        began = monotonic()
+        began, now = monotonic(), datetime.now(UTC)
         try:
             inbox, variable = read_variable(self.account, "settlement_inbox"), key_of(self.account, "settlement_inbox")
             files = list_inbox(inbox, variable=variable)
@@ -51,7 +52,7 @@ class BackMarketSettlementDownloadOperator(BackMarketOperator):
             raise AirflowSkipException(str(error)) from error
         with connect(self.warehouse_conn_id) as connection:
             loading = StatementLoading(
-                connection, self.account, self.log, progress_of=partial(self.progress, context, "row")
+                connection, self.account, self.log, progress_of=partial(self.progress, context, "row"), now=now
             )
             counts = loading.load(files)
         seconds = round(monotonic() - began, 1)

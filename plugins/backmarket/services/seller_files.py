@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the dataclass
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import psycopg
@@ -14,6 +14,7 @@ from backmarket.rules.inventory import is_mass_zero
 from backmarket.rules.seller_files.headers import ACCOUNT, HeaderError, find_header
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.styles import StyleError
+from backmarket.services.file_times import tell_of_time_to_come
 from backmarket.services.item_failures import named
 from backmarket.services.seller_file_reading import Reading
 from backmarket.services.text_tables import FileFormatError, exchange_rates, read_table
@@ -138,8 +139,8 @@ def fail_where_files_are_left(done: Mapping[str, Any]) -> None:
         )
     if done["held_files"]:
         told.append(
-            f"{named(done['held_files'])} would take too much away, and is held. Put a whole file in its place, or "
-            "trigger the DAG with the param allow_mass_zero."
+            f"{named(done['held_files'])} is held, nothing of it is loaded: the log of seller_files and "
+            "backmarket.seller_files say why, and what to do."
         )
     if done["rejected"]:
         told.append(
@@ -165,6 +166,7 @@ def target_of(name: str) -> Target | None:
 class SellerFileLoading:
     """Loads what is new in the inbox, each file in a transaction of its own.
 
+    :param now: no later than the files were listed: none was stored after that, whatever its time says.
     :param refused: the files of which nothing could be stored; each is in quarantine with its reason.
     :param held: the snapshots that would have taken too much away.
     :param files_left: the files that the storage did not give.
@@ -180,23 +182,25 @@ class SellerFileLoading:
     held: list[str] = field(default_factory=list)
     files_left: list[str] = field(default_factory=list)
     rejected: int = 0
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _known: Mapping[str, KnownFile] = field(default_factory=dict)
 
     def load(self, files: Sequence[InboxFile]) -> dict[str, int]:
         """Load every file that is new or has changed, the oldest first; return the counts.
 
         What an earlier attempt of the run has loaded counts, too: it may have been stopped before it told of that.
         """
-        known = known_files(self.connection, self.account)
+        self._known = known_files(self.connection, self.account)
         seen, unmatched = 0, []
-        self._release(known, {file.path for file in files})
-        for file in sorted(files, key=lambda file: (file.modified_at, file.path)):
+        self._release(self._known, {file.path for file in files})
+        for file in sorted(files, key=lambda file: (self._stored_at(file), file.modified_at, file.path)):
             target = target_of(file.name)
             if target is None:
                 if not file.name.lower().endswith(REJECTED):
                     unmatched.append(file.path)
                 continue
             seen += 1
-            before = known.get(file.path)
+            before = self._known.get(file.path)
             if before and self._is_settled(before, file, target):
                 if before.status == "held":
                     self.held.append(file.path)
@@ -227,34 +231,54 @@ class SellerFileLoading:
             release_files(self.connection, self.account, ENTITY, gone)
 
     def _is_settled(self, known: KnownFile, file: InboxFile, target: Target) -> bool:
-        is_same = (known.size, known.modified_at) == (file.size, file.modified_at)
-        if not is_same or known.is_gone or not known.is_settled:
+        if not _is_same(known, file) or known.is_gone or not known.is_settled:
             return False
         if known.status in {"loaded", "superseded"}:
             return True
-        return not self.rules.may_drop_all and not (known.status == "held" and self._newer_file(file, target))
+        return not self.rules.may_drop_all and not self._newer_file(file, target)
+
+    def _stored_at(self, file: InboxFile) -> datetime:
+        """Return when a file was stored: one of a time to come no later than when it was first seen as it is."""
+        if file.modified_at <= self.now:
+            return file.modified_at
+        known = self._known.get(file.path)
+        return min(self.now, known.read_at) if known and _is_same(known, file) else self.now
 
     def _newer_file(self, file: InboxFile, target: Target) -> str | None:
         """Return the path of a newer file that is loaded, where such a file says everything; else None."""
         if not target.is_snapshot or not self.rules.is_snapshot:
             return None
-        return newer_file(self.connection, self.account, target.name, file.path, file.modified_at)
+        return newer_file(self.connection, self.account, target.name, file.path, self._stored_at(file))
+
+    def _superseded(self, file: InboxFile, target: Target, state: FileState) -> FileState | None:
+        """Return what becomes of a file where a newer one is loaded that says everything; else None."""
+        newer = self._newer_file(file, target)
+        if newer is None:
+            return None
+        return state._replace(
+            status="superseded",
+            reason=f"it is older than {newer}, which is loaded and says everything. If this one is right, store it "
+            "anew, so that it is the newer one",
+        )
+
+    def _state(self, file: InboxFile, target: Target, sha256: str) -> FileState:
+        return FileState(file.path, target.name, file.size, file.modified_at, self._stored_at(file), sha256)
 
     def _load(self, file: InboxFile, target: Target) -> None:
         try:
             with file.content() as (content, sha256):
-                state = FileState(file.path, target.name, file.size, file.modified_at, sha256)
-                state = self._store(file, target, content, state)
+                state = self._store(file, target, content, self._state(file, target, sha256))
         except OSError as error:
             self.files_left.append(file.path)
             self.log.warning("The storage did not give %s: %s", file.path, type(error).__name__)
             return
         except StatementError as error:
             # What cannot be unpacked has no content to be known by.
-            state = FileState(file.path, target.name, file.size, file.modified_at, "", "refused", str(error))
+            state = self._state(file, target, "")._replace(status="refused", reason=str(error))
             with self.connection.transaction():
-                self._keep_whole(file, state)
-                remember(self.connection, self.account, state, run_id=self.run_id)
+                state = self._superseded(file, target, state) or state
+                self._note(file, self._reading(state, target), state)
+        tell_of_time_to_come(self.log, file.path, file.modified_at, stored_at=state.stored_at)
         if state.status == "held":
             self.held.append(file.path)
             self.log.warning("%s is held, nothing of it is loaded: %s.", file.path, state.reason)
@@ -274,8 +298,8 @@ class SellerFileLoading:
         :raises OSError: where the storage does not give the file.
         """
         with file.content() as (content, sha256):
-            state = FileState(file.path, target.name, file.size, file.modified_at, sha256)
-            reading = self._reading(file, target)
+            state = self._state(file, target, sha256)
+            reading = self._reading(state, target)
             with self.connection.transaction(force_rollback=True):
                 lock_rows(self.connection, self.account, target)
                 state = self._judge(file, reading, content, state)
@@ -284,31 +308,28 @@ class SellerFileLoading:
     def _store(self, file: InboxFile, target: Target, content: IO[bytes], state: FileState) -> FileState:
         with self.connection.transaction():
             lock_rows(self.connection, self.account, target)
-            reading = self._reading(file, target)
-            if newer := self._newer_file(file, target):
-                state = state._replace(
-                    status="superseded",
-                    reason=f"it is older than {newer}, which is loaded and says everything. If this one is right, "
-                    "store it anew, so that it is the newer one",
-                )
-            else:
-                state = self._judge(file, reading, content, state)
+            reading = self._reading(state, target)
+            state = self._superseded(file, target, state) or self._judge(file, reading, content, state)
             if reading.unknown:
                 self.log.info("%s: no column of seller.%s: %s.", file.path, target.name, ", ".join(reading.unknown))
-            if state.status in {"loaded", "superseded"}:
-                self._name_rejected(file, reading)
-            else:
-                self._keep_whole(file, state)
-            remember(self.connection, self.account, state, run_id=self.run_id)
+            self._note(file, reading, state)
         return state
 
-    def _reading(self, file: InboxFile, target: Target) -> Reading:
-        return Reading(target, self.account, counted_at=file.modified_at - self.rules.count_lag)
+    def _note(self, file: InboxFile, reading: Reading, state: FileState) -> None:
+        """Write down what became of a file."""
+        if state.status in {"loaded", "superseded"}:
+            self._name_rejected(file, reading)
+        else:
+            self._keep_whole(file, state)
+        remember(self.connection, self.account, state, run_id=self.run_id)
+
+    def _reading(self, state: FileState, target: Target) -> Reading:
+        return Reading(target, self.account, counted_at=state.stored_at - self.rules.count_lag)
 
     def _judge(self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState) -> FileState:
         """Bring the table to what a file says, or leave it as it is and say why."""
         original = known_content(self.connection, self.account, reading.target.name, state.sha256)
-        if original and not self._may_be_new_count(file, reading, original):
+        if original and not self._may_be_new_count(state, reading, original):
             return self._take_for_copy(state, original)
         try:
             with self.connection.transaction():
@@ -329,13 +350,13 @@ class SellerFileLoading:
                 is_settled=not isinstance(error, psycopg.IntegrityError),
             )
 
-    def _may_be_new_count(self, file: InboxFile, reading: Reading, original: KnownContent) -> bool:
+    def _may_be_new_count(self, state: FileState, reading: Reading, original: KnownContent) -> bool:
         """Tell whether a file may say something new in the same words: counts without a time are as new as it is."""
-        return reading.target is TARGETS["stock"] and file.modified_at > original.modified_at
+        return reading.target is TARGETS["stock"] and state.stored_at > original.stored_at
 
     def _take_for_copy(self, state: FileState, original: KnownContent) -> FileState:
         """Let a copy say what its original said, which may be its own former name: what it corrects later goes."""
-        if state.modified_at >= original.modified_at:
+        if state.stored_at >= original.stored_at:
             adopt_copy(self.connection, self.account, state, original)
         return state._replace(reason=_COPY)
 
@@ -354,7 +375,7 @@ class SellerFileLoading:
                 f"say. {reading.first_reason}"
             )
         is_snapshot = target.is_snapshot and self.rules.is_snapshot
-        if not is_snapshot and (older := staging.drop_older(file.modified_at)):
+        if not is_snapshot and (older := staging.drop_older(state.stored_at)):
             self.log.info("%s: newer files say %s of it otherwise, and hold.", file.path, counted(older, "row"))
         found = reading.differences = staging.compare(is_snapshot=is_snapshot, rejected_keys=reading.rejected_keys)
         if is_snapshot and reading.rejected_without_key and found.gone:
@@ -422,6 +443,10 @@ class SellerFileLoading:
 
     def _keep(self, file: InboxFile, documents: Mapping[str, tuple[Mapping[str, Any], str]]) -> None:
         quarantine.replace(self.connection, self.account, f"{ENTITY} {file.path}", documents, run_id=self.run_id)
+
+
+def _is_same(known: KnownFile, file: InboxFile) -> bool:
+    return (known.size, known.modified_at) == (file.size, file.modified_at)
 
 
 class _CopyError(Exception):

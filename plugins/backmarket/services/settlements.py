@@ -16,6 +16,7 @@ from backmarket.api.models import Unreadable
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.rules.settlements.files import read_lines, survey
 from backmarket.rules.settlements.references import invoice_reference, issue_date
+from backmarket.services.file_times import tell_of_time_to_come
 from backmarket.services.progress import unseen
 from backmarket.warehouse import quarantine
 from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file, release_files
@@ -91,6 +92,7 @@ def period_of(params: Mapping[str, Any], run: Run) -> Period | None:
 class StatementLoading:
     """Loads what is new in the inbox, each file in a transaction of its own.
 
+    :param now: no later than the files were listed: none was stored after that, whatever its time says.
     :param unreadable: the files that cannot be understood without guessing; each is in quarantine with its reason.
     :param files_left: the files that the storage did not give.
     :param progress_of: by a file's name, what is told how many of its rows have been read.
@@ -102,6 +104,7 @@ class StatementLoading:
     unreadable: list[str] = field(default_factory=list)
     files_left: list[str] = field(default_factory=list)
     progress_of: Callable[[str], AbstractContextManager[Advance]] = lambda _: nullcontext(unseen)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def load(self, files: Sequence[InboxFile]) -> dict[str, int]:
         """Load every file that is new or has changed; return how many files were seen, loaded and unreadable, and how
@@ -124,7 +127,7 @@ class StatementLoading:
         """Load one file and return how many rows were new; None where it could not be read."""
         try:
             with file.content() as (content, sha256), self.progress_of(file.name) as advance:
-                statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content)
+                statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content, self.now)
                 new = load_file(
                     self.connection,
                     self.account,
@@ -143,6 +146,7 @@ class StatementLoading:
             self.unreadable.append(file.path)
             self.log.warning("%s is in quarantine, nothing of it is loaded: %s.", file.path, error)
             return None
+        tell_of_time_to_come(self.log, file.path, file.modified_at, stored_at=statement.exported_at)
         self.log.info("%s: %s.", file.path, counted(new, "new row"))
         return new
 

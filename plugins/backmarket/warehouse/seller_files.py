@@ -125,21 +125,24 @@ class KnownFile(NamedTuple):
     status: str
     is_gone: bool
     is_settled: bool
+    read_at: datetime
 
 
 class KnownContent(NamedTuple):
     """The file that had some content when that was loaded.
 
-    :param modified_at: when that version of it was stored.
+    :param stored_at: when that version of it was stored.
     """
 
     path: str
-    modified_at: datetime
+    stored_at: datetime
 
 
 class FileState(NamedTuple):
     """What became of a file.
 
+    :param modified_at: when it was stored, as its storage says.
+    :param stored_at: when it was stored, which is no later than it was seen.
     :param status: ``loaded``; ``refused``: nothing of it is stored; ``held``: it would have taken too much away;
         ``superseded``: a newer one that says everything is loaded.
     :param reason: why nothing of it is stored, for a person.
@@ -150,6 +153,7 @@ class FileState(NamedTuple):
     target: str
     size: int
     modified_at: datetime
+    stored_at: datetime
     sha256: str
     status: str = "loaded"
     reason: str = ""
@@ -216,13 +220,13 @@ class Staging:
             return []
         return [row[0] for row in self._run("find_doubles")]
 
-    def drop_older(self, modified_at: datetime) -> int:
+    def drop_older(self, stored_at: datetime) -> int:
         """Drop rows about what a newer file has said, and return how many.
 
-        :param modified_at: when the file was stored.
+        :param stored_at: when the file was stored.
         """
         query = SQL(sql.statement("seller_files/drop_older")).format(**self._parts)
-        return self._connection.execute(query, {**self._values, "modified_at": modified_at}).rowcount
+        return self._connection.execute(query, {**self._values, "stored_at": stored_at}).rowcount
 
     def compare(self, *, is_snapshot: bool, rejected_keys: Sequence[str]) -> Differences:
         """Find out what the rows change.
@@ -278,9 +282,9 @@ def lock_rows(connection: Connection, account: str, target: Target) -> None:
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
-def newer_file(connection: Connection, account: str, target: str, path: str, modified_at: datetime) -> str | None:
+def newer_file(connection: Connection, account: str, target: str, path: str, stored_at: datetime) -> str | None:
     """Return the path of the newest other file that is loaded for a table; None where it is not newer than this one."""
-    parameters = {"account": account, "target": target, "path": clean(path), "modified_at": modified_at}
+    parameters = {"account": account, "target": target, "path": clean(path), "stored_at": stored_at}
     row = connection.execute(sql.statement("seller_files/select_newer_file"), parameters).fetchone()
     return str(row[0]) if row else None
 

@@ -40,8 +40,9 @@ class StatementFile:
 
     :param path: where it lies; the key under which it is remembered.
     :param name: its own name, which may hold the invoice reference.
-    :param modified_at: of two exports of one statement the later one holds.
+    :param modified_at: when it was stored, as its storage says.
     :param content: seekable, at its beginning.
+    :param listed_at: when it was seen, later than which it cannot have been stored; None for a time that is sure.
     """
 
     path: str
@@ -50,6 +51,12 @@ class StatementFile:
     modified_at: datetime
     sha256: str
     content: IO[bytes]
+    listed_at: datetime | None = None
+
+    @property
+    def exported_at(self) -> datetime:
+        """When it was stored: of two exports of one statement the later one holds."""
+        return min(self.modified_at, self.listed_at or self.modified_at)
 
 
 def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
@@ -143,7 +150,7 @@ def _store(
         _copy(connection, account, file, invoice_ref, text, found, Identifier("staged_settlement_lines"), advance)
         connection.execute("analyze staged_settlement_lines")
         new = sum(_merge(connection, key, file, currency, stored.get(currency)) for currency in found.counts)
-    newest = [each for each in found.counts if each not in stored or (file.modified_at, file.sha256) > stored[each]]
+    newest = [each for each in found.counts if each not in stored or (file.exported_at, file.sha256) > stored[each]]
     _upsert_statements(connection, key, file, found, newest)
     return new, found.counts.total(), sorted(stored.keys() - found.counts.keys())
 
@@ -161,9 +168,9 @@ def _merge(
     """
     export = {
         "currency": currency,
-        "exported_at": file.modified_at,
+        "exported_at": file.exported_at,
         "newest_before": stored and stored[0],
-        "is_newest": stored is None or (file.modified_at, file.sha256) > stored,
+        "is_newest": stored is None or (file.exported_at, file.sha256) > stored,
     }
     row = connection.execute(sql.statement("settlements/merge_lines"), key | export).fetchone()
     return int(row[0]) if row else 0
@@ -183,7 +190,7 @@ def _copy(
     statement = SQL(sql.statement("settlements/copy_lines")).format(table=table)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for lines in read_lines(text, found):
-            copy.write(copy_text(lines, ties, account, invoice_ref, file.modified_at))
+            copy.write(copy_text(lines, ties, account, invoice_ref, file.exported_at))
             advance(found.counts.total(), found.rows)
 
 
@@ -197,7 +204,7 @@ def _upsert_statements(
             "currency": currency,
             "file_name": clean(file.name),
             "sha256": file.sha256,
-            "exported_at": file.modified_at,
+            "exported_at": file.exported_at,
             "issued_on": issued_on,
             "first_day": days and days[0],
             "last_day": days and days[1],
