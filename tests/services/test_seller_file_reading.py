@@ -325,6 +325,24 @@ def test_a_broken_byte_makes_no_other_text_of_all_others(inbox: Inbox) -> None:
     assert inbox.stock == {"C": 3, "D": 4, "É1": 1, "Ö2": 2}
     ((reason,),) = inbox.rows("select reason from backmarket.seller_files where status = 'refused'")
     assert reason == "it is UTF-8 up to line 5, where a byte is not. Write the whole of it in one encoding"
+    for letter in "àŠț\u00a0":
+        only = f"sku,quantity\nA{letter},1\nB".encode() + b"\xe9,2\n"
+        assert inbox.load(File("in/stock_4.csv", only, STOCK_LATER)).refused == ["in/stock_4.csv"]
     # Two letters of Windows-1252 may be one of UTF-8 by chance.
     inbox.load(File("in/stock_3.csv", rows.replace("C,3", f"ß“{'é' * 20},3").encode("cp1252"), STOCK_LATER))
     assert inbox.stock[f"ß“{'é' * 20}"] == 3
+
+
+@pytest.mark.parametrize("mark", ["\u00a0", "»", "”"])
+def test_a_capital_before_a_mark_is_no_letter_of_utf_8(inbox: Inbox, mark: str) -> None:
+    """An É of Windows-1252 and a no-break space, as French has it before a colon, are the bytes of one in UTF-8."""
+    rows = "sku,quantity\n" + "".join(f"{letter}{mark},1\né,2\n" for letter in "ÉÈÊÇ")
+    loading = inbox.load(File("in/stock.csv", rows.replace("é,2\n", "", 2).encode("cp1252")))
+    assert loading.refused == []
+    assert inbox.rows("select count(*) from seller.stock where sku like 'É%'") == [(1,)]
+
+
+def test_a_capital_before_a_no_break_space_is_no_letter_of_any_script(inbox: Inbox) -> None:
+    """Hebrew, Cyrillic and Arabic have letters there, and never those alone."""
+    rows = "sku,quantity\n" + "".join(f"{letter}\u00a0x,1\n" for letter in "ÖÜÔÓÑ") + "é,2\n"
+    assert inbox.load(File("in/stock.csv", rows.encode("cp1252"))).refused == []

@@ -36,6 +36,8 @@ _FIRST_UNSURE = 10**_DIGITS
 _HEAD_BYTES = 2048
 # So many bytes that are no UTF-8, for each letter that is, still leave a file UTF-8 that is broken.
 _MOST_BROKEN = 10
+# The only ones in use where capitals with accents, and blanks or marks after them, have their places.
+_ROMANIAN = "ȘșȚț"
 # In the order in which they are tried; the byte order marks tell the others.
 _ENCODINGS = ("utf-8", "cp1252")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -141,11 +143,17 @@ def _refuse_broken_utf8(content: IO[bytes]) -> None:
         odd = sum("\udc80" <= letter <= "\udcff" for letter in text)
         first_broken = first_broken or (number if odd else 0)
         broken += odd
-        letters += sum(letter > "\x7f" for letter in text) - odd
+        letters += sum(letter > "\x7f" and not _may_be_two(letter) for letter in text) - odd
     if letters * _MOST_BROKEN >= broken:
         raise FileFormatError(
             f"it is UTF-8 up to line {first_broken}, where a byte is not. Write the whole of it in one encoding"
         )
+
+
+def _may_be_two(letter: str) -> bool:
+    """Tell whether a letter of UTF-8 is rather a capital of Windows-1252 and a blank or mark after it, as in ``É»``."""
+    code = ord(letter)
+    return 0x180 <= code < 0x800 and (code < 0x370 or code % 64 == 0x20) and letter not in _ROMANIAN
 
 
 def _text_of(content: IO[bytes], encoding: str) -> io.TextIOWrapper:
