@@ -31,6 +31,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def counted_if_known(number: int | None, one: str) -> str:
+    """Write how many there are of a thing; ``several orders`` where nobody has counted them."""
+    return f"several {one}s" if number is None else counted(number, one)
+
+
 def changes_counted(number: int, kind: str) -> str:
     """Write how many changes of one kind there are: ``2 shipments``."""
     return counted(number, *_CHANGES.get(kind, ("change", "")))

@@ -294,3 +294,21 @@ def test_listings_are_read_per_market(client: BackMarketClient, server: HostileS
     assert [(each.key, each.reason) for each in page.unreadable] == [("x", "id: no id")]
     assert server.seen[0].headers["accept-language"] == "sv-se"
     assert server.seen[0].query["publication_state"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("page", "length"),
+    [
+        ({"count": 1234, "next": "https://elsewhere.invalid", "results": [{}]}, 1234),
+        ({"count": 1, "next": None, "results": [{}]}, 1),
+        ({"next": None, "results": []}, 0),
+        ({"next": "https://elsewhere.invalid", "results": [{}]}, None),
+        ({"count": 1, "next": "https://elsewhere.invalid", "results": [{}]}, None),
+    ],
+)
+def test_a_list_that_does_not_count_itself_has_no_length(
+    client: BackMarketClient, server: HostileServer, page: dict[str, Any], length: int | None
+) -> None:
+    """One row was asked for, and that one is not all."""
+    server.answer(Reply(page))
+    assert (client.count_orders(), client.count_listings("fr-fr")) == (length, length)

@@ -95,6 +95,15 @@ def test_the_test_button_says_what_is_visible(sandbox: Sandbox, connection: Call
     assert request["query"]["page-size"] == "1"
 
 
+def test_the_test_button_makes_up_no_number(connection: Callable[..., BackMarketHook]) -> None:
+    """Of a list that does not count itself, one order is not all that is visible."""
+    with HostileServer() as server:
+        server.answer(Reply({"next": f"{server.base_url}/ws/orders?page=2", "results": [{}]}))
+        valid, message = connection(host=server.base_url, password=TOKEN).test_connection()
+    assert valid
+    assert "several orders are visible" in message
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -12,7 +12,7 @@ from backmarket.api.models.document import read_each
 from backmarket.api.models.listing import Listing, ListingPage
 from backmarket.api.moving_list import MovingList
 from backmarket.api.page_requests import PageThreads
-from backmarket.api.paging import Window, read_page
+from backmarket.api.paging import Window, read_length, read_page
 from backmarket.api.repeats import key_by
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class ListingCalls(Calls):
         requests = PageThreads(self._listing_page_reader(market, publication_state), self._transport.config.concurrency)
         return MovingList(requests, lambda page: _listing_page(page, market), key_by("id"), path=_PATH)
 
-    def count_listings(self, market: str) -> int:
-        """Tell how many listings there are; one cheap read."""
-        return read_page(self._transport, _PATH, Window(1, 1), market=market).count
+    def count_listings(self, market: str) -> int | None:
+        """Tell how many listings there are; None for several that the list does not count. One cheap read."""
+        return read_length(self._transport, _PATH, market=market)
 
     def get_listing(self, listing_id: UUID | str | int, market: str) -> Listing:
         """Read one listing.

@@ -12,7 +12,7 @@ from backmarket.api.models.order import Order, OrderPage
 from backmarket.api.models.plain_order import read_plainly
 from backmarket.api.moving_list import MovingList
 from backmarket.api.page_requests import PageThreads
-from backmarket.api.paging import Window, read_page
+from backmarket.api.paging import Window, read_length, read_page
 from backmarket.api.repeats import key_by
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class OrderCalls(Calls):
         path = f"{_PATH}/{order_id}"
         return as_document(Order, self._transport.read(path), "GET", path)
 
-    def count_orders(self) -> int:
-        """Tell how many orders the account can list; one cheap read."""
-        return read_page(self._transport, _PATH, Window(1, 1)).count
+    def count_orders(self) -> int | None:
+        """Tell how many orders the account can list; None for several that the list does not count. One cheap read."""
+        return read_length(self._transport, _PATH)
 
     def update_order(
         self,

@@ -108,6 +108,15 @@ def read_page(
     return RawPage(window, count, not body.next, answer.server_time, answer.asked_at, body.results)
 
 
+def read_length(transport: Transport, path: str, *, market: str | None = None) -> int | None:
+    """Return how long a list says that it is, by its first row; None where further rows follow that it does not count.
+
+    :raises MalformedAnswerError: if the answer is no page.
+    """
+    page = read_page(transport, path, Window(1, 1), market=market)
+    return page.count if page.is_last or page.count > page.window.end else None
+
+
 class PagesOfOwnSize:
     """Reads the pages of a list that takes no ``page-size``.
 

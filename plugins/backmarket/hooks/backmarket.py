@@ -11,7 +11,7 @@ from airflow.sdk import BaseHook
 
 from backmarket import metrics
 from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
-from backmarket.words import counted
+from backmarket.words import counted_if_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ class BackMarketHook(BaseHook):
             return False, f"The connection could not be tested: {type(error).__name__}."
         return True, (
             f"The token is valid: {self.config.base_url} answers for platform {self.config.platform}, "
-            f"{counted(orders, 'order is', 'orders are')} visible."
+            f"{counted_if_known(orders, 'order')} {'is' if orders == 1 else 'are'} visible."
         )
 
     def get_df(self, kind: FrameKind, **filters: Any) -> pd.DataFrame:

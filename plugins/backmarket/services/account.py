@@ -15,7 +15,7 @@ from backmarket.api.errors import (
 from backmarket.api.markets import MARKETS
 from backmarket.services.item_failures import raise_what_concerns_all
 from backmarket.warehouse.accounts import record_check
-from backmarket.words import counted
+from backmarket.words import counted, counted_if_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,8 @@ def check_account(
 ) -> dict[str, Any]:
     """Count what the token shows in every market of a platform, record it, and log it for a person.
 
-    :return: the platform, visible orders, listings by market, markets refused, calls, and milliseconds a call.
+    :return: the platform, visible orders, listings by market, markets refused, calls, and milliseconds a call; None
+        for several orders or listings that Back Market does not count.
     :raises AuthenticationError: where the token is no longer valid; that is recorded, too.
     """
     try:
@@ -57,10 +58,10 @@ def check_account(
         "The token is valid. %s belongs to platform %s; %s visible.",
         client.config.base_url,
         platform,
-        counted(found["orders"], "order"),
+        counted_if_known(found["orders"], "order"),
     )
     for market, listings in found["listings"].items():
-        log.info("Market %s answers: %s.", market, counted(listings, "listing"))
+        log.info("Market %s answers: %s.", market, counted_if_known(listings, "listing"))
     for market, reason in found["refused"].items():
         log.warning("Market %s does not answer: %s", market, reason)
     log.info(
@@ -74,7 +75,7 @@ def check_account(
 def _count_visible(client: BackMarketClient, markets: Iterable[str]) -> dict[str, Any]:
     began = monotonic()
     orders = client.count_orders()
-    listings: dict[str, int] = {}
+    listings: dict[str, int | None] = {}
     refused: dict[str, str] = {}
     for market in markets:
         try:
