@@ -38,6 +38,7 @@ ODD = {
     "a long serial number": (order(7, orderlines=[{**LINE, "serial_number": LONG}]), "orderlines.0.serial_number"),
     "a long tracking number": (order(7, tracking_number=LONG), "tracking_number: more than 500"),
     "a field nested deep": (order(7, extra=_nested(600)), "nested too deep"),
+    "a field nested deep with a NUL in it": (order(7, extra=_nested(490), more="a\0b"), "nested too deep"),
     "a line nested deep": (order(7, orderlines=[{**LINE, "extra": _nested(600)}]), "nested too deep"),
 }
 

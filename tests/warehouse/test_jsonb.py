@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,20 @@ def test_any_document_becomes_json_that_can_be_encoded(document: Any) -> None:
     text = dump(document)
     text.encode()
     json.loads(text)
+
+
+@pytest.mark.parametrize("depth", [490, 900, 5_000])
+def test_a_document_is_written_however_deep_it_is(warehouse: psycopg.Connection[Any], depth: int) -> None:
+    """What stands above the depth that can be written is kept, and what PostgreSQL refuses is replaced there."""
+    deep: Any = "a\0b"
+    for level in range(depth):
+        deep = [deep] if level % 2 else {"deeper": deep}
+    ((kept,),) = warehouse.execute("select %s::jsonb", [dump({"nul": "a\0b", "deep": deep})]).fetchall()
+    assert kept["nul"] == "a\ufffdb"
+    levels, inner = 0, kept["deep"]
+    while isinstance(inner, list | dict):
+        levels, inner = levels + 1, inner["deeper"] if isinstance(inner, dict) else inner[0]
+    assert (levels, inner) == ((490, "a\ufffdb") if depth == 490 else (499, "…"))
 
 
 def test_postgres_takes_the_worst(warehouse: psycopg.Connection[Any]) -> None:
