@@ -92,7 +92,7 @@ set batch_id = %(batch_id)s
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown');
 
 -- name: refuse_unsent
--- Refused here, after it was marked and before its request left: as if it had never been sent.
+-- Refused here, after it was marked and before its first request left: as if it had never been sent.
 -- :account, :change_ids, :reason
 update backmarket.changes
 set
@@ -187,7 +187,7 @@ where
     );
 
 -- name: take_back
--- Turned away unread: planned as if it had never been sent.
+-- Not sent after all, or turned away unread: planned as if it had not been marked.
 -- :account, :change_ids, :reason
 update backmarket.changes
 set status = 'planned', attempts = attempts - 1, reason = %(reason)s

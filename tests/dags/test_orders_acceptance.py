@@ -457,3 +457,22 @@ def test_what_is_answered_and_never_shown_ends_with_a_reason(
     status, reason = _ledger(database, order)[-1]
     assert status == "refused"
     assert reason == "sent 3 times: Back Market answered 200, and the order does not show it"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_never_arrived_is_not_counted_as_sent(
+    accept: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], method: str
+) -> None:
+    """Where the order could not be read, or too many requests were made: one that is not shown is the first."""
+    order = _order(connected, (SKU, 1, 1))
+    _stock(database, SKU, 9)
+    kind = "500" if method == "GET" else "429_html"
+    connected.fault(kind, method=method, path_prefix=f"/ws/orders/{order['order_id']}", times=None)
+    for _ in range(2):
+        assert accept().state == "failed"
+    connected.clear_faults()
+    connected.fault("ignored_200", method="POST")
+    for expected in ("unknown", "confirmed"):
+        assert accept().state == "success"
+        assert _ledger(database, order)[-1][0] == expected
+    assert _states(connected, order) == [2]

@@ -408,3 +408,38 @@ def test_an_order_that_is_not_found_once_costs_no_identifier(
     assert register().state == "success"
     assert _identifiers(connected, order) == [(_imei(1), "")]
     assert _reason(database, order)[0] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "found_until"),
+    [("GET", "500", 0), ("GET", "401", 0), ("PATCH", "429_html", 0), ("PATCH", "500", 4)],
+)
+def test_an_order_that_is_not_found_after_a_failure_costs_no_identifier(
+    register: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    method: str,
+    kind: str,
+    found_until: int,
+) -> None:
+    """A request that never left, or that may have arrived, says as little of the device as the 404 after it."""
+    order = _order(connected, (PHONE, 1, 2))
+    _device(database, order, imei=_imei(1))
+    read = f"/ws/orders/{order['order_id']}"
+    if found_until:
+        # Sent, read back twice, and not found when it is to go again.
+        connected.fault(kind, method=method)
+        connected.fault("404", method="GET", path_prefix=read, after=found_until)
+        register()
+    else:
+        path = read if method == "GET" else "/ws/orderlines"
+        connected.fault(kind, method=method, path_prefix=path, after=int(method == "GET"), times=None)
+        assert register().state == "failed"
+        connected.clear_faults()
+        connected.fault("404", method="GET", path_prefix=read)
+        register()
+    assert [fault["fired"] for fault in connected.faults()][-1] == 1
+    assert _identifiers(connected, order) == [("", "")]
+    assert register().state == "success"
+    assert _identifiers(connected, order) == [(_imei(1), "")]
+    assert _reason(database, order)[0] == "confirmed"

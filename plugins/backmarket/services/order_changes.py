@@ -239,7 +239,7 @@ class OrderWriting:
         with self._turn:
             taken = self.ledger.mark_sent(changes)
             if taken != set(ids):
-                self.ledger.settle(taken, "planned", "another run is sending a part of this")
+                self.ledger.take_back(taken, "another run is sending a part of this")
                 return
         order = self._read_before(changes)
         if order is None:
@@ -291,7 +291,7 @@ class OrderWriting:
         :raises _LeftError: with the error, but where the write turns out to have been applied.
         """
         if error.surely_not_applied:
-            self._settle(changes, "planned", str(error))
+            self._put_back(changes, str(error))
             if isinstance(error, ThrottledError) and error.status is None:
                 # A limit of this kind of request is used up by our own count: others may go.
                 return
@@ -352,7 +352,10 @@ class OrderWriting:
         return self._store(order, changes, otherwise, reason)
 
     def _read_before(self, changes: list[RecordedChange]) -> Order | None:
-        """Read the order of changes that are not sent yet; None where Back Market has none, after refusing them here.
+        """Read the order of changes that are about to be sent; None where Back Market has none.
+
+        Then they are refused here, or wait in the queue where an earlier request of theirs may have arrived: refused,
+        they would count as refused by Back Market itself, identifiers for ever.
 
         :raises _LeftError: where Back Market failed, after putting them back into the queue.
         """
@@ -360,12 +363,15 @@ class OrderWriting:
             return self._get(changes)
         except NotFoundError:
             reason = f"Back Market has no order {changes[0].payload['order_id']}: asked again in the next run"
+            if any(change.attempts for change in changes):
+                self._put_back(changes, reason)
+                return None
             with self._turn:
                 self.ledger.refuse_unsent([change.change_id for change in changes], reason)
                 self.counts["refused"] += len(changes)
             return None
         except BackMarketError as error:
-            self._settle(changes, "planned", str(error))
+            self._put_back(changes, str(error))
             raise _LeftError(error) from None
 
     def _get(self, changes: list[RecordedChange]) -> Order:
@@ -382,6 +388,12 @@ class OrderWriting:
         self.staging.add_single(order)
         self.staging.merge()
         self.staging.clear()
+
+    def _put_back(self, changes: list[RecordedChange], reason: str) -> None:
+        """Put marked changes back into the queue: no request of theirs went out, or none that Back Market read."""
+        with self._turn:
+            self.ledger.take_back([change.change_id for change in changes], reason)
+            self.counts["planned"] += len(changes)
 
     def _settle(self, changes: list[RecordedChange], status: Settlement, reason: str | None) -> None:
         with self._turn:

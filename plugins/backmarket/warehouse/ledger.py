@@ -56,7 +56,7 @@ class PlannedChange:
 class RecordedChange:
     """A change as the ledger holds it.
 
-    :param attempts: how often it was sent.
+    :param attempts: how often it was sent, but for requests that surely had no effect.
     :param sent_at: when it was sent last, in UTC.
     :param batch_id: Back Market's task, where it went out in a batch and the answer came.
     :param in_batch: whether it went out last as a line of a batch.
@@ -184,7 +184,7 @@ class Ledger:
         self._log_refusals(self.connection.execute(sql.statement("changes/refuse_unsent"), parameters).fetchall())
 
     def take_back(self, change_ids: Iterable[int], reason: str) -> None:
-        """Put back into the queue what was turned away unread, as when there were too many requests."""
+        """Put back into the queue what was not sent after all, or turned away unread: too many requests, no network."""
         parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
         self.connection.execute(sql.statement("changes/take_back"), parameters)
 
