@@ -103,6 +103,14 @@ set
 where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent'
 returning subject, market, reason;
 
+-- name: renew_marks
+-- Right before the request leaves. No row: it is no longer marked.
+-- :account, :change_ids
+update backmarket.changes
+set sent_at = clock_timestamp()
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent'
+returning change_id;
+
 -- name: select_planned
 -- What is to be sent, the longest waiting first unless the plan gave another order.
 -- :account, :kind

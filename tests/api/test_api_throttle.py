@@ -264,3 +264,32 @@ def test_endpoints_have_limits_of_their_own() -> None:
     assert time.monotonic() - started < 2
     throttle.acquire("care_folder", timedelta(minutes=2))
     throttle.acquire()
+
+
+def test_no_wait_is_longer_than_allowed_whatever_it_is_for() -> None:
+    """Neither places that others always take nor pauses, one after the other, hold a request up for longer."""
+
+    class Taken(InMemoryBucket):
+        """Has a place soon, and never when it is asked."""
+
+        def put(self, *_: object) -> bool:
+            self.failing_rate = self.rates[0]
+            return False
+
+        def waiting(self, *_: object) -> int:
+            return 20
+
+    longest = timedelta(seconds=0.3)
+    started = time.monotonic()
+    with pytest.raises(ThrottledError) as caught:
+        _throttle(Taken([Rate(1, 20)])).acquire("general", longest)
+    assert caught.value.surely_not_applied
+    throttle = Throttle.in_memory()
+    throttle.pause(longest / 2)
+    throttle.acquire("general", longest)
+    throttle.pause(longest * 2)
+    with pytest.raises(ThrottledError) as caught:
+        throttle.acquire("general", longest)
+    assert caught.value.retry_after is not None
+    assert longest < caught.value.retry_after <= longest * 2
+    assert time.monotonic() - started < 2

@@ -191,6 +191,71 @@ def test_a_lost_connection_costs_what_was_under_way_until_the_next_run(
     assert _applied(sandbox) == {f"/ws/orders/{order_id}": 1 for order_id in orders}
 
 
+def test_nothing_is_written_once_the_lock_is_lost(
+    sandbox: Sandbox, warehouse: psycopg.Connection[Any], warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order is read, which may take minutes; the connection that is gone by then lets no write go."""
+    (order_id,) = _have_paid(sandbox, 1)
+    exchange = Transport._exchange
+
+    def lose(self: Transport, request: Any) -> Any:
+        if request.url.path.endswith(f"/{order_id}"):
+            warehouse.execute(
+                b"select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1"
+            )
+        return exchange(self, request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transport, "_exchange", lose)
+        with pytest.raises(psycopg.OperationalError):
+            _accept(sandbox, warehouse_uri)
+    assert sandbox.journal("POST") == []
+    _accept(sandbox, warehouse_uri)
+    assert _applied(sandbox) == {f"/ws/orders/{order_id}": 1}
+
+
+def test_a_change_counts_as_sent_from_when_its_write_begins(
+    sandbox: Sandbox, warehouse: psycopg.Connection[Any], warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not from before its order was read: the next run waits until the write has arrived for sure."""
+    (order_id,) = _have_paid(sandbox, 1)
+    exchange = Transport._exchange
+    sent_at: dict[str, datetime] = {}
+
+    def look(self: Transport, request: Any) -> Any:
+        if request.url.path.endswith(f"/{order_id}"):
+            row = warehouse.execute(b"select sent_at from backmarket.changes where status = 'sent'").fetchone()
+            if row:
+                sent_at.setdefault(request.method, row[0])
+        return exchange(self, request)
+
+    monkeypatch.setattr(Transport, "_exchange", look)
+    assert _accept(sandbox, warehouse_uri)["confirmed"] == 1
+    # The sandbox takes 20 ms over each request.
+    assert sent_at["POST"] - sent_at["GET"] > timedelta(milliseconds=15)
+
+
+def test_what_was_settled_while_its_order_was_read_is_not_written(
+    sandbox: Sandbox, warehouse: psycopg.Connection[Any], warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever did that: the lines of one request go together or not at all, and the other one waits."""
+    (order_id,) = _have_paid(sandbox, 1, skus=(SKUS[0], SKUS[0]))
+    exchange = Transport._exchange
+
+    def settle(self: Transport, request: Any) -> Any:
+        if request.url.path.endswith(f"/{order_id}"):
+            warehouse.execute(
+                b"update backmarket.changes set status = 'superseded' where change_id = "
+                b"(select min(change_id) from backmarket.changes where status = 'sent')"
+            )
+        return exchange(self, request)
+
+    monkeypatch.setattr(Transport, "_exchange", settle)
+    _accept(sandbox, warehouse_uri)
+    assert sandbox.journal("POST") == []
+    assert _statuses(warehouse) == {"superseded": 1, "planned": 1}
+
+
 def test_side_by_side_the_limit_is_kept(warehouse: psycopg.Connection[Any], warehouse_uri: str) -> None:
     """More requests than Back Market takes in ten seconds: by the sandbox's own record none comes above the limit."""
     with running_sandbox(SandboxConfig(orders=0, listings=1)) as sandbox:

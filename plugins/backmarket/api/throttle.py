@@ -96,15 +96,16 @@ class Throttle:
     def acquire(self, kind: Kind = "general", longest: timedelta = timedelta.max) -> None:
         """Block until one request of this kind may go, which has to leave at once.
 
-        :param longest: a longer wait than this is not begun.
+        :param longest: no longer than this is waited in all; a wait that would be longer is not begun.
         :raises ThrottledError: with the wait, where it would be longer.
         """
+        deadline = time.monotonic() + longest.total_seconds()
         gates = self._gates_of(kind)
         taken_at: dict[_Gate, float] = {}
         while void := [gate for gate in gates if time.monotonic() > taken_at.get(gate, -inf) + HOLD]:
             for gate in void:
-                taken_at[gate] = self._take(gate, longest)
-            self._sleep_while_paused()
+                taken_at[gate] = self._take(gate, deadline)
+            self._sleep_while_paused(deadline)
 
     def _gates_of(self, kind: Kind) -> tuple[_Gate, ...]:
         if kind not in self._gates:
@@ -114,14 +115,14 @@ class Throttle:
                     self._gates[kind] = (self._every, _Gate(bucket))
         return self._gates[kind]
 
-    def _take(self, gate: _Gate, longest: timedelta) -> float:
+    def _take(self, gate: _Gate, deadline: float) -> float:
         """Block until there is a place, and return when it was taken."""
         while True:
-            self._sleep_while_paused()
+            self._sleep_while_paused(deadline)
             taken_at, wait = gate.try_take()
             if taken_at is not None:
                 return taken_at
-            if wait > longest.total_seconds():
+            if time.monotonic() + wait > deadline:
                 used_up = f"all requests that this endpoint allows are made, the next may go in {about(wait)}"
                 raise ThrottledError(used_up, retry_after=timedelta(seconds=wait))
             # A little chance keeps waiting threads and workers from storming the same free place together.
@@ -133,8 +134,11 @@ class Throttle:
         with self._lock:
             self._paused_until = max(self._paused_until, until)
 
-    def _sleep_while_paused(self) -> None:
+    def _sleep_while_paused(self, deadline: float) -> None:
         while (left := self._paused_until - time.monotonic()) > 0:
+            if self._paused_until > deadline:
+                paused = f"a request was answered that there are too many, the next may go in {about(left)}"
+                raise ThrottledError(paused, retry_after=timedelta(seconds=left))
             time.sleep(left)
 
 

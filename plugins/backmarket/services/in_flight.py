@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from backmarket.warehouse.ledger import RecordedChange
 
 
-LONGEST_REQUEST = timedelta(seconds=90)
-"""How long after its change was marked as sent a request is waited for: longer than its timeouts together."""
+LONGEST_REQUEST = timedelta(minutes=15)
+"""How long after its change was marked as sent a request may leave, or be waited for.
+
+That is longer than its waits for the rate limits, its repeats and its timeouts together, and those of a second request
+for the same change.
+"""
 
 
 def let_arrive(changes: Iterable[RecordedChange], in_flight: timedelta, log: Log) -> datetime | None:

@@ -128,7 +128,8 @@ class OrderWriting:
     """Sends changes of one kind, and stores each order that it reads for that.
 
     Different orders go side by side, each in a thread; the changes of one order go one after the other. All threads use
-    one connection, in turns: the one that holds the lock of the kind, so that nothing more is sent where that is lost.
+    one connection, in turns: the one that holds the lock of the kind, and each asks it right before its write, so that
+    nothing more is written where that is lost.
 
     :param in_flight: how long a request that nobody waits for any more may still be on its way, or at work.
     :param counts: how many changes have ended how.
@@ -257,6 +258,13 @@ class OrderWriting:
 
         :raises _LeftError: where Back Market failed.
         """
+        ids = [change.change_id for change in changes]
+        with self._turn:
+            # Reading the order may have taken minutes: what counts is when the write begins, and that it still may.
+            marked = self.ledger.renew_marks(ids)
+            if marked != set(ids):
+                self.ledger.take_back(marked, "a part of this was settled while its order was read")
+                return
         try:
             remark = self.action.send(self.client, facts_of_document(order), _payloads(changes))
         except (RefusedError, NotFoundError) as error:

@@ -168,6 +168,14 @@ class Ledger:
         }
         return {row[0] for row in self.connection.execute(sql.statement("changes/mark_sent"), parameters).fetchall()}
 
+    def renew_marks(self, change_ids: Iterable[int]) -> set[int]:
+        """Write down, durably, that what is marked as sent leaves only now.
+
+        :return: the ids of those that still are: the others may not be sent.
+        """
+        parameters = {"account": self.account, "change_ids": list(change_ids)}
+        return {row[0] for row in self.connection.execute(sql.statement("changes/renew_marks"), parameters).fetchall()}
+
     def record_batch(self, change_ids: Iterable[int], batch_id: int) -> None:
         """Write down which of Back Market's tasks carries out these sent changes."""
         parameters = {"account": self.account, "change_ids": list(change_ids), "batch_id": batch_id}
