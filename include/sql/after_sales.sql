@@ -19,12 +19,12 @@ select count(*) > 0
 from (select 1 from backmarket.orders where account = %(account)s and is_backship limit 1) as carried;
 
 -- name: keep_unread_folders
--- Care folders that Back Market could not serve.
+-- Care folders that Back Market could not serve, asked for just now.
 -- :account, :care_folder_ids, :reasons (as long as each other)
 insert into backmarket.care_folders_unread as known (account, care_folder_id, reason)
 select %(account)s, failed.care_folder_id, failed.reason
 from unnest(%(care_folder_ids)s::bigint [], %(reasons)s::text []) as failed (care_folder_id, reason)
-on conflict (account, care_folder_id) do update set reason = excluded.reason;
+on conflict (account, care_folder_id) do update set reason = excluded.reason, asked_at = excluded.asked_at;
 
 -- name: mark_folders_gone
 -- Back Market no longer serves these folders.
@@ -258,12 +258,12 @@ where
 order by line.order_id, line.invoice_ref, line.line_id;
 
 -- name: select_unread_folders
--- Care folders that Back Market could not serve when they were asked for last.
+-- Care folders that Back Market could not serve when they were asked for last, those that waited longest first.
 -- :account
 select care_folder_id
 from backmarket.care_folders_unread
 where account = %(account)s
-order by care_folder_id;
+order by asked_at, care_folder_id;
 
 -- name: settle_doubtful_refund
 -- A person has seen what became of a refund in doubt. No row: that is known already.

@@ -161,6 +161,24 @@ def test_many_sick_folders_hold_up_no_other(care: Callable[..., Run], connected:
     assert stored >= {*folders, well}
 
 
+def test_sick_folders_keep_none_from_being_asked_for_that_is_well_again(
+    care: Callable[..., Run], connected: Sandbox, database: Database
+) -> None:
+    """Of nine, the first five and the last stay sick, which looks like an outage: the others have their turn."""
+    folders = [connected.open_care_folder(line_of(connected)[1])["id"] for _ in range(9)]
+    sick, well = {*folders[:5], folders[8]}, {*folders[5:8]}
+    database.cursor().executemany(
+        "insert into backmarket.care_folders_unread (account, care_folder_id, reason) values ('default', %s, 'sick')",
+        [(folder,) for folder in folders],
+    )
+    for folder in sick:
+        connected.fault("500", path_prefix=f"{SAV}/{folder}", times=None)
+    assert care().state == "failed"
+    stored = {folder for (folder,) in all_of(database, "select care_folder_id from backmarket.care_folders")}
+    assert stored & {*folders} == well
+    assert {each for (each,) in all_of(database, "select care_folder_id from backmarket.care_folders_unread")} == sick
+
+
 def test_what_a_refused_token_left_unread_is_read_by_the_next_run(
     care: Callable[..., Run], connected: Sandbox, database: Database
 ) -> None:

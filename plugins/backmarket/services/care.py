@@ -71,12 +71,13 @@ class CareReading:
         if open_are_due and state.watermark is not None:
             self._list(self.client.moving_care_folders(state=OPEN))
             changed = self._changed() | (set(care.open_folders(self.connection, self.account)) - self.listed.keys())
-        unread = set(care.unread_folders(self.connection, self.account))
-        self._read_each(sorted(changed - unread, reverse=True))
+        unread = care.unread_folders(self.connection, self.account)
+        self._read_each(sorted(changed.difference(unread), reverse=True))
         is_over = reading.stopped_by is None
         if is_over:
-            # However many of these are sick still, they hold up no other, nor the watermark.
-            self._read_each(sorted(unread))
+            # However many of these are sick still, they hold up no other, nor the watermark; those that an outage kept
+            # from being asked for begin the next time.
+            self._read_each(unread)
         failed = {int(name): reason for name, reason in self._failures.failed.items()}
         care.keep_unread(self.connection, self.account, failed)
         reading.counts["unchanged"] += len(self.listed.keys() - changed)

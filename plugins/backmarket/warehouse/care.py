@@ -41,7 +41,7 @@ def open_folders(connection: Connection, account: str) -> list[int]:
 
 
 def unread_folders(connection: Connection, account: str) -> list[int]:
-    """Return the folders that Back Market could not serve when they were asked for last."""
+    """Return the folders that Back Market could not serve when they were asked for last, the longest ago first."""
     rows = connection.execute(sql.statement("after_sales/select_unread_folders"), {"account": account})
     return [care_folder_id for (care_folder_id,) in rows]
 
