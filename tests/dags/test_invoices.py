@@ -156,6 +156,30 @@ def test_a_lost_answer_is_read_back(
     assert len(connected.invoices()) == 1
 
 
+def test_one_whose_end_nobody_can_tell_is_named_until_somebody_can(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
+) -> None:
+    """Its answer was lost, and its order cannot be read: each run says so, and sends the others."""
+    lost = order(connected)
+    put(folder, f"{lost}.pdf", PDF)
+    connected.fault("reset_after", method="POST", path_prefix=f"/ws/orders/{lost}/invoice")
+    assert invoices().state == "failed"
+    sick = connected.fault("500", method="GET", path_prefix=f"/ws/orders/{lost}", times=None)
+    well = order(connected)
+    put(folder, f"{well}.pdf", PDF)
+    for _ in range(2):
+        run = invoices()
+        assert run.tasks["invoice_check"] == "failed"
+        assert run.xcoms["invoice_upload"]["not_sent"] == [f"invoice of order {lost}"]
+    assert {key: status for key, (status, *_) in ledger(database).items()} == {
+        str(lost): "unknown",
+        str(well): "confirmed",
+    }
+    connected.remove_fault(sick["id"])
+    assert invoices().state == "success"
+    assert ledger(database)[str(lost)][0] == "confirmed"
+
+
 def test_where_nothing_tells_that_it_arrived_the_same_file_replaces_itself(
     invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
 ) -> None:

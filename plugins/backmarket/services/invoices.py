@@ -12,7 +12,7 @@ from backmarket.api.errors import BackMarketError, ForbiddenError, NotFoundError
 from backmarket.rules.invoices import InvoiceError, check_content, check_size, order_id_in
 from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.in_flight import let_arrive
-from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
+from backmarket.services.item_failures import ItemFailures
 from backmarket.services.order_changes import impersonal
 from backmarket.warehouse.invoices import InvoiceFile, contents_of, forget_absent, known_files, remember
 from backmarket.warehouse.ledger import PlannedChange, planned_status
@@ -193,9 +193,10 @@ class InvoiceSending:
             self._settle(change, "refused", f"Back Market has no order {change.subject}")
             return
         except BackMarketError as error:
-            raise_what_concerns_all(error)
+            self._failures.note(f"invoice of order {change.subject}", error)
             self._settle(change, "unknown", str(error))
             return
+        self._failures.passed(f"invoice of order {change.subject}")
         if change.sent_at and _has_bill_since(order.document, change.sent_at):
             self._settle(change, "confirmed", "read back: the order has an invoice since then")
         else:
