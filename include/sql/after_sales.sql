@@ -266,7 +266,7 @@ where account = %(account)s
 order by asked_at, care_folder_id;
 
 -- name: settle_doubtful_refund
--- A person has seen what became of a refund in doubt. No row: that is known already.
+-- A person has seen what became of a refund in doubt, as needs_refunds_in_doubt lists them. No row: that is known already.
 -- :account, :change_id, :status, :reason
 update backmarket.changes
 set
@@ -275,7 +275,9 @@ set
     confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end
 where
     account = %(account)s and change_id = %(change_id)s and kind = 'refund' and status = 'unknown' and attempts > 0
-    and (payload ->> 'is_whole' = 'false' or answered_at is not null)
+    and (
+        payload ->> 'is_whole' = 'false' or answered_at is not null or sent_at < now() - interval '1 day'
+    )
 returning payload;
 
 -- name: sum_sent_refunds

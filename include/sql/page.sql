@@ -1094,8 +1094,8 @@ from backmarket.changes
 where account = %(account)s and status = 'awaiting_approval' and kind = 'refund';
 
 -- name: needs_refunds_in_doubt
--- Refunds in doubt: parts whose answer was lost, which no document shows, and what Back Market answered as done and does not
--- show. What was sent a moment ago may still arrive.
+-- Refunds in doubt: parts whose answer was lost, which no document shows, what Back Market answered as done and does not
+-- show, and whole ones whose order could not tell for a day. What was sent a moment ago may still arrive.
 -- :account
 select
     'order' as story,
@@ -1124,7 +1124,10 @@ cross join lateral (
 ) as told
 where
     account = %(account)s and status = 'unknown' and kind = 'refund' and attempts > 0
-    and (payload ->> 'is_whole' = 'false' or to_jsonb(changes) ->> 'answered_at' is not null)
+    and (
+        payload ->> 'is_whole' = 'false' or to_jsonb(changes) ->> 'answered_at' is not null
+        or sent_at < now() - interval '1 day'
+    )
     and sent_at < now() - interval '15 minutes';
 
 -- name: needs_stock_and_prices

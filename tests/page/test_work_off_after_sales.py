@@ -211,11 +211,31 @@ def test_a_refund_in_doubt_ends_by_what_a_person_saw(signed_in: SignIn, warehous
 
 
 def test_only_what_nothing_else_shows_is_put_to_a_person(signed_in: SignIn, warehouse: Database) -> None:
-    """Not a whole line, which the order shows; not what was sent a minute ago, and may still arrive."""
+    """Not yet a whole line, which the order shows; not what was sent a minute ago, and may still arrive."""
     add_orders(warehouse, 10)
     _lose_answer(warehouse, _refund(5, is_whole=True), _refund(6), _refund(7))
     warehouse.execute("update backmarket.changes set sent_at = now() - interval '1 minute' where subject = '1000006'")
     assert list(_values(signed_in("user").get(IN_DOUBT).text)) == ["1000007"]
+
+
+def test_a_whole_refund_whose_order_cannot_tell_is_put_to_a_person_after_a_day(
+    signed_in: SignIn, warehouse: Database
+) -> None:
+    """Back Market has no such order any more, or nobody can read it: each run would be red for ever."""
+    add_orders(warehouse, 10)
+    _lose_answer(warehouse, _refund(5, is_whole=True), _refund(6, is_whole=True))
+    query = "select change_id from backmarket.changes where kind = 'refund' order by change_id"
+    (lost,), (early,) = warehouse.execute(query).fetchall()
+    warehouse.execute(
+        "update backmarket.changes set sent_at = now() - interval '25 hours' where change_id = %s", [lost]
+    )
+    kim = signed_in("user", "kim")
+    page = kim.get(IN_DOUBT).text
+    assert list(_values(page)) == ["1000005"]
+    assert "answer lost" in page
+    assert settle_doubtful(warehouse, "default", early, was_applied=True, by="kim") is None
+    _do(kim, IN_DOUBT, "not_paid_back", "1000005")
+    assert [status for status, _ in _ledger(warehouse)] == ["superseded", "unknown"]
 
 
 def test_what_is_known_meanwhile_is_not_settled_again(signed_in: SignIn, warehouse: Database) -> None:

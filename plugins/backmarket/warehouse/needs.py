@@ -125,8 +125,8 @@ REFUNDS_IN_DOUBT = Need(
     "refunds_in_doubt",
     "Refunds in doubt",
     "needs_refunds_in_doubt",
-    "Back Market's answer was lost, and no document shows whether the money went. Look at the order in the Back "
-    "Office, then say what you saw. What was not paid back is planned anew.",
+    "It is not known whether the money went: each line says why. Look at the order in the Back Office, then say what "
+    "you saw. What was not paid back is planned anew.",
     AFTER_SALES.stem,
     order=_OLDEST,
     can_be_marked=False,
