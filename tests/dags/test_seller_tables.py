@@ -393,9 +393,9 @@ def test_parcels_that_cannot_be_read_hold_no_device_up(
 def test_carriers_names_that_cannot_be_read_hold_only_parcels_that_need_them(
     connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
 ) -> None:
-    """One by a carrier that Back Market knows goes out; what the other's name means is not guessed."""
-    known, unknown = _accepted(connected, 2)
-    for order_id, shipper in ((known, "UPS"), (unknown, "The brown van")):
+    """One by a carrier in Back Market's own words goes out; what another name means is not guessed."""
+    known, unknown, recognised = _accepted(connected, 3)
+    for order_id, shipper in ((known, "UPS"), (unknown, "The brown van"), (recognised, "dpd france")):
         database.execute(
             b"insert into seller.shipments (order_id, tracking_number, shipper) values (%s, %s, %s)",
             [order_id, f"6X{order_id}", shipper],
@@ -403,5 +403,6 @@ def test_carriers_names_that_cannot_be_read_hold_only_parcels_that_need_them(
     _view(database, "shipper_aliases", "select 'default'::text as account, 'The brown van'::text as alias")
     switch_on("tracking_upload", ship_by_alert_hours=-1_000_000)
     run = run_dag("backmarket_tracking_imei")
-    assert [connected.order(each)["orderlines"][0]["state"] for each in (known, unknown)] == [3, 2]
+    states = [connected.order(each)["orderlines"][0]["state"] for each in (known, unknown, recognised)]
+    assert states == [3, 2, 2]
     assert run.tasks["tracking_check"] == "failed"

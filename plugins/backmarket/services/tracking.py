@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from backmarket.api.errors import RefusedError
-from backmarket.rules.carriers import OTHER, find_carrier
+from backmarket.rules.carriers import CARRIERS, OTHER, find_carrier
 from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing, told_earlier_orders
 from backmarket.rules.order_askings import refuse_unknown_order
 from backmarket.rules.order_facts import ACCEPTED, SEND, Decision, refuse, wait
@@ -187,9 +187,12 @@ class Shipping(OrderAction):
 
 
 def _judge_shipper(row: Shipment) -> Decision:
-    """Keep a parcel back whose carrier only the seller's own names may tell, while these cannot be read."""
-    if row.shipper and find_carrier(row.shipper, {}) is None:
-        return wait(f"{ALIASES.table} cannot be read, and Back Market knows no carrier of this name")
+    """Keep a parcel back whose carrier the seller's own names may tell, while these cannot be read.
+
+    They come before what a name looks like, so only Back Market's own names, as they are, need none.
+    """
+    if row.shipper and row.shipper not in CARRIERS:
+        return wait(f"{ALIASES.table} cannot be read, and this is none of Back Market's own names of carriers")
     return SEND
 
 
