@@ -69,9 +69,13 @@ where
 
 -- name: release_documents
 -- Documents of an entity that are understood now leave the quarantine, with their parts, which stand behind a slash.
--- :account, :entity, :keys
+-- :account, :entity, :keys, :kept (those that stay, as they still cannot be understood)
 delete from backmarket.quarantine
-where account = %(account)s and entity = %(entity)s and split_part(key, '/', 1) = any(%(keys)s::text []);
+where
+    account = %(account)s
+    and entity = %(entity)s
+    and split_part(key, '/', 1) = any(%(keys)s::text [])
+    and key <> all(%(kept)s::text []);
 
 -- name: select_invoice_files
 -- The files of the folder as they were when they were read last.

@@ -196,7 +196,10 @@ def test_what_a_refused_token_left_unread_is_read_by_the_next_run(
 def test_texts_that_postgresql_refuses_and_messages_without_ids_cost_nothing(
     care: Callable[..., Run], connected: Sandbox, database: Database
 ) -> None:
-    """A NUL is replaced; messages without an id are kept side by side in quarantine, until they are understood."""
+    """A NUL is replaced; messages without an id are kept side by side in quarantine, until they are understood.
+
+    They are the same things at each reading: a person who has dealt with them hears no more of them.
+    """
     _, line = line_of(connected)
     folder = connected.open_care_folder(line)["id"]
     nul = {"id": 1, "message": "a\0b", "kind": "MERCHANT\0", "attachments": ["https://x.test/\0"]}
@@ -210,6 +213,12 @@ def test_texts_that_postgresql_refuses_and_messages_without_ids_cost_nothing(
     ]
     kept = "select count(*) from backmarket.quarantine where entity = 'care_folder'"
     assert all_of(database, kept) == [(2,)]
+    since = "select key, first_seen_at from backmarket.quarantine where entity = 'care_folder' order by key"
+    at_first = all_of(database, since)
+    connected.advance_clock(120)
+    connected.add_care_message(folder, "Anybody there?")
+    assert care().xcoms["care_download"]["changed"] == 1
+    assert all_of(database, since) == at_first
     connected.clear_faults()
     connected.advance_clock(120)
     connected.add_care_message(folder, "Hello?")

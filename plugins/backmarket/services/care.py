@@ -151,10 +151,11 @@ class CareReading:
     def _store(self, folder: CareFolder) -> None:
         read_at = folder.served_at or self.reading.started_at
         assert read_at is not None  # noqa: S101 - a folder is read after a list
-        outcome = care.store_folder(self.connection, self.account, folder, read_at)
+        set_aside = {f"{folder.care_folder_id}/{key_of(each)}": each for each in folder.unreadable_messages}
+        outcome = care.store_folder(self.connection, self.account, folder, read_at, kept=set_aside.keys())
         self.reading.note(outcome, folder.all_odd_fields, folder.care_folder_id)
-        for message in folder.unreadable_messages:
-            self.reading.set_aside(f"{folder.care_folder_id}/{key_of(message)}", message)
+        for key, message in set_aside.items():
+            self.reading.set_aside(key, message)
 
     def _set_aside(self, folder_id: int, error: UnreadableDocumentError) -> None:
         from backmarket.api.models import Unreadable

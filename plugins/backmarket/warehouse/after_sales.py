@@ -9,6 +9,7 @@ from backmarket.warehouse.jsonb import cleaned, dump
 from backmarket.warehouse.orders import hiding_values
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from backmarket.api.models.shipping import Delivery, Return
@@ -96,7 +97,10 @@ def store_shipment(connection: Connection, account: str, shipment: Delivery | Re
     return "unchanged" if row is None else "new" if row[0] else "changed"
 
 
-def release(connection: Connection, account: str, entity: str, keys: list[str]) -> None:
-    """Let documents leave the quarantine that are understood now, and the parts of them that were kept there."""
-    parameters = {"account": account, "entity": entity, "keys": keys}
-    connection.execute(sql.statement("after_sales/release_documents"), parameters)
+def release(connection: Connection, account: str, entity: str, keys: list[str], *, kept: Collection[str] = ()) -> None:
+    """Let documents leave the quarantine that are understood now, and the parts of them that were kept there.
+
+    :param kept: parts that still cannot be understood.
+    """
+    parameters = {"account": account, "entity": entity, "keys": keys, "kept": [*kept]}
+    connection.execute(sql.statement("after_sales/release_documents"), cleaned(parameters))

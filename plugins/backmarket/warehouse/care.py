@@ -10,7 +10,7 @@ from backmarket.warehouse.jsonb import cleaned, dump
 from backmarket.warehouse.orders import hiding_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from backmarket.api.models.care import CareFolder, CareMessage, ReturnLabel
@@ -65,10 +65,13 @@ def mark_gone(connection: Connection, account: str, care_folder_ids: list[int]) 
     )
 
 
-def store_folder(connection: Connection, account: str, folder: CareFolder, read_at: datetime) -> str:
+def store_folder(
+    connection: Connection, account: str, folder: CareFolder, read_at: datetime, *, kept: Collection[str]
+) -> str:
     """Store a folder with its messages, in one transaction.
 
     :param read_at: Back Market's own time of the reading.
+    :param kept: what quarantine calls those of its messages that cannot be understood.
     :return: whether it was ``new``, ``changed``, or ``unchanged`` because a newer reading is stored.
     """
     turn = turn_of([_written(message) for message in folder.messages], folder.state)
@@ -97,7 +100,7 @@ def store_folder(connection: Connection, account: str, folder: CareFolder, read_
             return "unchanged"
         for message in folder.messages:
             _store_message(connection, account, folder.care_folder_id, message)
-        after_sales.release(connection, account, ENTITY, [str(folder.care_folder_id)])
+        after_sales.release(connection, account, ENTITY, [str(folder.care_folder_id)], kept=kept)
     return "new" if row[0] else "changed"
 
 
