@@ -1,3 +1,10 @@
+-- name: clear_unreadable
+-- A table that could not be read at all was read: how good its rows are, judging them tells.
+-- :account, :feed
+update backmarket.feeds
+set unusable_since = null, judged_at = now()
+where account = %(account)s and feed = %(feed)s and row_count is null and unusable_since is not null;
+
 -- name: count_rows
 -- How many rows one of the seller's tables has for an account.
 -- {table}, :account

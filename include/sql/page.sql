@@ -921,7 +921,7 @@ where
         from (
             values
             ('stock', 'quantity'), ('stock', 'accept'), ('prices', 'price'), ('shipments', 'tracking'),
-            ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product'), ('sku_map', 'quantity'),
+            ('shipper_aliases', 'tracking'), ('devices', 'imei'), ('catalog', 'listing'), ('catalog', 'product'), ('sku_map', 'quantity'),
             ('sku_map', 'price'), ('refunds', 'refund'), ('costs', 'price'), ('device_costs', 'price'),
             ('fx_rates', 'price'), ('vat_rates', 'price')
         ) as fed (name, kind)

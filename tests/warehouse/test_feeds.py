@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from backmarket.concerns import STEMS
 from backmarket.services.item_failures import fail_where_items_are_left
-from backmarket.warehouse import feeds, inventory_prices, tracking_imei
+from backmarket.warehouse import feeds, inventory_prices, sku_map, tracking_imei
 from backmarket.warehouse.feeds import FeedUnusableError
 from backmarket.warehouse.needs import read_needs
 from backmarket.warehouse.snapshot import Reader, relations_of
@@ -18,7 +18,7 @@ from tests.page.given import add_orders
 from tests.warehouse.test_seller_rows import GOOD, view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import psycopg
 
@@ -124,6 +124,36 @@ def test_a_view_that_cannot_be_read_is_told_in_a_sentence(
     assert (need.items[0]["summary"], need.items[0]["detail"]) == ("cannot be read", told)
     _stock(warehouse, "7")
     assert _feeds(needs) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "read"),
+    [
+        ("shipments", tracking_imei.shipments),
+        ("devices", tracking_imei.devices),
+        ("shipper_aliases", tracking_imei.shipper_aliases),
+        ("sku_map", sku_map.read),
+    ],
+)
+def test_a_table_that_can_be_read_again_is_told_no_more(
+    warehouse: psycopg.Connection[Any],
+    needs: Reader,
+    table: str,
+    read: Callable[[psycopg.Connection[Any], str], object],
+) -> None:
+    """Also where the task that reads it does not judge it; a reading of its orders alone says nothing of the rest."""
+    warehouse.execute(f"alter table seller.{table} rename to whole".encode())
+    warehouse.execute(f"create view seller.{table} as select account, '1' as order_id from seller.whole".encode())
+    with pytest.raises(FeedUnusableError):
+        read(warehouse, "default")
+    if f"seller.{table}" in tracking_imei.NAMING_ORDERS:
+        tracking_imei.orders_to_read(warehouse, "default", [f"seller.{table}"])
+    assert [need.items[0]["subject"] for need in _feeds(needs)] == [f"seller.{table}"]
+    warehouse.execute(f"drop view seller.{table}".encode())
+    warehouse.execute(f"alter table seller.whole rename to {table}".encode())
+    read(warehouse, "default")
+    assert _feeds(needs) == []
+    assert feeds.unusable(warehouse, "default", [f"seller.{table}"]) == []
 
 
 @pytest.fixture

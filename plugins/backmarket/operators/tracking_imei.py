@@ -18,8 +18,7 @@ from backmarket.operators.base import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from backmarket.services.order_changes import OrderAction, OrderWriting
-    from backmarket.services.tracking import Shipping
+    from backmarket.services.order_changes import OrderAction
 
 
 class BackMarketShipmentOrderRefreshOperator(BackMarketOperator):
@@ -81,10 +80,6 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
             self.log, TrackingSettings.load(self.account), neighbour(self.account, ImeiSettings) or ImeiSettings()
         )
 
-    def carry_out(self, writing: OrderWriting, action: Shipping, context: Context) -> dict[str, Any]:
-        counts = super().carry_out(writing, action, context)
-        return {**counts, "unusable_feeds": [*counts["unusable_feeds"], *action.unreadable]}
-
 
 class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
     """Sends what ``seller.devices`` says, each once, and reads back whether it was stored.
@@ -115,22 +110,6 @@ class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):
         return Registration(
             self.log, ImeiSettings.load(self.account), ships_with_order=is_neighbour_on(self.account, "tracking_upload")
         )
-
-    def carry_out(self, writing: OrderWriting, action: Any, context: Context) -> dict[str, Any]:
-        from backmarket.warehouse import feeds
-        from backmarket.warehouse.seller_rows import SHIPMENTS
-        from backmarket.warehouse.tracking_imei import shipments
-
-        counts = super().carry_out(writing, action, context)
-        connection = writing.staging.connection
-        if all(feed.rows is not None for feed in feeds.unusable(connection, self.account, [SHIPMENTS.table])):
-            return counts
-        try:
-            # What stands there may be of an earlier run, and the table be corrected since.
-            shipments(connection, self.account)
-        except feeds.FeedUnusableError:
-            return {**counts, "unusable_feeds": [*counts["unusable_feeds"], SHIPMENTS.table]}
-        return counts
 
 
 class BackMarketShipmentAnnouncementOperator(BackMarketAnnouncementOperator):

@@ -27,6 +27,7 @@ from backmarket.services.order_changes import OrderAction, Plan
 from backmarket.warehouse import sku_map
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.orders import asked_orders
+from backmarket.warehouse.seller_rows import SHIPMENTS
 from backmarket.warehouse.tracking_imei import (
     confirm_devices_shown,
     device_lines,
@@ -232,7 +233,7 @@ class Registration(OrderAction):
             now=now,
             ships_with_order=self.ships_with_order,
             resale_after=timedelta(days=self.settings.device_resale_days),
-            parcels=parcels_by_order(connection, account),
+            parcels=self.by_itself(SHIPMENTS.table, lambda: parcels_by_order(connection, account)) or {},
         )
         for subject in confirm_devices_shown(connection, account):
             self.log.info("Line %s shows its device by now: what counted as refused is confirmed.", subject)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta  # noqa: TC003 - read at run time by the dataclass
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from backmarket.api.errors import (
     BackMarketError,
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from backmarket.warehouse.seller_rows import SellerRows
 
     Payload = dict[str, Any]
+
+Read = TypeVar("Read")
 
 
 class Plan(NamedTuple):
@@ -88,7 +90,10 @@ class _LeftError(Exception):
 
 @dataclass(frozen=True)
 class OrderAction(ABC):
-    """What one concern does to orders: which changes it wants, and how one of them is judged and sent."""
+    """What one concern does to orders: which changes it wants, and how one of them is judged and sent.
+
+    :param unreadable: tables of the seller that the plan found it cannot read, and went on without.
+    """
 
     kind: ClassVar[Kind]
     unshown_is_final: ClassVar[bool] = False
@@ -101,6 +106,16 @@ class OrderAction(ABC):
     """Whether it pays money out: then nothing is sent again that Back Market answered as done."""
 
     log: Log
+    unreadable: list[str] = field(default_factory=list, kw_only=True)
+
+    def by_itself(self, table: str, read: Callable[[], Read]) -> Read | None:
+        """Read a table; None, with its name in ``unreadable``, where it cannot be read at all."""
+        try:
+            return read()
+        except feeds.FeedUnusableError as error:
+            self.log.warning("%s", error)
+            self.unreadable.append(table)
+            return None
 
     @abstractmethod
     def plan(self, connection: Connection, account: str, *, now: datetime) -> Plan:
@@ -165,16 +180,16 @@ class OrderWriting:
 
         :param rows_limit_pct: a table with a larger share of rows that cannot be used is unusable as a whole.
         :return: how many changes were wanted, confirmed, refused and so on, the subjects of those held back, how many
-            rows were left out; and the table that cannot be used as a whole, as ``unusable_feeds``.
+            rows were left out; and the tables that cannot be used as a whole, as ``unusable_feeds``.
         :raises ChangesWaitingError: where some changes could not be sent now; all others were.
         """
         connection, account = self.staging.connection, self.staging.account
         left_out: Counter[str] = Counter()
         for feed in plan.feeds:
             left_out.update(name_left_out(connection, account, feed, run_id=run_id))
-        unusable = []
+        unusable = list(self.action.unreadable)
         if plan.judged:
-            unusable = feeds.judge(connection, account, plan.judged, limit_pct=rows_limit_pct, run_id=run_id)
+            unusable += feeds.judge(connection, account, plan.judged, limit_pct=rows_limit_pct, run_id=run_id)
         self.ledger.plan(plan.changes, run_id=run_id)
         self._send_planned()
         held = [change.subject for change in plan.changes if change.status == "refused"]

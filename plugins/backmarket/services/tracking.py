@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from backmarket.api.errors import RefusedError
 from backmarket.rules.carriers import CARRIERS, OTHER, find_carrier
@@ -17,14 +17,13 @@ from backmarket.rules.tracking_numbers import clean_tracking_number, clean_track
 from backmarket.services.imei import Circumstances, identifiers_in, judge_devices
 from backmarket.services.order_changes import OrderAction, Plan
 from backmarket.warehouse import sku_map
-from backmarket.warehouse.feeds import FeedUnusableError
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
 from backmarket.warehouse.orders import asked_orders
 from backmarket.warehouse.seller_rows import ALIASES, DEVICES, SKU_MAP, UnreadableError, id_number
 from backmarket.warehouse.tracking_imei import devices, orders_of_lines, shipments, shipper_aliases, stored_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.order_facts import OrderFacts
@@ -34,24 +33,18 @@ if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.seller_rows import LeftOut
 
-Read = TypeVar("Read")
-
 _SHIP = 3
 _SAME_REFUSAL_AGAIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Shipping(OrderAction):
-    """Ships one order.
-
-    :param unreadable: tables beside ``seller.shipments`` that the plan found it cannot read.
-    """
+    """Ships one order."""
 
     kind = "tracking"
 
     settings: TrackingSettings
     imei_settings: ImeiSettings
-    unreadable: list[str] = field(default_factory=list)
 
     def plan(self, connection: Connection, account: str, *, now: datetime) -> Plan:
         """Decide which orders are shipped, and which rows wait or are refused.
@@ -59,7 +52,7 @@ class Shipping(OrderAction):
         Of another table that cannot be read, only parcels are kept that need it.
         """
         feed = shipments(connection, account)
-        alias_feed = self._by_itself(ALIASES.table, lambda: shipper_aliases(connection, account))
+        alias_feed = self.by_itself(ALIASES.table, lambda: shipper_aliases(connection, account))
         aliases = dict(alias_feed.rows) if alias_feed else {}
         in_doubt = _orders_in_doubt(feed.left_out)
         rows: dict[int, list[Shipment]] = {order_id: [] for order_id in in_doubt}
@@ -104,20 +97,11 @@ class Shipping(OrderAction):
         """Judge all rows of ``seller.devices``; none where it, or what tells the SKUs of its rows, cannot be read."""
         resale_after = timedelta(days=self.imei_settings.device_resale_days)
         circumstances = Circumstances(now, ships_with_order=False, resale_after=resale_after, parcels=parcels)
-        given = self._by_itself(DEVICES.table, lambda: devices(connection, account))
-        mapped = self._by_itself(SKU_MAP.table, lambda: sku_map.read(connection, account))
+        given = self.by_itself(DEVICES.table, lambda: devices(connection, account))
+        mapped = self.by_itself(SKU_MAP.table, lambda: sku_map.read(connection, account))
         if given is None or mapped is None:
             return []
         return list(judge_devices(connection, account, given.rows, circumstances, mapped.sku_map).values())
-
-    def _by_itself(self, table: str, read: Callable[[], Read]) -> Read | None:
-        """Read a table; None, with its name in ``unreadable``, where it cannot be read at all."""
-        try:
-            return read()
-        except FeedUnusableError as error:
-            self.log.warning("%s", error)
-            self.unreadable.append(table)
-            return None
 
     def _judge_phones(self, order: OrderFacts, carried: Identifiers | None) -> Decision:
         if phones := phones_without_imei(order, self.settings.phone_titles, carried):

@@ -83,6 +83,19 @@ def select(
     raise FeedUnusableError(f"{table} cannot be read: {why}. {_ADVICE}")
 
 
+def select_whole(
+    connection: Connection, table: str, statement: LiteralString | Composed, parameters: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Run a statement as :func:`select` does that reads all of a table, and note that it can be read again.
+
+    Not every task that reads a table judges it, too.
+    """
+    rows = select(connection, table, statement, parameters)
+    cleared = {"account": parameters["account"], "feed": table}
+    connection.execute(sql.statement("feeds/clear_unreadable"), cleared)
+    return rows
+
+
 def judge(connection: Connection, account: str, feed: SellerRows[Any], *, limit_pct: Decimal, run_id: str) -> list[str]:
     """Store how much of a table can be used, for the page, and return the table where it is unusable as a whole.
 

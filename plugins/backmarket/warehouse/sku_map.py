@@ -33,7 +33,8 @@ def read(connection: Connection, account: str) -> MapReading:
 
     :raises FeedUnusableError: where the table cannot be read at all.
     """
-    rows = feeds.select(connection, SKU_MAP.table, sql.statement("inventory_prices/select_map"), {"account": account})
+    statement = sql.statement("inventory_prices/select_map")
+    rows = feeds.select_whole(connection, SKU_MAP.table, statement, {"account": account})
     judged = [(texts, SKU_MAP.judge(texts)) for texts in (dict(zip(SKU_MAP.columns, row, strict=True)) for row in rows)]
     units: dict[tuple[str, str], set[int]] = defaultdict(set)
     for _, row in judged:

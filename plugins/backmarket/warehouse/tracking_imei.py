@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from datetime import datetime  # noqa: TC003 - read at run time by the named tuple
 from itertools import groupby
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 NAMING_ORDERS = (SHIPMENTS.table, DEVICES.table)
 """Which tables of the seller name orders that have to be known."""
-
-_log = logging.getLogger(__name__)
 
 
 class LateOrder(NamedTuple):
@@ -119,21 +116,13 @@ def stock_by_sku(connection: Connection, account: str, skus: Iterable[str], poli
 def shipments(connection: Connection, account: str) -> SellerRows[Shipment]:
     """Return the rows of ``seller.shipments`` that may matter, the most urgent order first."""
     statement = sql.statement("tracking_imei/select_shipments")
-    return SHIPMENTS.read(feeds.select(connection, SHIPMENTS.table, statement, {"account": account}))
+    return SHIPMENTS.read(feeds.select_whole(connection, SHIPMENTS.table, statement, {"account": account}))
 
 
 def parcels_by_order(connection: Connection, account: str) -> dict[int, list[Shipment]]:
-    """Return the rows of ``seller.shipments`` that may matter and can be read, by order.
-
-    Empty where the table cannot be read at all: it is told as unusable, and what needs it only besides goes on.
-    """
+    """Return the rows of ``seller.shipments`` that may matter and can be read, by order."""
     found: dict[int, list[Shipment]] = {}
-    try:
-        rows = shipments(connection, account).rows
-    except feeds.FeedUnusableError as error:
-        _log.warning("%s", error)
-        return {}
-    for row in rows:
+    for row in shipments(connection, account).rows:
         found.setdefault(row.order_id, []).append(row)
     return found
 
@@ -141,7 +130,7 @@ def parcels_by_order(connection: Connection, account: str) -> dict[int, list[Shi
 def devices(connection: Connection, account: str) -> SellerRows[Device]:
     """Return the rows of ``seller.devices`` that may matter, the most urgent order first."""
     statement = sql.statement("tracking_imei/select_devices")
-    return DEVICES.read(feeds.select(connection, DEVICES.table, statement, {"account": account}))
+    return DEVICES.read(feeds.select_whole(connection, DEVICES.table, statement, {"account": account}))
 
 
 def device_lines(
@@ -198,7 +187,7 @@ def orders_to_read(connection: Connection, account: str, tables: Iterable[str] =
 def shipper_aliases(connection: Connection, account: str) -> SellerRows[ShipperAlias]:
     """Return the seller's names of carriers with Back Market's name for each."""
     statement = sql.statement("tracking_imei/select_aliases")
-    return ALIASES.read(feeds.select(connection, ALIASES.table, statement, {"account": account}))
+    return ALIASES.read(feeds.select_whole(connection, ALIASES.table, statement, {"account": account}))
 
 
 def desk_counts(connection: Connection, account: str) -> dict[str, int]:
