@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import cleaned, dump
 from backmarket.warehouse.orders import hiding_values
+from backmarket.warehouse.quarantine import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -102,5 +103,5 @@ def release(connection: Connection, account: str, entity: str, keys: list[str], 
 
     :param kept: parts that still cannot be understood.
     """
-    parameters = {"account": account, "entity": entity, "keys": keys, "kept": [*kept]}
+    parameters = {"account": account, "entity": entity, "keys": keys, "kept": [key_of(key) for key in kept]}
     connection.execute(sql.statement("after_sales/release_documents"), cleaned(parameters))
