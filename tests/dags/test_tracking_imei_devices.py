@@ -174,6 +174,8 @@ def test_what_is_shown_late_is_confirmed(
     connected.fault("ignored_200", method="PATCH", times=1)
     register()
     assert _reason(database, order)[0] == "refused"
+    # Of the same second, the reading by id would hold.
+    connected.advance_clock(2)
     connected.patch_order(order["order_id"], orderlines=[{**order["orderlines"][0], "imei": _imei(late)}])
     switch_on("imei_update", "order_download")
     run_dag("backmarket_orders")
