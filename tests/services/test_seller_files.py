@@ -270,7 +270,7 @@ def test_what_a_file_of_a_time_to_come_has_kept_out_is_loaded_after_an_upgrade(i
     inbox.now = STORED_AT + timedelta(hours=2)
     inbox.load(ahead, later)
     assert inbox.stock == {"A": 1}
-    migration = sql.folder() / "migrations" / "0060_no_file_of_the_future.sql"
+    migration = sql.folder() / "migrations" / "0056_no_file_of_the_future.sql"
     inbox.connection.execute(migration.read_bytes())
     inbox.load(ahead, later)
     assert inbox.stock == {"A": 2}

@@ -340,7 +340,7 @@ def test_exports_that_one_of_a_time_to_come_has_kept_out_hold_after_an_upgrade(w
     corrected = sale(1), sale(2)
     export(warehouse, *corrected, place=2, stored=day, seen=None)
     assert statement(warehouse) == [("EUR", 2, "190.00")]
-    warehouse.execute((sql.folder() / "migrations" / "0060_no_file_of_the_future.sql").read_bytes())
+    warehouse.execute((sql.folder() / "migrations" / "0056_no_file_of_the_future.sql").read_bytes())
     assert list(known_files(warehouse, "default")) == [f"1/{NAME}"]
     export(warehouse, *corrected, place=2, stored=day, seen=None)
     assert statement(warehouse) == [("EUR", 2, "200.00")]
