@@ -5,27 +5,25 @@ comes to stand on a page that was read before. So pages are asked for in such si
 its neighbour ended. Two pages that show a common row have nothing between them, whatever moved meanwhile: rows keep
 their order unless they jump to an end of the list. A page that shows none is asked for again, from further ahead.
 
-In the end the front is read again, down to rows known from before: for what jumped there before it was read.
-
-Of a page that fails, the rows are asked for one by one, after all other pages. The list stays incomplete, but no row
-is missing that can be read alone.
+In the end the front is read again, down to rows known from before: for what jumped there before it was read. Then the
+rows of pages that failed are asked for one by one: the list stays incomplete, but lacks none that can be read alone.
 
 How long a list says it is only helps to ask for pages side by side, and to notice pages that lack rows.
 """
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError
+from backmarket.api.errors import BackMarketError
 from backmarket.api.list_length import ListLength
 from backmarket.api.page_requests import COSTS_ONE_PAGE, Failures
 from backmarket.api.page_walk import MOST_REPETITIONS, KnownOrder, Walk
 from backmarket.api.paging import PAGE_SIZE, RawPage, Window, first_page, pages_in_turn
 from backmarket.api.repeats import Repeats
-from backmarket.api.rows_alone import MOST_SICK_IN_A_ROW, RowsAlone
+from backmarket.api.rows_alone import RowsAlone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable
@@ -73,11 +71,11 @@ class MovingList(Generic[Page]):
         self._key = key
         self._is_newer = is_newer
         self._path = path
-        self._takes_sizes = takes_sizes
         self._known = KnownOrder()
         self._size = PAGE_SIZE
         self._length = ListLength()
         self._failures = Failures()
+        self._alone = RowsAlone(requests, takes_sizes=takes_sizes)
 
     def pages(self) -> Generator[Page, None, None]:
         """Yield pages as they arrive. A row may come several times: of its readings the latest holds.
@@ -95,7 +93,7 @@ class MovingList(Generic[Page]):
                 yield self._read(repeats.leave_out(page))
         if self._failures.first:
             self.is_complete = self.is_proven = False
-            raise self._failures.first
+            raise self._alone.failure or self._failures.first
 
     @property
     def most_requests(self) -> int:
@@ -108,10 +106,8 @@ class MovingList(Generic[Page]):
         if first.is_last and self._length.is_sound(first):
             self.is_complete = self.is_proven = True
             return
-        pages_overlap = self._size >= LEAST_SIZE and not first.is_last and not first.has_own_size
-        if pages_overlap:
-            pages_overlap = yield from self._read_in_chains(first)
-        if not pages_overlap:
+        may_overlap = self._size >= LEAST_SIZE and not first.is_last and not first.has_own_size
+        if not (may_overlap and (yield from self._read_in_chains(first))):
             yield from self._read_in_passes(first)
 
     def _read_first(self) -> Generator[RawPage, None, RawPage]:
@@ -125,45 +121,22 @@ class MovingList(Generic[Page]):
         return first
 
     def _first_page(self) -> RawPage:
-        """Read the first page; where it fails, the first row that can be read alone, which counts the list, too.
-
-        :raises BackMarketError: if neither can be read.
-        """
+        """Read the first page; where it fails, the first row that can be read alone, which counts the list, too."""
         try:
             return first_page(self._requests)
         except COSTS_ONE_PAGE as error:
-            if not self._takes_sizes:
-                raise
             self._failures.note(Window(1), error)
-            for number in range(1, MOST_SICK_IN_A_ROW + 1):
-                self.requests_made += 1
-                with suppress(*COSTS_ONE_PAGE, NotFoundError, RefusedError):
-                    row = first_page(self._requests, Window(number, 1))
-                    if len(row.documents) == 1:
-                        return row
-            raise
+            return self._alone.first(error)
 
     def _rows_alone(self) -> Generator[RawPage, None, None]:
-        """Yield the rows of pages that failed; where one fails alone, too, its failure is the list's."""
-        if not self._failures.first or not self._takes_sizes:
-            return
-        places: set[int] = set()
-        for window in self._failures.windows:
-            size = min(window.size, self._size)
-            places.update(range((window.number - 1) * size, window.number * size))
-        rows = RowsAlone(self._requests)
-        yield from rows.read(sorted(places))
-        self.requests_made += rows.requests_made
-        self._failures.first = rows.failure or self._failures.first
+        yield from self._alone.of_pages(self._failures.windows, self._size)
 
     def _read_in_chains(self, first: RawPage) -> Generator[RawPage, None, bool]:
         """Read to the end, then the front until one page reaches known rows; answer whether pages can overlap."""
         walk = Walk(self._size, ahead=self._requests.most)
+        walk.join(Window(1, self._size), [] if self._failures.first else self._keys(first))
         if self._failures.first:
-            walk.join(Window(1, self._size), [])
             walk.skip()
-        else:
-            walk.join(Window(1, self._size), self._keys(first))
         has_arrived = yield from self._follow(walk, lambda page: page.is_last)
         self._known.put_in_front(walk.rows)
         while has_arrived and not self.is_complete and not self._failures.first:
@@ -208,8 +181,7 @@ class MovingList(Generic[Page]):
         """Add the next page to a walk; False where it does not meet what was read before."""
         if isinstance(answer, BackMarketError):
             walk.skip()
-            if walk.is_newest(window):
-                self._length.may_go_on_behind(window)
+            self._length.may_go_on_behind(window)
             return True
         if answer is None or not answer.documents:
             return walk.ends_after_a_hole()
