@@ -28,6 +28,7 @@ class Style:
 
 
 NORMAL = Style("normal")
+MONTHS = 12
 
 STYLES = (
     NORMAL,
@@ -36,6 +37,13 @@ STYLES = (
     Style("french", ";", "%d/%m/%Y", decimal_comma=True, thousands=" "),
     Style("prefixed", order_id="BM{}", newline_in_designation=True),
 )
+
+
+def style_of(number: int, rows: Sequence[Row]) -> Style:
+    """Give the style of a statement by its number; the normal one where nothing would tell its days from months."""
+    style = STYLES[number % len(STYLES)]
+    could_be_months = all(row.value_date.day <= MONTHS for row in rows)
+    return NORMAL if style.dates.startswith("%d") and could_be_months else style
 
 
 def write_statement(rows: Sequence[Row], style: Style) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sandbox.markets import PLATFORMS
 from sandbox.orders.model import Document
-from sandbox.statements.files import NORMAL, STYLES, write_statement
+from sandbox.statements.files import NORMAL, STYLES, style_of, write_statement
 from sandbox.statements.known import KnownAfterSales
 from sandbox.statements.planting import Earlier, Planted, plant
 from sandbox.statements.planting_after_sales import plant_after_sales
@@ -55,9 +55,9 @@ def write_statements(
     out.mkdir(parents=True, exist_ok=True)
     paths, styles = [], {}
     for (monday, currency), reference in references.items():
-        style = STYLES[int(reference.rpartition("-")[2]) % len(STYLES)] if planted else NORMAL
         path = out / f"invoice_{reference}.csv"
         of_file = [row for row in rows if (row.invoiced_on, row.currency) == (monday, currency)]
+        style = style_of(int(reference.rpartition("-")[2]), of_file) if planted else NORMAL
         path.write_bytes(write_statement(of_file, style))
         paths.append(path)
         styles[path.name] = style.name

@@ -3,11 +3,15 @@
 import csv
 import json
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from sandbox.remote import Sandbox
-from sandbox.statements.files import HEADER
+from sandbox.statements.files import HEADER, STYLES, style_of
+from sandbox.statements.rows import Row
 
 KINDS = {
     "missing_sale", "sale_amount_difference", "fee_difference", "refund_without_refunded_line",
@@ -76,3 +80,11 @@ def test_planting_changes_nothing_else(sandbox: Sandbox, tmp_path: Path) -> None
         assert present is (order_id not in missing)
     assert missing <= touched
     assert len(missing) == 2
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_days_that_could_be_months_are_written_in_the_normal_style(number: int) -> None:
+    """Nobody could read the others: it is no difference, and planted nowhere."""
+    early, late = (Row("sales", date(2026, 9, day), "A", "1", "", Decimal(1), "EUR") for day in (9, 20))
+    assert style_of(number, [early]).dates == "%Y-%m-%d"
+    assert style_of(number, [early, late]) == STYLES[number]
