@@ -32,7 +32,10 @@ class BackMarketRetryPolicy(RetryPolicy):
         from backmarket.hooks.backmarket import ConnectionFormError
         from backmarket.rules.order_window import HistoryReadTooOftenError
         from backmarket.services.creation_batches import ListingsNotCreatedError
+        from backmarket.services.item_failures import ItemsLeftError
         from backmarket.services.quantities import MassZeroError
+        from backmarket.services.seller_files import FilesLeftError
+        from backmarket.services.settlement_check import SettlementsOffError
         from backmarket.services.settlements import PeriodError
         from backmarket.settings import VariableError
         from backmarket.warehouse.accounts import AccountMixUpError
@@ -50,10 +53,13 @@ class BackMarketRetryPolicy(RetryPolicy):
             HistoryReadTooOftenError,
             AccountMixUpError,
             FeedUnusableError,
+            FilesLeftError,
+            ItemsLeftError,
             ListingsNotCreatedError,
             MassZeroError,
             PeriodError,
             PoolerModeError,
+            SettlementsOffError,
         )
         if isinstance(exception, needs_a_person):
             return RetryDecision.fail(f"{type(exception).__name__}: waiting does not help, a person has to act")

@@ -58,18 +58,32 @@ def test_a_task_is_not_tried_again_where_only_a_person_can_help() -> None:
     """Nothing that is read once more changes a feed that zeroes too much, or what Back Market refused."""
     from backmarket.retry_policy import BackMarketRetryPolicy
     from backmarket.services.creation_batches import ListingsNotCreatedError
+    from backmarket.services.item_failures import ItemsLeftError
     from backmarket.services.quantities import MassZeroError
+    from backmarket.services.seller_files import FilesLeftError
+    from backmarket.services.settlement_check import SettlementsOffError
     from backmarket.services.settlements import PeriodError
     from backmarket.warehouse.pooler import PoolerModeError
 
     errors = (
+        FilesLeftError("1 file cannot be used"),
+        ItemsLeftError("order 7 could not be read"),
         ListingsNotCreatedError("3 were refused"),
         MassZeroError("9 would go to zero"),
         PeriodError("'to' must lie after 'from'"),
         PoolerModeError("backmarket_warehouse"),
+        SettlementsOffError("a statement does not add up"),
     )
     for error in errors:
         assert BackMarketRetryPolicy().evaluate(error, 1, 3).action.value == "fail"
+
+
+@needs_retry_policy
+def test_a_check_whose_process_is_killed_is_tried_again(dag_bag: DagBag) -> None:
+    """Its verdict ends it at once; a worker that goes away is no verdict."""
+    checks = [task for dag in dag_bag.dags.values() for task in dag.tasks if task.task_id.endswith("_check")]
+    assert len(checks) > 8
+    assert {task.task_id: task.retries for task in checks if not task.retries} == {}
 
 
 @needs_retry_policy

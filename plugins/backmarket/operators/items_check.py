@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.configuration import tries_of_a_check
 from backmarket.operators.base import BackMarketOperator
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class BackMarketItemsCheckOperator(BackMarketOperator):
     template_fields = (*BackMarketOperator.template_fields, "counts")
 
     def __init__(self, *, counts: Any, documents: str = "orders", **kwargs: Any) -> None:
-        super().__init__(retries=0, **kwargs)
+        super().__init__(**kwargs, **tries_of_a_check())
         self.counts = counts
         self.documents = documents
 

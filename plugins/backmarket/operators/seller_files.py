@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.configuration import tries_of_a_check
 from backmarket.lineage import SELLER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 
@@ -72,7 +73,7 @@ class BackMarketSellerFilesCheckOperator(BaseOperator):
     template_fields = ("counts",)
 
     def __init__(self, *, counts: Any, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "retries": 0})
+        super().__init__(**{**kwargs, **tries_of_a_check()})
         self.counts = counts
 
     def execute(self, context: Context) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.configuration import ui_url
+from backmarket.configuration import tries_of_a_check, ui_url
 from backmarket.lineage import ORDER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.seller_account import DEFAULT_ACCOUNT
@@ -152,7 +152,7 @@ class BackMarketSettlementAnnouncementOperator(BackMarketAnnouncementOperator):
 class BackMarketSettlementCheckOperator(BackMarketOperator):
     """Fails where a file cannot be read, a statement does not add up, or too many rows belong to no order.
 
-    It is not tried again: only a person can change what it finds.
+    What it finds is not looked for again: only a person can change it.
 
     :raises SettlementsOffError: saying which file or statement, why, and what to do.
     """
@@ -164,7 +164,7 @@ class BackMarketSettlementCheckOperator(BackMarketOperator):
     )
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(retries=0, **kwargs)
+        super().__init__(**kwargs, **tries_of_a_check())
 
     def execute(self, context: Context) -> None:
         """Look at the account's statements that have changed or did not add up, whatever the run's period."""
