@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from airflow import sdk
 from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, conf
 
 from backmarket.provider_info import WAITS
@@ -59,11 +58,3 @@ def order_url(account: str, order_id: int) -> str:
     """Return the address of an order's story on that page."""
     query = "" if account == DEFAULT_ACCOUNT else f"?{urlencode({'account': account})}"
     return ui_url(f"/backmarket/orders/{order_id}{query}")
-
-
-def tries_of_a_check() -> dict[str, Any]:
-    """Return the ``retries`` of a task whose verdict only a person can change.
-
-    The retry policy ends it at once, so that it is tried again only where its process was killed; Airflow 3.2 has none.
-    """
-    return {} if hasattr(sdk, "RetryPolicy") else {"retries": 0}

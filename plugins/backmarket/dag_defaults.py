@@ -76,6 +76,14 @@ def default_args(account: SellerAccount) -> dict[str, Any]:
     }
 
 
+def tries_of_a_check() -> dict[str, Any]:
+    """Return the ``retries`` of a task whose verdict only a person can change.
+
+    The retry policy ends it at once, so that it is tried again only where its process was killed; Airflow 3.2 has none.
+    """
+    return {} if _retry_policy() else {"retries": 0}
+
+
 def _retry_policy() -> dict[str, Any]:
     """Return the policy that judges a failure by its error; nothing on Airflow 3.2, which tries all errors alike."""
     if not hasattr(sdk, "RetryPolicy"):

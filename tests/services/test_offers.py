@@ -92,6 +92,14 @@ def _plan_price(upload: OfferSending, sandbox: Sandbox) -> tuple[RecordedChange,
     return change, Decimal(change.payload["price"])
 
 
+def _plan_quantity_and_price(upload: OfferSending, sandbox: Sandbox) -> tuple[dict[str, Any], Decimal]:
+    """Plan five more units of one listing and another price, and return both listing and price."""
+    change, amount = _plan_price(upload, sandbox)
+    listing = next(each for each in sandbox.listings() if each["sku"] == change.subject)
+    _plan(upload, (listing["sku"], listing["id"], listing["quantity"], listing["quantity"] + 5))
+    return listing, amount
+
+
 def _answer_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Back Market answer writes with 200 and the listing as it is."""
 
@@ -356,11 +364,7 @@ def test_a_price_that_shows_later_than_its_quantity_is_not_named(
     upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both went in one request; once both are confirmed, nothing waits for the next run."""
-    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
-    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
-    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
-    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
-    _plan(upload, (listing["sku"], listing["id"], listing["quantity"], listing["quantity"] + 5))
+    listing, amount = _plan_quantity_and_price(upload, sandbox)
     real = BackMarketClient.update_listing
 
     def update(self: BackMarketClient, listing_id: UUID, market: str, **fields: Any) -> Listing | None:
@@ -387,11 +391,7 @@ def test_a_price_that_had_no_effect_beside_its_quantity_is_for_the_prices_to_tel
     is_read: bool,
 ) -> None:
     """It is planned, and sent by the next task; named only where it cannot be read back, so that a later run has to."""
-    listing = next(each for each in sandbox.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
-    amount = Decimal(listing["offers"]["fr-fr"]["price"]) - 1
-    payload = {"id": listing["id"], "price": str(amount), "currency": "EUR"}
-    upload.prices.plan([PlannedChange(listing["sku"], payload, "fr-fr")], run_id="r")
-    _plan(upload, (listing["sku"], listing["id"], listing["quantity"], listing["quantity"] + 5))
+    listing, _ = _plan_quantity_and_price(upload, sandbox)
     real = BackMarketClient.update_listing
 
     def update(self: BackMarketClient, listing_id: UUID, market: str, **fields: Any) -> Listing | None:

@@ -193,6 +193,8 @@ def test_no_order_is_gone_where_not_even_lists_come(
     ("of_list", "is_known_to_be_absent"),
     [
         pytest.param(NOT_FOUND, False, id="404"),
+        pytest.param(Reply({}, 401), False, id="a refused token"),
+        pytest.param(Reply(reset=True), False, id="no answer"),
         pytest.param(Reply({"count": 0, "next": None, "results": []}), True, id="a list"),
         pytest.param(Reply("", 500), True, id="a list that fails"),
     ],
@@ -211,7 +213,7 @@ def test_no_order_is_absent_where_there_is_no_list(
     if is_known_to_be_absent:
         assert refresh_shipment_orders(reading, now=datetime.now(UTC))["unknown"] == 2
     else:
-        with pytest.raises(errors.NotFoundError):
+        with pytest.raises(errors.BackMarketError):
             refresh_shipment_orders(reading, now=datetime.now(UTC))
     assert _gone(warehouse) == ([7] if is_known_to_be_absent else [])
     assert sorted(orders.asked_orders(warehouse, "default")) == ([7, 8] if is_known_to_be_absent else [])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.configuration import tries_of_a_check
+from backmarket.dag_defaults import tries_of_a_check
 from backmarket.operators.base import BackMarketOperator
 
 if TYPE_CHECKING:

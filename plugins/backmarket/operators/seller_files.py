@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.configuration import tries_of_a_check
+from backmarket.dag_defaults import tries_of_a_check
 from backmarket.lineage import SELLER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 

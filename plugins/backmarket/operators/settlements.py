@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from backmarket.configuration import tries_of_a_check, ui_url
+from backmarket.configuration import ui_url
+from backmarket.dag_defaults import tries_of_a_check
 from backmarket.lineage import ORDER_TABLES
 from backmarket.operators.base import BackMarketAnnouncementOperator, BackMarketOperator
 from backmarket.seller_account import DEFAULT_ACCOUNT

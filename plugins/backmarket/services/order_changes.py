@@ -144,7 +144,7 @@ class OrderWriting:
 
     Different orders go side by side, each in a thread; the changes of one order go one after the other. All threads use
     one connection, in turns: the one that holds the lock of the kind, and each asks it right before its write, so that
-    nothing more is written where that is lost.
+    none is begun where that is lost.
 
     :param in_flight: how long a request that nobody waits for any more may still be on its way, or at work.
     :param counts: how many changes have ended how.

@@ -9,7 +9,15 @@ from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from backmarket.api.errors import BackMarketError, NotFoundError, RefusedError, ShortReadError, UnreadableDocumentError
+from backmarket.api.errors import (
+    BackMarketError,
+    MalformedAnswerError,
+    NotFoundError,
+    RefusedError,
+    ServerError,
+    ShortReadError,
+    UnreadableDocumentError,
+)
 from backmarket.rules.order_askings import choose_orders_to_ask
 from backmarket.rules.order_facts import PAID
 from backmarket.rules.order_window import (
@@ -175,11 +183,12 @@ class OrderReading:
         if absent:
             try:
                 self.client.count_orders()
-            except NotFoundError as error:
+            except (ServerError, MalformedAnswerError):
+                # It is there, whatever it fails with.
+                return absent
+            except BackMarketError as error:
                 self.stopped_by = self.stopped_by or error
                 return []
-            except BackMarketError as error:
-                self.log.info("Back Market's list of orders is there, though it failed: %s", error)
         return absent
 
     def read_one(self, order_id: int) -> None:
