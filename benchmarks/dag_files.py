@@ -1,7 +1,7 @@
 """Processor time of reading the DAG files, beyond importing Airflow, as the DAG processor does.
 
-It forks a process for each file, which has imported Airflow and nothing of ours, and puts each DAG into the form in
-which it is stored.
+It forks a process for each file, which has imported what the DAG processor itself imports and nothing of ours, and puts
+each DAG into the form in which it is stored.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 
 from benchmarks.figures import Figure, show
 from benchmarks.orders import PROJECT
+from local.machine_speed import slowness_of_python
 
 SECONDS = 1.0
 # [dag_processor] min_file_process_interval is 30 s unless somebody changes it: each file is read so often.
@@ -22,7 +23,8 @@ _TRIES = 3
 
 
 def figures() -> list[Figure]:
-    """Measure; the least of some tries."""
+    """Measure; the least of some tries, against a bound that is of a machine at its full speed."""
+    slowness = slowness_of_python()
     with tempfile.TemporaryDirectory() as home:
         environment = {
             **os.environ,
@@ -33,6 +35,7 @@ def figures() -> list[Figure]:
         }
         command = [sys.executable, "-m", "benchmarks.dag_files", "read"]
         output = subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True)
+    slowness = (slowness + slowness_of_python()) / 2
     of_files: dict[str, float] = json.loads(output.stdout.splitlines()[-1])
     seconds = sum(of_files.values())
     worst = max(of_files, key=lambda name: of_files[name])
@@ -40,14 +43,16 @@ def figures() -> list[Figure]:
         Figure(
             f"{len(of_files)} DAG files read once, each in a process of its own: processor time",
             f"{seconds:.2f} s; {seconds * _READINGS_AN_HOUR:.0f} s an hour",
-            f"most: {worst}, {of_files[worst]:.2f} s",
-            f"{SECONDS:.0f} s",
-            kept=seconds <= SECONDS,
+            f"most: {worst}, {of_files[worst]:.2f} s; at full speed {seconds / slowness:.2f} s",
+            f"{SECONDS:.0f} s at full speed",
+            kept=seconds / slowness <= SECONDS,
         )
     ]
 
 
 def _read_all() -> dict[str, float]:
+    # Nothing of it is used: what the DAG processor has imported, no file imports again.
+    import airflow.dag_processing.manager  # noqa: F401
     from airflow.dag_processing.dagbag import DagBag
     from airflow.serialization.serialized_objects import DagSerialization
 

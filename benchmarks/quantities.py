@@ -1,7 +1,7 @@
 """Planning quantities, and comparing readings of listings, beside a long history of orders.
 
 Each case is a process of its own against a database that is filled before; peaks are the operating system's account of
-that process.
+that process. Bounds in seconds are of a machine at its full speed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from backmarket.warehouse.migrations import migrate
 from benchmarks.figures import Figure, show
 from benchmarks.history import fill_history
 from benchmarks.orders import PROJECT, megabytes
+from local.machine_speed import slowness_of_python
 from local.postgres import embedded_postgres, ensure_database
 
 if TYPE_CHECKING:
@@ -49,25 +50,28 @@ def figures(*, small: bool = False) -> list[Figure]:
     """Measure both."""
     lines, skus, readings = (SMALL_LINES, SMALL_SKUS, SMALL_READINGS) if small else (LINES, SKUS, READINGS)
     with tempfile.TemporaryDirectory() as name, embedded_postgres(Path(name) / "postgres") as server:
-        planned, planning_mb = _measure(server, "plan", listings=skus, lines=lines)
-        noted, _ = _measure(server, "note", listings=readings, lines=1_000)
+        planned, planned_fast, planning_mb = _measure(server, "plan", listings=skus, lines=lines)
+        noted, noted_fast, _ = _measure(server, "note", listings=readings, lines=1_000)
     return [
         Figure(
             f"{skus:,} SKUs planned, {lines:,} order lines",
             f"{planned:.1f} s, {planning_mb:.0f} MB",
-            bound=f"{SECONDS:.0f} s, {MEGABYTES:.0f} MB",
-            kept=None if small else planned <= SECONDS and planning_mb <= MEGABYTES,
+            f"at full speed {planned_fast:.1f} s",
+            f"{SECONDS:.0f} s at full speed, {MEGABYTES:.0f} MB",
+            kept=None if small else planned_fast <= SECONDS and planning_mb <= MEGABYTES,
         ),
         Figure(
             f"{readings:,} readings of listings noted",
             f"{noted:.1f} s",
-            bound=f"{SECONDS:.0f} s",
-            kept=None if small else noted <= SECONDS,
+            f"at full speed {noted_fast:.1f} s",
+            f"{SECONDS:.0f} s at full speed",
+            kept=None if small else noted_fast <= SECONDS,
         ),
     ]
 
 
-def _measure(server: str, what: str, *, listings: int, lines: int) -> tuple[float, float]:
+def _measure(server: str, what: str, *, listings: int, lines: int) -> tuple[float, float, float]:
+    """Return the seconds, those of a machine at full speed, and the peak in MB."""
     uri = ensure_database(server, what)
     with psycopg.connect(uri, autocommit=True) as connection:
         migrate(connection)
@@ -83,7 +87,8 @@ def _measure(server: str, what: str, *, listings: int, lines: int) -> tuple[floa
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise SystemExit(f"benchmarks.quantities {what} failed with {process.returncode}")
-    return float(json.loads(output.splitlines()[-1])), megabytes(usage)
+    seconds, slowness = json.loads(output.splitlines()[-1])
+    return seconds, seconds / slowness, megabytes(usage)
 
 
 def _plan(connection: psycopg.Connection[Any]) -> None:
@@ -102,9 +107,11 @@ _WORK: dict[str, Callable[[psycopg.Connection[Any]], None]] = {"plan": _plan, "n
 def _run_one(what: str, uri: str) -> None:
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("set timezone to 'UTC'")
+        slowness = slowness_of_python()
         began = perf_counter()
         _WORK[what](connection)
-        sys.stdout.write(f"{perf_counter() - began}\n")
+        seconds = perf_counter() - began
+        sys.stdout.write(json.dumps([seconds, (slowness + slowness_of_python()) / 2]) + "\n")
 
 
 if __name__ == "__main__":

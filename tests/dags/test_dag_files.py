@@ -14,8 +14,8 @@ import pytest
 from airflow.sdk import TaskGroup
 
 from backmarket.operators.gate import BackMarketGateOperator
+from local.machine_speed import slowness_of_python
 from tests.dags.conftest import needs_retry_policy
-from tests.machine_speed import slowness_of_python
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from backmarket.warehouse.needs import NAMES
-from tests.machine_speed import slowness_of_database
+from local.machine_speed import slowness_of_database
 from tests.page.given import add_orders, add_settlement_lines
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from backmarket.services.quantities import plan_quantities
 from backmarket.settings import QuantitySettings
-from tests.machine_speed import slowness_of_python
+from local.machine_speed import slowness_of_python
 
 if TYPE_CHECKING:
     import psycopg
