@@ -199,10 +199,13 @@ def _named_in(designation: str, key: str) -> tuple[int | None, str | None]:
 
 
 def _add_up(found: Survey, currencies: Sequence[str], dates: Sequence[str], amounts: Sequence[str]) -> None:
+    # Most amounts of a block are those of a few fees: each is made a number once.
+    rows = Counter(zip(currencies, amounts, strict=True))
     for currency in set(currencies):
-        own = [Decimal(amount) for amount, each in zip(amounts, currencies, strict=True) if each == currency]
-        found.totals[currency] += sum(own)
-        found.counts[currency] += len(own)
+        found.totals[currency] += sum(
+            Decimal(amount) * count for (each, amount), count in rows.items() if each == currency
+        )
+    found.counts.update(currencies)
     for currency, text in set(zip(currencies, dates, strict=True)):
         if text not in found.undated:
             found.days[currency].add(found.dates[text])

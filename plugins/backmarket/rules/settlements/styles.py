@@ -16,8 +16,8 @@ _DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m
 _TIME_OF_DAY = re.compile(r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?$")
 # "00/00/0000", and "00/01/1900", which is a spreadsheet's date of nothing.
 _ZERO_PART = re.compile(r"(^|[-/.])0+([-/.]|$)")
-_TO_SHAPE = str.maketrans("123456789", "000000000")
 _ONE_WAY = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
+_TO_SHAPE = _ONE_WAY | str.maketrans("123456789", "000000000")
 _DOT = re.compile(r"[-+]?(0+|0{1,3}([,' ]000)+)(\.0+)?-?")
 _COMMA = re.compile(r"[-+]?(0+|0{1,3}([.' ]000)+)(,0+)?-?")
 
@@ -28,7 +28,7 @@ class StyleError(ValueError):
 
 def shape_of(amount: str) -> str:
     """Return an amount with every digit as 0: a file of a million rows has a handful of shapes."""
-    return amount.strip().translate(_ONE_WAY).translate(_TO_SHAPE)
+    return amount.strip().translate(_TO_SHAPE)
 
 
 @dataclass(frozen=True)
