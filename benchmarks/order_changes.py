@@ -24,7 +24,7 @@ from backmarket.services.acceptance import Acceptance
 from backmarket.services.order_changes import OrderWriting
 from backmarket.services.order_reading import OrderReading
 from backmarket.services.tracking import Shipping
-from backmarket.settings import AcceptanceSettings, ImeiSettings, TrackingSettings
+from backmarket.settings import AcceptanceSettings, ImeiSettings, PhoneSettings, TrackingSettings
 from backmarket.warehouse.ledger import Ledger
 from backmarket.warehouse.migrations import migrate
 from backmarket.warehouse.orders import OrderStaging
@@ -101,7 +101,9 @@ def _measure(warehouse_uri: str, changes: int, *, concurrency: int) -> Rates:
             staging.merge()
             staging.clear()
             acceptance = Acceptance(_log, AcceptanceSettings(order_acceptance=True))
-            shipping = Shipping(_log, TrackingSettings(tracking_upload=True), ImeiSettings())
+            shipping = Shipping(
+                _log, TrackingSettings(tracking_upload=True), ImeiSettings(), PhoneSettings().phone_titles
+            )
             accept, ship = (_rate(action, client, staging, changes) for action in (acceptance, shipping))
         over_limit = sum(entry["over_limit"] for entry in sandbox.journal())
     return Rates(accept, ship, over_limit)

@@ -78,6 +78,8 @@ def test_a_file_that_lists_nothing_is_told(file: Path, content: str) -> None:
     file.write_text(content)
     dags = create_dags_of_accounts(file)
     assert set(dags) == {"backmarket_accounts_file"}
+    # Where Airflow creates DAGs paused, nobody would see it.
+    assert dags["backmarket_accounts_file"].is_paused_upon_creation is False
     check: Any = dags["backmarket_accounts_file"].get_task("accounts_file_check")
     with pytest.raises(AccountsFileError, match="No account is run"):
         check.execute({})

@@ -58,6 +58,11 @@ def test_without_variables_everything_is_off() -> None:
     ("name", "value", "accepted"),
     [
         ("enabled", "maybe", "true, false, yes, no"),
+        ("enabled", "t", "true, false, yes, no"),
+        ("dry_run", "n", "true, false, yes, no"),
+        ("order_download", "2", "true, false, yes, no"),
+        ("max_qty", "9999999999", "at most 2147483647"),
+        ("safety_qty", "2147483648", "at most 2147483647"),
         ("initial_lookback_days", "-1", "0 or more"),
         ("initial_lookback_days", "1.5", "a whole number of days"),
         ("initial_lookback_days", "999999", "at most 36500"),

@@ -34,7 +34,18 @@ SMARTPHONES = (
     r"\bxperia|\bmoto\b|\bfairphone|\bnothing phone|\brealme|\bnokia)"
 )
 
-Toggle = Annotated[bool, Field(description="true, false, yes, no, on, off, 1 or 0")]
+_SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _switch(value: object) -> bool:
+    """Read a switch as people write it: a letter alone, such as ``t``, may stand for anything, and is none."""
+    word = str(value).lower()
+    if word not in _SWITCHES:
+        raise ValueError("no switch")
+    return _SWITCHES[word]
+
+
+Toggle = Annotated[bool, BeforeValidator(_switch), Field(description="true, false, yes, no, on, off, 1 or 0")]
 # Longer, no moment could be reckoned from it: what is too long would fail where it is used, and not where it is read.
 MOST_MINUTES = 365 * 24 * 60
 MOST_HOURS = 365 * 24
@@ -58,7 +69,11 @@ def _decode(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
 
 
-Units = Annotated[int, Field(ge=0, description="a whole number of units, 0 or more")]
+# What a column of units holds.
+_MOST_UNITS = 2**31 - 1
+Units = Annotated[
+    int, Field(ge=0, le=_MOST_UNITS, description=f"a whole number of units, 0 or more, at most {_MOST_UNITS}")
+]
 Markets = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z]{2}$")], ...],
     BeforeValidator(_decode),
@@ -186,7 +201,7 @@ def _find(account: str, field: str) -> tuple[str, Any]:
 class MainSettings(Settings):
     """What every gate reads besides its own toggle.
 
-    :param enabled: the main switch: off, and no scheduled or manual run talks to Back Market.
+    :param enabled: the main switch: off, and no run talks to Back Market but ``backmarket_account`` by hand.
     """
 
     enabled: Toggle = False
@@ -423,20 +438,34 @@ class QuantitySettings(StockCountSettings, SendingSettings):
         return replace(super().stock_policy, safety_qty=self.safety_qty, max_qty=self.max_qty)
 
 
-class PriceSettings(MarketSettings, SendingSettings):
-    """The Variables of prices, in ``backmarket_inventory_prices`` and ``backmarket_price_approval``.
+class PriceUploadSettings(SendingSettings):
+    """The Variables of sending prices, in ``backmarket_inventory_prices``.
 
     :param prices_upload: prices out.
-    :param price_change_limit_pct: a larger move of a price waits for a person.
-    :param price_approval_hours: how long a person may take over a large move of a price.
-    :param price_decision_days: so long what a person decided about a move holds; then it is put to a person again.
     """
 
     prices_upload: Toggle = False
-    price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
+
+
+class PriceApprovalSettings(Settings):
+    """The Variable of approving prices, in ``backmarket_price_approval`` and where it is asked for.
+
+    :param price_approval_hours: how long a person may take over a large move of a price.
+    """
+
     price_approval_hours: int = Field(
         default=24, ge=1, le=MOST_HOURS, description=f"a whole number of hours, 1 or more, {OF_HOURS}"
     )
+
+
+class PriceSettings(MarketSettings):
+    """The Variables of planning prices, in ``backmarket_inventory_prices`` and ``backmarket_backbox``.
+
+    :param price_change_limit_pct: a larger move of a price waits for a person.
+    :param price_decision_days: so long what a person decided about a move holds; then it is put to a person again.
+    """
+
+    price_change_limit_pct: Annotated[Decimal, Field(gt=0, description="a number above 0, in per cent")] = Decimal(30)
     price_decision_days: int = Field(
         default=7, ge=1, le=MOST_DAYS, description=f"a whole number of days, 1 or more, {OF_DAYS}"
     )
@@ -533,7 +562,6 @@ class RefundSettings(SendingSettings):
     :param refund_approval_above: a larger refund waits for a person, in the order's currency.
     :param refund_approval_above_a_day: where a day's refunds of a currency come to more, the next wait for a person;
         None: however many there are.
-    :param refund_approval_hours: how long a person may take over a refund.
     :param refund_decision_days: so long what a person decided about a refund holds; then it is put to a person again.
     """
 
@@ -544,11 +572,19 @@ class RefundSettings(SendingSettings):
     refund_approval_above_a_day: Amount | None = Field(
         default=Decimal(500), description="an amount of 0 or more, such as 500, or empty for no limit"
     )
-    refund_approval_hours: int = Field(
-        default=72, ge=1, le=MOST_HOURS, description=f"a whole number of hours, 1 or more, {OF_HOURS}"
-    )
     refund_decision_days: int = Field(
         default=7, ge=1, le=MOST_DAYS, description=f"a whole number of days, 1 or more, {OF_DAYS}"
+    )
+
+
+class RefundApprovalSettings(Settings):
+    """The Variable of approving refunds, in ``backmarket_refund_approval`` and where it is asked for.
+
+    :param refund_approval_hours: how long a person may take over a refund.
+    """
+
+    refund_approval_hours: int = Field(
+        default=72, ge=1, le=MOST_HOURS, description=f"a whole number of hours, 1 or more, {OF_HOURS}"
     )
 
 
@@ -607,11 +643,18 @@ class TrackingSettings(SendingSettings):
 
     :param tracking_upload: tracking out.
     :param require_imei: no shipment of a smartphone goes out without its IMEI.
-    :param phone_titles: what the title of a smartphone looks like: a regular expression, for ``require_imei`` alone.
     """
 
     tracking_upload: Toggle = False
     require_imei: Toggle = False
+
+
+class PhoneSettings(Settings):
+    """The Variable that tells smartphones, for ``backmarket_require_imei`` alone.
+
+    :param phone_titles: what the title of a smartphone looks like: a regular expression.
+    """
+
     phone_titles: re.Pattern[str] = Field(
         default=re.compile(SMARTPHONES), description="a regular expression over product titles"
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from airflow import sdk
+from airflow.sdk.exceptions import AirflowSkipException
 
 from backmarket.api.errors import ServerError
 from backmarket.operators.prepare_warehouse import BackMarketPrepareWarehouseOperator
@@ -15,6 +17,8 @@ from tests.dags.conftest import needs_retry_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow.dag_processing.dagbag import DagBag
 
     from sandbox.remote import Sandbox
     from tests.dags.conftest import Run
@@ -132,3 +136,18 @@ def test_a_renewed_token_is_taken_over_though_back_market_fails_on_some_orders(
     for (order_id,) in known[:-1]:
         connected.fault("500", order_id=order_id, times=None)
     assert prepare.execute({}) == []
+
+
+@pytest.mark.parametrize(("dag_id", "run_type"), [("backmarket_alerts", "manual"), ("backmarket_account", "scheduled")])
+def test_while_the_main_switch_is_off_nothing_is_asked(
+    connected: Sandbox, run_dag: Callable[..., Run], dag_bag: DagBag, warehouse_uri: str, dag_id: str, run_type: str
+) -> None:
+    """Not even whether a renewed token shows what is stored, which ``prepare_warehouse`` asks before all else."""
+    with psycopg.connect(warehouse_uri, autocommit=True) as database:
+        assert run_dag("backmarket_account").state == "success"
+        database.execute("update backmarket.accounts set token_fingerprint = 'an older one'")
+    asked = len(connected.journal())
+    prepare: Any = dag_bag.dags[dag_id].get_task("prepare_warehouse")
+    with pytest.raises(AirflowSkipException, match="backmarket_enabled is off"):
+        prepare.execute({"dag_run": SimpleNamespace(run_type=run_type)})
+    assert len(connected.journal()) == asked

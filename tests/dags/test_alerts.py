@@ -136,7 +136,9 @@ def test_the_daily_digest_is_told_once_a_day(
     warehouse: psycopg.Connection[Any],
 ) -> None:
     """By the channel of the alerts; not without an hour, and not lost where the channel fails."""
-    switch_on()
+    switch_on(enabled=False, digest_hour="24")
+    assert set(run_dag("backmarket_alerts").tasks.values()) == {"skipped"}
+    switch_on(digest_hour="")
     assert run_dag("backmarket_alerts").tasks["daily_digest"] == "skipped"
     switch_on(digest_hour=0)
     webhook.status = 500

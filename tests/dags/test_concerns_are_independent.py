@@ -143,9 +143,19 @@ SLIPS_OF_OTHERS: list[tuple[str, str, dict[str, str]]] = [
         {"inventory_upload": "perhaps", "safety_qty": "two", "stock_max_age_hours": "abc", "zero_guard_pct": "all"},
     ),
     (
+        "backmarket_inventory_prices",
+        "prices_upload",
+        {"price_approval_hours": "0", "repricing": "perhaps", "commission_pct": "all"},
+    ),
+    (
+        "backmarket_backbox",
+        "repricing",
+        {"prices_upload": "perhaps", "backbox_download": "perhaps", "price_approval_hours": "0", "safety_qty": "two"},
+    ),
+    (
         "backmarket_tracking_imei",
         "tracking_upload",
-        {"imei_update": "perhaps", "device_resale_days": "a year", "markets": "France", "safety_qty": "two"},
+        {"imei_update": "perhaps", "device_resale_days": "a year", "phone_titles": "*phone*", "safety_qty": "two"},
     ),
     (
         "backmarket_tracking_imei",
@@ -195,6 +205,7 @@ def test_a_slip_in_anothers_variable_stops_nothing(
     run = run_dag(dag_id)
     assert run.tasks[f"{toggle}_gate"] == "success"
     assert run.tasks[toggle] == "success", run.tasks
+    assert run.tasks.get(f"{toggle}_upload", "success") == "success", run.tasks
 
 
 def test_a_slip_in_its_own_variable_stops_the_concern_alone(

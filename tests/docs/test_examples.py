@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ from tests.page.given import add_orders
 if TYPE_CHECKING:
     import psycopg
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+EXAMPLES = DOCS / "examples"
 
 
 @pytest.mark.parametrize("orders", [60, 0])
@@ -44,3 +46,13 @@ def test_orders_become_a_parquet_file(
     }
     assert table.num_rows == min(orders, 29)
     assert set(table["price"].to_pylist()) <= {Decimal("199.90")}
+
+
+def test_the_example_of_the_reference_starts_on_orders(airflow_database: None, tmp_path: Path) -> None:
+    """What a reader copies is a DAG file."""
+    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "reference/README.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "pack.py").write_text(example)
+    bag = read_dags(tmp_path)
+    assert bag.import_errors == {}
+    starts_on: Any = bag.dags["pack"].timetable.asset_condition
+    assert starts_on.name == asset("orders").name

@@ -259,7 +259,7 @@ def test_a_switch_on_an_accounts_page_is_its_own(
 def test_what_is_switched_on_and_does_not_run_is_told(
     signed_in: SignIn, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A DAG that is paused, or that Airflow could not read: the switch alone would say that all is well."""
+    """A DAG that is paused, or that Airflow could not read, also the one that would tell people of it."""
     from airflow.models.dag import DagModel
     from airflow.models.dagbundle import DagBundleModel
     from airflow.utils.session import create_session
@@ -268,15 +268,16 @@ def test_what_is_switched_on_and_does_not_run_is_told(
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ENABLED", "on")
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "on")
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_PRICES_UPLOAD", "on")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ALERT_CONN_ID", "nobody")
     # Tests of DAGs in this process may have told Airflow of them already.
-    known = ("backmarket_orders", "backmarket_inventory_prices")
+    known = ("backmarket_orders", "backmarket_inventory_prices", "backmarket_alerts")
     with create_session() as session:
         session.merge(DagBundleModel(name="tests"))
         session.flush()
         before = {dag_id: (dag.is_paused, dag.is_stale) for dag_id in known if (dag := session.get(DagModel, dag_id))}
         for dag_id in known:
             model = session.get(DagModel, dag_id) or DagModel(dag_id=dag_id, bundle_name="tests")  # type: ignore[no-untyped-call]
-            model.is_paused, model.is_stale = True, dag_id != "backmarket_orders"
+            model.is_paused, model.is_stale = True, dag_id == "backmarket_inventory_prices"
             session.add(model)
     try:
         page = signed_in("viewer").get("/backmarket/").text
@@ -288,8 +289,9 @@ def test_what_is_switched_on_and_does_not_run_is_told(
                     model.is_paused, model.is_stale = before[dag_id]
                 else:
                     session.execute(delete(DagModel).where(DagModel.dag_id == dag_id))
-    assert "2 DAGs not running" in page
-    assert "paused: unpause it" in page
+    assert "3 DAGs not running" in page
+    assert page.count("paused: unpause it") == 2
+    assert "backmarket_alerts" in page[: page.index("What runs")]
     assert "Airflow has not read its file" in page
     assert "backmarket_settlements" not in page[: page.index("What runs")]
 

@@ -21,7 +21,14 @@ from backmarket.services.imei import Registration
 from backmarket.services.prices import plan_prices
 from backmarket.services.quantities import plan_quantities
 from backmarket.services.tracking import Shipping
-from backmarket.settings import AcceptanceSettings, ImeiSettings, PriceSettings, QuantitySettings, TrackingSettings
+from backmarket.settings import (
+    AcceptanceSettings,
+    ImeiSettings,
+    PhoneSettings,
+    PriceSettings,
+    QuantitySettings,
+    TrackingSettings,
+)
 
 Database = psycopg.Connection[Any]
 Subject = tuple[str, str, str]
@@ -341,7 +348,7 @@ def plan_all(database: Database, now: datetime) -> dict[Subject, tuple[Any, ...]
     log = logging.getLogger(__name__)
     actions = (
         Acceptance(log, AcceptanceSettings()),
-        Shipping(log, TrackingSettings(), ImeiSettings()),
+        Shipping(log, TrackingSettings(), ImeiSettings(), PhoneSettings().phone_titles),
         Registration(log, ImeiSettings(imei_update=True), ships_with_order=False),
     )
     planned: dict[Subject, tuple[Any, ...]] = {}

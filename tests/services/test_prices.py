@@ -27,7 +27,7 @@ def plan(
     database: psycopg.Connection[Any], wishes: dict[str, Wish] | None = None, **variables: object
 ) -> dict[str, tuple[str, dict[str, Any], str | None]]:
     """Plan all prices; return status, payload and reason by SKU."""
-    settings = PriceSettings.checked({"prices_upload": "true"} | variables)
+    settings = PriceSettings.checked(variables)
     by_listing = None if wishes is None else {(_id(database, sku), "fr-fr"): wish for sku, wish in wishes.items()}
     plan_prices(database, "default", settings, markets=["fr-fr"], now=NOW, run_id="r", wishes=by_listing)
     rows = database.execute("select subject, status, payload, reason from backmarket.changes order by change_id")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def create_dag(account: SellerAccount) -> DAG:
     """Make the DAG of one account."""
     with concern_dag(account, ACCOUNT, doc_md=__doc__, tags=("account",)) as dag:
-        prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+        prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", main_switch="scheduled")
         check = BackMarketAccountCheckOperator(task_id="account_check")
 
         prepare >> check

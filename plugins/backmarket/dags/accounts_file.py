@@ -28,6 +28,8 @@ def create_dag_of_problems(file_name: str, problems: Sequence[str], *, runs_othe
         schedule=timedelta(hours=1),
         start_date=START_DATE,
         catchup=False,
+        # It tells of what is wrong, and nobody would think of unpausing it.
+        is_paused_upon_creation=False,
         max_active_runs=1,
         default_args=default_args(seller_account()),
         tags=["backmarket"],

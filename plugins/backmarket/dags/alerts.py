@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 def create_dag(account: SellerAccount) -> DAG:
     """Make the DAG of one account."""
     with concern_dag(account, ALERTS, doc_md=__doc__, tags=("alerts",)) as dag:
-        prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse")
+        prepare = BackMarketPrepareWarehouseOperator(task_id="prepare_warehouse", main_switch="all")
         alert = BackMarketAttentionAlertOperator(task_id="attention_alert")
         digest = BackMarketDailyDigestOperator(task_id="daily_digest")
         metrics = BackMarketReportMetricsOperator(task_id="report_metrics")

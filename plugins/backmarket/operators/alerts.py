@@ -76,10 +76,11 @@ class BackMarketDailyDigestOperator(BackMarketOperator):
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.snapshot import reader
 
+        self.skip_unless_enabled("No digest is sent.", told_by="attention_alert")
         hour, conn_id = read_variable(self.account, "digest_hour"), read_variable(self.account, "alert_conn_id")
-        if hour is None or not conn_id or not read_variable(self.account, "enabled"):
-            enabled, at, told_by = (key_of(self.account, name) for name in ("enabled", "digest_hour", "alert_conn_id"))
-            raise AirflowSkipException(f"{enabled} is off, {at} is empty, or {told_by} names no connection.")
+        if hour is None or not conn_id:
+            at, told_by = key_of(self.account, "digest_hour"), key_of(self.account, "alert_conn_id")
+            raise AirflowSkipException(f"{at} is empty, or {told_by} names no connection.")
         day = digest_day(datetime.now(UTC), hour)
         if day is None:
             raise AirflowSkipException(f"The next digest goes at {hour:02}:00 UTC.")

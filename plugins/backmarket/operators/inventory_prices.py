@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.services.price_batches import PriceBatches
     from backmarket.services.prices import Wishes
-    from backmarket.settings import SendingSettings
     from backmarket.warehouse.approvals import ApprovalDesk
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.price_approval import Move
@@ -223,7 +222,7 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         ``unusable_feeds``, that cannot be used as a whole."""
         from backmarket.services.prices import log_plan, plan_prices
         from backmarket.services.unlisted_skus import report_unlisted_prices
-        from backmarket.settings import PriceSettings, chosen_markets
+        from backmarket.settings import PriceSettings, chosen_markets, is_neighbour_on
         from backmarket.warehouse import feeds
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.seller_rows import name_left_out
@@ -240,6 +239,8 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
                 now=now,
                 run_id=context["run_id"],
                 wishes=self._wishes(connection, now),
+                # In the DAG of repricing, which a slip in this Variable does not stop.
+                prices_upload=is_neighbour_on(self.account, "prices_upload"),
             )
             map_feed, feeding = plan.mapping
             counts = {
@@ -298,9 +299,9 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
         from backmarket.services.offers import OfferSending
         from backmarket.services.price_batches import PriceBatches
         from backmarket.services.prices import PriceSending
-        from backmarket.settings import PriceSettings, RepricingSettings
+        from backmarket.settings import PriceUploadSettings, RepricingSettings
 
-        of_toggle: dict[str, type[SendingSettings]] = {"prices_upload": PriceSettings, "repricing": RepricingSettings}
+        of_toggle = {"prices_upload": PriceUploadSettings, "repricing": RepricingSettings}
         self.skip_unless_sending(of_toggle[self.toggle].load(self.account), self.toggle)
         with self.open_to_send(keep_for_quantities=True) as (connection, client, budget):
             sending = OfferSending(connection, self.account, client, None, self.log, budget=budget)

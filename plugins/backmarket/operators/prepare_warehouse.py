@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
 
 from backmarket.operators.base import BackMarketOperator
 from backmarket.words import counted
@@ -19,11 +20,17 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
     """Creates or migrates the schema, and holds this account name to one Back Market account.
 
     Each DAG begins with it, so whichever runs first sets the database up; two at once take turns. A new token is taken
-    over once it shows an order or a listing that is stored here.
+    over once it shows an order or a listing that is stored here, for which Back Market is asked.
 
+    :param main_switch: which runs skip while the main switch is off, where no gate stands before this task: those of
+        the schedule, or all.
     :raises PoolerModeError: where the database is reached through a pooler that does not keep sessions.
     :raises AccountMixUpError: where the data of two accounts would be mixed, or one account run twice.
     """
+
+    def __init__(self, *, main_switch: Literal["scheduled", "all"] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.main_switch = main_switch
 
     def execute(self, context: Context) -> list[str]:
         """Return the migrations that were applied now."""
@@ -32,6 +39,8 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
         from backmarket.warehouse.migrations import migrate
         from backmarket.warehouse.pooler import require_session
 
+        if self.main_switch == "all" or self.main_switch == context["dag_run"].run_type:
+            self._skip_while_off()
         require_session(self.warehouse_conn_id)
         config = self.hook.config
         with connect(self.warehouse_conn_id) as connection:
@@ -47,6 +56,13 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
         news = f"; {counted(len(applied), 'migration')} applied now, up to {applied[-1]}" if applied else ""
         self.log.info("The schema is up to date%s.", news)
         return applied
+
+    def _skip_while_off(self) -> None:
+        """Skip where the main switch is off; the tasks behind this one say so of a switch that cannot be understood."""
+        from backmarket.settings import VariableError
+
+        with suppress(VariableError):
+            self.skip_unless_enabled("Nothing is looked at.")
 
     def _token_shows_any(self, known: Sequence[KnownThing]) -> bool:
         """Ask Back Market; most runs need not, and open no client."""

@@ -74,11 +74,12 @@ class BackMarketTrackingUploadOperator(BackMarketOrderChangesOperator):
 
     def load_action(self) -> OrderAction:
         from backmarket.services.tracking import Shipping
-        from backmarket.settings import ImeiSettings, TrackingSettings, neighbour
+        from backmarket.settings import ImeiSettings, PhoneSettings, TrackingSettings, neighbour
 
-        return Shipping(
-            self.log, TrackingSettings.load(self.account), neighbour(self.account, ImeiSettings) or ImeiSettings()
-        )
+        settings = TrackingSettings.load(self.account)
+        phones = PhoneSettings.load(self.account) if settings.require_imei else PhoneSettings()
+        imei_settings = neighbour(self.account, ImeiSettings) or ImeiSettings()
+        return Shipping(self.log, settings, imei_settings, phones.phone_titles)
 
 
 class BackMarketImeiUpdateOperator(BackMarketOrderChangesOperator):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from backmarket.api.throttle import GENERAL_RATES
-from backmarket.concerns import ACCOUNT, AFTER_SALES, BACKBOX, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
+from backmarket.concerns import ACCOUNT, AFTER_SALES, ALERTS, BACKBOX, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
 from backmarket.page import after_sales, backbox, charts
 from backmarket.page.airflow_state import backfills, dag_states, known_accounts, open_approvals, task_path
 from backmarket.page.variables import connection_sources, read_all, unread_variables, value_of
@@ -19,6 +19,8 @@ from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
 from backmarket.warehouse.snapshot import DatabaseDownError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.orm import Session
 
     from backmarket.concerns import Switch
@@ -190,7 +192,7 @@ def gather(session: Session, place: Place, stems: frozenset[str]) -> Overview:
         rows=rows,
         # Those of one cause stand together.
         failed=sorted((task for dag in dags.values() for task in dag.failed), key=lambda task: task.cause),
-        stopped=_stopped(rows, now) if variables["enabled"].value is True else [],
+        stopped=_stopped(_wanted(variables, dag_ids, rows), dags, now),
         backfills=backfills(session, dags),
         approvals=open_approvals(session, dags),
         dags=dags,
@@ -210,11 +212,22 @@ def _row(switch: Switch, variable: VariableState, dag_id: str, dag: DagState | N
     return SwitchRow(switch, variable, dag_id, dag, dag.successes.get(switch.toggle) if dag else None)
 
 
-def _stopped(rows: list[SwitchRow], now: datetime) -> list[StoppedDag]:
-    """Return the DAGs that a switch asks for and the scheduler does not run."""
-    wanted = {row.dag_id: row.dag for row in rows if row.variable.value is True}
+def _wanted(variables: Mapping[str, VariableState], dag_ids: Mapping[str, str], rows: list[SwitchRow]) -> list[str]:
+    """Return the DAGs that Variables ask for: those with a switch that is on, and the one that tells people."""
+    if variables["enabled"].value is not True:
+        return []
+    wanted = [row.dag_id for row in rows if row.variable.value is True]
+    tells, deletes = variables["alert_conn_id"].value, variables["history_retention_days"].value is not None
+    if ALERTS.stem in dag_ids and (tells or deletes):
+        wanted.append(dag_ids[ALERTS.stem])
+    return list(dict.fromkeys(wanted))
+
+
+def _stopped(wanted: list[str], dags: Mapping[str, DagState], now: datetime) -> list[StoppedDag]:
+    """Return the DAGs that are wanted and that the scheduler does not run."""
     found = []
-    for dag_id, dag in wanted.items():
+    for dag_id in wanted:
+        dag = dags.get(dag_id)
         if dag is None:
             found.append(StoppedDag(dag_id, "Airflow has not read its file: see Import Errors on Airflow's first page"))
         elif dag.is_paused:

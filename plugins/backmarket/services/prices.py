@@ -123,6 +123,7 @@ def plan_prices(
     now: datetime,
     run_id: str,
     wishes: Wishes | None = None,
+    prices_upload: bool = True,
 ) -> PricePlan:
     """Plan the prices of these markets from what is stored, and record them.
 
@@ -130,8 +131,9 @@ def plan_prices(
     ``backmarket_price_decision_days``. A row that cannot be read is refused for its reason. A price whose offer was not
     read within the last half hour is left alone.
 
-    :param wishes: what repricing decided, which goes before ``seller.prices`` where a price is shown; without
-        ``backmarket_prices_upload``, nothing else is planned. None: repricing is off.
+    :param wishes: what repricing decided, which goes before ``seller.prices`` where a price is shown. None: repricing
+        is off.
+    :param prices_upload: whether the prices of ``seller.prices`` are sent; else nothing but wishes is planned.
     """
     ledger = Ledger(connection, account, "price")
     refused = ledger.refusals(since=now - SAME_REFUSAL_AGAIN)
@@ -141,7 +143,7 @@ def plan_prices(
     feed, rows = offers_to_price(connection, account, markets, mapping.sku_map)
     decided_since = now - timedelta(days=settings.price_decision_days)
     decisions = price_approval.decisions(connection, account, markets, decided_since=decided_since)
-    if wishes is not None and not settings.prices_upload:
+    if wishes is not None and not prices_upload:
         rows = [row for row in rows if (row.listing_id, row.market) in wishes]
     ambiguous = _refusals_of_twins(rows)
     for row in rows:
@@ -152,7 +154,9 @@ def plan_prices(
         if now - row.read_at > FRESH:
             counts["not_read"] += 1
             continue
-        wish = (wishes or {}).get((row.listing_id, row.market))
+        # Repricing moves what is shown: without the seller's own price, the listing would stay without one.
+        is_own = wishes is None or (prices_upload and not row.shown)
+        wish = None if is_own else wishes.get((row.listing_id, row.market))
         verdict, change = _decide(row, settings, refused, decisions, wish)
         counts[verdict] += 1
         if change is not None:
@@ -242,9 +246,6 @@ def _decide(
     payload = {"id": str(row.listing_id), "price": None, "currency": rules.currency}
     if isinstance(row.wanted, LeftOut):
         return "refuse", PlannedChange(row.sku, payload, row.market, "refused", row.wanted.reason)
-    if wish and settings.prices_upload and not row.shown:
-        # Repricing moves what is shown: without the seller's own price, the listing would stay without one.
-        wish = None
     if wish and (wish.price is None or not row.shown):
         return "unchanged", None
     offer = OfferRow(

@@ -23,6 +23,7 @@ from backmarket.warehouse.seller_rows import ALIASES, DEVICES, SKU_MAP, Unreadab
 from backmarket.warehouse.tracking_imei import devices, orders_of_lines, shipments, shipper_aliases, stored_facts
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
 
     from backmarket.api.client import BackMarketClient
@@ -45,6 +46,7 @@ class Shipping(OrderAction):
 
     settings: TrackingSettings
     imei_settings: ImeiSettings
+    phone_titles: re.Pattern[str]
 
     def plan(self, connection: Connection, account: str, *, now: datetime) -> Plan:
         """Decide which orders are shipped, and which rows wait or are refused.
@@ -104,7 +106,7 @@ class Shipping(OrderAction):
         return list(judge_devices(connection, account, given.rows, circumstances, mapped.sku_map).values())
 
     def _judge_phones(self, order: OrderFacts, carried: Identifiers | None) -> Decision:
-        if phones := phones_without_imei(order, self.settings.phone_titles, carried):
+        if phones := phones_without_imei(order, self.phone_titles, carried):
             lines = ", ".join(map(str, phones))
             return wait(f"backmarket_require_imei is on, and there is no valid IMEI for line {lines}")
         return SEND
