@@ -20,6 +20,23 @@ order by kind;
 delete from backmarket.settlement_day_sums
 where account = %(account)s and (%(everything)s or day = any(%(days)s::date []));
 
+-- name: delete_nameless
+-- Forget a statement that was loaded from a file without a reference: its content has come with one.
+-- :account, :sha256, :invoice_ref
+with files as (
+    update backmarket.settlement_files
+    set invoice_ref = %(invoice_ref)s
+    where account = %(account)s and invoice_ref = %(sha256)s
+),
+
+statements as (
+    delete from backmarket.settlement_statements
+    where account = %(account)s and invoice_ref = %(sha256)s
+)
+
+delete from backmarket.settlement_lines
+where account = %(account)s and invoice_ref = %(sha256)s;
+
 -- name: doubt_comparison
 -- Findings of some days are computed by these rules now: where all others are by other rules, they are looked at again.
 -- :account, :rules
@@ -204,7 +221,7 @@ order by day, currency;
 -- name: select_files
 -- The files that have been read, each with the size, time and content that it had.
 -- :account
-select path, size, modified_at, sha256
+select path, size, modified_at, sha256, invoice_ref
 from backmarket.settlement_files
 where account = %(account)s;
 

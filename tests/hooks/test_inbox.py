@@ -429,3 +429,56 @@ def test_an_archive_replaced_after_it_was_listed_is_left_to_the_next_run(
     loading = SellerFileLoading(warehouse, "default", FileRules(), logging.getLogger(), "run")
     assert loading.load(files)["loaded"] == 1
     assert [path.rpartition("!/")[2] for path in loading.files_left] == ["devices.csv", "prices.csv"]
+
+
+def test_of_files_in_an_archive_it_tells_how_many_were_written_later(inbox: ObjectStoragePath) -> None:
+    """By the archive's own times; those of one moment are alike."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, hour in (("a.csv", 9), ("b.csv", 11), ("c.csv", 10), ("d.csv", 10)):
+            archive.writestr(zipfile.ZipInfo(name, (2026, 9, 14, hour, 0, 0)), CONTENT)
+    put(inbox, "all.zip", target.getvalue())
+    found = {file.name: file.newer_beside for file in list_inbox(str(inbox))}
+    assert found == {"a.csv": 3, "b.csv": 0, "c.csv": 1, "d.csv": 1}
+
+
+def test_a_folder_that_is_a_link_is_read_and_one_that_leads_back_is_not(tmp_path: Path) -> None:
+    """A share that is linked into the inbox holds files like any folder."""
+    share, inbox = tmp_path / "share", tmp_path / "inbox"
+    share.mkdir()
+    inbox.mkdir()
+    (share / "a.csv").write_bytes(CONTENT)
+    (inbox / "2026").symlink_to(share)
+    (inbox / "b.csv").symlink_to(share / "a.csv")
+    (share / "round").symlink_to(inbox)
+    (inbox / "nowhere").symlink_to(tmp_path / "gone")
+    assert [file.path.removeprefix(inbox.as_uri()) for file in list_inbox(inbox.as_uri())] == ["/2026/a.csv", "/b.csv"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_costs_no_other(
+    warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing tells it from an empty one but the error: the run ends red, and what left the inbox with it stays known."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", tmp_path.as_uri())
+    for name in ("closed", "lost+found", ".Trash-0"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "closed" / "20260914-EU-H-1.csv").write_bytes(CONTENT)
+    row = b"sales,2026-09-08,S,2,Phone,2.00,EUR\n"
+    (tmp_path / "20260914-EU-H-2.csv").write_bytes(CONTENT + row)
+    list_folder = os.scandir
+
+    def scandir(path: str) -> Any:
+        # The tests may run as root, who may list everything.
+        if path.rpartition("/")[2] in {"closed", "lost+found", ".Trash-0"}:
+            raise PermissionError(13, "Permission denied", path)
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    counts = BackMarketSettlementDownloadOperator(task_id="settlement_download").execute({"run_id": "run"})
+    assert (counts["loaded"], counts["files_left"]) == (1, [f"{tmp_path.as_uri()}/closed"])
+    loading = SellerFileLoading(warehouse, "default", FileRules(), logging.getLogger(), "run")
+    loading.load(list_inbox(tmp_path.as_uri()))
+    assert loading.files_left == [f"{tmp_path.as_uri()}/closed"]
+    monkeypatch.setattr(os, "scandir", lambda _path: _raise(PermissionError("Permission denied")))
+    with pytest.raises(InboxError, match="cannot be listed"):
+        list_inbox(tmp_path.as_uri())

@@ -15,7 +15,7 @@ import psycopg
 from backmarket.services.seller_files import FileRules, SellerFileLoading, target_of
 from backmarket.settings import SellerFilesSettings
 from backmarket.warehouse.seller_files import TARGETS
-from tests.services.seller_inbox import STORED_AT, Inbox, csv_file
+from tests.services.seller_inbox import STORED_AT, Inbox, csv_file, workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +108,25 @@ def test_device_costs_and_vat_rates_are_loaded(inbox: Inbox) -> None:
     inbox.load(csv_file(rates, "in/vat_rates.csv"))
     inbox.load(csv_file(rates[:46], "in/vat_rates.csv", modified_at=STORED_AT + timedelta(days=1)))
     assert inbox.rows("select market, vat_pct from seller.vat_rates") == [("fr-fr", Decimal("5.5"))]
+
+
+def test_a_percentage_is_what_the_file_shows(inbox: Inbox) -> None:
+    """A workbook keeps 20 % as 0.2, with a format; a CSV writes the sign, or not. A sign in quotes is only text."""
+    inbox.load(
+        workbook(
+            ["market", "vat_pct", "valid_from"],
+            ["fr-fr", 0.2, "2026-01-01"], ["de-de", 0.196, "2026-01-01"], ["es-es", 21, "2026-01-01"],
+            ["it-it", 22, "2026-01-01"], ["nl-nl", 1, "2026-01-01"], ["fi-fi", "25,5 %", "2026-01-01"],
+            path="in/vat_rates.xlsx", formats={"B2": "0%", "B3": "0.0 %", "B5": '0"%"', "B6": "0.00%"},
+        )
+    )  # fmt: skip
+    rates = "select market, vat_pct from seller.vat_rates order by 1"
+    shown = {"de-de": "19.6", "es-es": "21", "fi-fi": "25.5", "fr-fr": "20", "it-it": "22", "nl-nl": "100"}
+    assert inbox.rows(rates) == [(market, Decimal(vat)) for market, vat in shown.items()]
+    later = STORED_AT + timedelta(days=1)
+    text = "market;vat_pct;valid_from\nfr-fr;5,5 %;2026-01-01\nde-de;7%;2026-01-01\n"
+    inbox.load(csv_file(text, "in/vat_rates.csv", modified_at=later))
+    assert inbox.rows(rates) == [("de-de", 7), ("fr-fr", Decimal("5.5"))]
 
 
 def test_the_banks_archives_are_unpacked(inbox: Inbox, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from backmarket.warehouse.settlements.files import StatementFile, known_files, l
 from backmarket.warehouse.settlements.reconciliation import Limits, reconcile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HEADER = "invoice_key,value_date,sku,order_id,designation,amount,currency\n"
@@ -30,14 +31,22 @@ LIMITS = Limits(due_days=14, tolerance=Decimal("0.01"))
 Database = psycopg.Connection[Any]
 
 
-def load(database: Database, *rows: str, name: str = NAME, hour: int = 0, account: str = "default") -> int:
-    """Load one export; ``hour`` is when its file was written."""
+def load(
+    database: Database,
+    *rows: str,
+    name: str = NAME,
+    hour: int = 0,
+    account: str = "default",
+    path: str = "",
+    tell: Callable[[str], object] = lambda _: None,
+) -> int:
+    """Load one export; ``hour`` is when its file was written, and tells its folder unless a path does."""
     content = (HEADER + "\n".join(rows)).encode()
     modified_at = datetime(2026, 9, 14, hour, tzinfo=UTC)
     file = StatementFile(
-        f"{hour}/{name}", name, len(content), modified_at, sha256(content).hexdigest(), io.BytesIO(content)
+        path or f"{hour}/{name}", name, len(content), modified_at, sha256(content).hexdigest(), io.BytesIO(content)
     )
-    return load_file(database, account, file)
+    return load_file(database, account, file, tell=tell)
 
 
 def test_a_load_tells_how_many_rows_are_read(warehouse: Database) -> None:

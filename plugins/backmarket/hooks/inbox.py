@@ -10,6 +10,7 @@ import re
 import shutil
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from backmarket.rules.file_kinds import GZIP, ZIP, document_of
 from backmarket.rules.settlements.blocks import StatementError
@@ -36,7 +38,7 @@ _IN_MEMORY_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 # Hidden, half written, a lock, what a system leaves in its folders, a README: none of these is meant.
 _NOT_MEANT = re.compile(
-    r"(^|/)(\.|~\$|__MACOSX/|readme[^/]*$|thumbs\.db$|desktop\.ini$)|(~|\.(tmp|temp|part|partial|crdownload|swp|lock))$",
+    r"(^|/)(\.|~\$|__MACOSX/|lost\+found/|readme[^/]*$|thumbs\.db$|desktop\.ini$)|(~|\.(tmp|temp|part|partial|crdownload|swp|lock))$",
     re.IGNORECASE,
 )
 _UNPACKING_ERRORS = (
@@ -48,6 +50,10 @@ _UNPACKING_ERRORS = (
     NotImplementedError,
     RuntimeError,
 )
+
+
+# As new as can be: what may be older than another is never taken for it.
+_NOT_TOLD = datetime.max.replace(tzinfo=UTC)
 
 
 class InboxError(Exception):
@@ -66,6 +72,7 @@ class InboxFile:
         ``\\udce9``, so that it can be stored and printed.
     :param size: bytes as stored, of the archive where it lies in one; -1 where the storage does not say that, nor when.
     :param modified_at: likewise; where the storage does not say, it may be newer than any other.
+    :param newer_beside: how many other files of its archive were written later, as the archive says.
     :param shares_stem: whether another file differs by its ending alone: what lies beside it has its whole name then.
     """
 
@@ -74,6 +81,7 @@ class InboxFile:
     modified_at: datetime
     storage: ObjectStoragePath
     member: str | None = None
+    newer_beside: int = 0
     shares_stem: bool = False
 
     @property
@@ -85,11 +93,12 @@ class InboxFile:
     def content(self) -> Iterator[tuple[IO[bytes], str]]:
         """Give a local, seekable copy of the unpacked content, and its SHA-256; the file itself is only read.
 
-        :raises OSError: where the storage fails, or did not say when the file was stored: it may be older than another.
+        :raises OSError: where the storage fails, or did not say when the file was stored: it may be older than another;
+            or where it is a folder that cannot be listed.
         :raises StatementError: where an archive is broken.
         """
         if self.size < 0:
-            raise OSError("the storage did not say when it was stored")
+            raise OSError("the storage did not say when it was stored, or it is a folder that cannot be listed")
         with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
             try:
                 if self.member is not None:
@@ -154,14 +163,17 @@ def list_inbox(
     :param folder: of the default inbox: what lands there.
     :param variable: the Variable that says it, for messages.
     :raises NoInboxError: where none is given, and the default is not there.
+    :return: also a folder in it that cannot be listed, as a file that the storage does not give.
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """
     inbox = find_inbox(url, folder, variable=variable)
+    closed: list[ObjectStoragePath] = []
     try:
-        stored = sorted((path for path in inbox.rglob("*") if _is_meant(inbox, path)), key=str)
+        stored = sorted((path for path in _paths_below(inbox, closed) if _is_meant(inbox, path)), key=str)
     except (ImportError, ValueError, OSError) as error:
         raise _not_listed(url, variable, error) from error
-    return _told_apart([file for path in stored for file in files_of(path)])
+    not_given = [InboxFile(_printable(str(path)), -1, _NOT_TOLD, path) for path in sorted(closed, key=str)]
+    return _told_apart([*not_given, *(file for path in stored for file in files_of(path))])
 
 
 def find_inbox(url: str | None, folder: str, *, variable: str) -> ObjectStoragePath:
@@ -197,9 +209,40 @@ def _not_listed(url: str | None, variable: str, error: Exception) -> InboxError:
     )
 
 
+def _paths_below(inbox: ObjectStoragePath, closed: list[ObjectStoragePath]) -> Iterator[ObjectStoragePath]:
+    """Give all files below an inbox.
+
+    Of a folder of this machine that may not be listed, fsspec says that it is empty, and links to folders it leaves out.
+
+    :param closed: takes the folders of this machine that cannot be listed.
+    :raises OSError: where the inbox itself cannot be listed.
+    """
+    if isinstance(inbox.fs, LocalFileSystem):
+        yield from _files_in(inbox, closed, [os.path.realpath(inbox.path)])
+    else:
+        yield from (path for path in inbox.rglob("*") if path.is_file())
+
+
+def _files_in(
+    folder: ObjectStoragePath, closed: list[ObjectStoragePath], above: list[str]
+) -> Iterator[ObjectStoragePath]:
+    """Give the files of a local folder and of those in it.
+
+    :param above: where this folder and those that it lies in really are: a link back to one of them leads nowhere new.
+    """
+    for entry in list(os.scandir(folder.path)):
+        path = folder / entry.name
+        if entry.is_file():
+            yield path
+        elif entry.is_dir() and is_meant(f"{entry.name}/") and (place := os.path.realpath(entry.path)) not in above:
+            try:
+                yield from _files_in(path, closed, [*above, place])
+            except OSError:
+                closed.append(path)
+
+
 def _is_meant(inbox: ObjectStoragePath, path: ObjectStoragePath) -> bool:
-    below = str(path).removeprefix(str(inbox).rstrip("/")).lstrip("/")
-    return is_meant(below) and path.is_file()
+    return is_meant(str(path).removeprefix(str(inbox).rstrip("/")).lstrip("/"))
 
 
 def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
@@ -209,17 +252,17 @@ def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
         modified_at = path.fs.modified(path.path).astimezone(UTC)
         size = path.stat().st_size
     except OSError:
-        size, modified_at = -1, datetime.max.replace(tzinfo=UTC)
+        size, modified_at = -1, _NOT_TOLD
     whole = InboxFile(_printable(str(path)), size, modified_at, path)
-    members: list[str] = []
+    members: dict[str, int] = {}
     if _is_named_zip(path.name):
         # Where this fails, reading it will say what is wrong with it.
         with suppress(OSError, *_UNPACKING_ERRORS), path.open("rb") as stored:  # type: ignore[no-untyped-call]
             members = _members_of(stored)
     if not members:
         yield whole
-    for member in members:
-        yield InboxFile(_printable(f"{path}!/{member}"), size, modified_at, path, member)
+    for member, newer_beside in members.items():
+        yield InboxFile(_printable(f"{path}!/{member}"), size, modified_at, path, member, newer_beside)
 
 
 def _printable(path: str) -> str:
@@ -231,15 +274,17 @@ def _is_named_zip(name: str) -> bool:
     return name.lower().endswith(".zip")
 
 
-def _members_of(stored: IO[bytes]) -> list[str]:
-    """Return the files in an archive; none where it is a document, such as a workbook."""
+def _members_of(stored: IO[bytes]) -> dict[str, int]:
+    """Return the files in an archive, each with how many others were written later; none in a workbook or the like."""
     if not _begins_with(ZIP, stored):
-        return []
+        return {}
     with _open_archive(stored) as archive:
-        names = sorted(archive.namelist())
-    if document_of(names):
-        return []
-    return [name for name in names if not name.endswith("/") and is_meant(name)]
+        written_at = {each.filename: each.date_time for each in archive.infolist()}
+    if document_of(sorted(written_at)):
+        return {}
+    names = [name for name in sorted(written_at) if not name.endswith("/") and is_meant(name)]
+    times = sorted(written_at[name] for name in names)
+    return {name: len(times) - bisect_right(times, written_at[name]) for name in names}
 
 
 def _found(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:

@@ -7,7 +7,14 @@ import io
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from backmarket.rules.seller_files.cells import AS_NUMBER, Column, MomentColumn, NumberColumn, why_ruined
+from backmarket.rules.seller_files.cells import (
+    AS_NUMBER,
+    Column,
+    MomentColumn,
+    NumberColumn,
+    PercentageColumn,
+    why_ruined,
+)
 from backmarket.rules.seller_files.headers import ACCOUNT, CONSTANT
 from backmarket.rules.settlements.styles import StyleError
 from backmarket.warehouse.jsonb import cleaned
@@ -28,7 +35,8 @@ FIRST_ROWS = 20
 """So many rows of a file are shown before it is loaded."""
 
 _STYLES: dict[Any, type[Column]] = {
-    **dict.fromkeys((amount, whole_number, cost, rate, percentage), NumberColumn),
+    **dict.fromkeys((amount, whole_number, cost, rate), NumberColumn),
+    percentage: PercentageColumn,
     **dict.fromkeys((moment, day), MomentColumn),
 }
 

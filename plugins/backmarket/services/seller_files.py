@@ -196,7 +196,10 @@ class SellerFileLoading:
         for file in sorted(files, key=lambda file: (self._stored_at(file), file.modified_at, file.path)):
             target = target_of(file.name)
             if target is None:
-                if not file.name.lower().endswith(REJECTED):
+                if file.size < 0:
+                    self.files_left.append(file.path)
+                    self.log.warning("The storage did not give %s, or did not say when it was stored.", file.path)
+                elif not file.name.lower().endswith(REJECTED):
                     unmatched.append(file.path)
                 continue
             seen += 1

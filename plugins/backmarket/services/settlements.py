@@ -127,7 +127,9 @@ class StatementLoading:
         """Load one file and return how many rows were new; None where it could not be read."""
         try:
             with file.content() as (content, sha256), self.progress_of(file.name) as advance:
-                statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content, self.now)
+                statement = StatementFile(
+                    file.path, file.name, file.size, file.modified_at, sha256, content, self.now, file.newer_beside
+                )
                 new = load_file(
                     self.connection,
                     self.account,
@@ -176,7 +178,9 @@ def preview_statement(connection: Connection, account: str, file: InboxFile) -> 
     try:
         with file.content() as (content, sha256):
             with connection.transaction(force_rollback=True):
-                statement = StatementFile(file.path, file.name, file.size, file.modified_at, sha256, content)
+                statement = StatementFile(
+                    file.path, file.name, file.size, file.modified_at, sha256, content, newer_beside=file.newer_beside
+                )
                 new = load_file(connection, account, statement)
             content.seek(0)
             text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")

@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Sequence  # noqa: TC003 - read at run time by the dataclass
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -248,6 +249,8 @@ def _read_workbook(content: IO[bytes], sheet: str) -> TextTable:
 def _written(cell: Any) -> str:
     """Return what a cell of a workbook shows."""
     value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_percentage(cell.number_format):
+        return f"{_of_double(value * 100)}%"
     if isinstance(value, int) and not isinstance(value, bool):
         if abs(value) >= _FIRST_UNSURE:
             return _of_double(value)
@@ -255,6 +258,11 @@ def _written(cell: Any) -> str:
         zeros = cell.number_format if set(cell.number_format or "") == {"0"} else ""
         return str(value).zfill(len(zeros))
     return _plain(value)
+
+
+def _is_percentage(number_format: str | None) -> bool:
+    """Tell whether a format shows a number a hundred times as large; a sign in quotes is only text."""
+    return "%" in re.sub(r'"[^"]*"|\\.', "", number_format or "")
 
 
 def _read_parquet(content: IO[bytes]) -> TextTable:

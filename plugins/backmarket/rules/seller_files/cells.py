@@ -79,6 +79,19 @@ class NumberColumn(Column):
         return lambda text: read(text) if _is_number(text) else text
 
 
+class PercentageColumn(NumberColumn):
+    """Numbers that may carry their sign: ``19,6 %`` becomes ``19.6``."""
+
+    def look_at(self, texts: Iterable[str]) -> None:
+        """Note how numbers are written."""
+        super().look_at(map(_without_sign, texts))
+
+    def decide(self) -> Callable[[str], str]:
+        """Return what writes a number with a dot and without its sign; raises as :meth:`NumberColumn.decide`."""
+        write = super().decide()
+        return lambda text: write(_without_sign(text))
+
+
 class MomentColumn(Column):
     """Days and times: ``24/11/2026 14:30`` becomes ``2026-11-24T14:30``."""
 
@@ -112,6 +125,10 @@ class MomentColumn(Column):
     def _other(text: str) -> re.Match[str] | None:
         """Return the parts of a time that is not written as ISO 8601 has it, which can be read in one way alone."""
         return None if _ISO.fullmatch(text) else _MOMENT.fullmatch(text)
+
+
+def _without_sign(text: str) -> str:
+    return text.strip().removesuffix("%").rstrip()
 
 
 def _is_number(text: str) -> bool:

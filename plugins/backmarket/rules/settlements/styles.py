@@ -46,7 +46,7 @@ class AmountStyle:
         :param shapes: all that occur: where they are plain, there is nothing to turn.
         """
         if all(set(shape) <= set("0.-") and not shape.endswith("-") for shape in shapes) and not self.decimal_comma:
-            return str.strip
+            return _plain
         return self._read
 
     def _read(self, text: str) -> str:
@@ -54,6 +54,11 @@ class AmountStyle:
         if text.endswith("-"):
             text = f"-{text[:-1]}"
         return text.replace(".", "").replace(",", ".") if self.decimal_comma else text.replace(",", "")
+
+
+def _plain(text: str) -> str:
+    """Read an amount that has nothing to turn but a typographic minus, which its shape does not tell."""
+    return text.strip().replace("\u2212", "-")
 
 
 def choose_amount_style(shapes: Iterable[str]) -> AmountStyle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from psycopg.sql import SQL, Identifier
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from backmarket.warehouse.connection import Connection
 
+# The least that the database tells apart.
+_AN_INSTANT = timedelta(microseconds=1)
+
 
 class KnownFile(NamedTuple):
     """A file of the inbox as it was when it was read."""
@@ -32,6 +35,7 @@ class KnownFile(NamedTuple):
     size: int
     modified_at: datetime
     sha256: str
+    invoice_ref: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class StatementFile:
     :param modified_at: when it was stored, as its storage says.
     :param content: seekable, at its beginning.
     :param listed_at: when it was seen, later than which it cannot have been stored; None for a time that is sure.
+    :param newer_beside: how many files of the archive that it lies in were written later.
     """
 
     path: str
@@ -52,11 +57,15 @@ class StatementFile:
     sha256: str
     content: IO[bytes]
     listed_at: datetime | None = None
+    newer_beside: int = 0
 
     @property
     def exported_at(self) -> datetime:
-        """When it was stored: of two exports of one statement the later one holds."""
-        return min(self.modified_at, self.listed_at or self.modified_at)
+        """When it was stored: of two exports of one statement the later one holds.
+
+        Files of one archive were stored at once. Their own times are of no zone, and only tell their order.
+        """
+        return min(self.modified_at, self.listed_at or self.modified_at) - self.newer_beside * _AN_INSTANT
 
 
 def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
@@ -78,7 +87,8 @@ def load_file(
 
     :param advance: is told how many rows have been read, and how many the file has.
     :param tell: is told, for a person, of a currency that an earlier export has and this one has not.
-    :return: how many rows were new; 0 for a content that was loaded before under any name.
+    :return: how many rows were new; 0 for a content that is stored already as this statement's newest export, or that
+        comes again without a reference.
     :raises StatementError: where it cannot be understood or is another account's; nothing is stored then.
     """
     with connection.transaction():
@@ -87,9 +97,16 @@ def load_file(
         for name in (f"/{file.sha256}", *sorted({f"{account}/{file.sha256}", f"{account}/{invoice_ref}"})):
             connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement/{name}"])
         _refuse_foreign(connection, account, file)
-        if any(known.sha256 == file.sha256 for known in known_files(connection, account).values()):
+        known = known_files(connection, account)
+        alike = {path: each.invoice_ref for path, each in known.items() if each.sha256 == file.sha256}
+        # A file that was only touched is no further export, and without a reference nothing tells it from a copy.
+        if alike and (invoice_ref == file.sha256 or alike.get(file.path) == invoice_ref):
             _remember(connection, account, file, invoice_ref, 0)
             return 0
+        if file.sha256 in alike.values():
+            key = {"account": account, "sha256": file.sha256, "invoice_ref": invoice_ref}
+            connection.execute(sql.statement("settlements/delete_nameless"), key)
+        others = sorted(set(alike.values()) - {invoice_ref, file.sha256})
         refuse_other_content(file.content)
         text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
         try:
@@ -97,6 +114,11 @@ def load_file(
         finally:
             text.detach()
         _remember(connection, account, file, invoice_ref, line_count)
+    if others:
+        tell(
+            f"it holds exactly what statement {' and '.join(others)} holds, and both count. If it is the same under a "
+            "wrong reference, take out one of them: docs/operations/settlements.md says how"
+        )
     if lacking:
         tell(f"it has no row in {' and '.join(lacking)}, of which statement {invoice_ref} keeps what was loaded before")
     return new

@@ -1,0 +1,104 @@
+"""Which export of which statement counts, where contents come again."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from backmarket.warehouse.settlements.files import StatementFile, load_file
+from backmarket.warehouse.settlements.reconciliation import reconcile
+from tests.warehouse.test_settlements import HEADER, LIMITS, findings, lines, load, sale, statement
+
+if TYPE_CHECKING:
+    from tests.warehouse.test_settlements import Database
+
+OTHER = "invoice_20260914-EU-B-2.csv"
+STORED = datetime(2026, 9, 15, tzinfo=UTC)
+
+
+def total(database: Database) -> str | None:
+    """What all rows that count come to."""
+    ((found,),) = database.execute(
+        "select sum(amount)::text from backmarket.settlement_lines where not vanished"
+    ).fetchall()
+    return None if found is None else str(found)
+
+
+def test_two_statements_of_the_same_rows_are_two(warehouse: Database) -> None:
+    """The reference tells them apart, whatever they hold; the log tells of both."""
+    told: list[str] = []
+    load(warehouse, sale(1))
+    assert load(warehouse, sale(1), name=OTHER, hour=1, tell=told.append) == 1
+    assert total(warehouse) == "200.00"
+    assert len(told) == 1
+    assert "exactly what statement 20260914-EU-H-1 holds" in told[0]
+    assert load(warehouse, sale(1), name=f"copy of {OTHER}", hour=2) == 0
+    assert total(warehouse) == "200.00"
+
+
+def test_the_last_export_counts_also_where_its_rows_were_loaded_before(warehouse: Database) -> None:
+    """A whole export, a short one, and the first once more: what the short one lacked counts again."""
+    for hour, rows in enumerate(([sale(1), sale(2)], [sale(1)])):
+        load(warehouse, *rows, hour=hour)
+        reconcile(warehouse, "default", LIMITS)
+    assert statement(warehouse) == [("EUR", 1, "100.00")]
+    assert [kind for kind, *_ in findings(warehouse)] == ["line_vanished"]
+    assert load(warehouse, sale(1), sale(2), hour=2) == 0
+    reconcile(warehouse, "default", LIMITS)
+    assert statement(warehouse) == [("EUR", 2, "200.00")]
+    assert total(warehouse) == "200.00"
+    assert findings(warehouse) == []
+
+
+def test_an_export_that_is_only_touched_is_no_later_one(warehouse: Database) -> None:
+    """A copy of the inbox gives all of its files new times."""
+    load(warehouse, sale(1), sale(2))
+    load(warehouse, sale(1), hour=1)
+    assert load(warehouse, sale(1), sale(2), hour=2, path="0/invoice_20260914-EU-H-1.csv") == 0
+    assert statement(warehouse) == [("EUR", 1, "100.00")]
+
+
+def test_a_statement_that_gets_its_reference_later_counts_once(warehouse: Database) -> None:
+    """Also where a longer export of it follows; without the reference it comes again as nothing."""
+    load(warehouse, sale(1), sale(2), name="settlement.csv")
+    reconcile(warehouse, "default", LIMITS)
+    assert load(warehouse, sale(1), sale(2), hour=1) == 2
+    assert {row[0] for row in lines(warehouse)} == {"20260914-EU-H-1"}
+    assert load(warehouse, sale(1), sale(2), sale(3), hour=2) == 1
+    assert load(warehouse, sale(1), sale(2), name="settlement (1).csv", hour=3) == 0
+    reconcile(warehouse, "default", LIMITS)
+    assert statement(warehouse) == [("EUR", 3, "300.00")]
+    assert total(warehouse) == "300.00"
+    ((day_sum,),) = warehouse.execute("select sum(amount)::text from backmarket.settlement_day_sums").fetchall()
+    assert day_sum == "300.00"
+
+
+def test_of_exports_in_one_archive_the_one_written_last_counts(warehouse: Database) -> None:
+    """Whichever is read first, and however their hashes are ordered."""
+    for order in ((0, 1), (1, 0)):
+        warehouse.execute("truncate backmarket.settlement_lines, backmarket.settlement_statements")
+        warehouse.execute("truncate backmarket.settlement_files")
+        exports = [([sale(1)], 1), ([sale(1), sale(2)], 0)]
+        for place in order:
+            rows, newer_beside = exports[place]
+            load_member(warehouse, *rows, place=place, newer_beside=newer_beside)
+        assert statement(warehouse) == [("EUR", 2, "200.00")], order
+        exports = [([sale(3)], 0), ([sale(3), sale(4)], 1)]
+        for place in order:
+            rows, newer_beside = exports[place]
+            load_member(warehouse, *rows, place=10 + place, newer_beside=newer_beside, name=OTHER)
+        assert statement(warehouse) == [("EUR", 2, "200.00"), ("EUR", 1, "100.00")], order
+
+
+def load_member(
+    database: Database, *rows: str, place: int, newer_beside: int, name: str = "20260914-EU-H-1.csv"
+) -> int:
+    """Load one file of an archive."""
+    content = (HEADER + "\n".join(rows)).encode()
+    key = sha256(content).hexdigest()
+    file = StatementFile(
+        f"all.zip!/{place}/{name}", name, len(content), STORED, key, io.BytesIO(content), newer_beside=newer_beside
+    )
+    return load_file(database, "default", file)
