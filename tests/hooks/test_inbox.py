@@ -458,7 +458,7 @@ def test_a_folder_that_is_a_link_is_read_and_one_that_leads_back_is_not(tmp_path
 def test_a_folder_that_cannot_be_listed_is_named_and_costs_no_other(
     warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing tells it from an empty one but the error: the run ends red, and what left the inbox with it stays known."""
+    """Nothing tells it from an empty one but the error: the run ends red."""
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", tmp_path.as_uri())
     for name in ("closed", "lost+found", ".Trash-0"):
         (tmp_path / name).mkdir()

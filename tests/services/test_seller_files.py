@@ -160,6 +160,16 @@ def test_a_file_of_refunds_names_all_of_its_lines_and_says_it_once(inbox: Inbox)
     assert [row[:4] for row in inbox.rows(query)] == [(50, 501, "refund", "7.00"), (51, None, "cancel", None)]
 
 
+def test_what_is_written_about_a_customer_stands_in_no_reason(inbox: Inbox) -> None:
+    """A column of sentences that is taken for the number of a reason: the row is named, and says that it is none."""
+    header = "order_id;orderline_id;kind;Grund\n"
+    inbox.load(
+        csv_file(header + "50;501;refund;Frau Erika Muster, Karton eingedrückt\n50;502;refund;2x\n", "in/refunds.csv")
+    )
+    reasons = [reason for (reason,) in inbox.rows("select reason from backmarket.quarantine order by key")]
+    assert reasons == ["return_reason cannot be read: a whole number is needed"] * 2
+
+
 def test_a_content_is_loaded_once(inbox: Inbox) -> None:
     """Under whatever name: what the seller's system has changed since stays."""
     inbox.load(csv_file(STOCK))

@@ -212,7 +212,7 @@ def _not_listed(url: str | None, variable: str, error: Exception) -> InboxError:
 def _paths_below(inbox: ObjectStoragePath, closed: list[ObjectStoragePath]) -> Iterator[ObjectStoragePath]:
     """Give all files below an inbox.
 
-    Of a folder of this machine that may not be listed, fsspec says that it is empty, and links to folders it leaves out.
+    Of a folder of this machine that may not be listed, fsspec says that it is empty; links to folders it leaves out.
 
     :param closed: takes the folders of this machine that cannot be listed.
     :raises OSError: where the inbox itself cannot be listed.
