@@ -428,7 +428,9 @@ class QuantitySettings(StockCountSettings, SendingSettings):
 
     inventory_upload: Toggle = False
     safety_qty: Units = 0
-    max_qty: Units | None = Field(default=None, description="a whole number of units, 0 or more, or empty for no limit")
+    max_qty: Units | None = Field(
+        default=None, description="a whole number of units, 0 or more, at most 2147483647, or empty for no limit"
+    )
     pending_hold_hours: Hours = 48
     zero_guard_pct: int = Field(default=50, ge=0, le=100, description="a whole number from 0 to 100, in per cent")
 
@@ -458,7 +460,7 @@ class PriceApprovalSettings(Settings):
     )
 
 
-class PriceSettings(MarketSettings):
+class PriceSettings(MarketSettings, SendingSettings):
     """The Variables of planning prices, in ``backmarket_inventory_prices`` and ``backmarket_backbox``.
 
     :param price_change_limit_pct: a larger move of a price waits for a person.

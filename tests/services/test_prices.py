@@ -24,12 +24,25 @@ if TYPE_CHECKING:
 
 
 def plan(
-    database: psycopg.Connection[Any], wishes: dict[str, Wish] | None = None, **variables: object
+    database: psycopg.Connection[Any],
+    wishes: dict[str, Wish] | None = None,
+    *,
+    prices_upload: bool = True,
+    **variables: object,
 ) -> dict[str, tuple[str, dict[str, Any], str | None]]:
     """Plan all prices; return status, payload and reason by SKU."""
     settings = PriceSettings.checked(variables)
     by_listing = None if wishes is None else {(_id(database, sku), "fr-fr"): wish for sku, wish in wishes.items()}
-    plan_prices(database, "default", settings, markets=["fr-fr"], now=NOW, run_id="r", wishes=by_listing)
+    plan_prices(
+        database,
+        "default",
+        settings,
+        markets=["fr-fr"],
+        now=NOW,
+        run_id="r",
+        wishes=by_listing,
+        prices_upload=prices_upload,
+    )
     rows = database.execute("select subject, status, payload, reason from backmarket.changes order by change_id")
     return {sku: (status, payload, reason) for sku, status, payload, reason in rows}
 
@@ -111,7 +124,7 @@ def test_a_wish_about_an_offer_that_shows_no_price_is_no_move(warehouse: psycopg
         offer(warehouse, sku, shown)
     wishes = {sku: Wish("move", Decimal("230.00"), "so it is") for sku in ("GONE", "ZERO", "MOVED")}
     wishes |= {"ASKED": Wish("ask", Decimal("230.00"), "so it is")}
-    found = plan(warehouse, wishes, prices_upload="false")
+    found = plan(warehouse, wishes, prices_upload=False)
     assert {sku: (status, payload["old_price"]) for sku, (status, payload, _) in found.items()} == {
         "MOVED": ("planned", "240.00"),
         "ASKED": ("awaiting_approval", "240.00"),

@@ -163,9 +163,8 @@ def test_a_file_of_refunds_names_all_of_its_lines_and_says_it_once(inbox: Inbox)
 def test_what_is_written_about_a_customer_stands_in_no_reason(inbox: Inbox) -> None:
     """A column of sentences that is taken for the number of a reason: the row is named, and says that it is none."""
     header = "order_id;orderline_id;kind;Grund\n"
-    inbox.load(
-        csv_file(header + "50;501;refund;Frau Erika Muster, Karton eingedrückt\n50;502;refund;2x\n", "in/refunds.csv")
-    )
+    rows = "50;501;refund;Frau Erika Muster, Karton eingedrückt\n50;502;refund;2x\n50;503;refund;21\n50;504;refund;\n"
+    inbox.load(csv_file(header + rows, "in/refunds.csv"))
     reasons = [reason for (reason,) in inbox.rows("select reason from backmarket.quarantine order by key")]
     assert reasons == ["return_reason cannot be read: a whole number is needed"] * 2
 

@@ -39,7 +39,7 @@ class BackMarketPrepareWarehouseOperator(BackMarketOperator):
         from backmarket.warehouse.migrations import migrate
         from backmarket.warehouse.pooler import require_session
 
-        if self.main_switch == "all" or self.main_switch == context["dag_run"].run_type:
+        if self.main_switch and self.main_switch in {"all", context["dag_run"].run_type}:
             self._skip_while_off()
         require_session(self.warehouse_conn_id)
         config = self.hook.config

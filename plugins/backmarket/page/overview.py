@@ -192,7 +192,7 @@ def gather(session: Session, place: Place, stems: frozenset[str]) -> Overview:
         rows=rows,
         # Those of one cause stand together.
         failed=sorted((task for dag in dags.values() for task in dag.failed), key=lambda task: task.cause),
-        stopped=_stopped(_wanted(variables, dag_ids, rows), dags, now),
+        stopped=_stopped(_wanted(session, account, dag_ids, rows), dags, now),
         backfills=backfills(session, dags),
         approvals=open_approvals(session, dags),
         dags=dags,
@@ -212,13 +212,13 @@ def _row(switch: Switch, variable: VariableState, dag_id: str, dag: DagState | N
     return SwitchRow(switch, variable, dag_id, dag, dag.successes.get(switch.toggle) if dag else None)
 
 
-def _wanted(variables: Mapping[str, VariableState], dag_ids: Mapping[str, str], rows: list[SwitchRow]) -> list[str]:
+def _wanted(session: Session, account: str, dag_ids: Mapping[str, str], rows: list[SwitchRow]) -> list[str]:
     """Return the DAGs that Variables ask for: those with a switch that is on, and the one that tells people."""
-    if variables["enabled"].value is not True:
+    if value_of(session, account, "enabled") is not True:
         return []
     wanted = [row.dag_id for row in rows if row.variable.value is True]
-    tells, deletes = variables["alert_conn_id"].value, variables["history_retention_days"].value is not None
-    if ALERTS.stem in dag_ids and (tells or deletes):
+    tells, days = (value_of(session, account, field) for field in ("alert_conn_id", "history_retention_days"))
+    if ALERTS.stem in dag_ids and (tells or days is not None):
         wanted.append(dag_ids[ALERTS.stem])
     return list(dict.fromkeys(wanted))
 
