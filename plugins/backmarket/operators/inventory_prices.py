@@ -301,8 +301,8 @@ class BackMarketPricesUploadOperator(BackMarketSendingOperator):
         from backmarket.services.prices import PriceSending
         from backmarket.settings import PriceUploadSettings, RepricingSettings
 
-        of_toggle = {"prices_upload": PriceUploadSettings, "repricing": RepricingSettings}
-        self.skip_unless_sending(of_toggle[self.toggle].load(self.account), self.toggle)
+        settings = PriceUploadSettings if self.toggle == "prices_upload" else RepricingSettings
+        self.skip_unless_sending(settings.load(self.account), self.toggle)
         with self.open_to_send(keep_for_quantities=True) as (connection, client, budget):
             sending = OfferSending(connection, self.account, client, None, self.log, budget=budget)
             batches = PriceBatches(connection, self.account, client, wait_of("batch_deadline_seconds"), self.log)

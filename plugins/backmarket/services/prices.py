@@ -155,8 +155,8 @@ def plan_prices(
             counts["not_read"] += 1
             continue
         # Repricing moves what is shown: without the seller's own price, the listing would stay without one.
-        is_own = wishes is None or (prices_upload and not row.shown)
-        wish = None if is_own else wishes.get((row.listing_id, row.market))
+        is_own = prices_upload and not row.shown
+        wish = None if is_own else (wishes or {}).get((row.listing_id, row.market))
         verdict, change = _decide(row, settings, refused, decisions, wish)
         counts[verdict] += 1
         if change is not None:
