@@ -14,7 +14,7 @@ SMALL_ORDERS, SMALL_ROWS, SMALL_CHANGES = 5_000, 50_000, 50
 def main() -> int:
     """Run them; answer whether all bounds were kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--small", action="store_true", help="two minutes instead of an hour")
+    parser.add_argument("--small", action="store_true", help="two minutes instead of half an hour")
     if parser.parse_args().small:
         figures = [
             *orders.figures(SMALL_ORDERS),

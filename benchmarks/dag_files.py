@@ -14,7 +14,7 @@ import tempfile
 
 from benchmarks.figures import Figure, show
 from benchmarks.orders import PROJECT
-from local.machine_speed import slowness_of_python
+from local.machine_speed import SpeedMeter
 
 SECONDS = 1.0
 # [dag_processor] min_file_process_interval is 30 s unless somebody changes it: each file is read so often.
@@ -24,7 +24,6 @@ _TRIES = 3
 
 def figures() -> list[Figure]:
     """Measure; the least of some tries, against a bound that is of a machine at its full speed."""
-    slowness = slowness_of_python()
     with tempfile.TemporaryDirectory() as home:
         environment = {
             **os.environ,
@@ -34,8 +33,8 @@ def figures() -> list[Figure]:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         }
         command = [sys.executable, "-m", "benchmarks.dag_files", "read"]
-        output = subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True)
-    slowness = (slowness + slowness_of_python()) / 2
+        with SpeedMeter() as meter:
+            output = subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True)
     of_files: dict[str, float] = json.loads(output.stdout.splitlines()[-1])
     seconds = sum(of_files.values())
     worst = max(of_files, key=lambda name: of_files[name])
@@ -43,9 +42,9 @@ def figures() -> list[Figure]:
         Figure(
             f"{len(of_files)} DAG files read once, each in a process of its own: processor time",
             f"{seconds:.2f} s; {seconds * _READINGS_AN_HOUR:.0f} s an hour",
-            f"most: {worst}, {of_files[worst]:.2f} s; at full speed {seconds / slowness:.2f} s",
+            f"most: {worst}, {of_files[worst]:.2f} s; at full speed {seconds / meter.slowness:.2f} s",
             f"{SECONDS:.0f} s at full speed",
-            kept=seconds / slowness <= SECONDS,
+            kept=seconds / meter.slowness <= SECONDS,
         )
     ]
 

@@ -6,7 +6,6 @@ that process. Bounds in seconds are of a machine at its full speed.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from backmarket.warehouse.migrations import migrate
 from benchmarks.figures import Figure, show
 from benchmarks.history import fill_history
 from benchmarks.orders import PROJECT, megabytes
-from local.machine_speed import slowness_of_python
+from local.machine_speed import SpeedMeter
 from local.postgres import embedded_postgres, ensure_database
 
 if TYPE_CHECKING:
@@ -82,13 +81,14 @@ def _measure(server: str, what: str, *, listings: int, lines: int) -> tuple[floa
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.quantities", what, uri], cwd=PROJECT, stdout=subprocess.PIPE, text=True
     )
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
+    with SpeedMeter() as meter:
+        output = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise SystemExit(f"benchmarks.quantities {what} failed with {process.returncode}")
-    seconds, slowness = json.loads(output.splitlines()[-1])
-    return seconds, seconds / slowness, megabytes(usage)
+    seconds = float(output.splitlines()[-1])
+    return seconds, seconds / meter.slowness, megabytes(usage)
 
 
 def _plan(connection: psycopg.Connection[Any]) -> None:
@@ -107,11 +107,9 @@ _WORK: dict[str, Callable[[psycopg.Connection[Any]], None]] = {"plan": _plan, "n
 def _run_one(what: str, uri: str) -> None:
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("set timezone to 'UTC'")
-        slowness = slowness_of_python()
         began = perf_counter()
         _WORK[what](connection)
-        seconds = perf_counter() - began
-        sys.stdout.write(json.dumps([seconds, (slowness + slowness_of_python()) / 2]) + "\n")
+        sys.stdout.write(f"{perf_counter() - began}\n")
 
 
 if __name__ == "__main__":
