@@ -252,7 +252,7 @@ def test_an_order_that_never_appears_is_named_as_such(
     assert "Correct the order id" in reason
 
 
-@pytest.mark.parametrize("sickness", ["GET", "POST", "unreadable"])
+@pytest.mark.parametrize("sickness", ["GET", "POST", "not found", "unreadable"])
 def test_a_sick_listing_keeps_no_quantity_back(
     connected: Sandbox,
     switch_on: Callable[..., None],
@@ -266,6 +266,8 @@ def test_a_sick_listing_keeps_no_quantity_back(
     _stock(database, {sick["sku"]: 0, **{listing["sku"]: listing["quantity"] + 1 for listing in healthy}})
     if sickness == "unreadable":
         connected.fault("odd_document", listing=sick["id"], fields={"quantity": "many"}, times=None)
+    elif sickness == "not found":
+        connected.fault("404", method="POST", listing=sick["id"], times=None)
     else:
         connected.fault("500", method=sickness, listing=sick["id"], times=None)
     switch_on("inventory_upload")

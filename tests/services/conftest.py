@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyrate_limiter import InMemoryBucket
 
 from backmarket.api.client import BackMarketClient
 from backmarket.api.config import ClientConfig
 from backmarket.api.throttle import Throttle
+from backmarket.services.offers import OfferSending
 from backmarket.services.order_reading import OrderReading
 from backmarket.warehouse.orders import OrderStaging
+from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES, SkuLineBudget
+from tests.api.conftest import unlimited
 from tests.api.hostile_server import HostileServer
 from tests.services.seller_inbox import Inbox
 
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
+
+    from sandbox.remote import Sandbox
 
 
 @pytest.fixture
@@ -48,3 +55,19 @@ def reading(server: HostileServer, warehouse: psycopg.Connection[Any]) -> Iterat
     )
     with BackMarketClient(config, Throttle.in_memory()) as client:
         yield OrderReading(client, OrderStaging(warehouse, "default"), logging.getLogger("backmarket.tests"))
+
+
+@pytest.fixture
+def upload(sandbox: Sandbox, warehouse: psycopg.Connection[Any]) -> Iterator[OfferSending]:
+    """What an upload task works with."""
+    config = ClientConfig(
+        base_url=sandbox.base_url,
+        token=sandbox.token,
+        user_agent="BM-Acme-Airflow;ops@example.com",
+        backoff=0.001,
+        throttle_pause=0.01,
+    )
+    budget = SkuLineBudget(InMemoryBucket(SKU_LINE_RATES))
+    log = logging.getLogger("backmarket.tests")
+    with BackMarketClient(config, unlimited()) as client:
+        yield OfferSending(warehouse, "default", client, timedelta(hours=48), log, budget=budget)

@@ -46,7 +46,7 @@ def test_what_was_all_dealt_with_passes() -> None:
     ],
 )
 def test_what_is_said_of_one_item_is_no_outage(error: BackMarketError, *, is_outage: bool) -> None:
-    """Ten in a row, the last one with them: each was answered for, so all are asked for, and named."""
+    """Ten in a row, the last one with them: all are asked for, and named, where nothing speaks of an outage."""
     failures, asked = ItemFailures(), []
     try:
         for item in failures.each(list(range(10))):

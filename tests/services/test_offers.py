@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
-from pyrate_limiter import InMemoryBucket
 
 from backmarket.api.client import BackMarketClient
-from backmarket.api.config import ClientConfig
 from backmarket.api.errors import ServerError, ThrottledError
 from backmarket.operators.inventory_prices import (
     BackMarketInventoryListingRefreshOperator,
@@ -35,13 +33,9 @@ from backmarket.warehouse.inventory_prices import (
     record_shown_quantities,
 )
 from backmarket.warehouse.ledger import PlannedChange, RecordedChange
-from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES, SkuLineBudget
-from tests.api.conftest import unlimited
 from tests.dags.conftest import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import psycopg
 
     from backmarket.api.models import Listing
@@ -50,21 +44,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 HOLD = timedelta(hours=48)
 AT_ONCE = timedelta(0)
-
-
-@pytest.fixture
-def upload(sandbox: Sandbox, warehouse: psycopg.Connection[Any]) -> Iterator[OfferSending]:
-    """What an upload task works with."""
-    config = ClientConfig(
-        base_url=sandbox.base_url,
-        token=sandbox.token,
-        user_agent="BM-Acme-Airflow;ops@example.com",
-        backoff=0.001,
-        throttle_pause=0.01,
-    )
-    budget = SkuLineBudget(InMemoryBucket(SKU_LINE_RATES))
-    with BackMarketClient(config, unlimited()) as client:
-        yield OfferSending(warehouse, "default", client, HOLD, LOG, budget=budget)
 
 
 def _plan(upload: OfferSending, *changes: tuple[str, str, int, int]) -> list[RecordedChange]:

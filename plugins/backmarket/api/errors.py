@@ -131,6 +131,11 @@ class RefusedError(BackMarketError):
     advice = "Correct it; sending the same again will be refused again."
     never_applies = True
 
+    @property
+    def is_verdict(self) -> bool:
+        """Whether it judges what was sent, by the statuses of the spec; another 4xx may pass, as 423 (locked)."""
+        return self.status in {None, 400, 409, 413, 422}
+
 
 class RedirectRefusedError(BackMarketError):
     """3xx: following it would show the token and the body to whoever it names."""

@@ -68,17 +68,22 @@ class ItemFailures:
             if self._in_a_row > MOST_IN_A_ROW and self._last:
                 raise self._last
 
-    def note(self, item: str, error: BackMarketError) -> None:
+    def note(self, item: str, error: BackMarketError, *, was_there: bool = False) -> None:
         """Note that an item failed.
 
-        An item that Back Market does not find, or refuses for what it is, was answered for, as in no outage.
+        An item that Back Market refuses for what it is was answered for, as in no outage. That it does not find one
+        says nothing of an outage, for or against.
 
+        :param was_there: whether it showed the item a moment ago: what is no verdict then is a failure like any other.
         :raises BackMarketError: as :func:`raise_what_concerns_all`.
         """
         raise_what_concerns_all(error)
         self.failed[item] = str(error)
-        self._in_a_row = 0 if isinstance(error, (NotFoundError, RefusedError)) else self._in_a_row + 1
         self._last = error
+        if isinstance(error, RefusedError) and (error.is_verdict or not was_there):
+            self._in_a_row = 0
+        elif was_there or not isinstance(error, NotFoundError):
+            self._in_a_row += 1
 
     def note_without_effect(self, item: str, reason: str) -> None:
         """Note that Back Market answered for an item, as in no outage, and yet did not do what it was asked."""

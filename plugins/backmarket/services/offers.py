@@ -125,9 +125,9 @@ class OfferSettling:
         :raises BackMarketError: where sending more would fail alike.
         """
         if error.surely_not_applied:
-            update.settle("planned", str(error))
+            update.settle("planned", describe(error))
             self.forget_sending(update)
-            return self.leave(update.name, error)
+            return self.leave(update.name, error, was_there=True)
         outcome = self.settle_lost(update, str(error))
         if outcome == "unknown":
             self.failures.note(update.name, error)
@@ -178,13 +178,14 @@ class OfferSettling:
         if "quantity" in update.fields:
             inventory_prices.forget_sent_quantity(self.connection, self.account, update.listing_id)
 
-    def leave(self, name: str, error: BackMarketError) -> Outcome:
+    def leave(self, name: str, error: BackMarketError, *, was_there: bool = False) -> Outcome:
         """Leave a listing that Back Market failed on to the next run.
 
         :param name: of its change.
+        :param was_there: whether Back Market showed it a moment ago.
         :raises BackMarketError: where the error concerns all listings alike.
         """
-        self.failures.note(name, error)
+        self.failures.note(name, error, was_there=was_there)
         self.log.warning("%s is left to the next run: %s", name, describe(error))
         return self.count("left", "left")
 
@@ -340,9 +341,10 @@ class OfferSending(OfferSettling):
             return self._send(ours) if ours.changes else self.count("not_ours", "unknown")
         try:
             answer = self.client.update_listing(update.listing_id, update.market, **update.fields)
-        except (RefusedError, NotFoundError) as error:
-            return self._settle_refusal(update, error.api_message or str(error))
         except BackMarketError as error:
+            if isinstance(error, RefusedError) and error.is_verdict:
+                return self._settle_refusal(update, error.api_message or str(error))
+            # 404 among them: of a listing that was there a moment ago it is no verdict on what was sent.
             return self.settle_failure(update, error)
         if answer is None or answer.id != update.listing_id or not update.shows_in(answer):
             reason = "the answer did not show the change"
