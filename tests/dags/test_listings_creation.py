@@ -349,6 +349,29 @@ def test_a_listing_that_exists_is_never_overwritten(
     assert _all(database, "select distinct verdict from backmarket.catalog_readiness") == [("listed",)]
 
 
+@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
+def test_a_404_makes_no_batch_of_a_listing_that_exists(
+    creation: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], times: int | None
+) -> None:
+    """Answered once in a run it is asked again; answered to all, the row waits, is named, and the check is red."""
+    known = connected.listings()[0]
+    _fill(database, _row(connected, known["sku"], price="1.00", quantity=99))
+    connected.fault("404", method="GET", path_prefix="/ws/listings/detail", times=times)
+    run = creation()
+    assert _batches(connected) == []
+    assert connected.listings()[0] == known
+    if times:
+        assert run.state == "success"
+        assert _changes(database)[known["sku"]][1] == "superseded"
+        return
+    assert run.tasks["listing_creation_check"] == "failed"
+    assert run.xcoms["listing_creation"]["not_sent"] == [known["sku"]]
+    assert _changes(database)[known["sku"]][1] == "planned"
+    connected.clear_faults()
+    assert creation().state == "success"
+    assert connected.listings()[0] == known
+
+
 def test_a_run_killed_after_sending_repeats_nothing(
     creation: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

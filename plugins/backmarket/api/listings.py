@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from backmarket.api.paging import RawPage
 
 _PATH = "/ws/listings"
-_DETAIL_PATH = "/ws/listings/detail"
+DETAIL_PATH = "/ws/listings/detail"
 
 
 class ListingCalls(Calls):
@@ -40,6 +40,10 @@ class ListingCalls(Calls):
         """Tell how many listings there are; None for several that the list does not count. One cheap read."""
         return read_length(self._transport, _PATH, market=market)
 
+    def first_listings(self, market: str) -> ListingPage:
+        """Read the first page of a market's listings."""
+        return _listing_page(self._listing_page_reader(market, None)(Window(1)), market)
+
     def get_listing(self, listing_id: UUID | str | int, market: str) -> Listing:
         """Read one listing.
 
@@ -51,15 +55,15 @@ class ListingCalls(Calls):
         return as_document(Listing, self._transport.read(path, market=market), "GET", path)
 
     def find_listing(self, sku: str, market: str) -> Listing | None:
-        """Read the listing of a SKU, which matches in any case; None if there is none.
+        """Read the listing of a SKU, which matches in any case; None where the answer is 404.
 
         :raises UnreadableDocumentError: carrying the document, if it does not fit the model.
         """
         try:
-            answer = self._transport.read(_DETAIL_PATH, params={"sku": sku}, market=market)
+            answer = self._transport.read(DETAIL_PATH, params={"sku": sku}, market=market)
         except NotFoundError:
             return None
-        return as_document(Listing, answer, "GET", _DETAIL_PATH)
+        return as_document(Listing, answer, "GET", DETAIL_PATH)
 
     def update_listing(self, listing_id: UUID | str | int, market: str, **fields: object) -> Listing | None:
         """Change some fields of a listing at once; the others stay as they are.

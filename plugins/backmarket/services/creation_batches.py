@@ -11,7 +11,7 @@ from backmarket.rules.batch_result import CreatedListing, differences
 from backmarket.rules.batches import MOST_LINES_OF_A_BATCH, End, Line, end_of_creation, next_poll
 from backmarket.services.batches import BatchSending, by_batch, log_remarks, read_status
 from backmarket.services.item_failures import named
-from backmarket.services.listing_lookup import look_up_each, store_found
+from backmarket.services.listing_lookup import look_up_absent_again, look_up_each, store_found
 from backmarket.words import counted, tally, time_of_day
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ class CreationSending:
     def _without_listed(self, changes: list[RecordedChange]) -> list[RecordedChange]:
         """Return the changes whose SKUs have no listing, and store the listings of the others.
 
-        A SKU that Back Market could not look up is neither: sending it might overwrite a listing. It comes last in the
-        next run, so that the others have their turn.
+        A SKU that Back Market could not look up, or whose 404 is not to be believed, is neither: sending it might
+        overwrite a listing. It comes last in the next run, so that the others have their turn.
         """
         read_at = datetime.now(UTC)
-        lookups = look_up_each(self.client, changes)
+        lookups = look_up_absent_again(self.client, changes, look_up_each(self.client, changes))
         store_found(self.ledger.connection, self.ledger.account, changes, lookups, read_at=read_at)
         pairs = list(zip(changes, lookups, strict=True))
         listed = [change for change, lookup in pairs if lookup.exists]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from backmarket.api.errors import BackMarketError, UnreadableDocumentError
+from backmarket.api.errors import BackMarketError, NotFoundError, UnreadableDocumentError
+from backmarket.api.listings import DETAIL_PATH
 from backmarket.services.item_failures import raise_what_concerns_all
 from backmarket.warehouse.listings import store_readings
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8
 _HANDFUL = 16
+_MOST_WITNESSES = 3
 
 
 class Lookup(NamedTuple):
@@ -57,6 +59,27 @@ def look_up_each(client: BackMarketClient, changes: Sequence[RecordedChange]) ->
     return [lookups[change.change_id] for change in changes]
 
 
+def look_up_absent_again(
+    client: BackMarketClient, changes: Sequence[RecordedChange], lookups: Sequence[Lookup]
+) -> list[Lookup]:
+    """Ask once more for the SKUs that have no listing: one 404 may be a gateway's, and a batch overwrites a listing.
+
+    In between, Back Market has to find a SKU that it lists, in the market that was asked. Where it finds none, its 404
+    says nothing of the others either: they count as failed.
+
+    :param lookups: what the first asking told of these changes, in their order.
+    :return: a lookup for each change, in their order.
+    :raises BackMarketError: where a failure concerns all SKUs alike.
+    """
+    absent = [change for change, lookup in zip(changes, lookups, strict=True) if lookup.exists is False]
+    markets = dict.fromkeys(change.payload["market"] for change in absent)
+    doubts = {market: _why_in_doubt(client, market) for market in markets}
+    trusted = [change for change in absent if not doubts[change.payload["market"]]]
+    again = {change.change_id: Lookup(None, None, doubts[change.payload["market"]]) for change in absent}
+    again |= {change.change_id: lookup for change, lookup in zip(trusted, look_up_each(client, trusted), strict=True)}
+    return [again.get(change.change_id, lookup) for change, lookup in zip(changes, lookups, strict=True)]
+
+
 def store_found(
     connection: Connection,
     account: str,
@@ -76,6 +99,39 @@ def store_found(
             found.setdefault(change.payload["market"], []).append(lookup.listing)
     for market, listings in found.items():
         store_readings(connection, account, market, listings, read_at=read_at)
+
+
+def _why_in_doubt(client: BackMarketClient, market: str) -> BackMarketError | None:
+    """Return what keeps a 404 of a SKU from being believed; None where listed SKUs are found, or none is listed.
+
+    :raises BackMarketError: where it concerns all SKUs alike.
+    """
+    try:
+        page = client.first_listings(market)
+    except BackMarketError as error:
+        raise_what_concerns_all(error)
+        return error
+    if not page.count and not page.listings:
+        return None
+    witnesses = [listing.sku for listing in page.listings if listing.sku][:_MOST_WITNESSES]
+    if any(_is_found(client, sku, market) for sku in witnesses):
+        return None
+    told = "it did not find SKUs that it lists either, so that nobody can tell whether this one is listed"
+    return NotFoundError(told, method="GET", path=DETAIL_PATH, status=404)
+
+
+def _is_found(client: BackMarketClient, sku: str, market: str) -> bool:
+    """Tell whether a listing is found, whatever it looks like; one that Back Market fails on is not.
+
+    :raises BackMarketError: where the failure concerns all SKUs alike.
+    """
+    try:
+        return client.find_listing(sku, market) is not None
+    except UnreadableDocumentError:
+        return True
+    except BackMarketError as error:
+        raise_what_concerns_all(error)
+        return False
 
 
 def _look_up_market(
