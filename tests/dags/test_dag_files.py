@@ -97,6 +97,16 @@ def test_no_run_waits_for_hours(minutes: int, action: str) -> None:
     assert BackMarketRetryPolicy().evaluate(error, 1, 3).action.value == action
 
 
+def test_quantities_wait_for_prices_a_bounded_time(dag_bag: DagBag) -> None:
+    """No task between the prices' gate and the quantities is tried again; the one that asks Back Market is ended."""
+    dag = dag_bag.dags["backmarket_inventory_prices"]
+    assert {task_id: dag.get_task(task_id).retries for task_id in ("offer_refresh", "prices_plan")} == {
+        "offer_refresh": 0,
+        "prices_plan": 0,
+    }
+    assert dag.get_task("offer_refresh").execution_timeout == timedelta(minutes=10)
+
+
 def test_every_task_fails_in_our_words(dag_bag: DagBag) -> None:
     """No task is an operator of a provider as it is: its failure would speak of SQL or of Python."""
     operators = {

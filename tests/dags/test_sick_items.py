@@ -335,6 +335,33 @@ def test_a_market_that_refuses_leaves_the_others_and_all_quantities(
     assert "Market de-de is left as it was" in capsys.readouterr().out
 
 
+def test_markets_that_there_is_no_time_for_hold_no_quantity_up(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """de-de is left and named, and nothing is tried again; a quantity and its home price go in one request as ever."""
+    from backmarket.services import prices
+
+    monkeypatch.setattr(prices, "TIME_FOR_MARKETS", timedelta(0))
+    listing = next(each for each in connected.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
+    wanted = Decimal(listing["offers"]["fr-fr"]["price"]) - Decimal("0.01")
+    database.execute(
+        b"insert into seller.prices (sku, market, price, currency) values (%s, 'fr-fr', %s, 'EUR')",
+        [listing["sku"], wanted],
+    )
+    _stock(database, {listing["sku"]: listing["quantity"] + 1})
+    switch_on("inventory_upload", "prices_upload", markets='["de-de", "fr-fr"]')
+    run = run_dag("backmarket_inventory_prices")
+    (write,) = connected.journal("POST", "/ws/listings/")
+    assert (write["body"]["quantity"], Decimal(write["body"]["price"])) == (listing["quantity"] + 1, wanted)
+    assert run.xcoms["offer_refresh"]["markets_left"] == ["de-de"]
+    assert run.tries["offer_refresh"] == 1
+    assert {task for task, state in run.tasks.items() if state == "failed"} == {"prices_check"}
+
+
 def _catalog(database: psycopg.Connection[Any], product_id: str, rows: dict[str, str]) -> None:
     for sku, market in rows.items():
         database.execute(

@@ -14,6 +14,7 @@ from backmarket.api.throttle import Throttle
 from backmarket.api.transport import Transport
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from backmarket.api.config import ClientConfig
@@ -42,6 +43,10 @@ class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls, BackboxCalls, Car
     def clock_ahead(self) -> timedelta:
         """How far Back Market's clock is ahead of this machine's, by the last answer."""
         return self._transport.clock_ahead
+
+    def within(self, limit: timedelta) -> AbstractContextManager[None]:
+        """Begin no request, and repeat none, once so much time has passed; see :meth:`Transport.within`."""
+        return self._transport.within(limit)
 
     def close(self) -> None:
         """Close all connections."""

@@ -14,6 +14,7 @@
     ├── NetworkError             no answer: again later; a write may have been applied
     ├── MalformedAnswerError     2xx whose body is not what was asked for
     │   └── UnreadableDocumentError  one document does not fit its model; it carries the document
+    ├── OutOfTimeError           not asked: the time that the caller has for it is over
     └── ShortReadError           a list that cannot be read whole
 
 The texts name method, path and Cloudflare's or Back Market's ids, never a query, header or body: they end up in
@@ -205,6 +206,14 @@ class UnreadableDocumentError(MalformedAnswerError):
     def __init__(self, detail: str = "", *, method: str = "", path: str = "", document: object = None) -> None:
         super().__init__(detail, method=method, path=path)
         self.document = document
+
+
+class OutOfTimeError(BackMarketError):
+    """The request was not made, or not once more: the time that its caller has is over."""
+
+    happened = "Back Market was asked no further, as the time for it is over"
+    advice = "A later run goes on."
+    never_applies = True
 
 
 class ShortReadError(BackMarketError):

@@ -7,9 +7,9 @@ Every 15 minutes, and as soon as orders changed, shows on Back Market what is se
 `backmarket_prices_upload`, each for itself. `backmarket_dry_run` plans and records, and sends nothing.
 
 **A run** reads all listings, takes off your count what it cannot know of (orders not taken in yet, and sales that
-nobody can see yet), and sends only what differs: stock-outs first. Quantities and prices do not depend on each other.
-The arithmetic of each SKU stands in `backmarket.inventory`, each write in `backmarket.changes`, what you should know in
-`backmarket.inventory_findings`.
+nobody can see yet), and sends only what differs: stock-outs first. Quantities and prices do not depend on each other;
+quantities wait for the offers of all markets to be read, ten minutes at most. The arithmetic of each SKU stands in
+`backmarket.inventory`, each write in `backmarket.changes`, what you should know in `backmarket.inventory_findings`.
 
 **Large price moves** wait for a person (DAG `backmarket_price_approval`) and hold nothing else up.
 
@@ -21,7 +21,8 @@ others are done. Clearing any task is safe.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param, TaskGroup
 
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
     from backmarket.seller_account import SellerAccount
 
 
+# Quantities wait for these, or those of the next run do: what fails, that one does again anyway.
+ONCE: dict[str, Any] = {"retries": 0}
+BEFORE_QUANTITIES: dict[str, Any] = {**ONCE, "execution_timeout": timedelta(minutes=10)}
+
+
 def create_dag(account: SellerAccount) -> DAG:
     """Make the DAG of one account."""
     with concern_dag(
@@ -73,8 +79,8 @@ def create_dag(account: SellerAccount) -> DAG:
             inventory_plan = BackMarketInventoryPlanOperator(task_id="inventory_plan")
         with TaskGroup("plan_prices", prefix_group_id=False):
             home_is_read = turn("home_is_read", "prices_upload")
-            offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh")
-            prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan")
+            offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh", **BEFORE_QUANTITIES)
+            prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan", **BEFORE_QUANTITIES)
             questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
         with TaskGroup("send_quantities", prefix_group_id=False):
             prices_are_planned = turn("prices_are_planned", "inventory_upload")
@@ -88,7 +94,7 @@ def create_dag(account: SellerAccount) -> DAG:
         with TaskGroup("send_prices", prefix_group_id=False):
             quantities_are_sent = turn("quantities_are_sent", "prices_upload")
             prices_upload = BackMarketPricesUploadOperator(task_id="prices_upload")
-            price_batches = BackMarketPriceBatchResultsOperator(task_id="price_batch_results", deferrable=True)
+            price_batches = BackMarketPriceBatchResultsOperator(task_id="price_batch_results", deferrable=True, **ONCE)
             counts = [offer_refresh.output, prices_plan.output, prices_upload.output]
             BackMarketItemsCheckOperator(task_id="prices_check", counts=counts, **check)
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     """Reads the listings of the home market, compares them with what was known, and settles lost answers.
 
-    Quantities are the same in all markets, so no other market is read, and none can hold them up. Where the list comes
-    out short, as where a page cannot be read, the listings that it lacks keep their older reading, on which nothing is
-    raised; all others go on.
+    Quantities are the same in all markets, so no other market is read; for :class:`BackMarketOfferRefreshOperator`,
+    which reads the others, they wait ten minutes at most. Where the list comes out short, as where a page cannot be
+    read, the listings that it lacks keep their older reading, on which nothing is raised; all others go on.
 
     :raises BackMarketError: where nothing could be read.
     """
@@ -66,8 +66,10 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
 class BackMarketOfferRefreshOperator(BackMarketOperator):
     """Reads the offers of every market of ``backmarket_markets``, and settles prices whose answer was lost.
 
-    A market that refuses or fails is named and keeps its older reading, on which no price is planned; all others are
-    read. The home market is not read again where this run has read it for the quantities.
+    A market that refuses, fails or hangs is named and keeps its older reading, on which no price is planned; all others
+    are read. Quantities wait for its end, so it takes a bounded time: two minutes a market, five for all, and what is
+    under way then still ends. The market that comes first is another one each time. The home market is not read again
+    where this run has read it for the quantities.
     """
 
     reads = ("ws/listings", "ws/tasks", "backmarket.changes")
@@ -189,7 +191,7 @@ class BackMarketInventoryUploadOperator(BackMarketSendingOperator):
         return {**sending.counts, "waiting": waiting, "requests": requests, "not_sent": not_sent}
 
     def _are_prices_planned(self, context: Context) -> bool:
-        """Tell whether this run's prices are planned. Asked, not depended on: prices never hold a quantity up."""
+        """Tell whether this run's prices are planned. Asked, not depended on: quantities go whatever became of them."""
         ti, run_id = context["ti"], context["run_id"]
         states = ti.get_task_states(dag_id=ti.dag_id, task_ids=["prices_plan"], run_ids=[run_id])
         return bool(states.get(run_id, {}).get("prices_plan") == "success")

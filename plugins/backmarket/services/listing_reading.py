@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from backmarket.api.errors import BackMarketError, FirewallError, ShortReadError
+from backmarket.api.errors import BackMarketError, FirewallError, OutOfTimeError, ShortReadError
 from backmarket.api.page_requests import COSTS_ONE_PAGE
 from backmarket.rules.listing_review import unknown_parts
 from backmarket.services.item_failures import ItemFailures
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
 
 CONCERN = "listings"
+
+PATIENCE = timedelta(minutes=2)
+"""So long one of several markets may take: one that hangs must not use up the time of the others."""
+
+TIME_FOR_MARKETS = timedelta(minutes=5)
+"""So long all of them may take where quantities, or a later run's, wait for their end."""
 
 
 @dataclass
@@ -247,7 +254,7 @@ class MarketReading:
         return read.counts
 
     def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> dict[str, Any]:
-        """Read and store markets, as :func:`read_each_market`.
+        """Read and store markets, each within :data:`PATIENCE`, as :func:`read_each_market`.
 
         :return: how many ``listings`` were seen and ``quarantined``; and the markets that could not be read whole, as
             ``markets_left``.
@@ -255,7 +262,8 @@ class MarketReading:
         reads: list[MarketRead] = []
 
         def read(market: str) -> int:
-            reads.append(self.read(market))
+            with self.client.within(PATIENCE):
+                reads.append(self.read(market))
             if failure := reads[-1].failure:
                 raise failure
             return reads[-1].listings
@@ -280,7 +288,8 @@ def read_each_market(
     """Read and store markets; one that refuses or fails is named, and the others are read.
 
     A firewall judges the sender: where it refuses two markets and none was answered, or all there are, it refuses this
-    account. Where other markets answer, it refuses that one market.
+    account. Where other markets answer, it refuses that one market. A market that the time did not suffice for says
+    nothing of the others.
 
     :param read: reads and stores a market, and returns how many rows it has.
     :param was_answered: whether another market has answered in this run.
@@ -299,6 +308,9 @@ def read_each_market(
             log.warning("Market %s is left as it was: %s", market, error)
             if len(refusals) > 1 and not was_answered:
                 raise
+        except OutOfTimeError as error:
+            failures.failed[market] = str(error)
+            log.warning("Market %s is left to the next run: %s", market, error)
         except BackMarketError as error:
             failures.note(market, error)
             log.warning("Market %s is left as it was: %s", market, error)

@@ -19,6 +19,7 @@ from backmarket.rules.batches import (
 )
 from backmarket.services.batches import BatchStatus, by_batch, log_remarks, read_status
 from backmarket.services.item_failures import named
+from backmarket.services.listing_reading import TIME_FOR_MARKETS
 from backmarket.services.offers import name_of
 from backmarket.warehouse.ledger import Ledger, RecordedChange
 from backmarket.warehouse.prices import count_offers, shown_prices, skus_and_grades
@@ -103,10 +104,11 @@ class PriceBatches:
         :return: as :meth:`settle`.
         :raises MarketsLeftError: where markets could not be read; the prices of all others are settled.
         """
-        statuses = self.statuses()
-        over = {batch_id for batch_id, status in statuses.items() if status.state != "running"}
-        markets = list(dict.fromkeys(change.market for change in self.under_way() if change.batch_id in over))
-        left = reading.read_each(markets)["markets_left"]
+        with reading.client.within(TIME_FOR_MARKETS):
+            statuses = self.statuses()
+            over = {batch_id for batch_id, status in statuses.items() if status.state != "running"}
+            markets = list(dict.fromkeys(change.market for change in self.under_way() if change.batch_id in over))
+            left = reading.read_each(markets)["markets_left"]
         counts = self.settle(statuses)
         self.log.info("Prices sent in batches: %s.", tally(counts))
         if left:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.api.errors import BackMarketError
 from backmarket.api.markets import MARKETS
+from backmarket.rules.market_turns import in_turn
 from backmarket.rules.prices import OfferRow, after_decision, decide_price, other_currency
 from backmarket.rules.repricing import after_limit
 from backmarket.rules.skus import sku_key
 from backmarket.services.batches import BatchSending
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
+from backmarket.services.listing_reading import TIME_FOR_MARKETS
 from backmarket.services.offers import name_of, settle_by_readings
 from backmarket.warehouse import inventory_prices, price_approval, sku_map
 from backmarket.warehouse.inventory_prices import Finding
@@ -26,7 +28,6 @@ from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from uuid import UUID
 
     from backmarket.rules.prices import Verdict, WantedPrice
@@ -83,8 +84,8 @@ def refresh_offers(
     """Read the offers of these markets, and settle prices whose answers were lost or that went out in batches.
 
     What was sent last without an answer is waited for before reading: it may still arrive, also after a newer one. What
-    another DAG is sending, or has sent meanwhile, is that one's to settle. A market that refuses or fails is named and
-    keeps its older reading, on which no price is planned.
+    another DAG is sending, or has sent meanwhile, is that one's to settle. A market that refuses or fails, or for which
+    the time does not suffice, is named and keeps its older reading, on which no price is planned.
 
     :param since: when this run began: a market that was read since, and since all had arrived, is not read again.
     :param in_flight: how long a request may still be on its way after its answer was lost.
@@ -99,10 +100,12 @@ def refresh_offers(
     arrived_at = let_arrive(lost.values(), in_flight, reading.log)
     if arrived_at and since:
         since = max(since, arrived_at)
-    # Asked for before reading: what a batch did after its status was read is not missed in the reading.
-    statuses = batches.statuses()
     wanted = [market for market in markets if not reading.was_read(market, since)]
-    counts = reading.read_each(wanted, was_answered=len(wanted) < len(markets))
+    with reading.client.within(TIME_FOR_MARKETS):
+        # Asked for before reading: what a batch did after its status was read is not missed in the reading.
+        statuses = batches.statuses()
+        counts = reading.read_each(in_turn(wanted, datetime.now(UTC)), was_answered=len(wanted) < len(markets))
+    counts["markets_left"] = [market for market in wanted if market in counts["markets_left"]]
     shown = shown_prices(reading.connection, reading.account) if lost else {}
     with prices.without_senders():
         unsettled = [change for change in prices.unsettled() if change == lost.get(change.change_id)]
