@@ -42,7 +42,7 @@ with sold_as_spelled as (
 ),
 
 sold as (
-    select backmarket.sku_key(sku) as sku_key, sum(units)::integer as units
+    select backmarket.sku_key(sku) as sku_key, least(sum(units), 2147483647)::integer as units
     from sold_as_spelled
     group by 1
 ),

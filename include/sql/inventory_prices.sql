@@ -79,7 +79,7 @@ where account = %(account)s;
 insert into backmarket.listing_drops (account, id, seen_from, seen_at, units)
 values (%(account)s, %(id)s, %(seen_from)s, %(seen_at)s, %(units)s)
 on conflict (account, id, seen_from, seen_at) do update set
-    units = backmarket.listing_drops.units + excluded.units;
+    units = least(backmarket.listing_drops.units::bigint + excluded.units, 2147483647);
 
 -- name: select_baselines
 -- What listings were last known to show.
@@ -219,7 +219,8 @@ select
     line.orderline_id,
     line.order_id,
     line.sku,
-    line.quantity,
+    -- No line adds units to what may be sold, not even one that an earlier version has stored.
+    greatest(line.quantity, 0) as quantity,
     line.state,
     coalesce(line.date_creation, orders.date_creation) as created_at,
     orders.date_payment as paid_at,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backmarket.rules.hidden_sales import Baseline, Drop, Observation, held_units, observe, unexplained
-from backmarket.rules.inventory import OrderLineRow, reserved_units
+from backmarket.rules.inventory import MOST_UNITS, OrderLineRow, reserved_units
 
 NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -175,3 +175,10 @@ def test_an_answer_may_take_a_while() -> None:
     drops = observe(Baseline(5, EARLIER), 4, NOON, [], [], now=now).drops
     assert unexplained(drops, [line(NOON + timedelta(seconds=40))]) == [0]
     assert unexplained(drops, [line(NOON + timedelta(minutes=20))]) == [1]
+
+
+def test_units_that_no_column_holds_are_the_most_that_one_does() -> None:
+    """Of one drop, and of several added up: they stop no other SKU's plan."""
+    drops = observe(Baseline(MOST_UNITS, EARLIER), -MOST_UNITS, NOON, [], []).drops
+    assert [drop.units for drop in drops] == [MOST_UNITS]
+    assert held_units([*drops, *drops], [], now=NOON, hold=HOLD) == MOST_UNITS

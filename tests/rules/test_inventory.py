@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backmarket.rules.inventory import (
+    MOST_UNITS,
     OrderLineRow,
     QuantityPlan,
     StockPolicy,
@@ -290,3 +291,12 @@ def test_orders_in_an_unknown_state_explain_no_zero(
     plan = plan_quantity(row, lines, StockPolicy(), held=held, shown_now=1, may_raise=True, now=NOON)
     assert plan.wanted == 0
     assert is_explained_by_orders(plan) is explained
+
+
+def test_orders_of_more_units_than_a_column_holds_reserve_the_most_that_one_does() -> None:
+    """Two lines that add up to more stop no other SKU's plan; of this one nothing is left."""
+    plenty = [line(1, quantity=MOST_UNITS), line(1, quantity=MOST_UNITS)]
+    found = plan_quantity(
+        StockRow("A", 5, COUNTED), plenty, StockPolicy(), held=0, shown_now=5, may_raise=True, now=NOON
+    )
+    assert (found.reserved, found.wanted) == (MOST_UNITS, 0)

@@ -7,6 +7,7 @@ import tracemalloc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from backmarket.rules.inventory import MOST_UNITS
 from backmarket.services.quantities import plan_quantities
 from backmarket.settings import QuantitySettings
 from local.machine_speed import slowness_of_python
@@ -58,3 +59,46 @@ def test_twenty_thousand_skus_are_planned_in_seconds(warehouse: psycopg.Connecti
     assert counts["to_send"] > SKUS / 2
     assert seconds < SECONDS
     assert megabytes < MEGABYTES
+
+
+def _order_lines(warehouse: psycopg.Connection[Any], sku: str, *units: int) -> None:
+    """Store a paid order with a line for each of these numbers of units."""
+    ((order_id,),) = warehouse.execute(
+        "insert into backmarket.orders (account, order_id, state, document, first_seen_at, read_at) "
+        "select 'default', coalesce(max(order_id), 0) + 1, 1, '{}', now(), now() from backmarket.orders "
+        "returning order_id"
+    ).fetchall()
+    for place, quantity in enumerate(units):
+        warehouse.execute(
+            "insert into backmarket.order_lines "
+            "(account, orderline_id, order_id, sku, quantity, state, first_seen_at, first_seen_state) "
+            "values ('default', %s, %s, %s, %s, 1, now(), 1)",
+            [order_id * 10 + place, order_id, sku, quantity],
+        )
+
+
+def _listing_and_stock(warehouse: psycopg.Connection[Any], sku: str, *, shown: int, counted: int) -> None:
+    warehouse.execute(
+        "insert into backmarket.listings (account, id, sku, title_market, quantity, first_seen_at, read_at) "
+        "values ('default', gen_random_uuid(), %s, 'fr-fr', %s, now(), now())",
+        [sku, shown],
+    )
+    warehouse.execute("insert into seller.stock (sku, quantity, counted_at) values (%s, %s, now())", [sku, counted])
+
+
+def test_orders_of_more_units_than_a_column_holds_stop_no_other_sku(warehouse: psycopg.Connection[Any]) -> None:
+    """Two lines of one SKU add up to more than an integer: it goes to 0, the other one is planned as ever."""
+    _listing_and_stock(warehouse, "MANY", shown=5, counted=5)
+    _listing_and_stock(warehouse, "FEW", shown=5, counted=7)
+    _order_lines(warehouse, "MANY", MOST_UNITS, MOST_UNITS)
+    plan(warehouse)
+    rows = warehouse.execute("select sku, reserved, wanted from backmarket.inventory order by sku").fetchall()
+    assert rows == [("FEW", 0, 7), ("MANY", MOST_UNITS, 0)]
+
+
+def test_a_line_of_fewer_than_one_unit_adds_none(warehouse: psycopg.Connection[Any]) -> None:
+    """One of -3 that an earlier version stored would show three units that nobody has."""
+    _listing_and_stock(warehouse, "A", shown=2, counted=2)
+    _order_lines(warehouse, "A", -3)
+    plan(warehouse)
+    assert warehouse.execute("select reserved, wanted from backmarket.inventory").fetchall() == [(0, 2)]

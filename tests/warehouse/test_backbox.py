@@ -261,3 +261,24 @@ def test_an_amount_of_zero_is_none(warehouse: Database) -> None:
     assert warehouse.execute(b"select price_to_win, winner_price from backmarket.backbox_history").fetchall() == [
         (None, None)
     ]
+
+
+def test_sales_of_more_units_than_a_column_holds_stop_no_asking(warehouse: Database) -> None:
+    """Two lines of one SKU add up to more than an integer: it counts as sold most, and all are candidates."""
+    warehouse.execute(
+        b"insert into backmarket.listings (account, id, sku, title_market, quantity, first_seen_at, read_at) "
+        b"values ('default', %s, 'A', 'fr-fr', 1, now(), now())",
+        [LISTING],
+    )
+    warehouse.execute(
+        b"insert into backmarket.orders (account, order_id, state, document, first_seen_at, read_at) "
+        b"values ('default', 1, 1, '{}', now(), now())"
+    )
+    warehouse.execute(
+        b"insert into backmarket.order_lines "
+        b"(account, orderline_id, order_id, sku, quantity, state, date_creation, first_seen_at, first_seen_state) "
+        b"select 'default', n, 1, 'A', 2147483647, 1, %s, now(), 1 from generate_series(1, 2) as n",
+        [START],
+    )
+    (found,) = backbox.candidates(warehouse, "default", sold_since=START)
+    assert found.units_sold == 2147483647

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from backmarket.rules.inventory import within_bounds
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -95,7 +97,7 @@ def observe(
         return Observation(tuple(drops))
     before = max(baseline.quantity, baseline.quantity if baseline.sent_quantity is None else baseline.sent_quantity)
     if quantity <= before:
-        gone = before - quantity
+        gone = within_bounds(before - quantity)
         seen_from = baseline.at + min(ahead, timedelta(0))
         seen_at = min(now or at, at + LONGEST_ANSWER) + max(ahead, timedelta(0))
         fresh = (Drop(seen_from, seen_at, gone),) if gone else ()
@@ -104,13 +106,13 @@ def observe(
 
 
 def held_units(drops: Iterable[Drop], lines: Iterable[OrderLineRow], *, now: datetime, hold: timedelta) -> int:
-    """Add up the units gone within the hold that no visible order explains.
+    """Add up the units gone within the hold that no visible order explains, within the bounds of a column.
 
     :param drops: of one SKU.
     :param lines: of that SKU, in any state.
     """
     recent = [drop for drop in drops if now - drop.seen_at <= hold]
-    return sum(unexplained(recent, lines))
+    return within_bounds(sum(unexplained(recent, lines)))
 
 
 def unexplained(drops: Sequence[Drop], lines: Iterable[OrderLineRow]) -> list[int]:

@@ -256,8 +256,8 @@ def is_reserved(line: OrderLineRow, known_until: datetime, known_from: KnownFrom
 
 
 def reserved_units(lines: Iterable[OrderLineRow], known_until: datetime, known_from: KnownFrom) -> int:
-    """Add up the units of one SKU's lines that a count cannot know of."""
-    return sum(line.quantity for line in lines if is_reserved(line, known_until, known_from))
+    """Add up the units of one SKU's lines that a count cannot know of, within the bounds of a column."""
+    return within_bounds(sum(line.quantity for line in lines if is_reserved(line, known_until, known_from)))
 
 
 def units_left(stock: StockRow, lines: Iterable[OrderLineRow], policy: StockPolicy, *, now: datetime) -> int:

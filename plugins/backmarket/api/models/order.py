@@ -21,6 +21,7 @@ from backmarket.api.models.document import (
     OptionalKey,
     OptionalText,
     OptionalWord,
+    Units,
     Unreadable,
     either_spelling,
 )
@@ -93,7 +94,7 @@ class OrderLine(Document):
 
     orderline_id: Identifier = Field(validation_alias=AliasChoices("id", "orderline_id"))
     state: Integer
-    quantity: Integer
+    quantity: Units
     sku: NeededKey = Field(None, validation_alias=AliasChoices("listing", "sku"))
     listing_id: OptionalIdentifier = None
     price: NeededAmount = None
