@@ -338,8 +338,8 @@ class BackMarketPriceBatchResultsOperator(BackMarketBatchWaitingOperator):
             batches = self._batches(connection, client)
             if not batches.under_way():
                 raise AirflowSkipException("No price is under way in a batch.")
-            statuses = batches.statuses()
-        running = [batch_id for batch_id, status in statuses.items() if batch_id and status.state == "running"]
+            looked = batches.look()
+        running = [batch_id for batch_id, status in looked.statuses.items() if batch_id and status.state == "running"]
         if running:
             look_at = datetime.now(UTC) + wait_of("price_batch_wait_seconds")
             batches_running = counted(len(running), "batch", "batches")

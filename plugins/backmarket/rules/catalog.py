@@ -258,12 +258,16 @@ def _category(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
         return
     known = {attribute.field: attribute for attribute in leaf.attributes}
     for attribute in leaf.attributes:
-        value = _attribute_text(given.get(attribute.field))
+        value = written(given.get(attribute.field))
+        if not can_be_written(given.get(attribute.field)):
+            continue
         if value:
             yield from _attribute_value(attribute, value)
         elif attribute.required:
             yield f"attribute {attribute.field} is missing: category {leaf.category_id} ({leaf.name}) asks for it"
-    for name in given:
+    for name, value in given.items():
+        if not can_be_written(value):
+            yield f"attribute {name} is a list or an object: a text, a number, true or false is needed"
         if name not in known and name not in _COMMON_ATTRIBUTES:
             yield f"attribute {name} is unknown to category {leaf.category_id}; it knows {', '.join(known) or 'none'}"
 
@@ -288,10 +292,6 @@ def _too_long(name: str, value: str | None) -> Iterator[str]:
     # The spec sets no limit on the description.
     if value is not None and name in _LONGEST and len(value) > _LONGEST[name]:
         yield f"{name} is longer than {_LONGEST[name]} characters ({len(value)})"
-
-
-def _attribute_text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
 
 
 def _is_missing(row: CatalogRow, column: str) -> bool:

@@ -21,14 +21,14 @@ def columns_of(row: CatalogRow, kind: Kind) -> dict[str, str]:
 
     Product columns go out only where a product is proposed.
     """
-    columns = {name: _written(getattr(row, name)) for name in _LISTING_COLUMNS}
+    columns = {name: written(getattr(row, name)) for name in _LISTING_COLUMNS}
     columns["currency"] = columns["currency"].upper()
     columns["grade"] = columns["grade"].upper()
     if kind == "product":
-        columns |= {name: _written(getattr(row, name)) for name in _PRODUCT_COLUMNS}
+        columns |= {name: written(getattr(row, name)) for name in _PRODUCT_COLUMNS}
         columns |= {f"image{number}": image for number, image in enumerate(row.images or (), start=1)}
         # An attribute never takes the place of a column that all rows have.
-        columns = {**{name: _written(value) for name, value in (row.attributes or {}).items()}, **columns}
+        columns = {**{name: written(value) for name, value in (row.attributes or {}).items()}, **columns}
     return {name: value for name, value in columns.items() if value}
 
 
@@ -47,7 +47,12 @@ def write_catalog(rows: Iterable[Mapping[str, str]]) -> str:
     return text.getvalue()
 
 
-def _written(value: object) -> str:
+def can_be_written(value: object) -> bool:
+    """Tell whether a value of JSON fits a column: a text, a number, true or false, or nothing."""
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+def written(value: object) -> str:
     """Write a value without an exponent or a blank around it; texts keep everything inside."""
     if value is None:
         return ""

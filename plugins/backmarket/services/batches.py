@@ -76,25 +76,34 @@ class BatchSending:
             granted = self.budget.take(len(part))
             if refusal and granted < len(part):
                 self._settle_unsent(part[granted:], refusal)
-            lines = self._mark_sent(part[:granted])
-            if not lines:
-                continue
-            try:
-                self._submit(market, lines, columns)
-            except RefusedError as error:
-                refusal = error
-                refusals_left -= 1
-                if len(lines) == 1 or refusals_left <= 0:
-                    self._settle_refusal(lines, error)
+            # Until this batch is handed in, or its lines are back in the queue, nobody else settles them.
+            with self.ledger.sending():
+                lines = self._mark_sent(part[:granted])
+                if not lines:
+                    continue
+                try:
+                    self._submit(market, lines, columns)
+                except RefusedError as error:
+                    refusal = error
+                    refusals_left -= 1
+                    parts.extendleft(self._halves(lines, error, may_go_on=refusals_left > 0))
                 else:
-                    self.ledger.take_back(
-                        _ids(lines), f"refused in a batch, sent in halves: {error.api_message or error}"
-                    )
-                    middle = len(lines) // 2
-                    parts.extendleft((lines[middle:], lines[:middle]))
-            else:
-                sent += len(lines)
+                    sent += len(lines)
         return sent
+
+    def _halves(
+        self, lines: list[RecordedChange], error: RefusedError, *, may_go_on: bool
+    ) -> tuple[list[RecordedChange], ...]:
+        """Put the lines of a refused batch back into the queue, and return its halves, the second one first.
+
+        :return: nothing for a line that was alone, or where no further try is left: it is settled.
+        """
+        if len(lines) == 1 or not may_go_on:
+            self._settle_refusal(lines, error)
+            return ()
+        self.ledger.take_back(_ids(lines), f"refused in a batch, sent in halves: {error.api_message or error}")
+        middle = len(lines) // 2
+        return lines[middle:], lines[:middle]
 
     def _mark_sent(self, lines: list[RecordedChange]) -> list[RecordedChange]:
         """Mark lines as sent, and return those that may be sent."""

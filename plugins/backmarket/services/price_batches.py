@@ -26,7 +26,7 @@ from backmarket.warehouse.prices import count_offers, shown_prices, skus_and_gra
 from backmarket.words import tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import timedelta
 
     from backmarket.api.client import BackMarketClient
@@ -50,6 +50,17 @@ class PriceBatch(NamedTuple):
     columns: dict[int, dict[str, str]]
 
 
+class Looked(NamedTuple):
+    """The prices that were under way in batches when these were looked at.
+
+    :param changes: as they were then, by id: one that was settled or sent since is another.
+    :param statuses: of their batches.
+    """
+
+    changes: dict[int, RecordedChange]
+    statuses: dict[int | None, BatchStatus]
+
+
 @dataclass(frozen=True)
 class PriceBatches:
     """The batches of an account's prices.
@@ -69,29 +80,36 @@ class PriceBatches:
         return Ledger(self.connection, self.account, "price")
 
     def under_way(self) -> list[RecordedChange]:
-        """Return the prices that went out in batches and are not settled."""
-        return [change for change in self.ledger.unsettled() if change.in_batch]
+        """Return the prices that went out in batches and are not settled, once no batch is being handed in."""
+        with self.ledger.without_senders():
+            return self._unsettled()
 
-    def statuses(self) -> dict[int | None, BatchStatus]:
+    def look(self) -> Looked:
         """Read the status of each batch that is under way; to be called before the listings are read that settle it."""
-        return {batch_id: read_status(self.client, batch_id, self.log) for batch_id in by_batch(self.under_way())}
+        changes = self.under_way()
+        statuses = {batch_id: read_status(self.client, batch_id, self.log) for batch_id in by_batch(changes)}
+        return Looked({change.change_id: change for change in changes}, statuses)
 
-    def settle(self, statuses: Mapping[int | None, BatchStatus]) -> dict[str, int]:
-        """Settle the lines of these batches by their status and by what the stored readings show.
+    def settle(self, looked: Looked) -> dict[str, int]:
+        """Settle prices by the status of their batches and by what the stored readings show.
+
+        What another DAG is handing in, or has settled or handed in since it was looked at, is that one's to settle.
 
         :return: how many were confirmed, refused, planned again, and are not known yet.
         """
         shown = shown_prices(self.connection, self.account)
         ends: dict[End, list[RecordedChange]] = {}
-        for batch_id, changes in by_batch(self.under_way()).items():
-            for change in changes if batch_id in statuses else ():
+        with self.ledger.without_senders():
+            unchanged = [each for each in self._unsettled() if each == looked.changes.get(each.change_id)]
+            for change in unchanged:
                 price, read_at = shown.get((change.payload["id"], change.market), (None, None))
-                end = self._end(change, statuses[batch_id], price, read_at)
+                end = self._end(change, looked.statuses[change.batch_id], price, read_at)
                 ends.setdefault(end, []).append(change)
+            for end, changes in ends.items():
+                self.ledger.settle((change.change_id for change in changes), end.status, end.reason or None)
         counts = dict.fromkeys(("confirmed", "refused", "planned", "unknown"), 0)
         remarks = []
         for end, changes in ends.items():
-            self.ledger.settle((change.change_id for change in changes), end.status, end.reason or None)
             counts[end.status] += len(changes)
             if end.status in {"refused", "planned"}:
                 remarks += [f"{name_of(change)}: {end.reason}" for change in changes]
@@ -105,11 +123,11 @@ class PriceBatches:
         :raises MarketsLeftError: where markets could not be read; the prices of all others are settled.
         """
         with reading.client.within(TIME_FOR_MARKETS):
-            statuses = self.statuses()
-            over = {batch_id for batch_id, status in statuses.items() if status.state != "running"}
-            markets = list(dict.fromkeys(change.market for change in self.under_way() if change.batch_id in over))
+            looked = self.look()
+            over = {batch_id for batch_id, status in looked.statuses.items() if status.state != "running"}
+            markets = list(dict.fromkeys(each.market for each in looked.changes.values() if each.batch_id in over))
             left = reading.read_each(markets)["markets_left"]
-        counts = self.settle(statuses)
+        counts = self.settle(looked)
         self.log.info("Prices sent in batches: %s.", tally(counts))
         if left:
             raise MarketsLeftError(
@@ -135,6 +153,9 @@ class PriceBatches:
             if takes_fewer_requests(len(fit), pages):
                 for start in range(0, len(fit), MOST_LINES_OF_A_BATCH):
                     yield PriceBatch(market, fit[start : start + MOST_LINES_OF_A_BATCH], columns)
+
+    def _unsettled(self) -> list[RecordedChange]:
+        return [change for change in self.ledger.unsettled() if change.in_batch]
 
     def _end(self, change: RecordedChange, status: BatchStatus, price: Decimal | None, read_at: datetime | None) -> End:
         if read_at and change.sent_at and read_at <= change.sent_at:

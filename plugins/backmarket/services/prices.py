@@ -103,14 +103,14 @@ def refresh_offers(
     wanted = [market for market in markets if not reading.was_read(market, since)]
     with reading.client.within(TIME_FOR_MARKETS):
         # Asked for before reading: what a batch did after its status was read is not missed in the reading.
-        statuses = batches.statuses()
+        looked = batches.look()
         counts = reading.read_each(in_turn(wanted, datetime.now(UTC)), was_answered=len(wanted) < len(markets))
     counts["markets_left"] = [market for market in wanted if market in counts["markets_left"]]
     shown = shown_prices(reading.connection, reading.account) if lost else {}
     with prices.without_senders():
         unsettled = [change for change in prices.unsettled() if change == lost.get(change.change_id)]
         counts |= settle_by_readings(prices, unsettled, shown)
-    in_batches = batches.settle(statuses)
+    in_batches = batches.settle(looked)
     counts["batch_prices_settled"] = sum(in_batches.values()) - in_batches["unknown"]
     read = [market for market in wanted if market not in counts["markets_left"]]
     reading.log.info("Markets read: %s.", ", ".join(read) or "none but home")
