@@ -19,6 +19,7 @@ from backmarket.rules.catalog import (
     reasons_against,
     twins,
 )
+from backmarket.rules.catalog_csv import columns_of
 
 LEAF = LeafCategory(
     101,
@@ -124,6 +125,10 @@ def test_each_fault_of_a_listing_is_named(changes: dict[str, Any], reason: str) 
         ({"attributes": {**PRODUCT.attributes, "storage": "64 GB"}}, "not a whole number"),
         ({"attributes": {**PRODUCT.attributes, "lock": "none"}}, "is none of GSM, CDMA"),
         ({"attributes": {**PRODUCT.attributes, "inches": "six"}}, "not a number"),
+        ({"attributes": {**PRODUCT.attributes, "color": ["blue", "red"]}}, "attribute color is a list or an object"),
+        ({"attributes": {**PRODUCT.attributes, "color": {"fr": "bleu"}}}, "attribute color is a list or an object"),
+        ({"attributes": {**PRODUCT.attributes, "inches": []}}, "attribute inches is a list or an object"),
+        ({"attributes": {**PRODUCT.attributes, "width": [7, "cm"]}}, "attribute width is a list or an object"),
         ({"attributes": {**PRODUCT.attributes, "colour": "blue"}}, "attribute colour is unknown"),
     ],
 )
@@ -271,3 +276,18 @@ def test_a_column_that_cannot_be_read_is_told_once() -> None:
         row = replace(PRODUCT, **faults)
         assert kind_of(row, products_on=True) == "product"
         assert _against(row) == [f"{column} cannot be read"]
+
+
+def _france_with(leaf: LeafCategory) -> MarketRules:
+    """France with this category alone."""
+    return MarketRules("EUR", 2, {leaf.category_id: leaf})
+
+
+def test_what_is_checked_of_an_attribute_is_what_is_sent() -> None:
+    """JSON's true goes out as true, so that is what the category has to know; Python would call it True."""
+    for choices, is_right in ((("true", "false"), True), (("True", "False"), False)):
+        leaf = replace(LEAF, attributes=(Attribute("esim", 3, choices, required=True),))
+        row = replace(PRODUCT, attributes={"esim": True})
+        told = reasons_against(row, "product", _france_with(leaf), twin_skus=set())
+        assert columns_of(row, "product")["esim"] == "true"
+        assert (told == []) == is_right

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stdnum import ean as ean_code
 
+from backmarket.rules.catalog_csv import can_be_written, written
 from backmarket.rules.given_texts import shortened
 from backmarket.rules.listing_review import GRADES
 from backmarket.rules.skus import sku_key
@@ -256,18 +257,22 @@ def _category(row: CatalogRow, market: MarketRules | None) -> Iterator[str]:
     if leaf is None:
         yield f"category_id {row.category_id} is no leaf category{_hint(row.category_id, market.categories)}"
         return
-    known = {attribute.field: attribute for attribute in leaf.attributes}
+    yield from _attributes(given, leaf)
+
+
+def _attributes(given: Mapping[str, Any], leaf: LeafCategory) -> Iterator[str]:
+    readable = {name: value for name, value in given.items() if can_be_written(value)}
+    unreadable = [name for name in given if name not in readable]
+    for name in unreadable:
+        yield f"attribute {name} is a list or an object: a text, a number, true or false is needed"
     for attribute in leaf.attributes:
-        value = written(given.get(attribute.field))
-        if not can_be_written(given.get(attribute.field)):
-            continue
-        if value:
+        # As it will be sent: JSON's true is written so, and Python's name of it is not.
+        if value := written(readable.get(attribute.field)):
             yield from _attribute_value(attribute, value)
-        elif attribute.required:
+        elif attribute.required and attribute.field not in unreadable:
             yield f"attribute {attribute.field} is missing: category {leaf.category_id} ({leaf.name}) asks for it"
-    for name, value in given.items():
-        if not can_be_written(value):
-            yield f"attribute {name} is a list or an object: a text, a number, true or false is needed"
+    known = [attribute.field for attribute in leaf.attributes]
+    for name in given:
         if name not in known and name not in _COMMON_ATTRIBUTES:
             yield f"attribute {name} is unknown to category {leaf.category_id}; it knows {', '.join(known) or 'none'}"
 

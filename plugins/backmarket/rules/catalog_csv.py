@@ -49,7 +49,7 @@ def write_catalog(rows: Iterable[Mapping[str, str]]) -> str:
 
 def can_be_written(value: object) -> bool:
     """Tell whether a value of JSON fits a column: a text, a number, true or false, or nothing."""
-    return value is None or isinstance(value, str | int | float | bool)
+    return value is None or isinstance(value, str | int | float | Decimal)
 
 
 def written(value: object) -> str:
