@@ -135,7 +135,8 @@ where
             newer.account = refused.account and newer.kind = refused.kind and newer.subject = refused.subject
             and newer.market = refused.market and newer.change_id > refused.change_id
             and newer.status not in ('superseded', 'planned', 'dry_run')
-    );
+    )
+order by refused.change_id;
 
 -- name: select_unsettled
 -- What was sent and may have been applied: a run was killed, or an answer was lost.

@@ -20,7 +20,7 @@ where account = %(account)s and market = %(market)s and gone_at is null;
 
 -- name: count_unmatched
 -- Rows of seller.prices that no plan looks at: why, how many, and some of them.
--- :account, :markets; :sku_keys, :listing_keys as in inventory_prices/select_prices; :unusable: SKUs with a row of
+-- :account; :markets, :known, :sku_keys, :listing_keys as in inventory_prices/select_prices; :unusable: SKUs with a row of
 -- seller.sku_map that cannot be used
 select reason, count(*), (array_agg(concat_ws(' ', sku, market) order by sku, market))[:5] as examples
 from (
@@ -29,7 +29,10 @@ from (
         price.market::text as market,
         case
             when price.sku is null or price.market is null then 'name no SKU or no market'
-            when price.market::text <> all(%(markets)s) then 'are of a market that backmarket_markets does not name'
+            when lower(btrim(price.market::text, e' \t\r\n')) <> all(%(known)s::text [])
+                then 'are of no market that Back Market has'
+            when lower(btrim(price.market::text, e' \t\r\n')) <> all(%(markets)s::text [])
+                then 'are of a market that backmarket_markets does not name'
             when fed.sku_key = any(%(unusable)s) then 'are of a SKU with a row in seller.sku_map that cannot be used'
             when fed.sku_key is not null and fed.listing_key is null
                 then 'are of a SKU that its listing takes several of: name the listing by its own SKU'
@@ -46,7 +49,7 @@ from (
         and listing.gone_at is null
     left join backmarket.listing_offers as offer
         on listing.account = offer.account and listing.id = offer.id
-        and price.market::text = offer.market and offer.gone_at is null
+        and lower(btrim(price.market::text, e' \t\r\n')) = offer.market and offer.gone_at is null
     where price.account::text = %(account)s
 ) as rows
 where reason is not null

@@ -11,7 +11,7 @@ from waiting
 left join (
     select
         backmarket.sku_key(coalesce(map.listing_sku::text, price.sku::text)) as sku_key,
-        price.market::text as market,
+        lower(btrim(price.market::text, e' \t\r\n')) as market,
         min(price.min_price::text) as floor
     from seller.prices as price
     left join seller.sku_map as map
@@ -1829,8 +1829,8 @@ with shown as (
 
 wanted as (
     -- As texts, shown as the seller wrote them.
-    select distinct on (market::text)
-        market::text as market, price::text as price, currency::text as currency, min_price::text as min_price
+    select distinct on (1)
+        lower(btrim(market::text, e' \t\r\n')) as market, price::text as price, currency::text as currency, min_price::text as min_price
     from seller.prices as price
     where
         price.account::text = %(account)s
@@ -1845,7 +1845,7 @@ wanted as (
                     and coalesce(btrim(map.units::text), '1') in ('1', '')
             )
         )
-    order by market::text
+    order by 1
 )
 
 select

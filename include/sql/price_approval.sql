@@ -71,13 +71,14 @@ where account = %(account)s and run_id = %(run_id)s and status = 'asked'
 order by sku, market;
 
 -- name: select_decisions
--- What people decided about moves of prices in these markets, and lately enough to hold.
+-- What people decided about moves of prices in these markets, and lately enough to hold, the newest last.
 -- :account, :markets, :decided_since
 select sku, market, old_price, new_price, status, decided_by, decided_at
 from backmarket.price_approvals
 where
     account = %(account)s and market = any(%(markets)s) and status <> 'asked'
-    and decided_at >= %(decided_since)s;
+    and decided_at >= %(decided_since)s
+order by decided_at;
 
 -- name: select_unasked
 -- Large moves that wait and that nobody was asked about, the longest waiting first. A question asked before

@@ -114,6 +114,19 @@ def test_a_price_that_is_shown_no_more_is_measured_from_the_last_that_was_sent(
     assert ("from 100.00, which was sent last" in decision.reason) == (verdict == "ask")
 
 
+@pytest.mark.parametrize("shown", [None, Decimal("0.00")])
+@pytest.mark.parametrize(("price", "verdict"), [("130.00", "send"), ("130.01", "ask"), ("1.99", "ask")])
+def test_a_price_that_was_never_sent_is_measured_from_the_last_that_was_shown(
+    shown: Decimal | None, price: str, verdict: str
+) -> None:
+    """One that was set in the Back Office and is not shown for a moment; what was sent from here goes first."""
+    offer = OfferRow(shown, None, last_shown=Decimal("100.00"))
+    decision = decide(replace(WANTED, price=Decimal(price)), offer)
+    assert decision.verdict == verdict
+    assert ("from 100.00, which was shown last" in decision.reason) == (verdict == "ask")
+    assert replace(offer, last_sent=Decimal("90.00")).measured_from == Decimal("90.00")
+
+
 amounts = st.decimals("-10", "1000", places=3) | st.decimals("0.01", "1000", places=2)
 
 

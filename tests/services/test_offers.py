@@ -36,6 +36,8 @@ from backmarket.warehouse.ledger import PlannedChange, RecordedChange
 from tests.dags.conftest import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import psycopg
 
     from backmarket.api.models import Listing
@@ -363,6 +365,20 @@ def test_a_price_that_shows_later_than_its_quantity_is_not_named(
 
 
 @pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("spell", [str.lower, str.upper])
+def test_a_quantity_and_a_price_of_one_listing_go_together_however_their_skus_are_spelled(
+    upload: OfferSending, sandbox: Sandbox, spell: Callable[[str], str]
+) -> None:
+    """The stock of a seller may name ab-1 and the prices AB-1: that is one request, as where both do alike."""
+    change, amount = _plan_price(upload, sandbox)
+    listing = next(each for each in sandbox.listings() if each["sku"] == change.subject)
+    _plan(upload, (spell(listing["sku"]), listing["id"], listing["quantity"], listing["quantity"] + 5))
+    send_quantities(upload, QuantitySettings(), run_id="r", allow_mass_zero=True, prices_too=True, in_flight=AT_ONCE)
+    (write,) = sandbox.journal("POST", "/ws/listings/")
+    assert (write["body"]["quantity"], Decimal(write["body"]["price"])) == (listing["quantity"] + 5, amount)
+    assert upload.quantities.planned() == upload.prices.planned() == []
+
+
 def test_a_price_that_had_no_effect_beside_its_quantity_is_for_the_prices_to_tell(
     upload: OfferSending,
     sandbox: Sandbox,

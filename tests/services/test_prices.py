@@ -32,7 +32,7 @@ def plan(
 ) -> dict[str, tuple[str, dict[str, Any], str | None]]:
     """Plan all prices; return status, payload and reason by SKU."""
     settings = PriceSettings.checked(variables)
-    by_listing = None if wishes is None else {(_id(database, sku), "fr-fr"): wish for sku, wish in wishes.items()}
+    by_listing = None if wishes is None else {(id_of(database, sku), "fr-fr"): wish for sku, wish in wishes.items()}
     plan_prices(
         database,
         "default",
@@ -47,7 +47,8 @@ def plan(
     return {sku: (status, payload, reason) for sku, status, payload, reason in rows}
 
 
-def _id(database: psycopg.Connection[Any], sku: str) -> UUID:
+def id_of(database: psycopg.Connection[Any], sku: str) -> UUID:
+    """The id of the listing of a SKU."""
     ((found,),) = database.execute("select id from backmarket.listings where sku = %s", [sku]).fetchall()
     assert isinstance(found, UUID)
     return found
@@ -78,7 +79,7 @@ def test_reading_back_confirms_no_price_of_another_currency(
 ) -> None:
     """Neither the answer to a price, nor a reading after its answer was lost."""
     offer(warehouse, "A", "300.00", currency=currency)
-    listing_id = _id(warehouse, "A")
+    listing_id = id_of(warehouse, "A")
     ledger = Ledger(warehouse, "default", "price")
     payload = {"id": str(listing_id), "price": "300.00", "currency": "EUR"}
     ledger.plan([PlannedChange("A", payload, "fr-fr")], run_id="r")
@@ -103,7 +104,7 @@ def test_a_move_from_a_price_that_is_shown_no_more_waits_for_a_person_and_goes_o
 ) -> None:
     """Measured, asked about and decided from the last price that was sent."""
     offer(warehouse, "A", shown)
-    payload = {"id": str(_id(warehouse, "A")), "price": "900.00", "currency": "EUR"}
+    payload = {"id": str(id_of(warehouse, "A")), "price": "900.00", "currency": "EUR"}
     ledger = Ledger(warehouse, "default", "price")
     ledger.plan([PlannedChange("A", payload, "fr-fr")], run_id="earlier")
     ledger.settle(ledger.mark_sent(ledger.planned()), "confirmed")
@@ -138,7 +139,7 @@ def test_where_an_offer_shows_no_price_any_more_the_sellers_own_has_its_turn(
     """Whatever repricing wanted of it once: nothing else would ever give it a price again."""
     for sku in ("HELD", "MOVED", "FAR"):
         offer(warehouse, sku, shown)
-    payload = {"id": str(_id(warehouse, "FAR")), "price": "900.00", "currency": "EUR"}
+    payload = {"id": str(id_of(warehouse, "FAR")), "price": "900.00", "currency": "EUR"}
     ledger = Ledger(warehouse, "default", "price")
     ledger.plan([PlannedChange("FAR", payload, "fr-fr")], run_id="earlier")
     ledger.settle(ledger.mark_sent(ledger.planned()), "confirmed")

@@ -212,8 +212,7 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         "seller.sku_map",
         "seller.catalog",
         "backmarket.inventory",
-        "backmarket.listings",
-        "backmarket.listing_offers",
+        *LISTING_TABLES,
         "backmarket.price_approvals",
         "backmarket.repricing",
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from backmarket.lineage import LISTING_TABLES
 from backmarket.operators.base import BackMarketOperator
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class BackMarketRepricingOperator(BackMarketOperator):
         "backmarket.backbox",
         "backmarket.backbox_askings",
         "backmarket.inventory",
-        "backmarket.listings",
-        "backmarket.listing_offers",
+        *LISTING_TABLES,
         "backmarket.orders",
         "backmarket.order_lines",
         "backmarket.fee_shares",

@@ -37,6 +37,7 @@ class OfferRow:
     :param max_price_unreadable: whether there is one, in a form that cannot be read.
     :param currency: in which it is shown; None: the document names none, and the market's is meant.
     :param last_sent: the last price that was sent from here and confirmed, in the market's currency.
+    :param last_shown: where it shows none, the last one that it showed, in the market's currency.
     """
 
     price: Decimal | None
@@ -44,14 +45,24 @@ class OfferRow:
     max_price_unreadable: bool = False
     currency: str | None = None
     last_sent: Decimal | None = None
+    last_shown: Decimal | None = None
 
     @property
     def measured_from(self) -> Decimal | None:
-        """The price that a move is measured from: the one shown, else the last that was sent; None, 0: there is none.
+        """The price that a move is measured from; None, 0: there is none.
 
-        An offer that shows no price for a while, as while Back Market checks it, still had one.
+        It is the one shown, else the last that was sent, else the last that was shown: an offer that shows no price for
+        a while, as while Back Market checks it, still had one.
         """
-        return self.price or self.last_sent or self.price
+        return self.price or self.last_sent or self.last_shown or self.price
+
+    @property
+    def measured_in_words(self) -> str:
+        """The price that a move is measured from, and what it is where it is not shown."""
+        if self.price:
+            return f"{self.price}"
+        what = "sent" if self.last_sent else "shown"
+        return f"{self.measured_from}, which was {what} last and is shown no more,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +99,7 @@ def decide_price(
     before = offer.measured_from
     change = change_pct(before, price)
     if change is not None and abs(change) > change_limit_pct:
-        old = before if offer.price else f"{before}, which was sent last and is shown no more,"
-        reason = f"a move of {change:+.2f} % from {old} to {price} {currency} needs approval"
+        reason = f"a move of {change:+.2f} % from {offer.measured_in_words} to {price} {currency} needs approval"
         return PriceDecision("ask", price, f"{reason} (limit {change_limit_pct.normalize():f} %)")
     return PriceDecision("send", price)
 

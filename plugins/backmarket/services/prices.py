@@ -257,6 +257,7 @@ def _decide(
         max_price_unreadable=row.max_price_unreadable,
         currency=row.currency,
         last_sent=row.last_sent,
+        last_shown=row.last_shown,
     )
     planned = decide_price(
         replace(row.wanted, price=wish.price) if wish else row.wanted,
@@ -267,7 +268,7 @@ def _decide(
     )
     if wish:
         planned = after_limit(planned, wish)
-    decided = after_decision(planned, decisions.get((row.sku, row.market, offer.measured_from, planned.price)))
+    decided = after_decision(planned, decisions.get((sku_key(row.sku), row.market, offer.measured_from, planned.price)))
     verdict = decided.verdict
     if decided.price is not None:
         payload["price"] = str(decided.price)

@@ -215,10 +215,11 @@ def _send_planned(sending: OfferSending, *, prices_too: bool) -> bool:
     """Send what is planned, and tell whether some of it is to be planned anew."""
     prices = {}
     if prices_too:
-        prices = {change.subject: change for change in sending.prices.planned() if change.market == sending.home}
+        # By the listing: the seller's tables may spell its SKU in several ways.
+        prices = {each.payload["id"]: each for each in sending.prices.planned() if each.market == sending.home}
     again = False
     for change in sending.failures.each(sorted(sending.quantities.planned(), key=_urgency)):
-        outcome = sending.send_quantity(change, prices.get(change.subject))
+        outcome = sending.send_quantity(change, prices.get(change.payload["id"]))
         if outcome == "waits":
             return False
         again |= outcome == "again"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean, dump
 
@@ -81,14 +82,14 @@ class RecordedChange:
 class Refusals:
     """What Back Market itself refused lately.
 
-    :param payloads: what was refused, by subject and market.
+    :param payloads: what was refused, by subject, in whatever spelling of a SKU, and market.
     """
 
     payloads: Mapping[tuple[str, str], Mapping[str, Any]]
 
     def include(self, subject: str, payload: Mapping[str, Any], market: str = "") -> bool:
         """Tell whether exactly this was refused: sending it again would not help."""
-        return self.payloads.get((subject, market)) == payload
+        return self.payloads.get((sku_key(subject), market)) == payload
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ class Ledger:
         """Return what Back Market refused of all that was sent since a moment."""
         parameters = {"account": self.account, "kind": self.kind, "since": since}
         rows = self.connection.execute(sql.statement("changes/select_refused"), parameters)
-        return Refusals({(subject, market): payload for subject, market, payload in rows})
+        return Refusals({(sku_key(subject), market): payload for subject, market, payload in rows})
 
     def settle(self, change_ids: Iterable[int], status: Settlement, reason: str | None = None) -> None:
         """Write down how sent changes ended, or that this is not known yet; and log those that were refused.

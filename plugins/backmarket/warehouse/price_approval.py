@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.rules.approvals import Answer
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse import sql
 from backmarket.warehouse.approvals import ApprovalDesk
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
 
 Decisions = dict[tuple[str, str, Decimal | None, Decimal | None], Answer]
-"""What people decided, by SKU, market, old price and new price."""
+"""What people decided, by :func:`sku_key`, market, old price and new price."""
 
 
 class Move(NamedTuple):
@@ -74,4 +75,4 @@ def decisions(connection: Connection, account: str, markets: list[str], *, decid
     """Return what people decided about moves in these markets."""
     parameters = {"account": account, "markets": markets, "decided_since": decided_since}
     rows = connection.execute(sql.statement("price_approval/select_decisions"), parameters)
-    return {(sku, market, old, new): Answer(*answer) for sku, market, old, new, *answer in rows}
+    return {(sku_key(sku), market, old, new): Answer(*answer) for sku, market, old, new, *answer in rows}

@@ -27,6 +27,7 @@ class PriceRow(NamedTuple):
 
     :param sku: the listing's.
     :param given_sku: as the row has it.
+    :param market: as Back Market writes it.
     :param wanted: the row, or why it cannot be used.
     :param shown: the offer's price; None where it has none yet.
     :param max_price_unreadable: whether the listing has a ``max_price`` in a form that cannot be read.
@@ -34,6 +35,7 @@ class PriceRow(NamedTuple):
     :param last_sent: the last price that was sent from here and confirmed.
     :param last_sent_at: when it was confirmed.
     :param currency: in which the offer is shown; None where it names none.
+    :param last_shown: where it shows no price, the last one that it showed in the market's currency.
     """
 
     sku: str
@@ -48,6 +50,7 @@ class PriceRow(NamedTuple):
     last_sent: Decimal | None
     last_sent_at: datetime | None
     currency: str | None
+    last_shown: Decimal | None
 
 
 def price_rows(
@@ -55,23 +58,36 @@ def price_rows(
 ) -> tuple[SellerRows[WantedPrice], list[PriceRow]]:
     """Return the rows of ``seller.prices`` that these markets may be meant by, and those whose listing a market shows.
 
-    A row whose SKU has, or feeds, several listings comes once for each of them.
+    A row of a market that Back Market does not have may mean any of them. A row whose SKU has, or feeds, several
+    listings comes once for each of them.
     """
     usable: list[WantedPrice] = []
     left_out: list[LeftOut] = []
     shown: list[PriceRow] = []
-    parameters = {"account": account, "markets": markets, **_priced(feeding)}
+    parameters = {"account": account, "markets": markets, "known": list(MARKETS), **_priced(feeding)}
     found = feeds.select(connection, PRICES.table, sql.statement("inventory_prices/select_prices"), parameters)
     for _, same_row in groupby(found, key=itemgetter(0)):
-        offers = [(row[1:6], row[6], row[7:]) for row in same_row]
-        texts = offers[0][0]
+        of_row = list(same_row)
+        texts = of_row[0][1:6]
         wanted = PRICES.judge(dict(zip(PRICES.columns, texts, strict=True)))
         if isinstance(wanted, LeftOut):
             left_out.append(wanted)
         else:
             usable.append(wanted)
-        shown += [PriceRow(sku, texts[0], texts[1], wanted, *offer) for _, sku, offer in offers if offer[0]]
+        shown += [_shown(texts[0], wanted, *row[6:]) for row in of_row if row[8]]
     return SellerRows(PRICES.table, "sku", usable, left_out), shown
+
+
+def _shown(
+    given_sku: str,
+    wanted: WantedPrice | LeftOut,
+    sku: str,
+    market: str,
+    *offer: Any,
+) -> PriceRow:
+    """Return a row beside its offer, whose last two columns are the price that it showed last, and its currency."""
+    *columns, last_shown, currency = offer
+    return PriceRow(sku, given_sku, market, wanted, *columns, None if _is_foreign(currency, market) else last_shown)
 
 
 def unmatched_prices(
@@ -81,6 +97,7 @@ def unmatched_prices(
     parameters = {
         "account": account,
         "markets": markets,
+        "known": list(MARKETS),
         "unusable": list(feeding.unusable),
         **_priced(feeding),
     }

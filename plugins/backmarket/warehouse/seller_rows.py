@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from backmarket.api.markets import MARKETS
 from backmarket.rules.catalog import CatalogRow
 from backmarket.rules.given_texts import LONGEST_SHOWN, shortened
 from backmarket.rules.identifiers import Device
@@ -281,6 +282,14 @@ def market_code(column: str, given: str) -> str:
     return name(column, given.strip(_BLANKS).lower())
 
 
+def known_market(column: str, given: str) -> str:
+    """Read a market that Back Market has, in any case."""
+    found = market_code(column, given)
+    if found not in MARKETS:
+        raise _unreadable(column, given, "a market of Back Market's is needed, such as fr-fr")
+    return found
+
+
 def day(column: str, given: str) -> date:
     """Read a day in ISO 8601: ``2026-03-02``; at midnight in UTC it may have a time."""
     found = _DAY.fullmatch(given.strip(_BLANKS))
@@ -337,7 +346,7 @@ PRICES = Form(
     WantedPrice,
     {
         "sku": Column(sku, required=True),
-        "market": Column(name, required=True),
+        "market": Column(known_market, required=True),
         "price": Column(amount),
         "currency": Column(text),
         "min_price": Column(amount),
