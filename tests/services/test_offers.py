@@ -364,7 +364,6 @@ def test_a_price_that_shows_later_than_its_quantity_is_not_named(
     assert upload.not_sent() == []
 
 
-@pytest.mark.parametrize("is_read", [True, False])
 @pytest.mark.parametrize("spell", [str.lower, str.upper])
 def test_a_quantity_and_a_price_of_one_listing_go_together_however_their_skus_are_spelled(
     upload: OfferSending, sandbox: Sandbox, spell: Callable[[str], str]
@@ -379,6 +378,7 @@ def test_a_quantity_and_a_price_of_one_listing_go_together_however_their_skus_ar
     assert upload.quantities.planned() == upload.prices.planned() == []
 
 
+@pytest.mark.parametrize("is_read", [True, False])
 def test_a_price_that_had_no_effect_beside_its_quantity_is_for_the_prices_to_tell(
     upload: OfferSending,
     sandbox: Sandbox,

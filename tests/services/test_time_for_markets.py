@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.api import transport
+from backmarket.api import time_limit
 from backmarket.api.answers import RawAnswer
 from backmarket.api.client import BackMarketClient
 from backmarket.api.config import ClientConfig
 from backmarket.api.errors import NetworkError, OutOfTimeError
 from backmarket.api.markets import MARKETS
+from backmarket.api.transport import Transport
 from backmarket.rules.market_turns import in_turn
 from backmarket.services.listing_reading import MarketReading
 from backmarket.services.price_batches import PriceBatches
@@ -63,8 +64,8 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Hanging]:
 
     def start(markets: list[str]) -> Hanging:
         hanging = Hanging(markets)
-        monkeypatch.setattr(transport, "monotonic", hanging.clock)
-        monkeypatch.setattr(transport.Transport, "_exchange", lambda _, request: hanging.exchange(request))
+        monkeypatch.setattr(time_limit, "monotonic", hanging.clock)
+        monkeypatch.setattr(Transport, "_exchange", lambda _, request: hanging.exchange(request))
         return hanging
 
     return start

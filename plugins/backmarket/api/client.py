@@ -45,8 +45,11 @@ class BackMarketClient(OrderCalls, ListingCalls, CatalogCalls, BackboxCalls, Car
         return self._transport.clock_ahead
 
     def within(self, limit: timedelta) -> AbstractContextManager[None]:
-        """Begin no request, and repeat none, once so much time has passed; see :meth:`Transport.within`."""
-        return self._transport.within(limit)
+        """Begin no request, and repeat none, once so much time has passed; what is under way ends in its own time.
+
+        They raise :class:`~backmarket.api.errors.OutOfTimeError` then.
+        """
+        return self._transport.time.within(limit)
 
     def close(self) -> None:
         """Close all connections."""

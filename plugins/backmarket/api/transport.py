@@ -5,13 +5,10 @@ Nothing else imports httpx: its last stable release is being forked, so it must 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from math import inf
 from threading import Lock
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
@@ -23,13 +20,13 @@ from backmarket.api.errors import (
     FirewallError,
     MalformedAnswerError,
     NetworkError,
-    OutOfTimeError,
     ThrottledError,
 )
 from backmarket.api.retry import retrying
+from backmarket.api.time_limit import TimeLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from ssl import SSLContext
 
     from backmarket.api.config import ClientConfig
@@ -71,12 +68,12 @@ class Transport:
 
     def __init__(self, config: ClientConfig, throttle: Throttle) -> None:
         self.config = config
+        self.time = TimeLimit()
         self._throttle = throttle
         self._lock = Lock()
         self._requests_made = 0
         self._was_answered = False
         self._clock_ahead = timedelta(0)
-        self._begins_until = inf
         # A proxy of the environment would see the token of a request that is not encrypted.
         trust_env = config.base_url.startswith("https")
         self._http = httpx.Client(
@@ -106,19 +103,6 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
-
-    @contextmanager
-    def within(self, limit: timedelta) -> Iterator[None]:
-        """Begin no request, and repeat none, once so much time has passed: they raise :class:`OutOfTimeError` then.
-
-        What is under way ends in its own time. A limit inside another one never gives more time than that.
-        """
-        outer = self._begins_until
-        self._begins_until = min(outer, monotonic() + limit.total_seconds())
-        try:
-            yield
-        finally:
-            self._begins_until = outer
 
     def read(
         self,
@@ -190,8 +174,7 @@ class Transport:
     def _try_once(
         self, request: httpx.Request, kind: Kind, *, may_answer_text: bool, before_each: Callable[[], None] | None
     ) -> Answer:
-        if monotonic() >= self._begins_until:
-            raise OutOfTimeError(method=request.method, path=request.url.path)
+        self.time.check(request.method, request.url.path)
         if before_each:
             # Before the throttle, whose places do not keep.
             before_each()
