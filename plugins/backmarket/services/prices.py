@@ -257,7 +257,7 @@ def _decide(
         max_price_unreadable=row.max_price_unreadable,
         currency=row.currency,
         last_sent=row.last_sent,
-        last_shown=row.last_shown,
+        last_shown=None if other_currency(row.last_shown_currency, rules.currency) else row.last_shown,
     )
     planned = decide_price(
         replace(row.wanted, price=wish.price) if wish else row.wanted,

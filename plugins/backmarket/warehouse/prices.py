@@ -35,7 +35,7 @@ class PriceRow(NamedTuple):
     :param last_sent: the last price that was sent from here and confirmed.
     :param last_sent_at: when it was confirmed.
     :param currency: in which the offer is shown; None where it names none.
-    :param last_shown: where it shows no price, the last one that it showed in the market's currency.
+    :param last_shown: where it shows no price, the last one that it showed.
     """
 
     sku: str
@@ -51,6 +51,7 @@ class PriceRow(NamedTuple):
     last_sent_at: datetime | None
     currency: str | None
     last_shown: Decimal | None
+    last_shown_currency: str | None
 
 
 def price_rows(
@@ -74,20 +75,8 @@ def price_rows(
             left_out.append(wanted)
         else:
             usable.append(wanted)
-        shown += [_shown(texts[0], wanted, *row[6:]) for row in of_row if row[8]]
+        shown += [PriceRow(row[6], texts[0], row[7], wanted, *row[8:]) for row in of_row if row[8]]
     return SellerRows(PRICES.table, "sku", usable, left_out), shown
-
-
-def _shown(
-    given_sku: str,
-    wanted: WantedPrice | LeftOut,
-    sku: str,
-    market: str,
-    *offer: Any,
-) -> PriceRow:
-    """Return a row beside its offer, whose last two columns are the price that it showed last, and its currency."""
-    *columns, last_shown, currency = offer
-    return PriceRow(sku, given_sku, market, wanted, *columns, None if _is_foreign(currency, market) else last_shown)
 
 
 def unmatched_prices(
