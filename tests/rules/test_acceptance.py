@@ -108,6 +108,30 @@ def test_a_count_that_knows_of_paid_orders_has_set_their_units_aside() -> None:
     assert _accepted(1, _order(1, ("A", 1, 2)), _order(2, ("A", 1, 1)), policy=policy, counted=counted) == [2]
 
 
+@pytest.mark.parametrize("known_from", ["accepted", "paid"])
+@pytest.mark.parametrize(("minutes", "until_minutes"), [(120, None), (-5, 120), (3, None)])
+def test_on_a_count_from_the_future_nothing_is_promised(
+    known_from: KnownFrom, minutes: int, until_minutes: int | None
+) -> None:
+    """It would seem to know of what was promised on it: in each run the same unit would be promised anew."""
+    until = None if until_minutes is None else NOW + timedelta(minutes=until_minutes)
+    row = StockRow("a", 1, NOW + timedelta(minutes=minutes), orders_known_until=until)
+    first, second = _order(1, ("A", 1, 2)), _order(2, ("A", 1, 1), age_hours=0)
+    rows = _rows(first, second, accepted_at=NOW - timedelta(minutes=1))
+    policy = StockPolicy(known_from=known_from)
+    (decision,) = judge_stock(requests([first, second]), {"a": row}, rows, policy, now=NOW)
+    latest = max(row.counted_at, until or row.counted_at)
+    words = (
+        f"stock: the count, or what it knows of, lies in the future ({latest:%Y-%m-%d %H:%M} UTC): is it local time?"
+    )
+    assert decision == Decision("refuse", words)
+
+
+def test_clocks_may_be_two_minutes_apart() -> None:
+    """A count that is so little ahead was made now."""
+    assert _accepted(1, _order(1, ("A", 1, 1)), counted=NOW + timedelta(minutes=2)) == [1]
+
+
 def test_a_sku_without_a_count_holds_up_no_other() -> None:
     """Its request is refused; those behind it are judged by their own counts."""
     assert _accepted(1, _order(1, ("B", 1, 1), age_hours=2), _order(2, ("A", 1, 1))) == [2]
@@ -159,6 +183,15 @@ def test_a_person_reads_why_a_line_is_not_accepted(sku: str, verdict: str, reaso
     order = _order(1, ("", 1, 1), ("HELD", 1, 9), ("GONE", 1, 4), ("BESIDE", 1, 1), ("BESIDE", 1, 8), ("PAID", 1, 1))
     ids = [line.orderline_id for line in order.lines if line.sku == sku]
     assert judge_acceptance(order, sku, ids) == Decision(verdict, reason)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("states", [(99,), (1, 99), (4, 99)])
+def test_a_line_in_a_state_nobody_knows_waits_and_the_state_is_named(states: tuple[int, ...]) -> None:
+    """It may be open still: neither is it called cancelled, nor is another of its SKU accepted in one call with it."""
+    order = _order(1, *(("A", 1, state) for state in states))
+    decision = judge_acceptance(order, "A", [line.orderline_id for line in order.lines])
+    reason = "waits: a line is in state 99, which this version does not know: look at the order in the Back Office"
+    assert decision == Decision("wait", reason)
 
 
 def test_a_line_without_sku_is_asked_for_without_one() -> None:

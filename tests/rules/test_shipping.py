@@ -28,6 +28,20 @@ def test_an_order_is_shipped_when_all_its_lines_are_accepted_or_final(states: li
     assert (verdict == "send") == (not {0, 1, 8, 9} & set(states) and 2 in states)
 
 
+@pytest.mark.parametrize("states", [(2, 99), (99,), (4, 99)])
+def test_a_line_in_a_state_nobody_knows_keeps_the_shipment(states: tuple[int, ...]) -> None:
+    """It may have to go along: the order waits, is not called cancelled, and the state is named."""
+    decision = judge_tracking(_order(*states), "T")
+    reason = "waits: a line is in state 99, which this version does not know: look at the order in the Back Office"
+    assert decision == Decision("wait", reason)
+    assert judge_tracking(_order(*states, 98), "T").reason.startswith("waits: a line is in states 98, 99, which")
+
+
+def test_what_is_shipped_stays_so_beside_a_state_nobody_knows() -> None:
+    """Nothing is left to send: the number is shown, and no line waits for it."""
+    assert judge_tracking(_order(3, 99, tracking_number="T"), "T") == Decision("done")
+
+
 @given(STATES)
 def test_after_the_shipment_it_is_done(states: list[int]) -> None:
     """Whatever was sent is recognised once every accepted line is shipped under that number."""

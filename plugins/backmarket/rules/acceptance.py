@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backmarket.rules.inventory import is_reserved, is_stale, orders_known_until, reserved_units
+from backmarket.rules.inventory import is_reserved, is_stale, orders_known_until, reserved_units, time_ahead
 from backmarket.rules.order_facts import (
     ACCEPTED_OR_LATER,
     DONE,
@@ -17,6 +17,7 @@ from backmarket.rules.order_facts import (
     OrderFacts,
     refuse,
     wait,
+    wait_for_unknown_states,
 )
 from backmarket.rules.sku_map import Shelf, SkuMap
 from backmarket.rules.skus import sku_key
@@ -61,15 +62,18 @@ def judge_acceptance(order: OrderFacts, sku: str, orderline_ids: Collection[int]
     """Decide, from an order as it is, whether lines are to be accepted, and whether they were."""
     if not sku:
         return refuse("the line has no SKU, without which Back Market accepts nothing: accept it in the Back Office")
-    states = {line.state for line in order.lines if line.orderline_id in orderline_ids}
+    asked = [line for line in order.lines if line.orderline_id in orderline_ids]
+    states = {line.state for line in asked}
     if PAID not in states:
         if states & ACCEPTED_OR_LATER:
             return DONE
+        if unknown := wait_for_unknown_states(asked):
+            return unknown
         return wait("not paid, or on hold") if states & NOT_PAYABLE_YET else refuse("cancelled or never paid")
-    beside = {line.state for line in order.lines if line.sku == sku} & NOT_PAYABLE_YET
-    if beside:
+    of_sku = [line for line in order.lines if line.sku == sku]
+    if {line.state for line in of_sku} & NOT_PAYABLE_YET:
         return wait("another line of this SKU is on hold or not paid, and one call accepts every line of a SKU")
-    return SEND
+    return wait_for_unknown_states(of_sku) or SEND
 
 
 def judge_stock(
@@ -85,7 +89,8 @@ def judge_stock(
 
     What is left of the counts after all accepted lines, and after the paid lines of older orders whether or not they
     could be accepted, must cover it. A line in a state that is not known may have been accepted, and takes what it
-    reserves of the quantities. Safety quantity plays no part: it was sold already.
+    reserves of the quantities. Safety quantity plays no part: it was sold already. Nothing is promised on a count that
+    is too old, or that lies in the future: that would seem to know of whatever was promised on it.
 
     :param counts: by the seller's SKU, as :func:`sku_key` gives it.
     :param lines: the lines that matter to the stock, likewise by the listing's SKU.
@@ -113,6 +118,10 @@ def judge_stock(
         if is_stale(row, policy, now=now):
             count = f"the count of {row.counted_at:%Y-%m-%d %H:%M} UTC"
             decisions.append(refuse(f"stock: {count} is too old to promise anything on it"))
+        elif ahead := time_ahead(row, now=now):
+            moment = f"{now + ahead:%Y-%m-%d %H:%M} UTC"
+            reason = f"stock: the count, or what it knows of, lies in the future ({moment}): is it local time?"
+            decisions.append(refuse(reason))
         elif left < needed:
             reason = f"stock: {needed} needed, {left} of {row.quantity} left after older promises"
             decisions.append(refuse(reason))

@@ -23,6 +23,7 @@ from backmarket.rules.order_facts import (
     refuse,
     wait,
 )
+    wait_for_unknown_states,
 from backmarket.rules.serial_numbers import SerialNumberError, clean_serial_number, serial_key
 from backmarket.rules.sku_map import SkuMap
 from backmarket.rules.skus import sku_key
@@ -291,3 +292,5 @@ def phones_without_imei(order: OrderFacts, phones: re.Pattern[str], carried: Ide
         and not (carried and carried.imei)
         and phones.search(line.product or "")
     ]
+    if unknown := wait_for_unknown_states([line]):
+        return unknown

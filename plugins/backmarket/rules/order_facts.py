@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclasses
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # States of a line (source: spec): 0 new, 8 payment pending, 9 on hold, 1 paid, 2 accepted, 3 shipped, 4 cancelled,
 # 5 refunded before and 6 after shipping, 7 not paid.
@@ -14,6 +17,7 @@ SHIPPED = 3
 NOT_PAYABLE_YET = frozenset({0, 8, 9})
 NOT_ACCEPTED_YET = NOT_PAYABLE_YET | {PAID}
 ACCEPTED_OR_LATER = frozenset({2, 3, 5, 6})
+_KNOWN_STATES = NOT_ACCEPTED_YET | ACCEPTED_OR_LATER | {4, 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,18 @@ class Decision:
 
 SEND = Decision("send")
 DONE = Decision("done")
+
+
+def wait_for_unknown_states(lines: Iterable[LineFacts]) -> Decision | None:
+    """Wait where a line is in a state that this version does not know, and name it; None where none is.
+
+    What such a line may take, nobody can say: it is neither open nor over.
+    """
+    unknown = sorted({line.state for line in lines} - _KNOWN_STATES)
+    if not unknown:
+        return None
+    states = f"state{'s' if len(unknown) > 1 else ''} {', '.join(map(str, unknown))}"
+    return wait(f"a line is in {states}, which this version does not know: look at the order in the Back Office")
 
 
 def wait(reason: str) -> Decision:

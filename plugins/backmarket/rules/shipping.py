@@ -17,6 +17,7 @@ from backmarket.rules.order_facts import (
     OrderFacts,
     refuse,
     wait,
+    wait_for_unknown_states,
 )
 from backmarket.rules.tracking_numbers import TrackingNumberError, clean_tracking_number, is_same_parcel
 
@@ -62,7 +63,8 @@ def judge_shipments(
 def judge_tracking(order: OrderFacts, tracking_number: str | None) -> Decision:
     """Decide, from an order as it is, whether a tracking number is to be sent, and whether it was.
 
-    A shipment moves every accepted line at once, so all others must be past that point.
+    A shipment moves every accepted line at once, so all others must be past that point: of a line in a state that is
+    not known, nobody can say whether it is.
     """
     if order.is_backship is None:
         return _UNREADABLE_BACKSHIP
@@ -73,8 +75,12 @@ def judge_tracking(order: OrderFacts, tracking_number: str | None) -> Decision:
         return wait(f"not all lines are accepted yet (line states {', '.join(map(str, sorted(waiting)))})")
     if SHIPPED in states and _differ(order.tracking_number, tracking_number):
         return refuse("a second shipment: the order is already shipped under another tracking number")
+    if ACCEPTED not in states and (SHIPPED in states or order.tracking_number):
+        return DONE
+    if unknown := wait_for_unknown_states(order.lines):
+        return unknown
     if ACCEPTED not in states:
-        return DONE if SHIPPED in states or order.tracking_number else refuse("every line is cancelled or refunded")
+        return refuse("every line is cancelled or refunded")
     if not tracking_number:
         return refuse("waits: the tracking number is missing")
     return SEND
