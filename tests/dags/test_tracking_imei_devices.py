@@ -445,3 +445,72 @@ def test_an_order_that_is_not_found_after_a_failure_costs_no_identifier(
     assert register().state == "success"
     assert _identifiers(connected, order) == [(_imei(1), "")]
     assert _reason(database, order)[0] == "confirmed"
+
+
+UNREADABLE = {"imei": "35391805798291", "serial_number": "N/A"}
+
+
+@pytest.mark.parametrize("kind", ["imei", "serial_number"])
+@pytest.mark.parametrize("other_row", ["half unusable", "fits two lines", "of an unknown order", "left out"])
+def test_a_device_that_any_other_row_names_is_sent_for_nobody(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], other_row: str, kind: str
+) -> None:
+    """Either row may be the wrong one, and what is registered can never be corrected; alone, the device goes."""
+    sku, number = (PHONE, _imei(1)) if kind == "imei" else (TABLET, "DMQK20R1GHK9")
+    clean, other = _order(connected, (sku, 1, 2)), _order(connected, (sku, 1, 2))
+    twins = _order(connected, (sku, 1, 2), (sku, 1, 2))
+    database.execute(b"alter table seller.devices alter column order_id type text")
+    _device(database, clean, **{kind: number})
+    if other_row == "half unusable":
+        _device(database, other, **(UNREADABLE | {kind: number}))
+    elif other_row == "fits two lines":
+        _device(database, twins, sku=sku, **{kind: number})
+    else:
+        _device(database, {"order_id": "BM-77" if other_row == "left out" else 77_777_777}, **{kind: number})
+    register()
+    assert connected.journal("PATCH") == []
+    status, reason = _reason(database, clean)
+    assert status == "refused"
+    named = {"of an unknown order": "(order_id 77777777)", "left out": "(order_id BM-77)"}
+    assert named.get(other_row, "also belongs to order line") in reason
+    database.execute(b"delete from seller.devices where order_id <> %s", [str(clean["order_id"])])
+    register()
+    assert number in _identifiers(connected, clean)[0]
+
+
+@pytest.mark.parametrize("other_row", ["of another order", "left out"])
+def test_two_rows_that_contradict_each_other_about_a_line_hold_it(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], other_row: str
+) -> None:
+    """One names it with another order, or with one that cannot be read: neither device is sent, and both are told."""
+    order, other = _order(connected, (PHONE, 1, 2)), _order(connected, (PHONE, 1, 2))
+    line_id = order["orderlines"][0]["id"]
+    database.execute(b"alter table seller.devices alter column order_id type text")
+    _device(database, order, orderline_id=line_id, imei=_imei(1))
+    order_id = other["order_id"] if other_row == "of another order" else "BM-77"
+    _device(database, {"order_id": order_id}, orderline_id=line_id, imei=_imei(2))
+    register()
+    assert connected.journal("PATCH") == []
+    status, reason = _reason(database, order)
+    assert status == "refused"
+    assert "names this line, too" in reason
+    assert ("is not one of this order" in reason) == (other_row == "of another order")
+
+
+def test_a_write_that_is_not_found_costs_no_identifier(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """The line was served a moment before. It goes again; three times not found, it rests for an hour, not for ever."""
+    order = _order(connected, (PHONE, 1, 2))
+    _device(database, order, imei=_imei(1))
+    connected.fault("404", method="PATCH", times=None)
+    for expected in ("failed", "failed", "success", "success"):
+        assert register().state == expected
+    status, reason = _reason(database, order)
+    assert (status, reason.startswith("sent 3 times")) == ("refused", True)
+    assert len(connected.journal("PATCH")) == 3
+    connected.clear_faults()
+    database.execute(b"update backmarket.changes set refused_until = now() where refused_until is not null")
+    assert register().state == "success"
+    assert _identifiers(connected, order) == [(_imei(1), "")]
+    assert _reason(database, order)[0] == "confirmed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ from backmarket.rules.identifiers import (
     judge_device,
     judge_identifiers,
     line_of,
+    lines_perhaps_of,
     phones_without_imei,
+    readable_numbers,
     still_missing,
     told_earlier_orders,
 )
@@ -229,6 +232,44 @@ def test_a_number_is_used_again_only_once_its_device_is_back(
     else:
         assert decision.verdict == "send"
         assert "order 7, line 77" in decision.reason
+
+
+def test_a_device_that_another_row_names_for_nobody_knows_which_line_stays_here() -> None:
+    """Either row may be the wrong one; what is registered already needs nothing more."""
+    order, wanted = _order(LINES[0]), Identifiers(IMEI)
+    decision = judge_device(
+        wanted, LINES[0], order, named_by=["order_id 7"], ships_with_order=True, resale_after=DAYS, now=NOW
+    )
+    assert decision == Decision(
+        "refuse", "another row names this device (order_id 7), and nobody can say for which line: correct or remove it"
+    )
+    done = replace(LINES[0], imei=IMEI)
+    given = {"named_by": ["order_id 7"], "ships_with_order": False, "resale_after": DAYS, "now": NOW}
+    assert judge_device(wanted, done, _order(done), **given).verdict == "done"  # type: ignore[arg-type]
+
+
+def test_each_number_of_a_row_is_read_by_itself() -> None:
+    """One that cannot be read hides nothing of the other."""
+    assert readable_numbers(IMEI, "N/A") == Identifiers(IMEI)
+    assert readable_numbers(IMEI[:-1], "S/N: DMQK20R1GHK9") == Identifiers(None, "DMQK20R1GHK9")
+    assert readable_numbers(None, "") == Identifiers()
+
+
+@pytest.mark.parametrize(
+    ("device", "lines"),
+    [(Device(1, None, "B"), [12, 13]), (Device(1), [11, 12, 13]), (Device(1, None, "C"), []), (Device(1, 99), [])],
+)
+def test_a_row_without_a_line_may_be_about_each_that_fits(device: Device, lines: list[int]) -> None:
+    """Where none fits, nobody knows which one is meant."""
+    assert [line.orderline_id for line in lines_perhaps_of(device, _order(*LINES))] == lines
+
+
+def test_an_identifier_for_a_line_in_a_state_nobody_knows_waits() -> None:
+    """It is not called cancelled, and the state is named."""
+    line = LineFacts(11, 99, 1, "A")
+    decision = judge_identifiers(_order(line), 11, Identifiers(IMEI))
+    assert decision.verdict == "wait"
+    assert "state 99, which this version does not know" in decision.reason
 
 
 def test_a_line_is_not_in_its_own_way() -> None:

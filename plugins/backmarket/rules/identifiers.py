@@ -6,6 +6,7 @@ Back Market never corrects an identifier (spec): whatever is in doubt is refused
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - read at run time by the dataclass
 from typing import TYPE_CHECKING
@@ -22,8 +23,8 @@ from backmarket.rules.order_facts import (
     OrderFacts,
     refuse,
     wait,
-)
     wait_for_unknown_states,
+)
 from backmarket.rules.serial_numbers import SerialNumberError, clean_serial_number, serial_key
 from backmarket.rules.sku_map import SkuMap
 from backmarket.rules.skus import sku_key
@@ -141,13 +142,23 @@ def identifiers_of(device: Device) -> Identifiers:
     return found
 
 
+def readable_numbers(imei: str | None, serial_number: str | None) -> Identifiers:
+    """Return what can be read of a row's two numbers, each by itself: one that cannot hides nothing of the other."""
+    found_imei = found_serial = None
+    with suppress(IdentifierError):
+        found_imei = clean_imei(imei)
+    with suppress(SerialNumberError):
+        found_serial = clean_serial_number(serial_number)
+    return Identifiers(found_imei, found_serial)
+
+
 def line_of(device: Device, order: OrderFacts, feeding: SkuMap | None = None) -> LineFacts:
     """Return the line that a device belongs to: the one it names, or the only one with its SKU.
 
     :param feeding: which listings the seller's SKUs feed: a device may be named by its own SKU or by the listing's.
     :raises IdentifierError: where there is none, or more than one.
     """
-    names = {sku_key(device.sku), *(feeding or SkuMap()).listings_of(device.sku)} if device.sku else set()
+    names = _listings_of(device, feeding)
     if device.orderline_id is not None:
         line = order.line(device.orderline_id)
         if line is None:
@@ -155,14 +166,34 @@ def line_of(device: Device, order: OrderFacts, feeding: SkuMap | None = None) ->
         if names and sku_key(line.sku or "") not in names:
             raise IdentifierError("the row names a line and a SKU that do not belong together")
         return line
-    if device.sku and feeding and sku_key(device.sku) in feeding.unusable:
+    if _is_map_unusable(device, feeding):
         raise IdentifierError("seller.sku_map has a row of this SKU that cannot be used: name the orderline_id")
-    candidates = [line for line in order.lines if not names or sku_key(line.sku or "") in names]
+    candidates = _with_sku(names, order)
     if not candidates:
         raise IdentifierError("the order has no line with this SKU")
     if len(candidates) > 1:
         raise IdentifierError(f"{len(candidates)} lines fit: name the orderline_id")
     return candidates[0]
+
+
+def lines_perhaps_of(device: Device, order: OrderFacts, feeding: SkuMap | None = None) -> list[LineFacts]:
+    """Return the lines that a device may belong to which :func:`line_of` finds none for; empty where nobody knows."""
+    if device.orderline_id is not None or _is_map_unusable(device, feeding):
+        return []
+    return _with_sku(_listings_of(device, feeding), order)
+
+
+def _listings_of(device: Device, feeding: SkuMap | None) -> set[str]:
+    """Return the SKUs of the listings that a device may have been sold under; empty where its row names no SKU."""
+    return {sku_key(device.sku), *(feeding or SkuMap()).listings_of(device.sku)} if device.sku else set()
+
+
+def _is_map_unusable(device: Device, feeding: SkuMap | None) -> bool:
+    return bool(device.sku and feeding and sku_key(device.sku) in feeding.unusable)
+
+
+def _with_sku(names: set[str], order: OrderFacts) -> list[LineFacts]:
+    return [line for line in order.lines if not names or sku_key(line.sku or "") in names]
 
 
 def doubt_of_serial(serial: str, line: LineFacts, order: OrderFacts, tracking_numbers: Collection[str]) -> str | None:
@@ -189,6 +220,7 @@ def judge_device(
     *,
     with_imei: Collection[LineUse] = (),
     with_serial: Collection[LineUse] = (),
+    named_by: Collection[str] = (),
     tracking_numbers: Collection[str] = (),
     ships_with_order: bool,
     resale_after: timedelta,
@@ -198,6 +230,7 @@ def judge_device(
 
     :param with_imei: lines that have or are to get this IMEI; the line itself among them or not.
     :param with_serial: likewise, for the serial number.
+    :param named_by: other rows with one of these numbers, of which nobody knows which line they are about.
     :param tracking_numbers: those that the order is to get.
     :param ships_with_order: whether an order of a single unit waits for its shipment to carry the identifier.
     :param resale_after: how long after its shipment a device may be sold again although no return is known of.
@@ -212,6 +245,9 @@ def judge_device(
             if use.orderline_id != line.orderline_id and (reason := _why_taken(use, now - resale_after, resale_after)):
                 place = f"order line {use.orderline_id} of order {use.order_id}"
                 return refuse(f"this {name} also belongs to {place}, {reason}")
+    if named_by:
+        row = min(named_by)
+        return refuse(f"another row names this device ({row}), and nobody can say for which line: correct or remove it")
     if ships_with_order and order.is_single_unit and not order.is_backship and line.state == ACCEPTED:
         return GOES_WITH_SHIPMENT
     earlier = earlier_uses(line, (*with_imei, *with_serial))
@@ -268,6 +304,8 @@ def judge_identifiers(order: OrderFacts, orderline_id: int, wanted: Identifiers)
         return DONE
     if line.state in NOT_ACCEPTED_YET:
         return wait("the line is not accepted yet")
+    if unknown := wait_for_unknown_states([line]):
+        return unknown
     if line.state not in {ACCEPTED, SHIPPED}:
         return refuse("the line is cancelled or refunded")
     return SEND
@@ -292,5 +330,3 @@ def phones_without_imei(order: OrderFacts, phones: re.Pattern[str], carried: Ide
         and not (carried and carried.imei)
         and phones.search(line.product or "")
     ]
-    if unknown := wait_for_unknown_states([line]):
-        return unknown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +11,19 @@ from backmarket.rules.identifiers import (
     GOES_WITH_SHIPMENT,
     IdentifierError,
     Identifiers,
-    LineUse,
     earlier_uses,
     identifiers_of,
     judge_device,
     judge_identifiers,
     line_of,
+    lines_perhaps_of,
     still_missing,
     told_earlier_orders,
 )
 from backmarket.rules.order_askings import refuse_unknown_order
 from backmarket.rules.order_facts import Decision, refuse
 from backmarket.rules.serial_numbers import serial_key
+from backmarket.services.device_claims import Uses, claim_of, claim_of_left_out, line_named_by, uses_of
 from backmarket.services.order_changes import OrderAction, Plan
 from backmarket.warehouse import sku_map
 from backmarket.warehouse.ledger import Ledger, PlannedChange, planned_status
@@ -30,7 +31,6 @@ from backmarket.warehouse.orders import asked_orders
 from backmarket.warehouse.seller_rows import SHIPMENTS
 from backmarket.warehouse.tracking_imei import (
     confirm_devices_shown,
-    device_lines,
     devices,
     orders_of_lines,
     parcels_by_order,
@@ -39,7 +39,7 @@ from backmarket.warehouse.tracking_imei import (
 from backmarket.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from backmarket.api.client import BackMarketClient
     from backmarket.rules.identifiers import Device
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from backmarket.rules.sku_map import SkuMap
     from backmarket.settings import ImeiSettings
     from backmarket.warehouse.connection import Connection
+    from backmarket.warehouse.seller_rows import LeftOut, SellerRows
 
 # Back Market never changes its mind about an identifier.
 _SINCE_EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -95,37 +96,36 @@ class Circumstances:
     parcels: Mapping[int, Iterable[Shipment]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Uses:
-    """The lines that have, or are to get, each number."""
-
-    of_imei: dict[str, list[LineUse]] = field(default_factory=lambda: defaultdict(list))
-    of_serial: dict[str, list[LineUse]] = field(default_factory=lambda: defaultdict(list))
-
-
 def judge_devices(
-    connection: Connection, account: str, rows: Sequence[Device], circumstances: Circumstances, feeding: SkuMap
+    connection: Connection, account: str, feed: SellerRows[Device], circumstances: Circumstances, feeding: SkuMap
 ) -> dict[str, JudgedDevice]:
     """Judge device rows, by subject.
 
-    :param rows: all that may matter.
+    Each row is held to all others, usable or not: of two that name one device, or one line, either may be wrong.
+
+    :param feed: all rows that may matter.
     :param feeding: which listings the seller's SKUs feed.
     """
+    rows = feed.rows
     orders = stored_facts(connection, account, {row.order_id for row in rows})
     named = {row.order_id for row in rows} | {row.orderline_id for row in rows if row.orderline_id is not None}
     known, asked = orders_of_lines(connection, account, named), asked_orders(connection, account)
-    judged: dict[str, JudgedDevice] = {}
-    matched: dict[str, list[JudgedDevice]] = defaultdict(list)
+    placed: dict[str, list[JudgedDevice]] = defaultdict(list)
+    unplaced: dict[str, list[JudgedDevice]] = defaultdict(list)
+    claims = [claim_of_left_out(each) for each in feed.left_out]
     for row in rows:
         each = _match(row, orders.get(row.order_id), known, asked, feeding)
-        if each.line is None:
-            judged[each.subject] = each
-        else:
-            matched[each.subject].append(each)
-    uses = _uses(connection, account, matched)
-    for subject, of_line in matched.items():
-        judged[subject] = _judge(of_line, uses, circumstances)
-    return judged
+        claims.append(claim_of(row, _lines_of(row, each, feeding)))
+        (placed if each.line else unplaced)[each.subject].append(each)
+    against = _named_wrongly(feed.left_out, unplaced)
+    uses = uses_of(connection, account, claims)
+    judged = {
+        subject: _contradicted(of_line[0], against[subject])
+        if subject in against
+        else _judge(of_line, uses, circumstances)
+        for subject, of_line in placed.items()
+    }
+    return {subject: _all_reasons(of_none) for subject, of_none in unplaced.items()} | judged
 
 
 def _match(
@@ -153,44 +153,45 @@ def _match(
     return JudgedDevice(subject, row.order_id, Decision("send"), order, line, found)
 
 
-def _uses(connection: Connection, account: str, matched: Mapping[str, list[JudgedDevice]]) -> _Uses:
-    """Return which lines have, or are to get, each number."""
-    wanted = [(each.line, each.identifiers) for rows in matched.values() for each in rows]
-    planned = [(line.orderline_id, identifiers) for line, identifiers in wanted if line and identifiers]
-    lines = device_lines(
-        connection,
-        account,
-        imeis={identifiers.imei for _, identifiers in planned if identifiers.imei},
-        serial_keys={serial_key(identifiers.serial_number) for _, identifiers in planned if identifiers.serial_number},
-        orderline_ids={orderline_id for orderline_id, _ in planned},
-    )
-    by_id = {line.use.orderline_id: line.use for line in lines}
-    uses = _Uses()
-    for line in lines:
-        _add(uses, line.use, line.imei, line.serial_key)
-    for orderline_id, identifiers in planned:
-        if use := by_id.get(orderline_id):
-            serial = identifiers.serial_number
-            _add(uses, use, identifiers.imei, serial_key(serial) if serial else None)
-    return uses
+def _named_wrongly(left_out: Iterable[LeftOut], unplaced: Mapping[str, list[JudgedDevice]]) -> Mapping[str, list[str]]:
+    """Return, by line, what is wrong with the rows that name it and are not for it as they stand."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in left_out:
+        if subject := line_named_by(row):
+            found[subject].append(f"a row that cannot be used names this line, too ({row.reason})")
+    for subject, rows in unplaced.items():
+        for each in rows:
+            found[subject].append(f"a row of order {each.order_id} names this line, too ({each.decision.reason})")
+    return found
 
 
-def _add(uses: _Uses, use: LineUse, imei: str | None, key: str | None) -> None:
-    if imei:
-        uses.of_imei[imei].append(use)
-    if key:
-        uses.of_serial[key].append(use)
+def _lines_of(row: Device, each: JudgedDevice, feeding: SkuMap) -> list[LineFacts]:
+    """Return the lines that a row may be about."""
+    if each.line:
+        return [each.line]
+    return lines_perhaps_of(row, each.order, feeding) if each.order else []
 
 
-def _judge(of_line: list[JudgedDevice], uses: _Uses, circumstances: Circumstances) -> JudgedDevice:
+def _contradicted(first: JudgedDevice, others: Iterable[str]) -> JudgedDevice:
+    """Refuse the device of a line that other rows name, too, which are not for it as they stand."""
+    return replace(first, decision=refuse(f"{'; '.join(sorted(set(others)))}: keep the row that is right"))
+
+
+def _all_reasons(rows: list[JudgedDevice]) -> JudgedDevice:
+    """Return rows of one subject that no line was found for as one: the ledger tells of them together."""
+    reasons = dict.fromkeys(each.decision.reason for each in rows)
+    return replace(rows[0], decision=replace(rows[0].decision, reason="; ".join(reasons)))
+
+
+def _judge(of_line: list[JudgedDevice], uses: Uses, circumstances: Circumstances) -> JudgedDevice:
     first = of_line[0]
     if len({_comparable(each.identifiers) for each in of_line}) > 1:
         reason = f"{len(of_line):,} rows with different identifiers for one line: keep the one that is right"
         return replace(first, decision=refuse(reason))
     if first.identifiers is None or first.order is None or first.line is None:
         return first
-    with_imei = uses.of_imei.get(first.identifiers.imei or "", [])
-    with_serial = uses.of_serial.get(serial_key(first.identifiers.serial_number or ""), [])
+    imei, serial = first.identifiers.imei or "", serial_key(first.identifiers.serial_number or "")
+    with_imei, with_serial = uses.of_imei.get(imei, []), uses.of_serial.get(serial, [])
     parcels = circumstances.parcels.get(first.order_id, ())
     decision = judge_device(
         first.identifiers,
@@ -198,6 +199,7 @@ def _judge(of_line: list[JudgedDevice], uses: _Uses, circumstances: Circumstance
         first.order,
         with_imei=with_imei,
         with_serial=with_serial,
+        named_by=[*uses.rows_of_imei.get(imei, []), *uses.rows_of_serial.get(serial, [])],
         tracking_numbers=[parcel.tracking_number for parcel in parcels if parcel.tracking_number],
         ships_with_order=circumstances.ships_with_order,
         resale_after=circumstances.resale_after,
@@ -240,7 +242,7 @@ class Registration(OrderAction):
         refusals = Ledger(connection, account, self.kind).refusals(since=_SINCE_EVER)
         feed, (map_feed, feeding) = devices(connection, account), sku_map.read(connection, account)
         changes, with_shipment = [], 0
-        for each in judge_devices(connection, account, feed.rows, circumstances, feeding).values():
+        for each in judge_devices(connection, account, feed, circumstances, feeding).values():
             decision, line = each.decision, {"orderline_id": each.line.orderline_id} if each.line else {}
             payload = {"order_id": each.order_id, **line, **each.payload}
             if decision.verdict == "done" or refusals.include(each.subject, payload):

@@ -103,7 +103,27 @@ class Shipping(OrderAction):
         mapped = self.by_itself(SKU_MAP.table, lambda: sku_map.read(connection, account))
         if given is None or mapped is None:
             return []
-        return list(judge_devices(connection, account, given.rows, circumstances, mapped.sku_map).values())
+        return list(judge_devices(connection, account, given, circumstances, mapped.sku_map).values())
+
+    def _carried(self, devices: Iterable[JudgedDevice], ledger: Ledger) -> dict[int, JudgedDevice]:
+        """Return the devices that are registered with a shipment, by order: only an order of a single unit has one.
+
+        A shipment that failed goes without, so that no identifier keeps a parcel back; that follows by itself. What
+        failed waits again: its order was read, and shows that nothing was applied.
+        """
+        carried = {
+            each.order_id: each
+            for each in devices
+            if each.decision.verdict == "send"
+            and each.order
+            and each.order.is_single_unit
+            and each.line
+            and each.line.state == ACCEPTED
+        }
+        failed = set() if self.settings.require_imei else {int(subject) for subject in ledger.failed_before()}
+        for order_id in carried.keys() & failed:
+            self.log.warning("Order %s: its shipment failed before, and goes without its identifier now.", order_id)
+        return {order_id: device for order_id, device in carried.items() if order_id not in failed}
 
     def _judge_phones(self, order: OrderFacts, carried: Identifiers | None) -> Decision:
         if phones := phones_without_imei(order, self.phone_titles, carried):
