@@ -58,6 +58,7 @@ set
     status = 'sent',
     sent_at = clock_timestamp(),
     lost_at = null,
+    refused_until = null,
     attempts = attempts + 1,
     reason = change.payload ->> 'why',
     in_batch = %(in_batch)s,
@@ -76,6 +77,13 @@ returning change.change_id;
 update backmarket.changes
 set answered_at = clock_timestamp()
 where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown');
+
+-- name: note_not_found
+-- Back Market answered 404 for these: a refusal that this ends in holds only so long.
+-- :account, :change_ids, :hold (an interval)
+update backmarket.changes
+set refused_until = clock_timestamp() + %(hold)s
+where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent';
 
 -- name: put_last
 -- Why what is planned could not be sent now; it waits behind all others, in the order that it had.
@@ -111,6 +119,14 @@ set sent_at = clock_timestamp()
 where account = %(account)s and change_id = any(%(change_ids)s) and status = 'sent'
 returning change_id;
 
+-- name: select_failed_before
+-- The subjects of what waits again after a request that failed, or whose answer was lost, and that was not applied.
+-- :account, :kind
+select subject
+from backmarket.changes
+where
+    account = %(account)s and kind = %(kind)s and status = 'planned' and attempts > 0 and lost_at is not null;
+
 -- name: select_planned
 -- What is to be sent, the longest waiting first unless the plan gave another order.
 -- :account, :kind
@@ -121,13 +137,15 @@ order by planned_at, change_id;
 
 -- name: select_refused
 -- What Back Market itself refused lately, newest per subject: the same again would be refused again. What a listing
--- showed when its quantity or price was planned, and why it is wanted, was not sent.
+-- showed when its quantity or price was planned, and why it is wanted, was not sent. What it did not find may be there
+-- by now.
 -- :account, :kind, :since
 select refused.subject, refused.market, refused.payload - '{shown,old_price,why}'::text []
 from backmarket.changes as refused
 where
     refused.account = %(account)s and refused.kind = %(kind)s
     and refused.status = 'refused' and refused.attempts > 0 and refused.sent_at > %(since)s
+    and (refused.refused_until is null or refused.refused_until > clock_timestamp())
     and not exists (
         select 1
         from backmarket.changes as newer

@@ -476,3 +476,81 @@ def test_what_never_arrived_is_not_counted_as_sent(
         assert accept().state == "success"
         assert _ledger(database, order)[-1][0] == expected
     assert _states(connected, order) == [2]
+
+
+@pytest.mark.parametrize("known_from", ["accepted", "paid"])
+def test_on_a_count_from_the_future_no_unit_is_promised_twice(
+    accept: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    known_from: str,
+) -> None:
+    """Local time written as UTC: each run would take what the last one promised for known. With a true time it goes."""
+    switch_on("order_acceptance", stock_known_from=known_from)
+    orders = [_order(connected, (SKU, 1, 1)) for _ in range(2)]
+    _stock(database, SKU, 1, "now() + interval '2 hours'")
+    for _ in range(2):
+        assert accept().state == "success"
+    assert _writes(connected) == []
+    assert "stock: the count, or what it knows of, lies in the future" in _ledger(database, orders[0])[0][1]
+    _stock(database, SKU, 1, "now() - interval '1 minute'")
+    for _ in range(2):
+        accept()
+    assert sorted(_states(connected, order) for order in orders) == [[1], [2]]
+
+
+def test_a_write_that_is_not_found_goes_again_and_ends_after_three(
+    accept: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """Its order was served a moment before: it stays in the queue, is named, the run is red. An hour later it goes."""
+    order, other = _order(connected, (SKU, 1, 1)), _order(connected, (OTHER_SKU, 1, 1))
+    _stock(database, SKU, 9)
+    _stock(database, OTHER_SKU, 9)
+    connected.fault("404", method="POST", path_prefix=f"/ws/orders/{order['order_id']}", times=None)
+    for sent in (1, 2):
+        run = accept()
+        line_id = order["orderlines"][0]["id"]
+        assert run.xcoms["order_acceptance"]["not_sent"] == [f"order {order['order_id']} ({line_id})"]
+        assert (run.state, run.tasks["acceptance_check"]) == ("failed", "failed")
+        assert _ledger(database, order)[-1][0] == "planned"
+        assert len(connected.journal("POST", f"/ws/orders/{order['order_id']}")) == sent
+    assert _states(connected, other) == [2]
+    for _ in range(2):
+        assert accept().state == "success"
+    status, reason = _ledger(database, order)[-1]
+    assert status == "refused"
+    assert reason.startswith("sent 3 times: Back Market serves the order, and answered the last one with 404")
+    assert len(connected.journal("POST", f"/ws/orders/{order['order_id']}")) == 3
+    connected.clear_faults()
+    database.execute(b"update backmarket.changes set refused_until = now() where refused_until is not null")
+    accept()
+    assert _states(connected, order) == [2]
+
+
+def test_a_line_cancelled_at_the_last_moment_counts_as_none_that_was_accepted(
+    accept: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two lines of one SKU go in one call, and one is cancelled before it: each is settled by its own state."""
+    from backmarket.operators.orders import BackMarketPaidOrderRefreshOperator
+
+    order = _order(connected, (SKU, 1, 1), (SKU, 1, 1))
+    _stock(database, SKU, 2)
+    read = BackMarketPaidOrderRefreshOperator.execute
+
+    def read_then_cancel(self: Any, context: Any) -> Any:
+        counts = read(self, context)
+        kept, cancelled = order["orderlines"]
+        connected.patch_order(order["order_id"], orderlines=[kept, {**cancelled, "state": 4}])
+        return counts
+
+    monkeypatch.setattr(BackMarketPaidOrderRefreshOperator, "execute", read_then_cancel)
+    assert accept().state == "success"
+    assert _states(connected, order) == [2, 4]
+    assert _ledger(database, order) == [
+        ("confirmed", None),
+        ("superseded", "Back Market shows: cancelled or never paid"),
+    ]

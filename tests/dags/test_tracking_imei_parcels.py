@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backmarket.api.client import BackMarketClient
-from backmarket.api.errors import RefusedError
+from backmarket.api.errors import BackMarketError, ForbiddenError, NotFoundError, RefusedError, ServerError
 from sandbox.dice import luhn_digit
 
 if TYPE_CHECKING:
@@ -463,3 +463,128 @@ def test_what_a_shipment_carries_is_judged_alike(
     ((status, reason),) = _ledger(database, again)
     assert status == "confirmed"
     assert f"the device was sold before, with order {first}" in reason
+
+
+def _fail_with_imei(monkeypatch: pytest.MonkeyPatch, error: BackMarketError | None, *, applied: bool = False) -> None:
+    """Let each write with an IMEI fail; None: it is answered as done and changes nothing."""
+    update = BackMarketClient.update_order
+
+    def fail(self: BackMarketClient, order_id: int, *args: Any, **fields: Any) -> Any:
+        if not fields.get("imei"):
+            return update(self, order_id, *args, **fields)
+        if applied:
+            update(self, order_id, *args, **fields)
+        if error:
+            raise error
+        return None
+
+    monkeypatch.setattr(BackMarketClient, "update_order", fail)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ServerError(status=500), ForbiddenError(status=403), NotFoundError(status=404), None],
+    ids=["500", "403", "404", "answered as done"],
+)
+def test_a_shipment_that_fails_with_its_identifier_goes_without(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BackMarketError | None,
+) -> None:
+    """Once it surely was not applied: the parcel is shipped by one write, and the identifier follows by itself."""
+    switch_on("tracking_upload", "imei_update", ship_by_alert_hours=-1_000_000)
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(3))
+    _fail_with_imei(monkeypatch, error)
+    for _ in range(2):
+        assert ship().state == "success"
+    assert _states(connected, order_id) == [3]
+    assert len(_shipped(connected)) == 1
+    assert connected.order(order_id)["orderlines"][0]["imei"] == _imei(3)
+    assert [entry["applied"] for entry in connected.journal("PATCH")] == [True]
+    assert _ledger(database, order_id)[-1][0] == "confirmed"
+
+
+def test_a_shipment_that_failed_after_it_was_applied_is_not_sent_again(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The order shows both; only what is settled as not applied goes again."""
+    switch_on("tracking_upload", "imei_update", ship_by_alert_hours=-1_000_000)
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(3))
+    _fail_with_imei(monkeypatch, ServerError(status=500), applied=True)
+    assert ship().state == "success"
+    assert len(connected.journal("POST")) == 1
+    assert connected.journal("PATCH") == []
+    assert connected.order(order_id)["orderlines"][0]["imei"] == _imei(3)
+
+
+def test_a_required_imei_keeps_the_shipment_that_fails_with_it(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With ``backmarket_require_imei`` it waits, and the run is red."""
+    switch_on("tracking_upload", "imei_update", require_imei=True, ship_by_alert_hours=-1_000_000)
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(3))
+    _fail_with_imei(monkeypatch, ServerError(status=500))
+    for _ in range(2):
+        assert ship().state == "failed"
+    assert _states(connected, order_id) == [2]
+    assert _shipped(connected) == []
+
+
+@pytest.mark.parametrize("left_out", [False, True])
+def test_no_parcel_carries_a_device_that_another_row_names(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    left_out: bool,
+) -> None:
+    """Whether that row is of an order nobody knows, or cannot be read: the parcel goes, the device waits."""
+    switch_on("tracking_upload", "imei_update", ship_by_alert_hours=-1_000_000)
+    order_id = _order(connected, (PHONE, 1, 2))
+    database.execute(b"alter table seller.devices alter column order_id type text")
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(1))
+    database.execute(
+        b"insert into seller.devices (order_id, imei) values (%s, %s)",
+        ["BM-77" if left_out else "77777777", _imei(1)],
+    )
+    ship()
+    assert [(body["order_id"], body.get("imei")) for body in _shipped(connected)] == [(order_id, None)]
+    assert connected.journal("PATCH") == []
+
+
+@pytest.mark.parametrize("shipper", ["marie@example.com", "Marie Curie, 12 rue Pierre et Marie Curie, 75005 Paris"])
+def test_what_may_be_personal_in_the_place_of_a_carrier_is_shown_nowhere(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    capfd: pytest.CaptureFixture[str],
+    shipper: str,
+) -> None:
+    """The parcel goes as Other; neither the log nor the ledger repeats the text."""
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id, shipper=shipper)
+    ship()
+    assert connected.order(order_id)["shipper"] == "Other"
+    ((_, reason),) = _ledger(database, order_id)
+    assert "went as Other: Back Market knows no carrier 'a text that is not shown here'" in reason
+    query = b"select payload::text || coalesce(reason, '') from backmarket.changes"
+    told = "".join(capfd.readouterr()) + "".join(text for (text,) in database.execute(query))
+    assert "arie" not in told

@@ -49,6 +49,15 @@ def shortened(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
+def shown_of_order(text: str) -> str:
+    """Return a text about an order as it may stand in logs and tables, where a person's data may not.
+
+    An e-mail address is such data, and a long text in the wrong column may be a person's address.
+    """
+    is_shown = "@" not in text and text.isprintable() and len(text) <= LONGEST_SHOWN
+    return text if is_shown else "a text that is not shown here"
+
+
 def tidy(text: str | None) -> str:
     """Return a text without what surrounds it by accident; empty where nothing is left.
 

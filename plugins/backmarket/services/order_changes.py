@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta  # noqa: TC003 - read at run time by the dataclass
+from datetime import timedelta
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
@@ -69,8 +69,10 @@ ANSWERED_UNSHOWN = (
 )
 
 _CREATED = 201
-# One that was sent so often, was answered as done, and is not shown: more of the same would not help.
-_MOST_UNSHOWN = 3
+# One that was sent so often, and is not shown although it was answered as done, or not found although its order is
+# there: more of the same would not help.
+_MOST_TRIES = 3
+_NOT_FOUND_AGAIN = timedelta(hours=1)
 
 
 class ChangesWaitingError(Exception):
@@ -148,6 +150,8 @@ class OrderWriting:
 
     :param in_flight: how long a request that nobody waits for any more may still be on its way, or at work.
     :param counts: how many changes have ended how.
+    :param not_found: which changes Back Market answered 404 for, although it served their orders; the next run sends
+        them again.
     """
 
     client: BackMarketClient
@@ -158,6 +162,7 @@ class OrderWriting:
     in_flight: timedelta
     counts: Counter[str] = field(default_factory=Counter)
     failures: ItemFailures = field(default_factory=ItemFailures)
+    not_found: list[str] = field(default_factory=list)
     # A change that is marked in another thread's transaction would not be written down before its request leaves.
     _turn: RLock = field(default_factory=RLock)
 
@@ -180,7 +185,8 @@ class OrderWriting:
 
         :param rows_limit_pct: a table with a larger share of rows that cannot be used is unusable as a whole.
         :return: how many changes were wanted, confirmed, refused and so on, the subjects of those held back, how many
-            rows were left out; and the tables that cannot be used as a whole, as ``unusable_feeds``.
+            rows were left out; the tables that cannot be used as a whole, as ``unusable_feeds``, and the changes that
+            only the next run sends again, as ``not_sent``.
         :raises ChangesWaitingError: where some changes could not be sent now; all others were.
         """
         connection, account = self.staging.connection, self.staging.account
@@ -200,7 +206,8 @@ class OrderWriting:
             tally(self.counts, none="nothing was to be sent"),
             f"{len(held):,}" if held else "none",
         )
-        return {"wanted": wanted, **self.counts, "held": held, **left_out, "unusable_feeds": unusable}
+        told = {"unusable_feeds": unusable, "not_sent": self.not_found}
+        return {"wanted": wanted, **self.counts, "held": held, **left_out, **told}
 
     def _judge(self, order: Order, changes: list[RecordedChange]) -> Decision:
         return self.action.judge(facts_of_document(order), _payloads(changes))
@@ -264,7 +271,7 @@ class OrderWriting:
         if decision.verdict == "send":
             self._write(order, changes)
         elif decision.verdict == "done":
-            self._store(order, changes, "confirmed", "was so already")
+            self._store_done(order, changes, "was so already")
         else:
             self._store(order, changes, "superseded", f"Back Market shows: {decision.reason}")
 
@@ -283,11 +290,12 @@ class OrderWriting:
         try:
             remark = self.action.send(self.client, facts_of_document(order), _payloads(changes))
         except (RefusedError, NotFoundError) as error:
-            reason = impersonal(error.api_message or str(error), order)
-            if self.action.is_shown(_payloads(changes)):
-                self._read_back(changes, "refused", reason)
+            words = impersonal(error.api_message or str(error), order)
+            # Refunds have an address of their own, which an account may lack.
+            if isinstance(error, NotFoundError) and not self.action.pays:
+                self._settle_not_found(changes, words)
             else:
-                self._settle(changes, "refused", reason)
+                self._settle_unapplied(changes, "refused", words)
             return
         except BackMarketError as error:
             self._settle_failed(changes, error)
@@ -302,11 +310,42 @@ class OrderWriting:
             self._read_back(changes, "unknown", ANSWERED_UNSHOWN, remark)
         elif self.action.unshown_is_final:
             self._read_back(changes, "refused", "Back Market answered 200 but did not store it", remark)
-        elif (tries := min(change.attempts for change in changes) + 1) >= _MOST_UNSHOWN:
+        elif (tries := _tries(changes)) >= _MOST_TRIES:
             reason = f"sent {tries} times: Back Market answered 200, and the order does not show it"
             self._read_back(changes, "refused", reason, remark)
         else:
             self._read_back(changes, "unknown", "Back Market answered 200, but the order does not show it", remark)
+
+    def _settle_not_found(self, changes: list[RecordedChange], words: str) -> None:
+        """Settle a write that Back Market answered 404 for, although it served the order a moment ago.
+
+        That refuses nothing of what was sent, so it goes again, once a run and a few times; what ends it does not hold
+        for ever.
+
+        :param words: of the error, without personal data.
+        :raises _LeftError: where the order could not be read now.
+        """
+        tries = _tries(changes)
+        if tries >= _MOST_TRIES:
+            with self._turn:
+                self.ledger.note_not_found((change.change_id for change in changes), _NOT_FOUND_AGAIN)
+            reason = f"sent {tries} times: Back Market serves the order, and answered the last one with 404"
+            self._settle_unapplied(changes, "refused", f"{reason}. It goes again in an hour, where it is still wanted")
+        elif self._settle_unapplied(changes, "planned", f"goes again in the next run: {words}") == "planned":
+            self.log.warning("%s waits for the next run: %s", _name(changes).capitalize(), words)
+            with self._turn:
+                self.not_found.append(_name(changes))
+
+    def _settle_unapplied(self, changes: list[RecordedChange], status: Settlement, reason: str) -> str:
+        """Settle a write that surely was not applied, unless the order shows that another was.
+
+        :return: how it was settled.
+        :raises _LeftError: where the order could not be read.
+        """
+        if self.action.is_shown(_payloads(changes)):
+            return self._read_back(changes, status, reason)
+        self._settle(changes, status, reason)
+        return status
 
     def _settle_failed(self, changes: list[RecordedChange], error: BackMarketError) -> None:
         """Settle a write that failed.
@@ -371,7 +410,7 @@ class OrderWriting:
             self._settle(changes, "unknown", str(error))
             raise _LeftError(error) from None
         if self._judge(order, changes).verdict == "done":
-            return self._store(order, changes, "confirmed", remark)
+            return self._store_done(order, changes, remark)
         return self._store(order, changes, otherwise, reason)
 
     def _read_before(self, changes: list[RecordedChange]) -> Order | None:
@@ -407,6 +446,22 @@ class OrderWriting:
             self._settle(changes, status, reason)
         return status
 
+    def _store_done(self, order: Order, changes: list[RecordedChange], remark: str | None) -> str:
+        """Settle changes of one request that was applied, each by its own line: one may have been cancelled before."""
+        done, others = [], []
+        for change in changes:
+            decision = self._judge(order, [change])
+            if decision.verdict == "done":
+                done.append(change)
+            else:
+                others.append((change, decision.reason))
+        with self._turn, self.staging.connection.transaction():
+            self._merge(order)
+            self._settle(done, "confirmed", remark)
+            for change, reason in others:
+                self._settle([change], "superseded", f"Back Market shows: {reason}")
+        return "confirmed"
+
     def _merge(self, order: Order) -> None:
         self.staging.add_single(order)
         self.staging.merge()
@@ -440,6 +495,11 @@ def _name(changes: list[RecordedChange]) -> str:
     order_id = str(changes[0].payload["order_id"])
     parts = [change.subject for change in changes if change.subject != order_id]
     return f"order {order_id} ({', '.join(parts)})" if parts else f"order {order_id}"
+
+
+def _tries(changes: list[RecordedChange]) -> int:
+    """Return how often changes that were just sent have been sent, but for requests that surely had no effect."""
+    return min(change.attempts for change in changes) + 1
 
 
 def _payloads(changes: list[RecordedChange]) -> list[Payload]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from backmarket.api.errors import RefusedError
+from backmarket.api.errors import ForbiddenError, NotFoundError, RefusedError
 from backmarket.rules.carriers import CARRIERS, OTHER, find_carrier
+from backmarket.rules.given_texts import shown_of_order
 from backmarket.rules.identifiers import Identifiers, phones_without_imei, still_missing, told_earlier_orders
 from backmarket.rules.order_askings import refuse_unknown_order
 from backmarket.rules.order_facts import ACCEPTED, SEND, Decision, refuse, wait
@@ -65,8 +66,9 @@ class Shipping(OrderAction):
         asked = asked_orders(connection, account)
         judged = self._judged_devices(connection, account, rows, now)
         imeis = _imeis(judged)
-        carried = _carried(judged) if self.imei_settings.imei_update else {}
-        refusals = Ledger(connection, account, self.kind).refusals(since=now - _SAME_REFUSAL_AGAIN)
+        ledger = Ledger(connection, account, self.kind)
+        carried = self._carried(judged, ledger) if self.imei_settings.imei_update else {}
+        refusals = ledger.refusals(since=now - _SAME_REFUSAL_AGAIN)
         changes = []
         for order_id, of_order in rows.items():
             order, device = orders.get(order_id), carried.get(order_id)
@@ -135,7 +137,7 @@ class Shipping(OrderAction):
         number = clean_tracking_number(row.tracking_number)
         url = clean_tracking_url(row.tracking_url, row.tracking_number, number)
         carrier = find_carrier(row.shipper, aliases) if row.shipper else None
-        unknown_shipper = None if carrier else row.shipper
+        unknown_shipper = None if carrier or not row.shipper else shown_of_order(row.shipper)
         if unknown_shipper:
             self.log.warning(
                 "Order %s: Back Market knows no carrier “%s”; it goes as %s. "
@@ -162,9 +164,10 @@ class Shipping(OrderAction):
         return judge_tracking(order, payloads[0]["tracking_number"])
 
     def send(self, client: BackMarketClient, order: OrderFacts, payloads: list[dict[str, Any]]) -> str | None:
-        """Ship it, with its identifier if it has one, and without where Back Market refuses only that.
+        """Ship it, with its identifier if it has one, and without where Back Market turns only that away.
 
-        Where ``backmarket_require_imei`` is on, an identifier that Back Market refuses keeps the shipment back.
+        It is sent once more where the first request surely was not applied. Where ``backmarket_require_imei`` is on, an
+        identifier that Back Market turns away keeps the shipment back.
         """
         (payload,) = payloads
         shipped_at = payload.get("date_shipping")
@@ -184,11 +187,12 @@ class Shipping(OrderAction):
             client.update_order(
                 order.order_id, _SHIP, **shipment, imei=missing.imei, serial_number=missing.serial_number
             )
-        except RefusedError as error:
+        except (RefusedError, ForbiddenError, NotFoundError) as error:
             if missing == Identifiers() or self.settings.require_imei:
                 raise
             client.update_order(order.order_id, _SHIP, **shipment)
-            remarks.append(f"shipped without its identifier, which Back Market refused: {error.api_message}")
+            why = error.api_message or f"status {error.status}"
+            remarks.append(f"shipped without its identifier, which Back Market refused: {why}")
         return "; ".join(remarks) or None
 
 
@@ -218,16 +222,3 @@ def _imeis(devices: Iterable[JudgedDevice]) -> dict[int, set[str]]:
         if each.identifiers and each.identifiers.imei:
             found.setdefault(each.order_id, set()).add(each.identifiers.imei)
     return found
-
-
-def _carried(devices: Iterable[JudgedDevice]) -> dict[int, JudgedDevice]:
-    """Return the devices that are registered with a shipment, by order: only an order of a single unit has one."""
-    return {
-        each.order_id: each
-        for each in devices
-        if each.decision.verdict == "send"
-        and each.order
-        and each.order.is_single_unit
-        and each.line
-        and each.line.state == ACCEPTED
-    }

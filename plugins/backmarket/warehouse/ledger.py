@@ -19,6 +19,7 @@ from backmarket.warehouse.jsonb import clean, dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import timedelta
 
     from backmarket.warehouse.connection import Connection
 
@@ -149,6 +150,10 @@ class Ledger:
         """Return what is to be sent, in the order of the queue."""
         return [RecordedChange(*row) for row in self._select("select_planned")]
 
+    def failed_before(self) -> set[str]:
+        """Return the subjects of what waits again after a request that failed, and was not applied."""
+        return {subject for (subject,) in self._select("select_failed_before")}
+
     def unsettled(self) -> list[RecordedChange]:
         """Return what was sent and may have been applied; settle it before sending anything new."""
         return [RecordedChange(*row) for row in self._select("select_unsettled")]
@@ -187,6 +192,11 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids)}
         self.connection.execute(sql.statement("changes/note_answered"), parameters)
 
+    def note_not_found(self, change_ids: Iterable[int], hold: timedelta) -> None:
+        """Write down that Back Market answered these with 404: a refusal that this ends in holds only so long."""
+        parameters = {"account": self.account, "change_ids": list(change_ids), "hold": hold}
+        self.connection.execute(sql.statement("changes/note_not_found"), parameters)
+
     def refuse_unsent(self, change_ids: Iterable[int], reason: str) -> None:
         """Refuse here what was about to be sent, and log it; the next plan may want it again."""
         parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
@@ -208,7 +218,7 @@ class Ledger:
         self.connection.execute(sql.statement("changes/put_last"), parameters)
 
     def refusals(self, *, since: datetime) -> Refusals:
-        """Return what Back Market refused of all that was sent since a moment."""
+        """Return what Back Market refused of all that was sent since a moment, as long as that holds."""
         parameters = {"account": self.account, "kind": self.kind, "since": since}
         rows = self.connection.execute(sql.statement("changes/select_refused"), parameters)
         return Refusals({(sku_key(subject), market): payload for subject, market, payload in rows})
