@@ -167,17 +167,34 @@ where account = %(account)s and kind = %(kind)s and status in ('sent', 'unknown'
 order by change_id;
 
 -- name: settle
--- How a change ended, or that its end is not known yet. Back to planned: it surely was not applied.
--- :account, :change_ids, :status, :reason
-update backmarket.changes
-set
-    status = %(status)s,
-    reason = nullif(concat_ws('; ', payload ->> 'why', %(reason)s::text), ''),
-    refused_in = case when %(status)s = 'refused' then nullif(current_setting('airflow.task', true), '')::jsonb end,
-    confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end,
-    lost_at = case when %(status)s = 'unknown' and status = 'sent' then clock_timestamp() else lost_at end
-where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
-returning subject, market, reason;
+-- How a change ended, or that its end is not known yet. Back to planned: it surely was not applied. What an asset tells
+-- of is noted with it, to be announced.
+-- :account, :kind, :change_ids, :status, :reason
+with settled as (
+    update backmarket.changes
+    set
+        status = %(status)s,
+        reason = nullif(concat_ws('; ', payload ->> 'why', %(reason)s::text), ''),
+        refused_in = case when %(status)s = 'refused' then nullif(current_setting('airflow.task', true), '')::jsonb end,
+        confirmed_at = case when %(status)s = 'confirmed' then clock_timestamp() end,
+        lost_at = case when %(status)s = 'unknown' and status = 'sent' then clock_timestamp() else lost_at end
+    where account = %(account)s and change_id = any(%(change_ids)s) and status in ('sent', 'unknown')
+    returning subject, market, reason
+),
+
+noted as (
+    insert into backmarket.unannounced as open_note (account, thing, counts)
+    select %(account)s, told.thing, jsonb_build_object('confirmed', count(*))
+    from settled
+    inner join (values ('tracking', 'shipments'), ('quantity', 'inventory')) as told (kind, thing)
+        on told.kind = %(kind)s
+    where %(status)s = 'confirmed'
+    group by told.thing
+    on conflict (account, thing) where run_id is null
+    do update set counts = backmarket.added_counts(open_note.counts, excluded.counts)
+)
+
+select subject, market, reason from settled;
 
 -- name: stage_plan
 -- What one concern wants to change now, in the order in which it is to be sent.

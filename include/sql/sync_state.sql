@@ -1,3 +1,30 @@
+-- name: claim_unannounced
+-- What no run has announced yet is for this one to announce.
+-- :account, :thing, :run_id
+update backmarket.unannounced
+set run_id = %(run_id)s, claimed_at = now()
+where account = %(account)s and thing = %(thing)s and run_id is null;
+
+-- name: delete_announced
+-- Forget what was announced a month ago.
+-- :account, :thing
+delete from backmarket.unannounced
+where account = %(account)s and thing = %(thing)s and claimed_at < now() - interval '30 days';
+
+-- name: note_unannounced
+-- What has changed, to be announced by whichever run comes to it.
+-- :account, :thing, :counts
+insert into backmarket.unannounced as open_note (account, thing, counts)
+values (%(account)s, %(thing)s, %(counts)s)
+on conflict (account, thing) where run_id is null
+do update set counts = backmarket.added_counts(open_note.counts, excluded.counts);
+
+-- name: select_claimed
+-- What a run announces.
+-- :account, :thing, :run_id
+select counts from backmarket.unannounced
+where account = %(account)s and thing = %(thing)s and run_id = %(run_id)s;
+
 -- name: select_watermark
 -- Up to when everything is stored; no row before the first success.
 -- :account, :concern, :market

@@ -223,7 +223,7 @@ NOTES = {
         "order_history_reads orders_not_found progress quarantine seller_file_rows seller_files "
         "settlement_comparisons settlement_files settlement_stale_covers settlement_stale_days "
         "settlement_stale_orders settlement_stale_statements settlement_unknown_orders sync_state "
-        "unclaimed_rows"
+        "unannounced unclaimed_rows"
     ).split()
 }
 _WRITTEN = re.compile(r"\b(?:insert into|update|delete from|copy)\s+((?:backmarket|seller)\.[a-z_]+)")

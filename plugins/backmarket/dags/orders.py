@@ -105,9 +105,8 @@ def create_dag(account: SellerAccount) -> DAG:
             acceptance = BackMarketOrderAcceptanceOperator(task_id="order_acceptance")
             BackMarketItemsCheckOperator(task_id="acceptance_check", counts=[paid.output, acceptance.output])
 
-        BackMarketOrderAnnouncementOperator(
-            task_id="announce_orders", counts=[download.output, refresh.output, paid.output], trigger_rule="all_done"
-        )
+        stored = [download.output, refresh.output, paid.output, acceptance.output]
+        BackMarketOrderAnnouncementOperator(task_id="announce_orders", counts=stored)
         # Personal data grows old whatever is switched on, and however it went.
         purge = BackMarketPurgePersonalDataOperator(task_id="purge_personal_data", trigger_rule="all_done")
 

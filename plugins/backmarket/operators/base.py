@@ -161,7 +161,8 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many changes were wanted, confirmed, refused and so on, the subjects of those held back, how many
-        rows were left out; and the tables that cannot be used as a whole, as ``unusable_feeds``.
+        rows were left out; the tables that cannot be used as a whole, as ``unusable_feeds``, and the changes that only
+        the next run sends again, as ``not_sent``.
         """
         from backmarket.services.order_changes import OrderWriting
         from backmarket.warehouse.connection import connect
@@ -187,12 +188,15 @@ class BackMarketOrderChangesOperator(BackMarketOperator):
 class BackMarketAnnouncementOperator(BaseOperator):
     """Updates an asset, with the run's counts, where something changed; else skips.
 
-    A subclass says of which counts the asset tells, and which of them mean a change.
+    A subclass says of which counts the asset tells, and which of them mean a change. Where these are noted in the
+    database as they happen, none is missed, however its task ended: such an operator has the trigger rule ``all_done``,
+    and skips where none of the tasks before it ran.
 
     :param counts: what a task, each of several, or each instance of a mapped one has counted; None for one that was
-        skipped.
+        skipped, or failed.
     :param account: whose asset it is; None: the connection's.
     :param backmarket_conn_id: the connection of the account.
+    :param warehouse_conn_id: the operational database.
     """
 
     thing: ClassVar[str]
@@ -200,6 +204,8 @@ class BackMarketAnnouncementOperator(BaseOperator):
     one: ClassVar[str]
     summed: ClassVar[tuple[str, ...]] = ("new", "changed", "unchanged", "quarantined", "gone", "requests")
     changing: ClassVar[tuple[str, ...]] = ("new", "changed", "gone")
+    is_noted: ClassVar[bool] = False
+    """Whether what means a change is noted in ``backmarket.unannounced`` as it happens."""
     template_fields = ("counts",)
 
     def __init__(
@@ -208,18 +214,38 @@ class BackMarketAnnouncementOperator(BaseOperator):
         counts: Any,
         account: str | None = None,
         backmarket_conn_id: str = DEFAULT_CONNECTION,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE,
         **kwargs: Any,
     ) -> None:
-        self.announced = asset(self.thing, account_named(account, backmarket_conn_id))
+        self.account = account_named(account, backmarket_conn_id)
+        self.announced = asset(self.thing, self.account)
+        if self.is_noted:
+            kwargs.setdefault("trigger_rule", "all_done")
         super().__init__(outlets=[self.announced], **kwargs)
         self.counts = counts
+        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the counts of the run."""
         tasks = [self.counts] if isinstance(self.counts, dict) else self.counts or ()
         totals = {name: sum((task or {}).get(name, 0) for task in tasks) for name in self.summed}
+        if self.is_noted:
+            totals |= self._noted(context)
         if not (changed := sum(totals[name] for name in self.changing)):
             raise AirflowSkipException(f"Nothing changed about {self.things}: nothing to announce.")
         context["outlet_events"][self.announced].extra = dict(totals)
         self.log.info("%s changed: asset %s updated.", counted(changed, self.one, self.things), self.announced.name)
         return totals
+
+    def _noted(self, context: Context) -> dict[str, int]:
+        """Return what changed and was not announced yet."""
+        from backmarket.warehouse import announcements
+        from backmarket.warehouse.connection import connect
+
+        ti, run_id = context["ti"], context["run_id"]
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=sorted(self.upstream_task_ids), run_ids=[run_id])
+        if not {"success", "failed"} & set(states.get(run_id, {}).values()):
+            raise AirflowSkipException(f"No task ran that changes {self.things}: nothing to announce.")
+        with connect(self.warehouse_conn_id) as connection:
+            noted = announcements.claim(connection, self.account, self.thing, run_id=run_id)
+        return {name: noted[name] for name in self.changing}

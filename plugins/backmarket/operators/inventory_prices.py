@@ -375,6 +375,7 @@ class BackMarketInventoryAnnouncementOperator(BackMarketAnnouncementOperator):
     things = "quantities"
     summed = ("confirmed", "refused", "waiting", "requests")
     changing = ("confirmed",)
+    is_noted = True
 
 
 class BackMarketUploadSummaryOperator(BackMarketOperator):

@@ -155,6 +155,7 @@ class BackMarketOrderAnnouncementOperator(BackMarketAnnouncementOperator):
     thing = "orders"
     one = "order"
     things = "orders"
+    is_noted = True
 
 
 class BackMarketPurgePersonalDataOperator(BackMarketOperator):

@@ -121,6 +121,7 @@ class BackMarketShipmentAnnouncementOperator(BackMarketAnnouncementOperator):
     things = "shipments"
     summed = ("confirmed", "refused")
     changing = ("confirmed",)
+    is_noted = True
 
 
 class BackMarketShipByAlertOperator(BackMarketOperator):

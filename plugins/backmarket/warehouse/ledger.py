@@ -231,6 +231,7 @@ class Ledger:
         """
         parameters = {
             "account": self.account,
+            "kind": self.kind,
             "change_ids": list(change_ids),
             "status": status,
             "reason": clean(reason),

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.rules.order_askings import Asked
-from backmarket.warehouse import sql
+from backmarket.warehouse import announcements, sql
 from backmarket.warehouse.copy_text import as_copy_text
 from backmarket.warehouse.jsonb import dump
 
@@ -118,7 +118,9 @@ class OrderStaging:
         lock_merges(self.connection, self.account)
         self.connection.execute(sql.statement("quarantine/release_orders"), parameters)
         row = self.connection.execute(sql.statement("orders/merge_orders"), parameters).fetchone()
-        return MergeCounts(*row or ())
+        merged = MergeCounts(*row or ())
+        announcements.note(self.connection, self.account, "orders", {"new": merged.new, "changed": merged.changed})
+        return merged
 
     def clear(self) -> None:
         """Forget what was staged, so that the next merge stores only what is added from now on."""
@@ -173,7 +175,9 @@ def open_order_ids(connection: Connection, account: str) -> list[int]:
 
 def mark_gone(connection: Connection, account: str, order_ids: list[int]) -> None:
     """Record that Back Market no longer serves these orders, so that they no longer count as open."""
-    connection.execute(sql.statement("orders/mark_gone"), {"account": account, "order_ids": order_ids})
+    with connection.transaction():
+        marked = connection.execute(sql.statement("orders/mark_gone"), {"account": account, "order_ids": order_ids})
+        announcements.note(connection, account, "orders", {"gone": marked.rowcount})
 
 
 class PurgeCounts(NamedTuple):
