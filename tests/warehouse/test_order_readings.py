@@ -209,3 +209,24 @@ def test_an_order_that_is_gone_counts_as_asked_for_in_vain(warehouse: psycopg.Co
     _merge(staging)
     orders.forget_found(warehouse, "default", named=[7])
     assert orders.asked_orders(warehouse, "default") == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ({"shipper": "UPS Ground", "shipper_display": "UPS"}, "UPS Ground"),
+        ({"shipper": "", "shipper_display": "UPS"}, "UPS"),
+        ({"shipper_display": "UPS"}, "UPS"),
+        ({}, None),
+    ],
+)
+def test_the_carrier_is_stored_under_either_name(
+    warehouse: psycopg.Connection[Any], given: dict[str, str], stored: str | None
+) -> None:
+    """The spec has ``shipper_display`` alone; production has ``shipper``, too, which goes before."""
+    line = {"id": 70, "state": 3, "quantity": 1, "listing": "A-1"}
+    document = {"order_id": 7, "state": 3, "orderlines": [line], "date_modification": MODIFIED, **given}
+    staging = OrderStaging(warehouse, "default")
+    staging.add([Order.model_validate(document)], read_at=NOON)
+    _merge(staging)
+    assert warehouse.execute("select shipper from backmarket.orders").fetchall() == [(stored,)]

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 
 # The columns of the copy_*.sql files, in their order, under the names the models give them.
-_order_values = attrgetter(
+_values_before_shipper = attrgetter(
     *"order_id state country_code currency price shipping_price sales_taxes payment_method tracking_number"
-    " tracking_url shipper is_backship delivery_note date_creation date_modification date_payment date_shipping"
+    " tracking_url".split()
+)
+
+_values_after_shipper = attrgetter(
+    *"is_backship delivery_note date_creation date_modification date_payment date_shipping"
     " expected_dispatch_date".split()
 )
 
@@ -201,7 +205,9 @@ def purge_personal_data(connection: Connection, account: str, *, days: int) -> P
 
 
 def _order_row(order: AnyOrder) -> tuple[Any, ...]:
-    return (*_order_values(order), dump(order.document))
+    # The spec has shipper_display alone; production has shipper, too.
+    shipper = order.shipper or order.shipper_display
+    return (*_values_before_shipper(order), shipper, *_values_after_shipper(order), dump(order.document))
 
 
 def _line_rows(order: AnyOrder) -> Iterator[tuple[Any, ...]]:
