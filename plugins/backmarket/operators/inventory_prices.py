@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from backmarket.api.client import BackMarketClient
     from backmarket.services.price_batches import PriceBatches
     from backmarket.services.prices import Wishes
-    from backmarket.settings import SendingSettings
     from backmarket.warehouse.approvals import ApprovalDesk
     from backmarket.warehouse.connection import Connection
     from backmarket.warehouse.price_approval import Move
