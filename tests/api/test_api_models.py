@@ -160,7 +160,7 @@ def test_orders_are_read_leniently(changes: dict[str, Any], field: str, expected
         {"price": "NaN"},
         {"orderlines": None},
         {"orderlines": [{**LINE, "quantity": None}]},
-        {"orderlines": [{**LINE, "quantity": 0}]},
+        {"orderlines": [{**LINE, "quantity": -1}]},
         {"orderlines": [{**LINE, "quantity": -3}]},
         {"orderlines": [{**LINE, "quantity": "-3"}]},
         {"state": True},

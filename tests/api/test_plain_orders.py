@@ -120,7 +120,7 @@ def test_a_usual_order_takes_the_quick_way(changes: dict[str, Any]) -> None:
         {"orderlines": [{**LINE, "sku": "A", "listing": None} | {"backcare_price": 5.5}]},
         {"date_payment": (NOON + timedelta(hours=1)).replace(tzinfo=None).isoformat()},
         {"date_payment": "2026-04-29T09:36:00.1234567Z"},
-        {"orderlines": [{**LINE, "quantity": 0}]},
+        {"orderlines": [{**LINE, "quantity": -1}]},
         {"orderlines": [{**LINE, "quantity": -3}]},
     ],
 )

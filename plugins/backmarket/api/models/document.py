@@ -138,8 +138,8 @@ def _no_flag(value: Any) -> Any:
 # A number that no column can hold is a fault of its document alone: found here, it costs no other.
 Identifier = Annotated[int, Field(ge=-(2**63), lt=2**63), BeforeValidator(_no_flag)]
 Integer = Annotated[int, Field(ge=-(2**31), lt=2**31), BeforeValidator(_no_flag)]
-Units = Annotated[int, Field(ge=1, lt=2**31), BeforeValidator(_no_flag)]
-"""How many were ordered: fewer than one would add to what may be sold."""
+Units = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(_no_flag)]
+"""How many were ordered: fewer than none would add to what may be sold."""
 Amount = Annotated[Decimal, Field(max_digits=28, allow_inf_nan=False)]
 
 OptionalText = str | None

@@ -22,7 +22,7 @@ from backmarket.api.models.times import are_local
 _Identifier = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Key = Annotated[str, Meta(max_length=LONGEST_KEY)]
 _Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-_Units = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_Units = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 # Well within what a model takes: 28 digits.
 _AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,9})?")
 _FINER_THAN_MICROSECONDS = re.compile(r"\.\d{7}")
