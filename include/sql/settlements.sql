@@ -219,9 +219,9 @@ group by day, currency
 order by day, currency;
 
 -- name: select_files
--- The files that have been read, each with the size, time and content that it had.
+-- The files that have been read, each with the size, time and content that it had, and what was loaded from it.
 -- :account
-select path, size, modified_at, sha256, invoice_ref
+select path, size, modified_at, sha256, invoice_ref, line_count
 from backmarket.settlement_files
 where account = %(account)s;
 

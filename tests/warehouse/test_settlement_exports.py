@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import pytest
+
+from backmarket.rules.settlements.blocks import StatementError
 from backmarket.warehouse.settlements.files import StatementFile, load_file
 from backmarket.warehouse.settlements.reconciliation import reconcile
 from tests.warehouse.test_settlements import HEADER, LIMITS, findings, lines, load, sale, statement
@@ -58,6 +61,19 @@ def test_an_export_that_is_only_touched_is_no_later_one(warehouse: Database) -> 
     load(warehouse, sale(1), hour=1)
     assert load(warehouse, sale(1), sale(2), hour=2, path="0/invoice_20260914-EU-H-1.csv") == 0
     assert statement(warehouse) == [("EUR", 1, "100.00")]
+    # Another account still cannot load what was loaded from it.
+    with pytest.raises(StatementError, match="account default has loaded this very content"):
+        load(warehouse, sale(1), sale(2), account="us")
+
+
+def test_a_statement_that_was_taken_for_a_copy_is_loaded_once_it_is_stored_anew(warehouse: Database) -> None:
+    """Before references told contents apart, its file was remembered, and none of its rows."""
+    load(warehouse, sale(1))
+    load(warehouse, sale(1), name=OTHER)
+    warehouse.execute("delete from backmarket.settlement_lines where invoice_ref = '20260914-EU-B-2'")
+    warehouse.execute("delete from backmarket.settlement_statements where invoice_ref = '20260914-EU-B-2'")
+    warehouse.execute("update backmarket.settlement_files set line_count = 0 where invoice_ref = '20260914-EU-B-2'")
+    assert load(warehouse, sale(1), name=OTHER, hour=1, path=f"0/{OTHER}") == 1
 
 
 def test_a_statement_that_gets_its_reference_later_counts_once(warehouse: Database) -> None:

@@ -30,12 +30,16 @@ _AN_INSTANT = timedelta(microseconds=1)
 
 
 class KnownFile(NamedTuple):
-    """A file of the inbox as it was when it was read."""
+    """A file of the inbox as it was when it was read.
+
+    :param line_count: how many rows it has; 0 of one that was only a copy, from which none was loaded.
+    """
 
     size: int
     modified_at: datetime
     sha256: str
     invoice_ref: str
+    line_count: int
 
 
 @dataclass(frozen=True)
@@ -98,15 +102,17 @@ def load_file(
             connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement/{name}"])
         _refuse_foreign(connection, account, file)
         known = known_files(connection, account)
-        alike = {path: each.invoice_ref for path, each in known.items() if each.sha256 == file.sha256}
+        alike = {each.invoice_ref for each in known.values() if each.sha256 == file.sha256}
+        here = known.get(file.path)
         # A file that was only touched is no further export, and without a reference nothing tells it from a copy.
-        if alike and (invoice_ref == file.sha256 or alike.get(file.path) == invoice_ref):
-            _remember(connection, account, file, invoice_ref, 0)
+        loaded = here.line_count if here and (here.sha256, here.invoice_ref) == (file.sha256, invoice_ref) else 0
+        if loaded or (alike and invoice_ref == file.sha256):
+            _remember(connection, account, file, invoice_ref, loaded)
             return 0
-        if file.sha256 in alike.values():
+        if file.sha256 in alike:
             key = {"account": account, "sha256": file.sha256, "invoice_ref": invoice_ref}
             connection.execute(sql.statement("settlements/delete_nameless"), key)
-        others = sorted(set(alike.values()) - {invoice_ref, file.sha256})
+        others = sorted(alike - {invoice_ref, file.sha256})
         refuse_other_content(file.content)
         text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
         try:
