@@ -343,9 +343,9 @@ def test_markets_that_there_is_no_time_for_hold_no_quantity_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """de-de is left and named, and nothing is tried again; a quantity and its home price go in one request as ever."""
-    from backmarket.services import prices
+    from backmarket.services import listing_reading
 
-    monkeypatch.setattr(prices, "TIME_FOR_MARKETS", timedelta(0))
+    monkeypatch.setattr(listing_reading, "time_for_all", lambda _listings: timedelta(0))
     listing = next(each for each in connected.listings() if (each["offers"].get("fr-fr") or {}).get("price"))
     wanted = Decimal(listing["offers"]["fr-fr"]["price"]) - Decimal("0.01")
     database.execute(

@@ -16,7 +16,8 @@ from backmarket.api.config import ClientConfig
 from backmarket.api.errors import NetworkError, OutOfTimeError
 from backmarket.api.markets import MARKETS
 from backmarket.api.transport import Transport
-from backmarket.rules.market_turns import in_turn
+from backmarket.rules.market_turns import in_turn, time_for_all, time_for_one
+from backmarket.services import listing_reading
 from backmarket.services.listing_reading import MarketReading
 from backmarket.services.price_batches import PriceBatches
 from backmarket.services.prices import refresh_offers
@@ -110,6 +111,43 @@ def test_a_market_or_two_that_hang_cost_no_other_its_turn(
     hanging = hang(EUROPE[3 : 3 + number])
     assert _refresh(client, warehouse) == hanging.markets
     assert timedelta(seconds=hanging.seconds) <= number * timedelta(minutes=2)
+
+
+@pytest.mark.parametrize("time_for", [time_for_one, time_for_all])
+def test_however_many_listings_there_are_the_time_suffices_for_all(time_for: Callable[[int], timedelta]) -> None:
+    """Back Market lets 20 requests begin a second, and overlapping pages bring 38 listings each; others share that."""
+    for listings in (0, 1_000, 40_000, 100_000, 1_000_000):
+        assert time_for(listings) > 2 * timedelta(seconds=listings / (20 * 38))
+    assert time_for(1_000_000) > time_for(100_000)
+
+
+def test_a_market_of_many_listings_has_as_much_time_as_it_takes(
+    client: BackMarketClient,
+    warehouse: psycopg.Connection[Any],
+    hang: Callable[[list[str]], Hanging],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By what it showed last: three milliseconds each."""
+    warehouse.execute(
+        "insert into backmarket.listings (account, id, sku, title, title_market, quantity, first_seen_at, read_at) "
+        "select 'default', md5(n::text)::uuid, 'SKU-' || n, 'Phone', 'fr-fr', 5, now(), now() "
+        "from generate_series(1, 10) as n"
+    )
+    warehouse.execute(
+        "insert into backmarket.listing_offers (account, id, market, document, first_seen_at, read_at) "
+        "select account, id, 'fr-fr', '{}', now(), now() from backmarket.listings"
+    )
+    given: list[int] = []
+
+    def give(listings: int) -> timedelta:
+        given.append(listings)
+        return timedelta(minutes=1)
+
+    monkeypatch.setattr(listing_reading, "time_for_one", give)
+    hang([])
+    reading = MarketReading(client, warehouse, "default", EUROPE, LOG)
+    reading.read_each(["fr-fr", "de-de"])
+    assert given == [10, 0]
 
 
 def test_what_is_begun_in_time_is_not_begun_again_after_it(

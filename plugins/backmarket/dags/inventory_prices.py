@@ -8,8 +8,9 @@ Every 15 minutes, and as soon as orders changed, shows on Back Market what is se
 
 **A run** reads all listings, takes off your count what it cannot know of (orders not taken in yet, and sales that
 nobody can see yet), and sends only what differs: stock-outs first. Quantities and prices do not depend on each other;
-quantities wait for the offers of all markets to be read, ten minutes at most. The arithmetic of each SKU stands in
-`backmarket.inventory`, each write in `backmarket.changes`, what you should know in `backmarket.inventory_findings`.
+quantities wait for the offers of all markets to be read, ten minutes at most for 100,000 of them. The arithmetic of
+each SKU stands in `backmarket.inventory`, each write in `backmarket.changes`, what you should know in
+`backmarket.inventory_findings`.
 
 **Large price moves** wait for a person (DAG `backmarket_price_approval`) and hold nothing else up.
 
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
 
 # Quantities wait for these, or those of the next run do: what fails, that one does again anyway.
 ONCE: dict[str, Any] = {"retries": 0}
-BEFORE_QUANTITIES: dict[str, Any] = {**ONCE, "execution_timeout": timedelta(minutes=10)}
 
 
 def create_dag(account: SellerAccount) -> DAG:
@@ -79,8 +79,10 @@ def create_dag(account: SellerAccount) -> DAG:
             inventory_plan = BackMarketInventoryPlanOperator(task_id="inventory_plan")
         with TaskGroup("plan_prices", prefix_group_id=False):
             home_is_read = turn("home_is_read", "prices_upload")
-            offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh", **BEFORE_QUANTITIES)
-            prices_plan = BackMarketPricesPlanOperator(task_id="prices_plan", **BEFORE_QUANTITIES)
+            offer_refresh = BackMarketOfferRefreshOperator(task_id="offer_refresh", **ONCE)
+            prices_plan = BackMarketPricesPlanOperator(
+                task_id="prices_plan", execution_timeout=timedelta(minutes=10), **ONCE
+            )
             questions = BackMarketPriceQuestionOperator(task_id="ask_for_price_approval")
         with TaskGroup("send_quantities", prefix_group_id=False):
             prices_are_planned = turn("prices_are_planned", "inventory_upload")

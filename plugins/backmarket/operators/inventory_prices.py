@@ -30,7 +30,7 @@ class BackMarketInventoryListingRefreshOperator(BackMarketOperator):
     """Reads the listings of the home market, compares them with what was known, and settles lost answers.
 
     Quantities are the same in all markets, so no other market is read; for :class:`BackMarketOfferRefreshOperator`,
-    which reads the others, they wait ten minutes at most. Where the list comes out short, as where a page cannot be
+    which reads the others, they wait a bounded time. Where the list comes out short, as where a page cannot be
     read, the listings that it lacks keep their older reading, on which nothing is raised; all others go on.
 
     :raises BackMarketError: where nothing could be read.
@@ -67,9 +67,9 @@ class BackMarketOfferRefreshOperator(BackMarketOperator):
     """Reads the offers of every market of ``backmarket_markets``, and settles prices whose answer was lost.
 
     A market that refuses, fails or hangs is named and keeps its older reading, on which no price is planned; all others
-    are read. Quantities wait for its end, so it takes a bounded time: two minutes a market, five for all, and what is
-    under way then still ends. The market that comes first is another one each time. The home market is not read again
-    where this run has read it for the quantities.
+    are read. Quantities wait for its end, so it takes a bounded time: two minutes a market and five for all, more only
+    for more than 100,000 offers, and what is under way then still ends. The market that comes first is another one each
+    time. The home market is not read again where this run has read it for the quantities.
     """
 
     reads = ("ws/listings", "ws/tasks", "backmarket.changes")

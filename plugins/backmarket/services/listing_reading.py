@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,17 +12,19 @@ from uuid import UUID
 from backmarket.api.errors import BackMarketError, FirewallError, OutOfTimeError, ShortReadError
 from backmarket.api.page_requests import COSTS_ONE_PAGE
 from backmarket.rules.listing_review import unknown_parts
+from backmarket.rules.market_turns import time_for_all, time_for_one
 from backmarket.services.item_failures import ItemFailures
 from backmarket.services.odd_fields import OddFields
 from backmarket.services.progress import unseen
 from backmarket.warehouse import listings as stored_listings
 from backmarket.warehouse import quarantine, sync_state
 from backmarket.warehouse.jsonb import dump
+from backmarket.warehouse.prices import count_offers
 from backmarket.words import counted, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime, timedelta
 
     from backmarket.api.client import BackMarketClient
     from backmarket.api.models import Listing, ListingPage, Unreadable
@@ -32,12 +33,6 @@ if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
 
 CONCERN = "listings"
-
-PATIENCE = timedelta(minutes=2)
-"""So long one of several markets may take: one that hangs must not use up the time of the others."""
-
-TIME_FOR_MARKETS = timedelta(minutes=5)
-"""So long all of them may take where quantities, or a later run's, wait for their end."""
 
 
 @dataclass
@@ -254,7 +249,7 @@ class MarketReading:
         return read.counts
 
     def read_each(self, markets: Sequence[str], *, was_answered: bool = False) -> dict[str, Any]:
-        """Read and store markets, each within :data:`PATIENCE`, as :func:`read_each_market`.
+        """Read and store markets, each in the time that it may take, as :func:`read_each_market`.
 
         :return: how many ``listings`` were seen and ``quarantined``; and the markets that could not be read whole, as
             ``markets_left``.
@@ -262,7 +257,7 @@ class MarketReading:
         reads: list[MarketRead] = []
 
         def read(market: str) -> int:
-            with self.client.within(PATIENCE):
+            with self.client.within(time_for_one(self._known(market))):
                 reads.append(self.read(market))
             if failure := reads[-1].failure:
                 raise failure
@@ -275,6 +270,13 @@ class MarketReading:
             "quarantined": quarantined,
             "markets_left": list(left),
         }
+
+    def time_for(self, markets: Iterable[str]) -> timedelta:
+        """Return how long these markets may take, all together, where quantities wait for their end."""
+        return time_for_all(sum(map(self._known, markets)))
+
+    def _known(self, market: str) -> int:
+        return count_offers(self.connection, self.account, market)
 
     def was_read(self, market: str, since: datetime | None) -> bool:
         """Tell whether a market was read to its end since a moment; None counts as never."""

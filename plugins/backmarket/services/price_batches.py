@@ -19,7 +19,6 @@ from backmarket.rules.batches import (
 )
 from backmarket.services.batches import BatchStatus, by_batch, log_remarks, read_status
 from backmarket.services.item_failures import named
-from backmarket.services.listing_reading import TIME_FOR_MARKETS
 from backmarket.services.offers import name_of
 from backmarket.warehouse.ledger import Ledger, RecordedChange
 from backmarket.warehouse.prices import count_offers, shown_prices, skus_and_grades
@@ -122,7 +121,7 @@ class PriceBatches:
         :return: as :meth:`settle`.
         :raises MarketsLeftError: where markets could not be read; the prices of all others are settled.
         """
-        with reading.client.within(TIME_FOR_MARKETS):
+        with reading.client.within(reading.time_for(reading.markets)):
             looked = self.look()
             over = {batch_id for batch_id, status in looked.statuses.items() if status.state != "running"}
             markets = list(dict.fromkeys(each.market for each in looked.changes.values() if each.batch_id in over))

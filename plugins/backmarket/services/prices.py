@@ -17,7 +17,6 @@ from backmarket.rules.skus import sku_key
 from backmarket.services.batches import BatchSending
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
-from backmarket.services.listing_reading import TIME_FOR_MARKETS
 from backmarket.services.offers import name_of, settle_by_readings
 from backmarket.warehouse import inventory_prices, price_approval, sku_map
 from backmarket.warehouse.inventory_prices import Finding
@@ -101,7 +100,7 @@ def refresh_offers(
     if arrived_at and since:
         since = max(since, arrived_at)
     wanted = [market for market in markets if not reading.was_read(market, since)]
-    with reading.client.within(TIME_FOR_MARKETS):
+    with reading.client.within(reading.time_for(wanted)):
         # Asked for before reading: what a batch did after its status was read is not missed in the reading.
         looked = batches.look()
         counts = reading.read_each(in_turn(wanted, datetime.now(UTC)), was_answered=len(wanted) < len(markets))
