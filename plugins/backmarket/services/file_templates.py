@@ -19,6 +19,7 @@ from backmarket.warehouse.seller_rows import (
     day,
     id_number,
     json_value,
+    known_market,
     market_code,
     moment,
     name,
@@ -137,13 +138,14 @@ _KINDS: dict[Any, str] = {
     percentage: "per cent",
     currency_code: "currency",
     vat_scheme: " or ".join(VAT_SCHEMES),
+    known_market: "market",
     market_code: "market",
     day: "day",
     moment: "day, or day and time (UTC)",
     json_value: "JSON",
 }
 # Excel would make a number of these, and lose zeros at the front or digits at the end.
-_AS_TEXT = frozenset({sku, text, name, id_number, currency_code, market_code, vat_scheme})
+_AS_TEXT = frozenset({sku, text, name, id_number, currency_code, known_market, market_code, vat_scheme})
 _LAST_ROW = 1_048_576
 _WIDTH = 20
 
