@@ -1,3 +1,12 @@
+-- name: count_other_invoices
+-- How often other files of an order were sent: what the order says of an invoice may be about one of these.
+-- :account, :subject, :sha256
+select count(*)
+from backmarket.changes
+where
+    account = %(account)s and kind = 'invoice' and subject = %(subject)s and attempts > 0
+    and payload ->> 'sha256' <> %(sha256)s;
+
 -- name: forget_invoice_files
 -- Forget the files that are not in the folder any more.
 -- :account, :paths

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +179,24 @@ def test_one_whose_end_nobody_can_tell_is_named_until_somebody_can(
     connected.remove_fault(sick["id"])
     assert invoices().state == "success"
     assert ledger(database)[str(lost)][0] == "confirmed"
+
+
+def test_the_date_of_another_file_confirms_none(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
+) -> None:
+    """The first file arrives once more, as a request may that was late, while the second one's answer is lost."""
+    order_id = order(connected)
+    first = put(folder, f"{order_id}.pdf", PDF)
+    assert invoices().state == "success"
+    second = put(folder, f"{order_id}.pdf", PDF + b"corrected", minute=1)
+    connected.fault("500", method="POST", path_prefix=f"/ws/orders/{order_id}/invoice", times=5)
+    assert invoices().state == "failed"
+    connected.clear_faults()
+    connected.patch_order(order_id, date_bill_provided=datetime.now(UTC).isoformat())
+    assert [each["sha256"] for each in connected.invoices()] == [first]
+    assert invoices().state == "success"
+    assert [each["sha256"] for each in connected.invoices()] == [first, second]
+    assert ledger(database)[str(order_id)][0] == "confirmed"
 
 
 def test_where_nothing_tells_that_it_arrived_the_same_file_replaces_itself(

@@ -14,7 +14,14 @@ from backmarket.rules.settlements.blocks import StatementError
 from backmarket.services.in_flight import let_arrive
 from backmarket.services.item_failures import ItemFailures
 from backmarket.services.order_changes import impersonal
-from backmarket.warehouse.invoices import InvoiceFile, contents_of, forget_absent, known_files, remember
+from backmarket.warehouse.invoices import (
+    InvoiceFile,
+    contents_of,
+    forget_absent,
+    is_only_content,
+    known_files,
+    remember,
+)
 from backmarket.warehouse.ledger import PlannedChange, planned_status
 from backmarket.words import tally
 
@@ -184,8 +191,9 @@ class InvoiceSending:
     def _settle_lost(self, change: RecordedChange) -> None:
         """Find out what became of an invoice whose answer was lost: the order may say when it got one.
 
-        ``date_bill_provided`` is in no specification; where it says nothing, the same content is sent again, and takes
-        the place of itself.
+        ``date_bill_provided`` is in no specification, and does not say which file came. Where it says nothing, or may
+        speak of another file that was sent for this order, the same content is sent again, and takes the place of
+        itself.
         """
         try:
             order = self.client.get_order(int(change.subject))
@@ -197,7 +205,8 @@ class InvoiceSending:
             self._settle(change, "unknown", str(error))
             return
         self._failures.passed(f"invoice of order {change.subject}")
-        if change.sent_at and _has_bill_since(order.document, change.sent_at):
+        is_only = is_only_content(self.ledger.connection, self.ledger.account, change.subject, change.payload["sha256"])
+        if is_only and change.sent_at and _has_bill_since(order.document, change.sent_at):
             self._settle(change, "confirmed", "read back: the order has an invoice since then")
         else:
             self._settle(change, "planned", "the answer was lost: sent again, which replaces it by itself")

@@ -49,6 +49,13 @@ def forget_absent(connection: Connection, account: str, paths: Iterable[str]) ->
     connection.execute(sql.statement("after_sales/forget_invoice_files"), parameters)
 
 
+def is_only_content(connection: Connection, account: str, order_id: str, sha256: str) -> bool:
+    """Tell whether no other file of this order was ever sent."""
+    parameters = {"account": account, "subject": order_id, "sha256": sha256}
+    row = connection.execute(sql.statement("after_sales/count_other_invoices"), parameters).fetchone()
+    return row == (0,)
+
+
 def contents_of(
     connection: Connection, account: str, order_ids: Iterable[int], *, refused_since: datetime
 ) -> set[tuple[str, str]]:
