@@ -29,9 +29,9 @@ from (
         price.market::text as market,
         case
             when price.sku is null or price.market is null then 'name no SKU or no market'
-            when lower(btrim(price.market::text, e' \t\r\n')) <> all(%(known)s::text [])
+            when backmarket.market_key(price.market::text) <> all(%(known)s::text [])
                 then 'are of no market that Back Market has'
-            when lower(btrim(price.market::text, e' \t\r\n')) <> all(%(markets)s::text [])
+            when backmarket.market_key(price.market::text) <> all(%(markets)s::text [])
                 then 'are of a market that backmarket_markets does not name'
             when fed.sku_key = any(%(unusable)s) then 'are of a SKU with a row in seller.sku_map that cannot be used'
             when fed.sku_key is not null and fed.listing_key is null
@@ -49,7 +49,7 @@ from (
         and listing.gone_at is null
     left join backmarket.listing_offers as offer
         on listing.account = offer.account and listing.id = offer.id
-        and lower(btrim(price.market::text, e' \t\r\n')) = offer.market and offer.gone_at is null
+        and backmarket.market_key(price.market::text) = offer.market and offer.gone_at is null
     where price.account::text = %(account)s
 ) as rows
 where reason is not null

@@ -11,7 +11,7 @@ from waiting
 left join (
     select
         backmarket.sku_key(coalesce(map.listing_sku::text, price.sku::text)) as sku_key,
-        lower(btrim(price.market::text, e' \t\r\n')) as market,
+        backmarket.market_key(price.market::text) as market,
         min(price.min_price::text) as floor
     from seller.prices as price
     left join seller.sku_map as map
@@ -1830,7 +1830,7 @@ with shown as (
 wanted as (
     -- As texts, shown as the seller wrote them.
     select distinct on (1)
-        lower(btrim(market::text, e' \t\r\n')) as market, price::text as price, currency::text as currency, min_price::text as min_price
+        backmarket.market_key(market::text) as market, price::text as price, currency::text as currency, min_price::text as min_price
     from seller.prices as price
     where
         price.account::text = %(account)s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -236,16 +237,14 @@ def test_a_number_is_used_again_only_once_its_device_is_back(
 
 def test_a_device_that_another_row_names_for_nobody_knows_which_line_stays_here() -> None:
     """Either row may be the wrong one; what is registered already needs nothing more."""
-    order, wanted = _order(LINES[0]), Identifiers(IMEI)
-    decision = judge_device(
-        wanted, LINES[0], order, named_by=["order_id 7"], ships_with_order=True, resale_after=DAYS, now=NOW
+    judge = partial(
+        judge_device, Identifiers(IMEI), named_by=["order_id 7"], ships_with_order=True, resale_after=DAYS, now=NOW
     )
-    assert decision == Decision(
+    assert judge(LINES[0], _order(LINES[0])) == Decision(
         "refuse", "another row names this device (order_id 7), and nobody can say for which line: correct or remove it"
     )
     done = replace(LINES[0], imei=IMEI)
-    given = {"named_by": ["order_id 7"], "ships_with_order": False, "resale_after": DAYS, "now": NOW}
-    assert judge_device(wanted, done, _order(done), **given).verdict == "done"  # type: ignore[arg-type]
+    assert judge(done, _order(done)).verdict == "done"
 
 
 def test_each_number_of_a_row_is_read_by_itself() -> None:

@@ -9,7 +9,7 @@ with given as (
         account::text as account,
         backmarket.clean_sku(sku::text) as sku,
         market::text as market,
-        lower(btrim(market::text, e' \t\r\n')) as market_key,
+        backmarket.market_key(market::text) as market_key,
         price::text as price,
         currency::text as currency,
         min_price::text as min_price,
@@ -19,8 +19,8 @@ with given as (
         account::text = %(account)s
         and (
             market is null
-            or lower(btrim(market::text, e' \t\r\n')) = any(%(markets)s::text [])
-            or lower(btrim(market::text, e' \t\r\n')) <> all(%(known)s::text [])
+            or backmarket.market_key(market::text) = any(%(markets)s::text [])
+            or backmarket.market_key(market::text) <> all(%(known)s::text [])
         )
 ),
 

@@ -20,7 +20,6 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
-from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from backmarket.rules.file_kinds import GZIP, ZIP, document_of
 from backmarket.rules.settlements.blocks import StatementError
@@ -52,6 +51,7 @@ _UNPACKING_ERRORS = (
 )
 
 
+_OF_THIS_MACHINE = frozenset({"", "file", "local"})
 # As new as can be: what may be older than another is never taken for it.
 _NOT_TOLD = datetime.max.replace(tzinfo=UTC)
 
@@ -217,7 +217,7 @@ def _paths_below(inbox: ObjectStoragePath, closed: list[ObjectStoragePath]) -> I
     :param closed: takes the folders of this machine that cannot be listed.
     :raises OSError: where the inbox itself cannot be listed.
     """
-    if isinstance(inbox.fs, LocalFileSystem):
+    if inbox.protocol in _OF_THIS_MACHINE:
         yield from _files_in(inbox, closed, [os.path.realpath(inbox.path)])
     else:
         yield from (path for path in inbox.rglob("*") if path.is_file())

@@ -90,7 +90,8 @@ def load_file(
     An invoice may have a file for each of its currencies, or one for all: an export speaks of those that it holds.
 
     :param advance: is told how many rows have been read, and how many the file has.
-    :param tell: is told, for a person, of a currency that an earlier export has and this one has not.
+    :param tell: is told, for a person, of a currency that an earlier export has and this one has not, and of another
+        statement that holds exactly the same.
     :return: how many rows were new; 0 for a content that is stored already as this statement's newest export, or that
         comes again without a reference.
     :raises StatementError: where it cannot be understood or is another account's; nothing is stored then.
