@@ -108,34 +108,41 @@ def load(connection: psycopg.Connection[Any], path: Path) -> tuple[float, int]:
 
 
 class Loads(NamedTuple):
-    """Seconds of some loads, each beside two plain copies, and the peak in MB."""
+    """Seconds of some loads, each beside two plain copies, and of comparing the last; the peak in MB."""
 
     loading: list[float]
     copying: list[float]
+    all_rows: float
+    one_day: float
     peak_mb: float
 
 
-def measure(rounds: int = ROUNDS) -> tuple[Loads, float, float]:
+def measure() -> Loads:
     """Load in a fresh database each time; compare with orders all rows of the last one, and one day of it."""
-    loads = Loads([], [], 0.0)
+    loading, copying = [], []
     with tempfile.TemporaryDirectory() as folder, embedded_postgres(Path(folder) / "postgres") as server:
         path = Path(folder) / "statement.csv"
         rows = write_statement(path)
-        for number in range(rounds):
-            with psycopg.connect(ensure_database(server, f"bench_{number}"), autocommit=True) as connection:
-                connection.execute("set timezone to 'UTC'")
+        for number in range(ROUNDS):
+            uri = ensure_database(server, f"bench_{number}")
+            with _connected(uri) as connection:
                 migrate(connection)
                 insert_orders(connection)
-                loads.copying.append(plain_copy(connection, path))
+                copying.append(plain_copy(connection, path))
                 seconds, new = load(connection, path)
-                if new != rows:
-                    raise AssertionError(f"{new} of {rows} rows were stored")
-                loads.loading.append(seconds)
-                loads.copying.append(plain_copy(connection, path))
-                if number == rounds - 1:
-                    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-                    return loads._replace(peak_mb=peak_mb), *_compare(connection)
-    raise ValueError("at least one round is needed")
+                copying.append(plain_copy(connection, path))
+            if new != rows:
+                raise AssertionError(f"{new} of {rows} rows were stored")
+            loading.append(seconds)
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        with _connected(uri) as connection:
+            return Loads(loading, copying, *_compare(connection), peak_mb)
+
+
+def _connected(uri: str) -> psycopg.Connection[Any]:
+    connection = psycopg.connect(uri, autocommit=True)
+    connection.execute("set timezone to 'UTC'")
+    return connection
 
 
 def _compare(connection: psycopg.Connection[Any]) -> tuple[float, float]:
@@ -152,7 +159,7 @@ def _compare(connection: psycopg.Connection[Any]) -> tuple[float, float]:
 
 def figures() -> list[Figure]:
     """Load several times, since the speed of a shared machine drifts, and compare."""
-    loads, all_rows, one_day = measure()
+    loads = measure()
     loading, copying = mean(loads.loading), mean(loads.copying)
     ratio = loading / copying
     return [
@@ -166,10 +173,10 @@ def figures() -> list[Figure]:
         ),
         Figure(
             f"all of them compared with {ORDERS:,} orders",
-            f"{all_rows:.1f} s",
-            f"one day of them: {one_day:.1f} s",
+            f"{loads.all_rows:.1f} s",
+            f"one day of them: {loads.one_day:.1f} s",
             f"{SECONDS_TO_RECONCILE} s",
-            kept=all_rows <= SECONDS_TO_RECONCILE,
+            kept=loads.all_rows <= SECONDS_TO_RECONCILE,
         ),
     ]
 
