@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import os
 import shutil
@@ -55,17 +56,18 @@ class Machine:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.project / "plugins"),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "HOME": str(self.folder / "home"),
-            # Its own copy of the package, wherever an installed one lies; and nothing compiled into that copy.
+            # Its own copy of the package, wherever an installed one lies; and nothing is compiled into that copy.
             "PYTHONPATH": str(self.project / "plugins"),
-            "PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     def deploy(self) -> None:
-        """Make its folders, and copy the project as it is deployed."""
+        """Make its folders, and copy the project as it is deployed: compiled, as an image is built."""
         for folder in (self.home, self.working_folder, self.folder / "home"):
             folder.mkdir(parents=True)
         for name in _DEPLOYED:
             shutil.copytree(PROJECT / name, self.project / name, ignore=shutil.ignore_patterns("__pycache__"))
+        compileall.compile_dir(self.project, quiet=1)
         for path in (self.project, *self.project.rglob("*")):
             path.chmod(_FOLDERS if path.is_dir() else _FILES)
 

@@ -118,8 +118,6 @@ def test_every_task_of_every_dag_runs_in_a_pod_of_its_own(
     environment = {
         **os.environ,
         **node.environment(),
-        # Nor does Python keep what it has compiled, where it may not write.
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join((str(node.project / "plugins"), str(PROJECT))),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{metadata}",
         "AIRFLOW__BACKMARKET__BATCH_POLL_SECONDS": "0.2",
