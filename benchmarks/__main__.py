@@ -12,10 +12,11 @@ SMALL_ORDERS, SMALL_ROWS, SMALL_CHANGES = 5_000, 50_000, 50
 
 
 def main() -> int:
-    """Run them; answer whether all bounds were kept."""
+    """Run them; answer whether all bounds were kept, or of the small ones only that they run: a busy machine fails none."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--small", action="store_true", help="two minutes instead of half an hour")
-    if parser.parse_args().small:
+    parser.add_argument("--small", action="store_true", help="two minutes instead of half an hour; no bound is held")
+    small = parser.parse_args().small
+    if small:
         figures = [
             *orders.figures(SMALL_ORDERS),
             *order_changes.figures(SMALL_CHANGES),
@@ -33,7 +34,7 @@ def main() -> int:
             *scale.figures(),
             *dag_files.figures(),
         ]
-    return 0 if show(figures) else 1
+    return 0 if show(figures) or small else 1
 
 
 if __name__ == "__main__":
