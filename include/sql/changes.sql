@@ -57,7 +57,6 @@ update backmarket.changes as change
 set
     status = 'sent',
     sent_at = clock_timestamp(),
-    lost_at = null,
     refused_until = null,
     attempts = attempts + 1,
     reason = change.payload ->> 'why',
@@ -157,11 +156,12 @@ where
 order by refused.change_id;
 
 -- name: select_unsettled
--- What was sent and may have been applied: a run was killed, or an answer was lost.
+-- What was sent and may have been applied: a run was killed, or an answer was lost. An answer that was lost before that
+-- was to an earlier request.
 -- :account, :kind
 select
     change_id, subject, market, payload, attempts, status, sent_at, batch_id, in_batch, answered_at is not null,
-    lost_at
+    case when lost_at > sent_at then lost_at end
 from backmarket.changes
 where account = %(account)s and kind = %(kind)s and status in ('sent', 'unknown')
 order by change_id;

@@ -8,6 +8,7 @@ import pytest
 
 from backmarket.api.client import BackMarketClient
 from backmarket.api.errors import BackMarketError, ForbiddenError, NotFoundError, RefusedError, ServerError
+from backmarket.services.order_changes import OrderWriting
 from sandbox.dice import luhn_digit
 
 if TYPE_CHECKING:
@@ -507,6 +508,40 @@ def test_a_shipment_that_fails_with_its_identifier_goes_without(
     assert connected.order(order_id)["orderlines"][0]["imei"] == _imei(3)
     assert [entry["applied"] for entry in connected.journal("PATCH")] == [True]
     assert _ledger(database, order_id)[-1][0] == "confirmed"
+
+
+def test_what_failed_with_its_identifier_goes_without_also_after_a_try_of_which_nothing_left(
+    ship: Callable[..., Run],
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second try cannot read the order: the third still knows that the first one failed."""
+    switch_on("tracking_upload", "imei_update", ship_by_alert_hours=-1_000_000)
+    order_id = _order(connected, (PHONE, 1, 2))
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(3))
+    _fail_with_imei(monkeypatch, ServerError(status=500))
+    update, settle, sent, tries = BackMarketClient.update_order, OrderWriting.settle_unsettled, [], []
+
+    def note(self: BackMarketClient, order_id: int, *args: Any, **fields: Any) -> Any:
+        sent.append(fields.get("imei"))
+        return update(self, order_id, *args, **fields)
+
+    def settle_then_lose_the_order(self: OrderWriting) -> None:
+        connected.clear_faults()
+        settle(self)
+        if self.ledger.kind == "tracking":
+            tries.append(len(sent))
+        if len(tries) == 2:
+            connected.fault("500", method="GET", path_prefix=f"/ws/orders/{order_id}", times=None)
+
+    monkeypatch.setattr(BackMarketClient, "update_order", note)
+    monkeypatch.setattr(OrderWriting, "settle_unsettled", settle_then_lose_the_order)
+    ship()
+    assert tries == [0, 1, 1]
+    assert sent == [_imei(3), None]
 
 
 def test_a_shipment_that_failed_after_it_was_applied_is_not_sent_again(
