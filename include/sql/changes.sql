@@ -126,6 +126,15 @@ from backmarket.changes
 where
     account = %(account)s and kind = %(kind)s and status = 'planned' and attempts > 0 and lost_at is not null;
 
+-- name: select_not_found
+-- What waits again because Back Market answered 404 for it in a run, as long as no newer plan has taken it.
+-- :account, :kind, :run_id
+select change_id
+from backmarket.changes
+where
+    account = %(account)s and kind = %(kind)s and run_id = %(run_id)s
+    and status = 'planned' and refused_until is not null;
+
 -- name: select_planned
 -- What is to be sent, the longest waiting first unless the plan gave another order.
 -- :account, :kind

@@ -554,3 +554,27 @@ def test_a_line_cancelled_at_the_last_moment_counts_as_none_that_was_accepted(
         ("confirmed", None),
         ("superseded", "Back Market shows: cancelled or never paid"),
     ]
+
+
+def test_a_write_that_is_not_found_goes_once_a_run_however_often_its_task_is_tried(
+    accept: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Another order that fails has the task tried again: that makes no three runs of one, nor a refusal for an hour."""
+    order, sick = _order(connected, (SKU, 1, 1)), _order(connected, (OTHER_SKU, 1, 1))
+    _stock(database, SKU, 9)
+    _stock(database, OTHER_SKU, 9)
+    path = f"/ws/orders/{order['order_id']}"
+    connected.fault("404", method="POST", path_prefix=path, times=None)
+    connected.fault("500", method="GET", path_prefix=f"/ws/orders/{sick['order_id']}", times=None)
+    run = accept()
+    assert (run.state, run.tries["order_acceptance"]) == ("failed", 3)
+    assert len(connected.journal("POST", path)) == 1
+    assert _ledger(database, order)[-1][0] == "planned"
+    waiting = [f"order {each['order_id']} ({each['orderlines'][0]['id']})" for each in (sick, order)]
+    assert f"ChangesWaitingError: Changes of {', '.join(waiting)} could not be sent" in capsys.readouterr().out
+    connected.clear_faults()
+    assert accept().state == "success"
+    assert (_states(connected, order), _states(connected, sick)) == ([2], [2])

@@ -104,11 +104,6 @@ class ItemFailures:
         """How many items may be under way at a time: as many as may fail before one alone decides."""
         return max(MOST_IN_A_ROW - self._in_a_row, 1)
 
-    @property
-    def names(self) -> str:
-        """The items that failed, the first of them by name, for a person."""
-        return named(list(self.failed))
-
 
 def raise_what_concerns_all(error: BackMarketError) -> None:
     """Let a failure of one item, order or market pass.

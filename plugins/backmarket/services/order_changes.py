@@ -19,7 +19,7 @@ from backmarket.api.errors import (
 )
 from backmarket.api.redaction import without_values
 from backmarket.services.in_flight import let_arrive
-from backmarket.services.item_failures import ItemFailures, raise_what_concerns_all
+from backmarket.services.item_failures import ItemFailures, named, raise_what_concerns_all
 from backmarket.services.side_by_side import work_side_by_side
 from backmarket.warehouse import feeds
 from backmarket.warehouse.seller_rows import name_left_out
@@ -196,8 +196,10 @@ class OrderWriting:
         unusable = list(self.action.unreadable)
         if plan.judged:
             unusable += feeds.judge(connection, account, plan.judged, limit_pct=rows_limit_pct, run_id=run_id)
+        # A task that is tried again is no further run.
+        resting = self.ledger.not_found_in(run_id)
         self.ledger.plan(plan.changes, run_id=run_id)
-        self._send_planned()
+        self._send_planned(resting)
         held = [change.subject for change in plan.changes if change.status == "refused"]
         wanted = len(plan.changes) - len(held)
         self.log.info(
@@ -237,18 +239,21 @@ class OrderWriting:
         else:
             self.failures.passed(name)
 
-    def _send_planned(self) -> None:
+    def _send_planned(self, resting: set[int]) -> None:
         """Send the queue.
 
+        :param resting: which changes of it wait for the next run.
         :raises ChangesWaitingError: where some could not be sent now; all others are done.
         :raises BackMarketError: an error that all further changes would meet, too.
         """
-        self._side_by_side(self.ledger.planned(), self._send)
+        planned = self.ledger.planned()
+        self.not_found += [_name([change]) for change in planned if change.change_id in resting]
+        self._side_by_side((change for change in planned if change.change_id not in resting), self._send)
         for name, reason in self.failures.failed.items():
             self.log.warning("%s waits: %s", name[0].upper() + name[1:], reason)
         if self.failures.failed:
             raise ChangesWaitingError(
-                f"Changes of {self.failures.names} could not be sent, or not be read back; "
+                f"Changes of {named([*self.failures.failed, *self.not_found])} could not be sent, or not be read back; "
                 "backmarket.changes says why. All others are done. These stay in the queue: the next run, or clearing "
                 "this task, goes on with them."
             )
@@ -325,10 +330,10 @@ class OrderWriting:
         :param words: of the error, without personal data.
         :raises _LeftError: where the order could not be read now.
         """
+        with self._turn:
+            self.ledger.note_not_found((change.change_id for change in changes), _NOT_FOUND_AGAIN)
         tries = _tries(changes)
         if tries >= _MOST_TRIES:
-            with self._turn:
-                self.ledger.note_not_found((change.change_id for change in changes), _NOT_FOUND_AGAIN)
             reason = f"sent {tries} times: Back Market serves the order, and answered the last one with 404"
             self._settle_unapplied(changes, "refused", f"{reason}. It goes again in an hour, where it is still wanted")
         elif self._settle_unapplied(changes, "planned", f"goes again in the next run: {words}") == "planned":

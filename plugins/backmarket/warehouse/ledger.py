@@ -197,6 +197,11 @@ class Ledger:
         parameters = {"account": self.account, "change_ids": list(change_ids), "hold": hold}
         self.connection.execute(sql.statement("changes/note_not_found"), parameters)
 
+    def not_found_in(self, run_id: str) -> set[int]:
+        """Return what waits again because Back Market answered 404 for it in this run; to be asked before it plans."""
+        parameters = {"account": self.account, "kind": self.kind, "run_id": run_id}
+        return {row[0] for row in self.connection.execute(sql.statement("changes/select_not_found"), parameters)}
+
     def refuse_unsent(self, change_ids: Iterable[int], reason: str) -> None:
         """Refuse here what was about to be sent, and log it; the next plan may want it again."""
         parameters = {"account": self.account, "change_ids": list(change_ids), "reason": clean(reason)}
