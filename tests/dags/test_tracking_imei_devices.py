@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backmarket.api.client import BackMarketClient
+from backmarket.api.errors import RefusedError
 from sandbox.dice import luhn_digit
 
 if TYPE_CHECKING:
@@ -495,6 +497,28 @@ def test_two_rows_that_contradict_each_other_about_a_line_hold_it(
     assert status == "refused"
     assert "names this line, too" in reason
     assert ("is not one of this order" in reason) == (other_row == "of another order")
+
+
+def test_a_write_that_is_turned_away_unjudged_costs_no_identifier(
+    register: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with 423, locked: refused, it would never be sent again, as nothing is that Back Market has judged."""
+    order = _order(connected, (PHONE, 1, 2))
+    _device(database, order, imei=_imei(1))
+
+    def locked(*_args: Any, **_fields: Any) -> None:
+        raise RefusedError(status=423, api_message="locked for a moment")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BackMarketClient, "update_orderline", locked)
+        run = register()
+    assert (run.state, run.xcoms["imei_update"]["not_sent"]) == (
+        "failed",
+        [f"order {order['order_id']} ({order['orderlines'][0]['id']})"],
+    )
+    assert _reason(database, order) == ("planned", "goes again in the next run: locked for a moment")
+    assert register().state == "success"
+    assert _identifiers(connected, order) == [(_imei(1), "")]
 
 
 def test_a_write_that_is_not_found_costs_no_identifier(

@@ -150,8 +150,8 @@ class OrderWriting:
 
     :param in_flight: how long a request that nobody waits for any more may still be on its way, or at work.
     :param counts: how many changes have ended how.
-    :param not_found: which changes Back Market answered 404 for, although it served their orders; the next run sends
-        them again.
+    :param not_found: which changes Back Market answered 404 for, although it served their orders, or turned away with
+        another status that judges nothing; the next run sends them again.
     """
 
     client: BackMarketClient
@@ -296,11 +296,12 @@ class OrderWriting:
             remark = self.action.send(self.client, facts_of_document(order), _payloads(changes))
         except (RefusedError, NotFoundError) as error:
             words = impersonal(error.api_message or str(error), order)
+            is_verdict = isinstance(error, RefusedError) and error.is_verdict
             # Refunds have an address of their own, which an account may lack.
-            if isinstance(error, NotFoundError) and not self.action.pays:
-                self._settle_not_found(changes, words)
-            else:
+            if is_verdict or self.action.pays:
                 self._settle_unapplied(changes, "refused", words)
+            else:
+                self._settle_unjudged(changes, error.status, words)
             return
         except BackMarketError as error:
             self._settle_failed(changes, error)
@@ -321,12 +322,13 @@ class OrderWriting:
         else:
             self._read_back(changes, "unknown", "Back Market answered 200, but the order does not show it", remark)
 
-    def _settle_not_found(self, changes: list[RecordedChange], words: str) -> None:
-        """Settle a write that Back Market answered 404 for, although it served the order a moment ago.
+    def _settle_unjudged(self, changes: list[RecordedChange], status: int | None, words: str) -> None:
+        """Settle a write that Back Market turned away without judging what was sent, as with 423.
 
-        That refuses nothing of what was sent, so it goes again, once a run and a few times; what ends it does not hold
-        for ever.
+        404 is no verdict either, as it served the order a moment ago. So it goes again, once a run and a few times;
+        what ends it does not hold for ever.
 
+        :param status: of the answer.
         :param words: of the error, without personal data.
         :raises _LeftError: where the order could not be read now.
         """
@@ -334,7 +336,7 @@ class OrderWriting:
             self.ledger.note_not_found((change.change_id for change in changes), _NOT_FOUND_AGAIN)
         tries = _tries(changes)
         if tries >= _MOST_TRIES:
-            reason = f"sent {tries} times: Back Market serves the order, and answered the last one with 404"
+            reason = f"sent {tries} times: Back Market serves the order, and answered the last one with {status}"
             self._settle_unapplied(changes, "refused", f"{reason}. It goes again in an hour, where it is still wanted")
         elif self._settle_unapplied(changes, "planned", f"goes again in the next run: {words}") == "planned":
             self.log.warning("%s waits for the next run: %s", _name(changes).capitalize(), words)
