@@ -605,7 +605,10 @@ def test_no_parcel_carries_a_device_that_another_row_names(
     assert connected.journal("PATCH") == []
 
 
-@pytest.mark.parametrize("shipper", ["marie@example.com", "Marie Curie, 12 rue Pierre et Marie Curie, 75005 Paris"])
+@pytest.mark.parametrize(
+    "shipper",
+    ["marie@example.com", "Marie Curie, 12 rue Pierre et Marie Curie, 75005 Paris", "+33 6 12 34 56 78", "0612345678"],
+)
 def test_what_may_be_personal_in_the_place_of_a_carrier_is_shown_nowhere(
     ship: Callable[..., Run],
     connected: Sandbox,
@@ -623,3 +626,4 @@ def test_what_may_be_personal_in_the_place_of_a_carrier_is_shown_nowhere(
     query = b"select payload::text || coalesce(reason, '') from backmarket.changes"
     told = "".join(capfd.readouterr()) + "".join(text for (text,) in database.execute(query))
     assert "arie" not in told
+    assert shipper not in told

@@ -23,6 +23,7 @@ _JOINING = frozenset("and or und oder et ou y o e i en of og och plus".split())
 # Numbers are written in groups of up to so many characters; a longer one is a number by itself.
 _LONG_GROUP = 8
 _ALIKE_FROM = 5
+_PHONE_FROM = 7
 _RUNS = ("01234567890123456789", "98765432109876543210")
 
 # What stands for nothing, as letters alone in lower case: in the languages of Back Market's markets, in exports of
@@ -52,9 +53,11 @@ def shortened(text: str) -> str:
 def shown_of_order(text: str) -> str:
     """Return a text about an order as it may stand in logs and tables, where a person's data may not.
 
-    An e-mail address is such data, and a long text in the wrong column may be a person's address.
+    An e-mail address is such data; many digits may be a telephone number, and a long text in the wrong column a
+    person's address.
     """
-    is_shown = "@" not in text and text.isprintable() and len(text) <= LONGEST_SHOWN
+    is_long = len(text) > LONGEST_SHOWN or sum(map(str.isdigit, text)) >= _PHONE_FROM
+    is_shown = "@" not in text and text.isprintable() and not is_long
     return text if is_shown else "a text that is not shown here"
 
 
