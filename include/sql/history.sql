@@ -107,7 +107,8 @@ where
     );
 
 -- name: purge_offer_history
--- Delete what offers showed so many days ago, but not the last of each, with which the next reading is compared.
+-- Delete what offers showed so many days ago, but not the last of each, with which the next reading is compared, nor
+-- the last with a price: a move is measured from it while the offer shows none.
 -- :account, :days
 delete from backmarket.listing_offer_history as history
 where
@@ -119,6 +120,7 @@ where
         where
             newer.account = history.account and newer.id = history.id and newer.market = history.market
             and newer.changed_at > history.changed_at
+            and (newer.price > 0 or (history.price > 0) is not true)
     );
 
 -- name: purge_price_decisions

@@ -185,6 +185,20 @@ def test_offers_keep_the_last_that_each_market_showed(warehouse: Database) -> No
     assert [row[0] for row in rows] == [2, 3, 5, 6, 7]
 
 
+def test_an_offer_without_a_price_keeps_the_last_that_it_showed(warehouse: Database) -> None:
+    """A move is measured from it: without it, a slip would be a first price, and go without a person."""
+    warehouse.execute(
+        "insert into backmarket.listing_offer_history (account, id, market, changed_at, price, quantity) "
+        "select 'default', md5(id)::uuid, 'fr-fr', now() - age, price, quantity from (values "
+        "('A', interval '4 years', 200, 1), ('A', interval '3 years', 300, 2), ('A', interval '2 years', 0, 3), "
+        "('A', interval '1 year', null, 4), ('A', interval '1 hour', null, 5), "
+        "('B', interval '3 years', null, 6), ('B', interval '2 years', 300, 7)) as shown (id, age, price, quantity)"
+    )
+    assert purge(warehouse)["offer_history"] == 4
+    rows = warehouse.execute("select quantity from backmarket.listing_offer_history order by 1").fetchall()
+    assert [row[0] for row in rows] == [2, 5, 7]
+
+
 def test_the_competition_keeps_the_last_of_each_market_and_the_requests_of_this_hour(warehouse: Database) -> None:
     """Nothing has changed since then, so it still holds; and no purge makes room for more requests."""
     warehouse.execute(
