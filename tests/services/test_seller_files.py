@@ -136,6 +136,36 @@ def test_a_rejected_row_is_not_gone(inbox: Inbox) -> None:
     assert loading.held == ["in/stock3.csv"]
 
 
+def _prices(*rows: str, hours: int = 0) -> File:
+    text = "\n".join(("sku,market,price,currency", *rows, ""))
+    return csv_file(text, f"in/prices{hours}.csv", modified_at=STORED_AT + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize("market", ["fr-fx", "amazon", ""])
+def test_a_price_without_a_market_of_back_markets_holds_no_other(inbox: Inbox, market: str) -> None:
+    """It may be any price of its SKU, of which nothing is gone; of the other SKUs everything is said."""
+    inbox.load(_prices("A,fr-fr,100,EUR", "A,de-de,101,EUR", "B,fr-fr,200,EUR", "C,fr-fr,300,EUR", "D,fr-fr,400,EUR"))
+    loading = inbox.load(_prices(f"A,{market},90,EUR", "A,de-de,95,EUR", "B,fr-fr,190,EUR", "D,fr-fr,390,EUR", hours=1))
+    assert (loading.held, loading.rejected) == ([], 1)
+    stored = inbox.rows("select sku, market, price::text from seller.prices order by sku, market")
+    assert stored == [
+        ("A", "de-de", "95"),
+        ("A", "fr-fr", "100"),
+        ("B", "fr-fr", "190"),
+        ("D", "fr-fr", "390"),
+    ]
+
+
+def test_prices_of_other_channels_that_were_stored_once_hold_no_file(inbox: Inbox) -> None:
+    """They can be read no more, and go with the first file that is loaded since."""
+    inbox.load(_prices("A,fr-fr,100,EUR", "B,fr-fr,200,EUR"))
+    inbox.connection.execute("insert into seller.prices values ('default', 'A', 'amazon', 99, 'EUR', null)")
+    loading = inbox.load(_prices("A,fr-fr,90,EUR", "A,amazon,89,EUR", "B,fr-fr,190,EUR", hours=1))
+    assert (loading.held, loading.rejected) == ([], 1)
+    stored = inbox.rows("select sku, market, price::text from seller.prices order by sku, market")
+    assert stored == [("A", "fr-fr", "90"), ("B", "fr-fr", "190")]
+
+
 def test_a_file_of_refunds_names_all_of_its_lines_and_says_it_once(inbox: Inbox) -> None:
     """Two parts of a line are both meant; a file that comes again, or a copy of a row, asks for nothing more."""
     header = "Commande;Ligne commande;Type de remboursement;Montant remboursé;Devise;Motif retour\n"

@@ -98,7 +98,7 @@ class Reading:
             values, reasons = _without_refused(values, reasons)
             problems = self._problems(cells, header, account, texts, values, reasons)
             if problems:
-                self._reject(number, cells, texts, self.target.key_of(values), problems)
+                self._reject(number, cells, texts, self.target.keys_meant(values), problems)
             else:
                 if len(self.first_rows) < FIRST_ROWS:
                     self.first_rows.append((number, values))
@@ -116,7 +116,7 @@ class Reading:
                 texts.pop(ACCOUNT, None)
                 key = self.target.key_of(self.target.form.values_of(dict.fromkeys(self.target.columns) | texts)[0])
                 reason = f"{names} {key} stands in several rows that differ: which is meant is not guessed"
-                self._reject(number, cells, texts, key, [reason])
+                self._reject(number, cells, texts, [key] if key else [], [reason])
 
     def rejected_text(self) -> str:
         """Return the rows that cannot be used as CSV, each with its reason; empty where there is none."""
@@ -170,19 +170,18 @@ class Reading:
         number: int,
         cells: Sequence[str],
         texts: Mapping[str, str | None],
-        key: str | None,
+        keys: Sequence[str],
         problems: Sequence[str],
     ) -> None:
-        reason, key = cleaned("; ".join(problems)), cleaned(key)
+        reason = cleaned("; ".join(problems))
         self.rejected += 1
         self.first_reason = self.first_reason or f"Row {number}: {reason}"
-        if key is None:
-            self.rejected_without_key += 1
-        else:
-            self.rejected_keys.append(key)
+        self.rejected_keys += keys
+        self.rejected_without_key += not keys
         self._writer.writerow([*(cell.removeprefix(AS_NUMBER) for cell in cells[: len(self._names)]), reason])
         if len(self.kept) < MOST_KEPT:
-            self.kept[f"row {number}" + (f" ({key})" if key else "")] = (cleaned(dict(texts)), reason)
+            name = f"row {number} ({cleaned(keys[0])})" if len(keys) == 1 else f"row {number}"
+            self.kept[name] = (cleaned(dict(texts)), reason)
 
 
 def _without_refused(values: dict[str, Any], reasons: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

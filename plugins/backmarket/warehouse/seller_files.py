@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from psycopg.sql import SQL, Composable, Composed, Identifier
 from psycopg.types.json import Jsonb
 
+from backmarket.api.markets import MARKETS
 from backmarket.warehouse import sql
 from backmarket.warehouse.jsonb import clean
 from backmarket.warehouse.seller_rows import (
@@ -96,7 +97,17 @@ class Target:
             return None
         return "/".join(str(values[name]) for name in self.keys if values[name] is not None)
 
+    def keys_meant(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the keys that a row which cannot be used may be about; none where it may be any.
 
+        One whose market is none of Back Market's may be about any market, and about no other SKU.
+        """
+        markets = MARKETS if MARKET in self.keys and values.get(MARKET) is None else ()
+        keys = [self.key_of({**values, MARKET: market}) for market in markets] or [self.key_of(values)]
+        return [key for key in keys if key is not None]
+
+
+MARKET = "market"
 WAREHOUSE = "warehouse"
 
 TARGETS = {
