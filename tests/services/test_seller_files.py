@@ -166,6 +166,16 @@ def test_prices_of_other_channels_that_were_stored_once_hold_no_file(inbox: Inbo
     assert stored == [("A", "fr-fr", "90"), ("B", "fr-fr", "190")]
 
 
+def test_a_market_that_was_stored_in_capitals_is_the_same(inbox: Inbox) -> None:
+    """As an earlier version stored it, or as the seller's own system does: its price is replaced, in whatever file."""
+    inbox.load(_prices("A,fr-fr,100,EUR", "B,fr-fr,200,EUR"))
+    inbox.connection.execute("update seller.prices set market = 'FR-FR '")
+    assert inbox.load(_prices("A,FR-FR,90,EUR", hours=1), is_snapshot=False).held == []
+    assert inbox.load(_prices("A,FR-FR,80,EUR", "B,FR-FR,190,EUR", hours=2)).held == []
+    stored = inbox.rows("select sku, market, price::text from seller.prices order by sku")
+    assert stored == [("A", "fr-fr", "80"), ("B", "fr-fr", "190")]
+
+
 def test_a_file_of_refunds_names_all_of_its_lines_and_says_it_once(inbox: Inbox) -> None:
     """Two parts of a line are both meant; a file that comes again, or a copy of a row, asks for nothing more."""
     header = "Commande;Ligne commande;Type de remboursement;Montant remboursé;Devise;Motif retour\n"

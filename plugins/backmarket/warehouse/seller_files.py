@@ -353,7 +353,9 @@ def why_not_fillable(connection: Connection, target: Target) -> str:
 
 
 def _key(columns: Iterable[str]) -> Composed:
-    parts = SQL(", ").join(SQL("{}::text").format(Identifier(name)) for name in columns)
+    # A market in capitals, as other programs may have stored it, is the same.
+    text = {MARKET: SQL("backmarket.market_key({}::text)")}
+    parts = SQL(", ").join(text.get(name, SQL("{}::text")).format(Identifier(name)) for name in columns)
     return SQL("concat_ws('/', {})").format(parts)
 
 
