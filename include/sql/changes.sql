@@ -44,6 +44,12 @@ select pg_advisory_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::
 -- :account, :kind
 select pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text), 0));
 
+-- name: lock_rows
+-- Wait until no other process plans or settles many of these: each locks its rows in an order of its own. The lock ends
+-- with the transaction.
+-- :account, :kind
+select pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'changes', %(account)s::text, %(kind)s::text, 'rows'), 0));
+
 -- name: lock_sending
 -- A request is about to be marked and made. Others may make theirs; the lock ends with the session, so also where the
 -- process is killed.

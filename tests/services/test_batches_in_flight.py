@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import psycopg
 
 from backmarket.api.client import BackMarketClient
 from backmarket.api.errors import RefusedError
 from backmarket.operators.inventory_prices import BackMarketOfferRefreshOperator
-from backmarket.rules.batches import columns_of_price
+from backmarket.rules.batches import End, columns_of_price
 from backmarket.services.batches import BatchSending
 from backmarket.services.price_batches import PriceBatches
-from backmarket.warehouse.ledger import PlannedChange
+from backmarket.warehouse.ledger import Ledger, PlannedChange
 from tests.dags.conftest import connect
 
 if TYPE_CHECKING:
@@ -101,3 +103,33 @@ def test_a_line_that_is_sent_again_after_the_look_is_left_alone(upload: OfferSen
     upload.prices.mark_sent(upload.prices.planned(), in_batch=True)
     assert sum(batches.settle(looked).values()) == 0
     assert _changes(upload) == [("sent", 2, False)]
+
+
+def test_settling_batches_and_another_plan_wait_for_each_other(
+    upload: OfferSending, sandbox: Sandbox, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each locks its rows in an order of its own: one of the two would end as a deadlock, and is not tried again."""
+    planned, _ = _plan(upload, sandbox, 2)
+    upload.prices.mark_sent(planned, in_batch=True)
+    batches = PriceBatches(upload.connection, "default", upload.client, timedelta(0), upload.log)
+    looked = batches.look()
+    ends = iter([End("unknown", "it may still show"), End("planned", "it does not show")])
+    monkeypatch.setattr(PriceBatches, "_end", lambda *_: next(ends))
+    has_begun, may_go_on, settle = threading.Event(), threading.Event(), Ledger.settle
+
+    def settle_slowly(self: Ledger, *arguments: Any) -> None:
+        if has_begun.is_set():
+            may_go_on.wait(60)
+        settle(self, *arguments)
+        has_begun.set()
+
+    monkeypatch.setattr(Ledger, "settle", settle_slowly)
+    with psycopg.connect(warehouse_uri, autocommit=True) as other, ThreadPoolExecutor() as threads:
+        settled = threads.submit(batches.settle, looked)
+        assert has_begun.wait(60)
+        threading.Timer(1, may_go_on.set).start()
+        wanted = [PlannedChange(each.subject, {**each.payload, "price": "1.00"}, "fr-fr") for each in planned]
+        Ledger(other, "default", "price").plan(reversed(wanted), run_id="another")
+        counts = settled.result()
+    assert (counts["unknown"], counts["planned"]) == (1, 1)
+    assert sorted(status for status, *_ in _changes(upload)) == ["planned", "unknown"]

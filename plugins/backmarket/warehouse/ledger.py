@@ -109,6 +109,7 @@ class Ledger:
         """
         parameters = {"account": self.account, "kind": self.kind, "run_id": run_id}
         with self.connection.transaction():
+            self.connection.execute(sql.statement("changes/lock_rows"), parameters)
             self.connection.execute(sql.statement("changes/stage_plan"))
             self.connection.execute("truncate staged_plan")
             with self.connection.cursor() as cursor, cursor.copy(sql.statement("changes/copy_plan")) as copy:
@@ -144,6 +145,7 @@ class Ledger:
         with self.connection.transaction():
             parameters = {"account": self.account, "kind": self.kind}
             self.connection.execute(sql.statement("changes/lock_out_senders"), parameters)
+            self.connection.execute(sql.statement("changes/lock_rows"), parameters)
             yield
 
     def planned(self) -> list[RecordedChange]:
