@@ -456,6 +456,25 @@ def test_a_folder_that_is_a_link_is_read_and_one_that_leads_back_is_not(tmp_path
     assert [file.path.removeprefix(inbox.as_uri()) for file in list_inbox(inbox.as_uri())] == ["/2026/a.csv", "/b.csv"]
 
 
+def test_a_link_that_cannot_be_followed_is_named_and_costs_no_other(tmp_path: Path) -> None:
+    """One that leads to itself; one that an editor leaves as its lock is not meant."""
+    (tmp_path / "below").mkdir()
+    for folder in (tmp_path, tmp_path / "below"):
+        (folder / "a.csv").write_bytes(CONTENT)
+        (folder / "circle").symlink_to("circle")
+        (folder / ".#b.csv").symlink_to(".#b.csv")
+        (folder / "z.csv").write_bytes(CONTENT)
+    found = {file.path.removeprefix(tmp_path.as_uri()): file.size for file in list_inbox(tmp_path.as_uri())}
+    assert found == {
+        "/a.csv": len(CONTENT),
+        "/below/a.csv": len(CONTENT),
+        "/below/circle": -1,
+        "/below/z.csv": len(CONTENT),
+        "/circle": -1,
+        "/z.csv": len(CONTENT),
+    }
+
+
 def test_a_folder_that_cannot_be_listed_is_named_and_costs_no_other(
     warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

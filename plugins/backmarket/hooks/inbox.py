@@ -94,11 +94,11 @@ class InboxFile:
         """Give a local, seekable copy of the unpacked content, and its SHA-256; the file itself is only read.
 
         :raises OSError: where the storage fails, or did not say when the file was stored: it may be older than another;
-            or where it is a folder that cannot be listed.
+            or where it is a folder that cannot be listed, or a link that cannot be followed.
         :raises StatementError: where an archive is broken.
         """
         if self.size < 0:
-            raise OSError("the storage did not say when it was stored, or it is a folder that cannot be listed")
+            raise OSError("the storage did not say when it was stored, or it is a folder or link that leads nowhere")
         with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
             try:
                 if self.member is not None:
@@ -163,7 +163,8 @@ def list_inbox(
     :param folder: of the default inbox: what lands there.
     :param variable: the Variable that says it, for messages.
     :raises NoInboxError: where none is given, and the default is not there.
-    :return: also a folder in it that cannot be listed, as a file that the storage does not give.
+    :return: also a folder in it that cannot be listed, and a link that cannot be followed, each as a file that the storage
+        does not give.
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """
     inbox = find_inbox(url, folder, variable=variable)
@@ -214,7 +215,7 @@ def _paths_below(inbox: ObjectStoragePath, closed: list[ObjectStoragePath]) -> I
 
     Of a folder of this machine that may not be listed, fsspec says that it is empty; links to folders it leaves out.
 
-    :param closed: takes the folders of this machine that cannot be listed.
+    :param closed: takes the folders of this machine that cannot be listed, and the links that cannot be followed.
     :raises OSError: where the inbox itself cannot be listed.
     """
     if inbox.protocol in _OF_THIS_MACHINE:
@@ -232,9 +233,16 @@ def _files_in(
     """
     for entry in list(os.scandir(folder.path)):
         path = folder / entry.name
-        if entry.is_file():
+        try:
+            is_file, is_folder = entry.is_file(), entry.is_dir()
+        except OSError:
+            # A link in a circle, or to where the worker may not look.
+            if is_meant(entry.name):
+                closed.append(path)
+            continue
+        if is_file:
             yield path
-        elif entry.is_dir() and is_meant(f"{entry.name}/") and (place := os.path.realpath(entry.path)) not in above:
+        elif is_folder and is_meant(f"{entry.name}/") and (place := os.path.realpath(entry.path)) not in above:
             try:
                 yield from _files_in(path, closed, [*above, place])
             except OSError:
