@@ -91,6 +91,14 @@ def test_a_statement_that_gets_its_reference_later_counts_once(warehouse: Databa
     assert day_sum == "300.00"
 
 
+def test_a_statement_whose_nameless_file_is_another_by_now_counts_once(warehouse: Database) -> None:
+    """Each week's export takes the place of the last one's: what was loaded from that has no file any more."""
+    for hour, number in enumerate((1, 2)):
+        load(warehouse, sale(number), name="settlement.csv", hour=hour, path="settlement.csv")
+    assert load(warehouse, sale(1), hour=2) == 1
+    assert total(warehouse) == "200.00"
+
+
 def test_of_exports_in_one_archive_the_one_written_last_counts(warehouse: Database) -> None:
     """Whichever is read first, and however their hashes are ordered."""
     for order in ((0, 1), (1, 0)):

@@ -163,7 +163,7 @@ def list_inbox(
     :param folder: of the default inbox: what lands there.
     :param variable: the Variable that says it, for messages.
     :raises NoInboxError: where none is given, and the default is not there.
-    :return: also a folder in it that cannot be listed, and a link that cannot be followed, each as a file that the storage
+    :return: also a folder in it that cannot be listed, and a link that cannot be followed, as files that the storage
         does not give.
     :raises InboxError: where a given inbox is not there or its storage cannot be used.
     """

@@ -110,7 +110,8 @@ def load_file(
         if loaded or (alike and invoice_ref == file.sha256):
             _remember(connection, account, file, invoice_ref, loaded)
             return 0
-        if file.sha256 in alike:
+        if invoice_ref != file.sha256:
+            # Whether or not the file that it was loaded from still has this content.
             key = {"account": account, "sha256": file.sha256, "invoice_ref": invoice_ref}
             connection.execute(sql.statement("settlements/delete_nameless"), key)
         others = sorted(alike - {invoice_ref, file.sha256})
