@@ -66,6 +66,16 @@ def test_an_export_that_is_only_touched_is_no_later_one(warehouse: Database) -> 
         load(warehouse, sale(1), sale(2), account="us")
 
 
+def test_a_copy_of_an_older_version_that_is_only_touched_is_no_later_export(warehouse: Database) -> None:
+    """That version remembered of a second file of the same content that no row was loaded from it."""
+    load(warehouse, sale(1))
+    load(warehouse, sale(1), hour=1)
+    warehouse.execute("update backmarket.settlement_files set line_count = 0 where path like '1/%'")
+    load(warehouse, sale(1), sale(2), hour=2)
+    assert load(warehouse, sale(1), hour=3, path="1/invoice_20260914-EU-H-1.csv") == 0
+    assert total(warehouse) == "200.00"
+
+
 def test_a_statement_that_was_taken_for_a_copy_is_loaded_once_it_is_stored_anew(warehouse: Database) -> None:
     """Before references told contents apart, its file was remembered, and none of its rows."""
     load(warehouse, sale(1))

@@ -103,12 +103,15 @@ def load_file(
             connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement/{name}"])
         _refuse_foreign(connection, account, file)
         known = known_files(connection, account)
-        alike = {each.invoice_ref for each in known.values() if each.sha256 == file.sha256}
+        alike = {each.invoice_ref for each in known.values() if each.sha256 == file.sha256 and each.line_count}
         here = known.get(file.path)
-        # A file that was only touched is no further export, and without a reference nothing tells it from a copy.
-        loaded = here.line_count if here and (here.sha256, here.invoice_ref) == (file.sha256, invoice_ref) else 0
-        if loaded or (alike and invoice_ref == file.sha256):
-            _remember(connection, account, file, invoice_ref, loaded)
+        if here and (here.sha256, here.invoice_ref) == (file.sha256, invoice_ref) and invoice_ref in alike:
+            # A file that was only touched is no further export.
+            _remember(connection, account, file, invoice_ref, here.line_count)
+            return 0
+        if alike and invoice_ref == file.sha256:
+            # Nothing tells it from a copy.
+            _remember(connection, account, file, invoice_ref, 0)
             return 0
         if invoice_ref != file.sha256:
             # Whether or not the file that it was loaded from still has this content.
