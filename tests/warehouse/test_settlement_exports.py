@@ -8,9 +8,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from backmarket.rules.settlements.blocks import StatementError
-from backmarket.warehouse.settlements.files import StatementFile, load_file
+from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file
 from backmarket.warehouse.settlements.reconciliation import reconcile
 from tests.warehouse.test_settlements import HEADER, LIMITS, findings, lines, load, sale, statement
 
@@ -107,6 +108,22 @@ def test_a_statement_whose_nameless_file_is_another_by_now_counts_once(warehouse
         load(warehouse, sale(number), name="settlement.csv", hour=hour, path="settlement.csv")
     assert load(warehouse, sale(1), hour=2) == 1
     assert total(warehouse) == "200.00"
+
+
+def test_a_nameless_file_is_read_again_once_the_statement_with_its_rows_is_taken_out(warehouse: Database) -> None:
+    """As docs/operations/settlements.md says of a wrong reference; its rows would be nowhere."""
+    load(warehouse, sale(1), name="settlement.csv", path="settlement.csv")
+    load(warehouse, sale(1), hour=1)
+    load(warehouse, sale(1), name="settlement.csv", hour=2, path="settlement.csv")
+    for table in ("files", "statements", "lines"):
+        warehouse.execute(
+            SQL("delete from {} where invoice_ref = '20260914-EU-H-1'").format(
+                Identifier("backmarket", f"settlement_{table}")
+            )
+        )
+    assert "settlement.csv" not in known_files(warehouse, "default")
+    assert load(warehouse, sale(1), name="settlement.csv", hour=2, path="settlement.csv") == 1
+    assert total(warehouse) == "100.00"
 
 
 def test_of_exports_in_one_archive_the_one_written_last_counts(warehouse: Database) -> None:

@@ -32,6 +32,7 @@ _AN_INSTANT = timedelta(microseconds=1)
 class KnownFile(NamedTuple):
     """A file of the inbox as it was when it was read.
 
+    :param invoice_ref: of the statement that has its rows, if it is a copy without a reference of its own.
     :param line_count: how many rows it has; 0 of one that was only a copy, from which none was loaded.
     """
 
@@ -110,8 +111,8 @@ def load_file(
             _remember(connection, account, file, invoice_ref, here.line_count)
             return 0
         if alike and invoice_ref == file.sha256:
-            # Nothing tells it from a copy.
-            _remember(connection, account, file, invoice_ref, 0)
+            # Nothing tells it from a copy. It is read again once the statement that has its rows is taken out.
+            _remember(connection, account, file, max(alike), 0)
             return 0
         if invoice_ref != file.sha256:
             # Whether or not the file that it was loaded from still has this content.
