@@ -979,8 +979,11 @@ from backmarket.invoice_files as file
 cross join lateral (
     select
         concat(
-            file.reason, ' · saved ', to_char(file.modified_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), ' UTC, ',
-            to_char(file.size, 'FM999,999,999,999,990'), ' bytes'
+            file.reason,
+            case when file.size >= 0 then concat(
+                ' · saved ', to_char(file.modified_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), ' UTC, ',
+                to_char(file.size, 'FM999,999,999,999,990'), ' bytes'
+            ) end
         ) as words
 ) as told
 where

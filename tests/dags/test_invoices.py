@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,6 +141,42 @@ def test_no_older_file_goes_where_the_newest_cannot_be_read(
         assert [(each["order_id"], each["sha256"]) for each in connected.invoices()] == [(well, newest)]
     assert invoices().state == "success"
     assert [each["order_id"] for each in connected.invoices()] == [well, torn]
+
+
+def test_no_older_file_goes_where_the_folder_of_the_newest_cannot_be_listed(
+    invoices: Callable[..., Run],
+    connected: Sandbox,
+    folder: Path,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The run is red while it is closed, and does the rest; the table says which folder it is."""
+    replaced, well = order(connected), order(connected)
+    put(folder, f"{replaced}.pdf", PDF + b"older")
+    (folder / "corrected").mkdir()
+    put(folder / "corrected", f"{replaced}.pdf", PDF + b"newer", minute=1)
+    assert invoices().state == "success"
+    put(folder, f"{well}.pdf", PDF)
+    list_folder = os.scandir
+
+    def scandir(path: Any = ".") -> Any:
+        # The tests may run as root, who may list everything.
+        if PurePath(path).name == "corrected":
+            raise PermissionError(13, "Permission denied", path)
+        return list_folder(path)
+
+    with monkeypatch.context() as storage:
+        storage.setattr(os, "scandir", scandir)
+        for _ in range(2):
+            run = invoices()
+            assert (run.state, run.tasks["invoice_check"]) == ("failed", "failed")
+            assert [each["order_id"] for each in connected.invoices()] == [replaced, well]
+            told = "select path, reason from backmarket.invoice_files where reason is not null"
+            ((path, reason),) = database.execute(told).fetchall()
+            assert path == f"{folder.as_uri()}/corrected"
+            assert reason == "the storage did not give it"
+    assert invoices().state == "success"
+    assert [each["order_id"] for each in connected.invoices()] == [replaced, well]
 
 
 def test_a_lost_answer_is_read_back(

@@ -26,7 +26,7 @@ from backmarket.warehouse.ledger import PlannedChange, planned_status
 from backmarket.words import tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from backmarket.api.client import BackMarketClient
@@ -94,6 +94,7 @@ class InvoiceSending:
         known = known_files(connection, account)
         newest: dict[int, tuple[StoredFile, InvoiceFile]] = {}
         unnamed = 0
+        hidden = self._hidden(files, known)
         for file in files:
             read = self._look_at(file, known.get(file.path))
             if read is None:
@@ -105,7 +106,7 @@ class InvoiceSending:
         for order_id, modified_at in self._unread.items():
             if order_id in newest and newest[order_id][1].modified_at <= modified_at:
                 del newest[order_id]
-        forget_absent(connection, account, [file.path for file in files])
+        forget_absent(connection, account, [*hidden, *(file.path for file in files)])
         if unnamed:
             self.counts["unnamed"] = unnamed
             self.log.warning(
@@ -119,6 +120,18 @@ class InvoiceSending:
             for order_id, (_, read) in sorted(newest.items())
             if read.reason or (str(order_id), read.sha256) not in there
         ]
+
+    def _hidden(self, files: list[StoredFile], known: Mapping[str, InvoiceFile]) -> list[str]:
+        """Return the files known to lie where the storage gives nothing now: each may be the newest of its order."""
+        closed = tuple(f"{file.path}{below}" for file in files if file.size < 0 for below in ("/", "!/"))
+        hidden = [read for path, read in known.items() if path.startswith(closed)]
+        for read in hidden:
+            self._note_unread(read.order_id, read.modified_at)
+        return [read.path for read in hidden]
+
+    def _note_unread(self, order_id: int | None, modified_at: datetime) -> None:
+        if order_id:
+            self._unread[order_id] = max(modified_at, self._unread.get(order_id, modified_at))
 
     def _change_of(self, order_id: int, read: InvoiceFile) -> PlannedChange:
         payload = {"order_id": order_id, "sha256": read.sha256 or "", "bytes": read.size}
@@ -138,11 +151,14 @@ class InvoiceSending:
                 check_content(content.read(8))
         except (InvoiceError, StatementError) as error:
             reason = str(error)
+            if file.size < 0:
+                # A folder or an archive: its name need not be like an invoice's.
+                reason = "the storage did not give it"
+                self.files_left.append("a folder or archive that backmarket.invoice_files names")
         except OSError as error:
             self.log.warning("A file of the invoice folder could not be read: %s", type(error).__name__)
             self.files_left.append(f"invoice of order {order_id}" if order_id else "a file that names no order")
-            if order_id:
-                self._unread[order_id] = max(file.modified_at, self._unread.get(order_id, file.modified_at))
+            self._note_unread(order_id, file.modified_at)
             return None
         read = InvoiceFile(file.path, file.size, file.modified_at, order_id, sha256, reason)
         remember(self.ledger.connection, self.ledger.account, read)
