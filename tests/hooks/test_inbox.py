@@ -443,6 +443,33 @@ def test_of_files_in_an_archive_it_tells_how_many_were_written_later(inbox: Obje
     assert found == {"a.csv": 3, "b.csv": 0, "c.csv": 1, "d.csv": 1}
 
 
+@pytest.mark.parametrize("is_kept_back", [False, True])
+@pytest.mark.parametrize("mode", ["snapshot", "increment"])
+def test_of_counts_in_an_archive_the_one_written_last_holds(
+    warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, is_kept_back: bool
+) -> None:
+    """Whatever they are called, and whichever the storage gives first."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, hour, quantity in (("stock.csv", 9, 5), ("stock (1).csv", 10, 0)):
+            archive.writestr(zipfile.ZipInfo(name, (2026, 9, 14, hour, 0, 0)), f"sku,quantity\nA,{quantity}\n")
+    (tmp_path / "all.zip").write_bytes(target.getvalue())
+    given = InboxFile.content
+
+    def keep_back(file: InboxFile) -> Any:
+        if file.name == "stock.csv":
+            raise OSError("gone away")
+        return given(file)
+
+    rules = FileRules(is_snapshot=mode == "snapshot", may_drop_all=True)
+    with monkeypatch.context() as storage:
+        if is_kept_back:
+            storage.setattr(InboxFile, "content", keep_back)
+        SellerFileLoading(warehouse, "default", rules, logging.getLogger(), "run").load(list_inbox(tmp_path.as_uri()))
+    SellerFileLoading(warehouse, "default", rules, logging.getLogger(), "run").load(list_inbox(tmp_path.as_uri()))
+    assert warehouse.execute("select sku, quantity from seller.stock").fetchall() == [("A", 0)]
+
+
 def test_a_folder_that_is_a_link_is_read_and_one_that_leads_back_is_not(tmp_path: Path) -> None:
     """A share that is linked into the inbox holds files like any folder."""
     share, inbox = tmp_path / "share", tmp_path / "inbox"
