@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import PurePath
@@ -107,6 +108,20 @@ def test_a_file_that_is_put_back_is_sent_again(invoices: Callable[..., Run], con
     for _ in range(2):
         assert invoices().state == "success"
     assert [each["sha256"] for each in connected.invoices()] == [first, second, first]
+
+
+def test_of_files_in_an_archive_the_one_written_last_is_the_newest(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path
+) -> None:
+    """All of them were stored at once, and names tell nothing."""
+    order_id = order(connected)
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        for name, hour in ((f"invoice-{order_id}.pdf", 10), (f"{order_id}.pdf", 9), (f"x-{order_id}.pdf", 8)):
+            archive.writestr(zipfile.ZipInfo(name, (2026, 9, 14, hour, 0, 0)), PDF + name.encode())
+    for _ in range(2):
+        assert invoices().state == "success"
+        newest = sha256(PDF + f"invoice-{order_id}.pdf".encode()).hexdigest()
+        assert [each["sha256"] for each in connected.invoices()] == [newest]
 
 
 @pytest.mark.parametrize(("owner", "operation"), [(InboxFile, "content"), (LocalFileSystem, "modified")])

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from backmarket.warehouse.ledger import Ledger, RecordedChange
 
 _SAME_REFUSAL_AGAIN = timedelta(days=1)
+# The least that the database tells apart.
+_AN_INSTANT = timedelta(microseconds=1)
 
 
 class StoredFile(Protocol):
@@ -48,6 +50,8 @@ class StoredFile(Protocol):
     def size(self) -> int: ...
     @property
     def modified_at(self) -> datetime: ...
+    @property
+    def newer_beside(self) -> int: ...
     def content(self) -> AbstractContextManager[tuple[IO[bytes], str]]: ...
 
 
@@ -142,9 +146,11 @@ class InvoiceSending:
     def _look_at(self, file: StoredFile, known: InvoiceFile | None) -> InvoiceFile | None:
         """Return a file as it is now, read only where it has changed; None where the storage does not give it."""
         order_id, sha256, reason = None, None, None
+        # Files of one archive were stored at once: they keep the order in which they were written.
+        modified_at = file.modified_at - file.newer_beside * _AN_INSTANT
         try:
             order_id = order_id_in(file.name, self.settings.invoice_pattern)
-            if known and (known.size, known.modified_at, known.order_id) == (file.size, file.modified_at, order_id):
+            if known and (known.size, known.modified_at, known.order_id) == (file.size, modified_at, order_id):
                 return known
             check_size(file.size)
             with file.content() as (content, sha256):
@@ -158,9 +164,9 @@ class InvoiceSending:
         except OSError as error:
             self.log.warning("A file of the invoice folder could not be read: %s", type(error).__name__)
             self.files_left.append(f"invoice of order {order_id}" if order_id else "a file that names no order")
-            self._note_unread(order_id, file.modified_at)
+            self._note_unread(order_id, modified_at)
             return None
-        read = InvoiceFile(file.path, file.size, file.modified_at, order_id, sha256, reason)
+        read = InvoiceFile(file.path, file.size, modified_at, order_id, sha256, reason)
         remember(self.ledger.connection, self.ledger.account, read)
         return read
 
