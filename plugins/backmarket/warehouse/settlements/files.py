@@ -91,8 +91,8 @@ def load_file(
     An invoice may have a file for each of its currencies, or one for all: an export speaks of those that it holds.
 
     :param advance: is told how many rows have been read, and how many the file has.
-    :param tell: is told, for a person, of a currency that an earlier export has and this one has not, and of another
-        statement that holds exactly the same.
+    :param tell: is told, for a person, of a currency that an earlier export has and this one has not, of another
+        statement that holds exactly the same, and of an export that counts once more.
     :return: how many rows were new; 0 for a content that is stored already as this statement's newest export, or that
         comes again without a reference.
     :raises StatementError: where it cannot be understood or is another account's; nothing is stored then.
@@ -122,7 +122,7 @@ def load_file(
         refuse_other_content(file.content)
         text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
         try:
-            new, line_count, lacking = _store(connection, account, file, invoice_ref, text, advance)
+            new, line_count, lacking, replaces = _store(connection, account, file, invoice_ref, text, advance)
         finally:
             text.detach()
         _remember(connection, account, file, invoice_ref, line_count)
@@ -130,6 +130,11 @@ def load_file(
         tell(
             f"it holds exactly what statement {' and '.join(others)} holds, and both count. If it is the same under a "
             "wrong reference, take out one of them: docs/operations/settlements.md says how"
+        )
+    if replaces and invoice_ref in alike:
+        tell(
+            f"statement {invoice_ref} was like this before, and is again, as this was stored after the export that "
+            "counted until now. If it was only moved or copied, store that export anew, so that it is the later one"
         )
     if lacking:
         tell(f"it has no row in {' and '.join(lacking)}, of which statement {invoice_ref} keeps what was loaded before")
@@ -163,8 +168,10 @@ def _store(
     invoice_ref: str,
     text: io.TextIOWrapper,
     advance: Callable[[int, int], object],
-) -> tuple[int, int, list[str]]:
-    """Return how many rows are new, how many there are, and the stored currencies of which there is none."""
+) -> tuple[int, int, list[str], bool]:
+    """Return how many rows are new, how many there are, the stored currencies of which there is none, and whether
+    another export counted until now.
+    """
     key = {"account": account, "invoice_ref": invoice_ref}
     exports = connection.execute(sql.statement("settlements/select_newest_exports"), key).fetchall()
     stored = {currency: (exported_at, sha256) for currency, exported_at, sha256 in exports}
@@ -186,7 +193,8 @@ def _store(
         new = sum(_merge(connection, key, file, currency, stored.get(currency)) for currency in found.counts)
     newest = [each for each in found.counts if each not in stored or (file.exported_at, file.sha256) > stored[each]]
     _upsert_statements(connection, key, file, found, newest)
-    return new, found.counts.total(), sorted(stored.keys() - found.counts.keys())
+    replaces = any(each in stored and stored[each][1] != file.sha256 for each in newest)
+    return new, found.counts.total(), sorted(stored.keys() - found.counts.keys()), replaces
 
 
 def _merge(
