@@ -194,6 +194,31 @@ def test_no_older_file_goes_where_the_folder_of_the_newest_cannot_be_listed(
     assert [each["order_id"] for each in connected.invoices()] == [replaced, well]
 
 
+def test_no_older_file_goes_where_the_archive_of_the_newest_cannot_be_opened(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in it was listed before, and is not forgotten."""
+    order_id = order(connected)
+    put(folder, f"{order_id}.pdf", PDF + b"older")
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        archive.writestr(f"{order_id}.pdf", PDF + b"newer")
+    assert invoices().state == "success"
+    given = LocalFileSystem.open
+
+    def fail(self: Any, path: str, *args: Any, **kwargs: Any) -> Any:
+        if path.endswith("all.zip"):
+            raise OSError("gone away")
+        return given(self, path, *args, **kwargs)
+
+    with monkeypatch.context() as storage:
+        storage.setattr(LocalFileSystem, "open", fail)
+        for _ in range(2):
+            run = invoices()
+            assert (run.state, run.tasks["invoice_check"]) == ("failed", "failed")
+    assert invoices().state == "success"
+    assert len(connected.invoices()) == 1
+
+
 def test_a_lost_answer_is_read_back(
     invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
 ) -> None:

@@ -229,15 +229,23 @@ def test_an_export_whose_time_is_kept_back_is_left_to_the_next_run(
 
 
 def test_an_archive_that_opens_only_after_it_was_listed_is_left_for_the_next_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is whole, and so never called broken."""
-    (tmp_path / "late.zip").write_bytes(zipped(("a.csv", CONTENT)))
+    """It is whole, and so never called broken, nor a file of another kind: nobody knows what is in it."""
+    whole = zipped(("a.csv", CONTENT))
+    (tmp_path / "late.zip").write_bytes(whole[:50])
+    (late,) = list_inbox(tmp_path.as_uri())
+    (tmp_path / "late.zip").write_bytes(whole)
+    with pytest.raises(OSError, match="only after"), late.content():
+        pass
     with monkeypatch.context() as closed:
         closed.setattr(ObjectStoragePath, "open", lambda *_args: _raise(PermissionError("Access Denied")))
         (late,) = list_inbox(tmp_path.as_uri())
-    with pytest.raises(OSError, match="only after"), late.content():
+    with pytest.raises(OSError, match="what is in it"), late.content():
         pass
+    loading = SellerFileLoading(warehouse, "default", FileRules(), logging.getLogger(), "run")
+    assert loading.load([late])["unmatched"] == 0
+    assert loading.files_left == [late.path]
 
 
 def _raise(error: Exception) -> None:

@@ -70,7 +70,8 @@ class InboxFile:
 
     :param path: its URL; a member of an archive follows after ``!/``. Bytes of its name that are no text stand in it as
         ``\\udce9``, so that it can be stored and printed.
-    :param size: bytes as stored, of the archive where it lies in one; -1 where the storage does not say that, nor when.
+    :param size: bytes as stored, of the archive where it lies in one; -1 where the storage does not say that, nor when,
+        or does not give an archive.
     :param modified_at: likewise; where the storage does not say, it may be newer than any other.
     :param newer_beside: how many other files of its archive were written later, as the archive says.
     :param shares_stem: whether another file differs by its ending alone: what lies beside it has its whole name then.
@@ -94,11 +95,11 @@ class InboxFile:
         """Give a local, seekable copy of the unpacked content, and its SHA-256; the file itself is only read.
 
         :raises OSError: where the storage fails, or did not say when the file was stored: it may be older than another;
-            or where it is a folder that cannot be listed, or a link that cannot be followed.
+            or where it is a folder or archive that cannot be looked into, or a link that cannot be followed.
         :raises StatementError: where an archive is broken.
         """
         if self.size < 0:
-            raise OSError("the storage did not say when it was stored, or it is a folder or link that leads nowhere")
+            raise OSError("the storage did not say when it was stored, or what is in it")
         with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
             try:
                 if self.member is not None:
@@ -261,14 +262,17 @@ def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
         size = path.stat().st_size
     except OSError:
         size, modified_at = -1, _NOT_TOLD
-    whole = InboxFile(_printable(str(path)), size, modified_at, path)
     members: dict[str, int] = {}
     if _is_named_zip(path.name):
-        # Where this fails, reading it will say what is wrong with it.
-        with suppress(OSError, *_UNPACKING_ERRORS), path.open("rb") as stored:  # type: ignore[no-untyped-call]
-            members = _members_of(stored)
+        try:
+            # Where it is broken, reading it will say what is wrong with it.
+            with suppress(*_UNPACKING_ERRORS), path.open("rb") as stored:  # type: ignore[no-untyped-call]
+                members = _members_of(stored)
+        except OSError:
+            # What is in it is not known: it is no file of its own.
+            size = -1
     if not members:
-        yield whole
+        yield InboxFile(_printable(str(path)), size, modified_at, path)
     for member, newer_beside in members.items():
         yield InboxFile(_printable(f"{path}!/{member}"), size, modified_at, path, member, newer_beside)
 
