@@ -19,11 +19,26 @@ values (%(account)s, %(thing)s, %(counts)s)
 on conflict (account, thing) where run_id is null
 do update set counts = backmarket.added_counts(open_note.counts, excluded.counts);
 
+-- name: reclaim_unannounced
+-- What another run was to announce, and did not.
+-- :account, :thing, :run_id, :instead_of
+update backmarket.unannounced
+set run_id = %(run_id)s, claimed_at = now()
+where account = %(account)s and thing = %(thing)s and run_id = %(instead_of)s;
+
 -- name: select_claimed
 -- What a run announces.
 -- :account, :thing, :run_id
 select counts from backmarket.unannounced
 where account = %(account)s and thing = %(thing)s and run_id = %(run_id)s;
+
+-- name: select_last_claim
+-- Which run was the last that had something to announce.
+-- :account, :thing
+select run_id from backmarket.unannounced
+where account = %(account)s and thing = %(thing)s and run_id is not null
+order by claimed_at desc, note_id desc
+limit 1;
 
 -- name: select_watermark
 -- Up to when everything is stored; no row before the first success.

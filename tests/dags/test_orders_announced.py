@@ -101,6 +101,28 @@ def test_an_announcement_that_is_tried_again_tells_the_same(
     assert told[0] == told[1]
 
 
+def test_what_a_run_failed_to_announce_the_next_one_announces(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag_in_airflow: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It died in each of its tries after it had claimed what there was; the run after the next tells nothing twice."""
+    switch_on("order_download", initial_lookback_days=400)
+    execute, told = BackMarketOrderAnnouncementOperator.execute, []
+
+    def die(self: BackMarketOrderAnnouncementOperator, context: Any) -> Any:
+        told.append(execute(self, context))
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BackMarketOrderAnnouncementOperator, "execute", die)
+        run = run_dag_in_airflow("backmarket_orders")
+    assert (run.state, run.tasks["announce_orders"], len(told)) == ("failed", "failed", 3)
+    assert run_dag_in_airflow("backmarket_orders").xcoms["announce_orders"]["new"] == told[0]["new"] > 0
+    assert run_dag_in_airflow("backmarket_orders").tasks["announce_orders"] == "skipped"
+
+
 def test_while_all_is_off_nothing_is_told(
     orders: Callable[..., Run], connected: Sandbox, switch_on: Callable[..., None], database: psycopg.Connection[Any]
 ) -> None:

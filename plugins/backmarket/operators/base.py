@@ -18,7 +18,7 @@ from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, acc
 from backmarket.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from decimal import Decimal
 
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -238,14 +238,20 @@ class BackMarketAnnouncementOperator(BaseOperator):
         return totals
 
     def _noted(self, context: Context) -> dict[str, int]:
-        """Return what changed and was not announced yet."""
+        """Return what changed and was not announced yet, also what the last run failed to announce."""
         from backmarket.warehouse import announcements
         from backmarket.warehouse.connection import connect
 
         ti, run_id = context["ti"], context["run_id"]
-        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=sorted(self.upstream_task_ids), run_ids=[run_id])
-        if not {"success", "failed"} & set(states.get(run_id, {}).values()):
+
+        def states(run_id: str, task_ids: Iterable[str]) -> set[Any]:
+            found = ti.get_task_states(dag_id=ti.dag_id, task_ids=sorted(task_ids), run_ids=[run_id])
+            return set(found.get(run_id, {}).values())
+
+        if not {"success", "failed"} & states(run_id, self.upstream_task_ids):
             raise AirflowSkipException(f"No task ran that changes {self.things}: nothing to announce.")
         with connect(self.warehouse_conn_id) as connection:
-            noted = announcements.claim(connection, self.account, self.thing, run_id=run_id)
+            last = announcements.last_claim(connection, self.account, self.thing)
+            failed = last if last and states(last, [self.task_id]) == {"failed"} else None
+            noted = announcements.claim(connection, self.account, self.thing, run_id=run_id, instead_of=failed)
         return {name: noted[name] for name in self.changing}

@@ -26,17 +26,28 @@ def note(connection: Connection, account: str, thing: str, counts: Mapping[str, 
         connection.execute(sql.statement("sync_state/note_unannounced"), parameters)
 
 
-def claim(connection: Connection, account: str, thing: str, *, run_id: str) -> Counter[str]:
+def last_claim(connection: Connection, account: str, thing: str) -> str | None:
+    """Return which run was the last that had something to announce."""
+    row = connection.execute(sql.statement("sync_state/select_last_claim"), {"account": account, "thing": thing})
+    return next((run_id for (run_id,) in row), None)
+
+
+def claim(
+    connection: Connection, account: str, thing: str, *, run_id: str, instead_of: str | None = None
+) -> Counter[str]:
     """Return what a run has to announce: all that none has announced yet, and what it claimed before.
 
     So a task that is tried again announces it again, and the next run does not.
 
+    :param instead_of: a run that claimed something, and then failed to announce it.
     :return: how many changed how; empty where nothing did.
     """
-    parameters = {"account": account, "thing": thing, "run_id": run_id}
+    parameters = {"account": account, "thing": thing, "run_id": run_id, "instead_of": instead_of}
     claimed: Counter[str] = Counter()
     with connection.transaction():
         connection.execute(sql.statement("sync_state/claim_unannounced"), parameters)
+        if instead_of:
+            connection.execute(sql.statement("sync_state/reclaim_unannounced"), parameters)
         connection.execute(sql.statement("sync_state/delete_announced"), parameters)
         for (counts,) in connection.execute(sql.statement("sync_state/select_claimed"), parameters):
             claimed.update(counts)
