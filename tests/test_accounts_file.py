@@ -54,6 +54,7 @@ def test_accounts_have_the_connections_their_names_lead_to(file: Path) -> None:
         ("shop: {backmarket_conn_id: backmarket_warehouse}", "backmarket_warehouse cannot be both"),
         ("shop: {backmarket_conn_id: one}\n  shop: {backmarket_conn_id: two}", "its name stands there twice"),
         ("shop: &shop {backmarket_conn_id: one}\n  'shop': *shop", "its name stands there twice"),
+        ("shop: {backmarket_conn_id: one, backmarket_conn_id: two}", "backmarket_conn_id stands there twice"),
     ],
 )
 def test_a_slip_in_one_entry_is_named_and_costs_no_other(file: Path, entry: str, why: str) -> None:
@@ -83,6 +84,14 @@ def test_a_file_that_lists_nothing_is_told(file: Path, content: str) -> None:
     check: Any = dags["backmarket_accounts_file"].get_task("accounts_file_check")
     with pytest.raises(AccountsFileError, match="No account is run"):
         check.execute({})
+
+
+def test_two_lists_of_accounts_are_told(file: Path) -> None:
+    """Of two files put together YAML keeps the last list alone: the accounts of the first would be gone unseen."""
+    file.write_text("accounts:\n  us:\naccounts:\n  eu:\n")
+    accounts, (problem,) = read_accounts(file)
+    assert [each.name for each in accounts] == ["eu"]
+    assert "accounts: twice" in problem
 
 
 def test_a_file_that_is_missing_is_told(file: Path) -> None:

@@ -48,13 +48,19 @@ def read_accounts(file: Path) -> tuple[list[SellerAccount], list[str]]:
     entries = content.get("accounts") if isinstance(content, dict) else None
     if not isinstance(entries, dict) or not entries:
         return [], [f"{file.name} lists no accounts. It needs a key accounts: with a name for each account below it."]
-    names = _names(yaml.compose(text, Loader=yaml.SafeLoader))
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    entry_nodes = _entry_nodes(root)
     accounts: list[SellerAccount] = []
     problems: list[str] = []
+    if sum(key.value == "accounts" for key, _ in root.value) > 1:
+        problems.append(f"{file.name} has the key accounts: twice, and none above the last counts: list all below one.")
     for name, entry in entries.items():
         try:
-            if names[str(name)] > 1:
+            nodes = entry_nodes.get(str(name), [])
+            if len(nodes) > 1:
                 raise ValueError("its name stands there twice: which of the two is meant is not guessed.")  # noqa: TRY301
+            if twice := _keys_that_stand_twice(nodes):
+                raise ValueError(f"{twice[0]} stands there twice: which of the two is meant is not guessed.")  # noqa: TRY301
             account = _account(name, entry)
             _refuse_shared_connection(account, accounts)
             accounts.append(account)
@@ -81,14 +87,20 @@ def _account(name: Any, entry: Any) -> SellerAccount:
     return account
 
 
-def _names(root: Any) -> Counter[str]:
-    """Count the names below ``accounts:``: reading YAML drops all but the last of equal ones without a word."""
-    return Counter(
-        str(name.value)
-        for key, value in root.value
-        if key.value == "accounts" and isinstance(value.value, list)
-        for name, _ in value.value
-    )
+def _entry_nodes(root: Any) -> dict[str, list[Any]]:
+    """Return what stands below each name: reading YAML drops all but the last of equal ones without a word."""
+    nodes: dict[str, list[Any]] = {}
+    for key, value in root.value:
+        if key.value == "accounts" and isinstance(value.value, list):
+            for name, node in value.value:
+                nodes.setdefault(str(name.value), []).append(node)
+    return nodes
+
+
+def _keys_that_stand_twice(nodes: Sequence[Any]) -> list[str]:
+    """Return the keys of an entry of which reading YAML drops all but the last, too."""
+    keys = Counter(str(key.value) for node in nodes if isinstance(node.value, list) for key, _ in node.value)
+    return [key for key, number in keys.items() if number > 1]
 
 
 def _refuse_shared_connection(account: SellerAccount, others: list[SellerAccount]) -> None:
