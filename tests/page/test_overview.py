@@ -67,9 +67,12 @@ def test_a_database_that_is_down_gives_a_clear_page(
     assert "s3cr3t" not in answer.text
 
 
-def test_switches_work_while_the_database_is_down(signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who wants to switch everything off must not depend on the database."""
-    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://user:pw@127.0.0.1:1/nothing")
+@pytest.mark.parametrize("slip", ["", "?sslmod=require", "?connect_timeout=soon"])
+def test_switches_work_while_the_database_is_down(
+    signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, slip: str
+) -> None:
+    """Who wants to switch everything off must not depend on the database, nor on how its connection is written."""
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", f"postgres://user:pw@127.0.0.1:1/nothing{slip}")
     op = signed_in("op")
     token = form_token(op.get("/backmarket/").text)
     op.post("/backmarket/variables/backmarket_enabled", data={"value": "true", "confirmed": "yes", "csrf": token})

@@ -23,6 +23,14 @@ def test_a_database_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     assert "secret-word" not in str(error.value)
 
 
+@pytest.mark.parametrize("slip", ["sslmod=require", "connect_timeout=soon"])
+def test_an_extra_field_that_the_driver_does_not_know_is_named(monkeypatch: pytest.MonkeyPatch, slip: str) -> None:
+    """It is a slip in the connection like any other."""
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", f"postgres://user:secret-word@127.0.0.1:9/db?{slip}")
+    with pytest.raises(WarehouseUnavailableError, match=f"{slip.partition('=')[0]}.*extra fields"), connect():
+        pass
+
+
 def test_a_refused_value_is_not_repeated(warehouse: psycopg.Connection[Any]) -> None:
     """PostgreSQL quotes the value it refuses; the log must not."""
     with pytest.raises(UnstorableValueError, match="22P02") as error, hiding_values("somewhere"):

@@ -26,7 +26,7 @@ class WarehouseUnavailableError(Exception):
     def __init__(self, conn_id: str, detail: str) -> None:
         super().__init__(
             f"The database of connection {conn_id} does not answer: {detail}. Check that it runs and that host, "
-            "port, database, login and password of the connection are right; then clear this task."
+            "port, database, login, password and extra fields of the connection are right; then clear this task."
         )
         self.detail = detail
 
@@ -37,7 +37,8 @@ def open_connection(conn_id: str = DEFAULT_WAREHOUSE, *, connect_seconds: int | 
     Statements that belong together go into ``with connection.transaction():``.
 
     :param connect_seconds: how long to wait for the server, for who cannot wait as long as the system does.
-    :raises WarehouseUnavailableError: where the server does not answer or refuses the login.
+    :raises WarehouseUnavailableError: where the server does not answer or refuses the login, or the connection has an
+        extra field that the driver does not know.
     """
     import psycopg
     from airflow.providers.postgres.hooks.postgres import PostgresHook
@@ -56,7 +57,7 @@ def open_connection(conn_id: str = DEFAULT_WAREHOUSE, *, connect_seconds: int | 
         if task := _this_task():
             # What a statement writes down can lead to the log of the task that ran it.
             connection.execute("select set_config('airflow.task', %s, false)", [task])
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         if connection is not None:
             connection.close()
         raise WarehouseUnavailableError(conn_id, _first_line(error)) from None

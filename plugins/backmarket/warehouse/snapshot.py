@@ -108,7 +108,7 @@ def _opened(conn_id: str) -> Iterator[Connection]:
     except WarehouseUnavailableError as error:
         raise DatabaseDownError(
             f"The database of connection {conn_id} does not answer. Nothing is lost: DAGs catch up once it is back. "
-            "Check that it runs, and host, port, database, login and password of the connection. "
+            "Check that it runs, and host, port, database, login, password and extra fields of the connection. "
             f"({error.detail})"
         ) from None
     try:
