@@ -699,6 +699,18 @@ def read_variable(account: str, field: str) -> Any:
     return getattr(VARIABLES[field].load(account, only=field), field)
 
 
+def read_or_default(account: str, field: str, slips: list[VariableError]) -> Any:
+    """Read one Variable for work that a slip in it is not to stop: its default holds until it is corrected.
+
+    :param slips: gets the error where it cannot be understood, to be raised once the work is done.
+    """
+    try:
+        return read_variable(account, field)
+    except VariableError as error:
+        slips.append(error)
+        return VARIABLES[field].model_fields[field].get_default()
+
+
 def neighbour(account: str, settings: type[T]) -> T | None:
     """Read the Variables of another concern, for one that does its work differently beside it.
 

@@ -229,6 +229,47 @@ def test_a_late_order_is_told_once(
     assert [each["new"] for each in webhook.received[1:]] == [{"Changes refused": 1}], "the IMEI, not the order"
 
 
+@pytest.mark.parametrize("name", ["alert_repeat_hours", "care_answer_hours"])
+def test_a_wrong_limit_keeps_nobody_from_being_told(
+    run_dag: RunDag,
+    connected: Sandbox,
+    switch_on: SwitchOn,
+    webhook: Webhook,
+    warehouse: psycopg.Connection[Any],
+    name: str,
+) -> None:
+    """Its default holds, and the run is red, until it is corrected: what waits has nothing to do with it."""
+    switch_on(**{name: "soon"})
+    warehouse.execute(
+        "insert into backmarket.quarantine (account, entity, key, document, reason) "
+        "values ('default', 'order', '1', '{}', 'why')"
+    )
+    for _ in range(2):
+        assert run_dag("backmarket_alerts").tasks["attention_alert"] == "failed"
+    assert [each["kind"] for each in webhook.received] == ["attention", "failure"]
+    assert f"Variable backmarket_{name} is 'soon'" in webhook.received[1]["text"]
+
+
+@pytest.mark.parametrize("name", ["alert_repeat_hours", "ship_by_alert_hours"])
+def test_a_late_order_is_told_although_a_limit_is_wrong(
+    run_dag: RunDag,
+    connected: Sandbox,
+    switch_on: SwitchOn,
+    webhook: Webhook,
+    warehouse: psycopg.Connection[Any],
+    name: str,
+) -> None:
+    """It does not wait for a person to correct a Variable."""
+    order_id = connected.create_order(lines=[{"sku": "LATE", "state": 2}], force=True)["order_id"]
+    connected.patch_order(order_id, expected_dispatch_date="2026-01-01T00:00:00Z")
+    warehouse.execute(b"insert into seller.devices (order_id, sku, imei) values (%s, 'LATE', '1')", [order_id])
+    switch_on("imei_update", **{name: "soon"})
+    for _ in range(2):
+        assert run_dag("backmarket_tracking_imei").tasks["ship_by_alert"] == "failed"
+    assert [each["kind"] for each in webhook.received] == ["ship_by", "failure"]
+    assert webhook.received[0]["orders"] == [order_id]
+
+
 def test_what_could_not_be_told_is_told_later(
     run_dag: RunDag,
     connected: Sandbox,

@@ -22,6 +22,8 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
     after ``backmarket_alert_repeat_hours``.
 
     :raises AlertChannelError: where the message could not be sent.
+    :raises VariableError: for a Variable that cannot be used, once people were told by the defaults of those that only
+        say when they are.
     """
 
     def execute(self, context: Context) -> dict[str, int]:
@@ -30,7 +32,7 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         from backmarket.concerns import STEMS
         from backmarket.configuration import page_url
         from backmarket.services.alerts import tell_what_is_new
-        from backmarket.settings import key_of, read_variable
+        from backmarket.settings import VariableError, key_of, read_or_default, read_variable
         from backmarket.warehouse.connection import connect
         from backmarket.warehouse.needs import read_needs
         from backmarket.warehouse.snapshot import reader
@@ -39,8 +41,9 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         conn_id = read_variable(self.account, "alert_conn_id")
         if not conn_id:
             raise AirflowSkipException(f"{key_of(self.account, 'alert_conn_id')} names no connection: nobody is told.")
-        repeat_hours = read_variable(self.account, "alert_repeat_hours")
-        answer_hours = read_variable(self.account, "care_answer_hours")
+        slips: list[VariableError] = []
+        repeat_hours = read_or_default(self.account, "alert_repeat_hours", slips)
+        answer_hours = read_or_default(self.account, "care_answer_hours", slips)
         with reader(self.account, self.warehouse_conn_id) as database:
             needs = read_needs(database, STEMS, most=200, answer_hours=answer_hours)
         with connect(self.warehouse_conn_id) as connection:
@@ -55,6 +58,8 @@ class BackMarketAttentionAlertOperator(BackMarketOperator):
         waiting = sum(need.total for need in needs)
         waits = counted(waiting, "thing waits", "things wait")
         self.log.info("%s for a person; told of %s now.", waits, f"{told:,}" if told else "none")
+        if slips:
+            raise slips[0]
         return {"waiting": waiting, "told": told}
 
 

@@ -131,6 +131,7 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
     waits for a person and fails nothing.
 
     :raises AlertChannelError: where the message could not be sent; the next run sends it.
+    :raises VariableError: for a Variable that cannot be used, once people were told by its default.
     """
 
     reads = ("backmarket.order_desk",)
@@ -139,7 +140,7 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
         """Return how many open orders wait for what, how many are late, and how many of those were told of now."""
         from backmarket.alert_channels import send
         from backmarket.services.alerts import late_message, show_desk, tell_of_late_orders
-        from backmarket.settings import is_neighbour_on, key_of, read_variable
+        from backmarket.settings import VariableError, is_neighbour_on, key_of, read_or_default, read_variable
         from backmarket.warehouse.connection import connect
 
         # It runs whatever became of the other tasks, so it looks at the switches itself.
@@ -147,7 +148,9 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
         if not (on and is_neighbour_on(self.account, "enabled")):
             tracking, imei = (key_of(self.account, name) for name in ("tracking_upload", "imei_update"))
             raise AirflowSkipException(f"Neither {tracking} nor {imei} is on.")
-        hours = read_variable(self.account, "ship_by_alert_hours")
+        slips: list[VariableError] = []
+        hours = read_or_default(self.account, "ship_by_alert_hours", slips)
+        repeat_hours = read_or_default(self.account, "alert_repeat_hours", slips)
         with connect(self.warehouse_conn_id) as connection:
             desk, late = show_desk(
                 connection,
@@ -163,6 +166,8 @@ class BackMarketShipByAlertOperator(BackMarketOperator):
                     self.account,
                     late,
                     lambda new: send(conn_id, late_message(self.account, new, hours, page_url(self.account))),
-                    repeat_hours=read_variable(self.account, "alert_repeat_hours"),
+                    repeat_hours=repeat_hours,
                 )
+        if slips:
+            raise slips[0]
         return {**desk, "late": len(late), "told": told}
