@@ -66,6 +66,7 @@ returning unavailable_since = now();
 
 -- name: purge_messages
 -- Forget what was written in folders that nothing has happened to for so many days; open ones keep theirs.
+-- A date_modification that lies in the future, as it cannot, must not keep it for ever.
 -- :account, :days
 delete from backmarket.care_messages as message
 using backmarket.care_folders as folder
@@ -73,7 +74,7 @@ where
     folder.account = %(account)s
     and message.account = folder.account
     and message.care_folder_id = folder.care_folder_id
-    and coalesce(folder.date_modification, folder.read_at) < now() - make_interval(days => %(days)s)
+    and least(folder.date_modification, folder.read_at) < now() - make_interval(days => %(days)s)
     and (folder.state = 9 or folder.gone_at is not null);
 
 -- name: release_documents

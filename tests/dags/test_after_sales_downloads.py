@@ -330,3 +330,8 @@ def test_personal_data_of_closed_folders_is_purged(
     run = run_dag("backmarket_orders")
     assert run.xcoms["purge_personal_data"]["care_messages"] == 1
     assert all_of(database, "select care_folder_id from backmarket.care_messages") == [(folders[1],)]
+    database.execute(
+        b"update backmarket.care_folders "
+        b"set state = 9, date_modification = '9999-01-01', read_at = now() - interval '40 days'"
+    )
+    assert run_dag("backmarket_orders").xcoms["purge_personal_data"]["care_messages"] == 1, "an impossible date"
