@@ -1,12 +1,16 @@
 -- name: claim_account
--- Write down which Back Market account this name stands for; a renewed token replaces the old fingerprint.
+-- Write down which Back Market account this name stands for; a renewed token replaces the old fingerprint, and what a
+-- check found of the old one says nothing of it.
 -- :account, :conn_id, :host, :token_fingerprint
 insert into backmarket.accounts as stored (account, conn_id, host, token_fingerprint)
 values (%(account)s, %(conn_id)s, %(host)s, %(token_fingerprint)s)
 on conflict (account) do update set
     conn_id = excluded.conn_id,
     host = excluded.host,
-    token_fingerprint = excluded.token_fingerprint
+    token_fingerprint = excluded.token_fingerprint,
+    token_valid = case when stored.token_fingerprint = excluded.token_fingerprint then stored.token_valid end,
+    checked_at = case when stored.token_fingerprint = excluded.token_fingerprint then stored.checked_at end,
+    check_details = case when stored.token_fingerprint = excluded.token_fingerprint then stored.check_details end
 where
     (stored.conn_id, stored.host, stored.token_fingerprint)
     is distinct from (excluded.conn_id, excluded.host, excluded.token_fingerprint);

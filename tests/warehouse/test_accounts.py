@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from backmarket.seller_account import account_of
-from backmarket.warehouse.accounts import AccountMixUpError, KnownThing
+from backmarket.warehouse.accounts import AccountMixUpError, KnownThing, record_check
 from backmarket.warehouse.accounts import claim as claim_account
 
 if TYPE_CHECKING:
@@ -56,6 +56,17 @@ def test_a_renewed_token_is_taken_over(warehouse: psycopg.Connection[Any]) -> No
     rows = warehouse.execute("select account, host, token_fingerprint from backmarket.accounts").fetchall()
     assert [row[:2] for row in rows] == [("default", "www.backmarket.fr")]
     assert "token" not in rows[0][2]
+
+
+def test_what_a_check_found_of_a_token_is_not_told_of_the_next(warehouse: psycopg.Connection[Any]) -> None:
+    """The page would say that Back Market refuses the token for a day after it was renewed."""
+    claim(warehouse, "default", EU, "first-token")
+    record_check(warehouse, "default", platform="EU", token_valid=False, details={})
+    query = "select token_valid, checked_at is null, check_details from backmarket.accounts"
+    claim(warehouse, "default", EU, "first-token", conn_id="shop")
+    assert warehouse.execute(query).fetchall() == [(False, False, {})]
+    claim(warehouse, "default", EU, "second-token", conn_id="shop")
+    assert warehouse.execute(query).fetchall() == [(None, True, None)]
 
 
 def test_a_new_token_that_sees_a_known_order_is_taken_over(warehouse: psycopg.Connection[Any]) -> None:

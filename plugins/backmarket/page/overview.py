@@ -144,6 +144,7 @@ class Overview:
                 account_dag=dag_id_of(ACCOUNT.stem, self.account),
                 problem=self.problem,
                 token_valid=self.chosen["token_valid"] if self.chosen else None,
+                has_run=any(row.last_success for row in self.rows),
                 is_enabled=self.variables["enabled"].value is True,
                 is_dry_run=self.variables["dry_run"].value is True,
                 failed=len(self.failed),

@@ -15,6 +15,7 @@ class Standing:
     :param account_dag: the DAG that checks the token.
     :param problem: why the database cannot be read; empty where it can.
     :param token_valid: what the last check of the token found; None before the first.
+    :param has_run: whether anything that a person can switch on ever succeeded.
     :param is_enabled: whether the main switch is on.
     :param is_dry_run: whether changes are only recorded.
     :param unusable: tables of the seller that cannot be used as a whole, each with how many of its rows.
@@ -26,6 +27,7 @@ class Standing:
     account_dag: str
     problem: str
     token_valid: bool | None
+    has_run: bool
     is_enabled: bool
     is_dry_run: bool
     failed: int
@@ -83,7 +85,7 @@ def _rest(standing: Standing) -> Verdict:
     if standing.waiting:
         text = "Everything that is switched on works. What waits for you is listed below."
         return Verdict("warn", f"{counted(standing.waiting, 'thing')} to look at", text)
-    if standing.token_valid is None:
+    if standing.token_valid is None and not standing.has_run:
         text = f"Nothing has run yet. Start {standing.account_dag} to check the token."
         return Verdict("off", "Ready to start", text)
     return Verdict("good", "All is well", "Everything that is switched on works, and nothing waits for you.")
