@@ -86,6 +86,16 @@ def test_an_unusable_value_says_name_value_and_what_is_accepted(
     assert accepted in str(error.value)
 
 
+def test_the_place_that_is_named_is_the_one_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the environment holds a Variable, nothing under Admin → Variables corrects it."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ENABLED", "maybe")
+    with pytest.raises(VariableError, match=r"Correct it in the environment \(AIRFLOW_VAR_BACKMARKET_ENABLED\)"):
+        read_variable("default", "enabled")
+    monkeypatch.delenv("AIRFLOW_VAR_BACKMARKET_ENABLED")
+    with pytest.raises(VariableError, match="Correct it under Admin → Variables"):
+        MainSettings.checked({"enabled": "maybe"})
+
+
 @pytest.mark.parametrize("name", [name for name in VARIABLES if name.endswith("_days")])
 def test_no_number_of_days_leads_beyond_the_calendar(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The most that is accepted is a date that can be told; more names the Variable."""

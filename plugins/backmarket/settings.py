@@ -8,6 +8,7 @@ Variable ``backmarket_order_download``, and for one account alone ``backmarket_u
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -126,8 +127,10 @@ class VariableError(ValueError):
         self.reason = reason
 
     def __str__(self) -> str:
-        """Say what is wrong with which Variable, and where to correct it."""
-        return f"Variable {self.key} {self.reason}. Correct it under Admin → Variables, then clear this task."
+        """Say what is wrong with which Variable, and where to correct it: the environment wins over Airflow's own."""
+        name = f"AIRFLOW_VAR_{self.key.upper()}"
+        where = f"in the environment ({name})" if name in os.environ else "under Admin → Variables"
+        return f"Variable {self.key} {self.reason}. Correct it {where}, then clear this task."
 
 
 VARIABLES: dict[str, type[Settings]] = {}

@@ -82,6 +82,7 @@ def test_a_wrong_field_is_named_and_the_token_is_not(
         _ = connection(**fields).config
     assert named in str(error.value)
     assert "backmarket_default" in str(error.value)
+    assert "Correct it in the environment (AIRFLOW_CONN_BACKMARKET_DEFAULT)" in str(error.value)
     assert TOKEN not in repr(error.value)
 
 

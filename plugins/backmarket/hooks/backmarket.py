@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -186,8 +187,10 @@ class ConnectionFormError(ValueError):
         self.reasons = reasons
 
     def __str__(self) -> str:
-        """Say what is wrong with which connection, and where to correct it."""
-        return f"Connection {self.conn_id} cannot be used: {self.reasons}. Correct it under Admin → Connections."
+        """Say what is wrong with which connection, and where to correct it: the environment wins over Airflow's own."""
+        name = f"AIRFLOW_CONN_{self.conn_id.upper()}"
+        where = f"in the environment ({name})" if name in os.environ else "under Admin → Connections"
+        return f"Connection {self.conn_id} cannot be used: {self.reasons}. Correct it {where}."
 
 
 def _checked(conn_id: str, connection: Connection) -> ClientConfig:
