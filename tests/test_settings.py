@@ -96,6 +96,15 @@ def test_the_place_that_is_named_is_the_one_that_counts(monkeypatch: pytest.Monk
         MainSettings.checked({"enabled": "maybe"})
 
 
+def test_a_long_value_leaves_room_for_what_to_do() -> None:
+    """Whatever was pasted: a chat refuses a message that is too long, and nobody would be told."""
+    with pytest.raises(VariableError) as error:
+        MarketSettings.checked({"markets": "x" * 50_000})
+    assert len(str(error.value)) < 1000
+    assert "(50,002 characters)" in str(error.value)
+    assert str(error.value).endswith("then clear this task.")
+
+
 @pytest.mark.parametrize("name", [name for name in VARIABLES if name.endswith("_days")])
 def test_no_number_of_days_leads_beyond_the_calendar(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The most that is accepted is a date that can be told; more names the Variable."""

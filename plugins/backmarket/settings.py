@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="Settings")
 
 PREFIX = "backmarket_"
+_LONGEST_SHOWN = 200
 
 # An order line says what it is by its title alone. Cases, tablets and watches of the same families are no phones.
 SMARTPHONES = (
@@ -179,7 +180,13 @@ class Settings(BaseModel):
             field = str(error.errors()[0]["loc"][0])
         accepted = cls.model_fields[field].description
         key = (keys or {}).get(field, PREFIX + field)
-        raise VariableError(key, f"is {values[field]!r}, which cannot be used. Accepted: {accepted}")
+        raise VariableError(key, f"is {_shortened(values[field])}, which cannot be used. Accepted: {accepted}")
+
+
+def _shortened(value: object) -> str:
+    """Write a value for a message, of which what to do is the end: a channel may refuse one that is too long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}… ({len(text):,} characters)"
 
 
 def keys_of(account: str, field: str) -> tuple[str, str]:
