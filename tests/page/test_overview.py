@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -161,6 +162,31 @@ def test_all_accounts_stand_on_one_page(
     assert "All accounts</a>" in signed_in("viewer").get("/backmarket/").text
     file = signed_in("viewer").get("/backmarket/accounts?table=accounts&format=csv").content.decode("utf-8-sig")
     assert file.splitlines()[1] == '"us","NA","no",90,0,0,""'
+
+
+def test_all_accounts_tell_of_dags_that_should_run_and_do_not(
+    signed_in: SignIn, warehouse_uri: str, dags_of: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody opens the pages of fifty accounts to find the one whose orders do not come in."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    dags_of("default", "us")
+    orders = DagModel.dag_id.in_(["backmarket_orders", "backmarket_us_orders"])
+    with create_session() as session:
+        session.execute(update(DagModel).where(orders).values(is_paused=True))
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_US__ENABLED", "on")
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ORDER_DOWNLOAD", "on")
+    viewer = signed_in("viewer")
+    first, second = re.findall(r'<th scope="row">(.*?)</tr>', viewer.get("/backmarket/accounts").text, flags=re.DOTALL)
+    assert "1 DAG not running" in first
+    assert ">us</a>" in first
+    assert "nothing" in second
+    with create_session() as session:
+        overdue = datetime.now(UTC) - timedelta(minutes=16)
+        session.execute(update(DagModel).where(orders).values(is_paused=False, next_dagrun_create_after=overdue))
+    assert viewer.get("/backmarket/accounts").text.count("1 DAG not running") == 1
 
 
 def test_an_account_in_a_database_of_its_own_is_read_there(

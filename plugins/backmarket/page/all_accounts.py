@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backmarket.concerns import ORDERS, SETTLEMENTS, kinds_of
 from backmarket.page.airflow_state import failed_tasks, known_accounts
 from backmarket.page.downloads import table
+from backmarket.page.overview import stopped_dags
 from backmarket.page.place import Place
 from backmarket.page.variables import value_of
 from backmarket.seller_account import DEFAULT_WAREHOUSE, dag_id_of
@@ -30,6 +31,7 @@ class AccountRow:
 
     :param stems: the concerns that the reader may see.
     :param failed: tasks that failed in the newest run of their DAG that is no backfill's.
+    :param stopped: DAGs that should run and do not.
     :param needs: what waits for a person, the most pressing kind first.
     :param orders: created in the last thirty days; None where the reader may not see orders.
     :param changes: sent to Back Market in the last thirty days.
@@ -42,6 +44,7 @@ class AccountRow:
     platform: str = ""
     token_valid: bool | None = None
     failed: int = 0
+    stopped: int = 0
     needs: list[Need] = field(default_factory=list)
     orders: int | None = None
     changes: int = 0
@@ -51,7 +54,7 @@ class AccountRow:
     @property
     def waiting(self) -> int:
         """How many things wait for a person."""
-        return self.failed + sum(need.total for need in self.needs)
+        return self.failed + self.stopped + sum(need.total for need in self.needs)
 
 
 def download_of(rows: list[AccountRow]) -> Download:
@@ -98,6 +101,7 @@ def gather_accounts(session: Session, readable: Callable[[str], frozenset[str]])
 def _row(session: Session, place: Place, stems: frozenset[str]) -> AccountRow:
     row = AccountRow(place.account, stems)
     row.failed = failed_tasks(session, [dag_id_of(stem, place.account) for stem in stems])
+    row.stopped = len(stopped_dags(session, place.account, stems))
     try:
         with place.read() as database:
             _add_warehouse(row, database, value_of(session, place.account, "care_answer_hours"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backmarket.api.throttle import GENERAL_RATES
 from backmarket.concerns import ACCOUNT, AFTER_SALES, ALERTS, BACKBOX, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
 from backmarket.page import after_sales, backbox, charts
-from backmarket.page.airflow_state import backfills, dag_states, known_accounts, open_approvals, task_path
+from backmarket.page.airflow_state import backfills, dag_states, known_accounts, open_approvals, schedules, task_path
 from backmarket.page.variables import connection_sources, read_all, unread_variables, value_of
 from backmarket.page.verdict import Standing, Verdict, verdict
 from backmarket.rules.progress import progress_in_words
@@ -193,7 +193,7 @@ def gather(session: Session, place: Place, stems: frozenset[str]) -> Overview:
         rows=rows,
         # Those of one cause stand together.
         failed=sorted((task for dag in dags.values() for task in dag.failed), key=lambda task: task.cause),
-        stopped=_stopped(_wanted(session, account, dag_ids, rows), dags, now),
+        stopped=_stopped(_wanted(session, account, dag_ids, variables), dags, now),
         backfills=backfills(session, dags),
         approvals=open_approvals(session, dags),
         dags=dags,
@@ -213,11 +213,25 @@ def _row(switch: Switch, variable: VariableState, dag_id: str, dag: DagState | N
     return SwitchRow(switch, variable, dag_id, dag, dag.successes.get(switch.toggle) if dag else None)
 
 
-def _wanted(session: Session, account: str, dag_ids: Mapping[str, str], rows: list[SwitchRow]) -> list[str]:
+def stopped_dags(session: Session, account: str, stems: frozenset[str]) -> list[StoppedDag]:
+    """Return the DAGs of these concerns that Variables ask for and that the scheduler does not run."""
+    now = datetime.now(UTC)
+    dag_ids = {stem: dag_id_of(stem, account) for stem in stems}
+    wanted = _wanted(session, account, dag_ids, read_all(session, account))
+    return _stopped(wanted, schedules(session, wanted, now), now) if wanted else []
+
+
+def _wanted(
+    session: Session, account: str, dag_ids: Mapping[str, str], variables: Mapping[str, VariableState]
+) -> list[str]:
     """Return the DAGs that Variables ask for: those with a switch that is on, and the one that tells people."""
-    if value_of(session, account, "enabled") is not True:
+    if variables["enabled"].value is not True:
         return []
-    wanted = [row.dag_id for row in rows if row.variable.value is True]
+    wanted = [
+        dag_ids[concern.stem]
+        for concern, switch in SWITCHES
+        if concern.stem in dag_ids and variables[switch.toggle].value is True
+    ]
     tells, days = (value_of(session, account, field) for field in ("alert_conn_id", "history_retention_days"))
     if ALERTS.stem in dag_ids and (tells or days is not None):
         wanted.append(dag_ids[ALERTS.stem])
