@@ -9,7 +9,9 @@ where told.told_at <= now() - make_interval(hours => %(repeat_hours)s)
 returning subject;
 
 -- name: purge_told
--- After 30 days people may be told again.
--- :account
+-- After 30 days nothing is to be known of what people were told of, unless it is to be told again only later.
+-- :account, :repeat_hours
 delete from backmarket.alerts
-where account = %(account)s and told_at < now() - interval '30 days';
+where
+    account = %(account)s
+    and told_at < now() - greatest(interval '30 days', make_interval(hours => %(repeat_hours)s));

@@ -229,6 +229,26 @@ def test_a_late_order_is_told_once(
     assert [each["new"] for each in webhook.received[1:]] == [{"Changes refused": 1}], "the IMEI, not the order"
 
 
+def test_what_is_to_be_repeated_after_months_is_not_repeated_after_one(
+    run_dag: RunDag,
+    connected: Sandbox,
+    switch_on: SwitchOn,
+    webhook: Webhook,
+    warehouse: psycopg.Connection[Any],
+) -> None:
+    """What people were told of is forgotten after a month, but not before its time."""
+    switch_on(alert_repeat_hours=2000)
+    warehouse.execute(
+        "insert into backmarket.quarantine (account, entity, key, document, reason) "
+        "values ('default', 'order', '1', '{}', 'why')"
+    )
+    run_dag("backmarket_alerts")
+    warehouse.execute(b"update backmarket.alerts set told_at = told_at - interval '1999 hours'")
+    assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 1, "told": 0}
+    warehouse.execute(b"update backmarket.alerts set told_at = told_at - interval '1 hour'")
+    assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 1, "told": 1}
+
+
 @pytest.mark.parametrize("name", ["alert_repeat_hours", "care_answer_hours"])
 def test_a_wrong_limit_keeps_nobody_from_being_told(
     run_dag: RunDag,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_NEEDS_NAMED = 5
 _MOST_LATE_NAMED = 20
-_NEVER_AGAIN_HOURS = 24 * 365
+_MONTH_HOURS = 24 * 30
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def tell_what_is_new(
     :param url: where all of it is shown.
     """
     with connection.transaction():
-        forget_told(connection, account)
+        forget_told(connection, account, repeat_hours=repeat_hours)
         new: set[str] = set()
         for need in needs:
-            hours = _NEVER_AGAIN_HOURS if need.is_told_once else repeat_hours
+            hours = _MONTH_HOURS if need.is_told_once else repeat_hours
             new |= note_told(connection, account, _subjects(need), repeat_hours=hours)
         if new:
             send(attention_message(account, needs, new, url))

@@ -22,6 +22,9 @@ def note_told(connection: Connection, account: str, subjects: Iterable[str], *, 
     return {subject for (subject,) in connection.execute(sql.statement("alerts/insert_told"), parameters).fetchall()}
 
 
-def forget_told(connection: Connection, account: str) -> None:
-    """Forget what people were told of more than 30 days ago."""
-    connection.execute(sql.statement("alerts/purge_told"), {"account": account})
+def forget_told(connection: Connection, account: str, *, repeat_hours: int) -> None:
+    """Forget what people were told of more than 30 days ago.
+
+    :param repeat_hours: what is to be told again only after so many hours is known for so long.
+    """
+    connection.execute(sql.statement("alerts/purge_told"), {"account": account, "repeat_hours": repeat_hours})

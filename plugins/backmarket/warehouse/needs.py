@@ -60,7 +60,7 @@ class Need:
     :param order: the first of them come first.
     :param parameters: of the statement, besides account, need, kinds and hours.
     :param can_be_marked: whether a person may resolve or ignore it; what ends by itself or by an answer may not.
-    :param is_told_once: whether people are told of it no more while it stays.
+    :param is_told_once: whether people are told of it but once a month while it stays.
     :param answers: those that a person may give; none where it waits for no decision.
     :param decided_by: the concern that asks people; whoever may answer its form in Airflow may give these answers.
     :param total: how many there are; ``items`` are the first of them, each with ``story`` (order, sku or empty),
