@@ -56,9 +56,9 @@ def _notifier(connection: Connection, message: Message) -> BaseNotifier:
             from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
         except ImportError:
             raise AlertChannelError("Install apache-airflow-providers-slack in the workers for Slack alerts.") from None
-        notifier: BaseNotifier = SlackWebhookNotifier(
-            slack_webhook_conn_id=conn_id, text=f"*{message.title}*\n{message.text}"
-        )
+        # Slack takes what stands between < and > for a link, or for people to be called.
+        text = escape(f"*{message.title}*\n{message.text}", quote=False)
+        notifier: BaseNotifier = SlackWebhookNotifier(slack_webhook_conn_id=conn_id, text=text)
         return notifier
     raise AlertChannelError(
         f"Connection {conn_id} is of type {connection.conn_type}. Accepted: http (a webhook), slackwebhook, smtp."

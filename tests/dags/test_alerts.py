@@ -318,8 +318,8 @@ def test_a_message_goes_to_slack(webhook: Webhook, monkeypatch: pytest.MonkeyPat
         "host": f"http://127.0.0.1:{webhook.server_port}/services/",
     }
     monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
-    send("alerts", MESSAGE)
-    assert webhook.received[0]["text"].startswith("*Back Market: nothing failed*\nwhy")
+    send("alerts", Message(MESSAGE.title, "SKU <!channel> & more", {}))
+    assert webhook.received[0]["text"] == "*Back Market: nothing failed*\nSKU &lt;!channel&gt; &amp; more"
 
 
 class _Mailbox(StreamRequestHandler):
