@@ -40,6 +40,7 @@ class BackMarketRetryPolicy(RetryPolicy):
         from backmarket.settings import VariableError
         from backmarket.warehouse.accounts import AccountMixUpError
         from backmarket.warehouse.feeds import FeedUnusableError
+        from backmarket.warehouse.migrations import NewerSchemaError
         from backmarket.warehouse.pooler import PoolerModeError
 
         needs_a_person = (
@@ -57,6 +58,7 @@ class BackMarketRetryPolicy(RetryPolicy):
             ItemsLeftError,
             ListingsNotCreatedError,
             MassZeroError,
+            NewerSchemaError,
             PeriodError,
             PoolerModeError,
             SettlementsOffError,

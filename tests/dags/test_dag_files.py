@@ -63,6 +63,7 @@ def test_a_task_is_not_tried_again_where_only_a_person_can_help() -> None:
     from backmarket.services.seller_files import FilesLeftError
     from backmarket.services.settlement_check import SettlementsOffError
     from backmarket.services.settlements import PeriodError
+    from backmarket.warehouse.migrations import NewerSchemaError
     from backmarket.warehouse.pooler import PoolerModeError
 
     errors = (
@@ -70,6 +71,7 @@ def test_a_task_is_not_tried_again_where_only_a_person_can_help() -> None:
         ItemsLeftError("order 7 could not be read"),
         ListingsNotCreatedError("3 were refused"),
         MassZeroError("9 would go to zero"),
+        NewerSchemaError("9999_to_come"),
         PeriodError("'to' must lie after 'from'"),
         PoolerModeError("backmarket_warehouse"),
         SettlementsOffError("a statement does not add up"),

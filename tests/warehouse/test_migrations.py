@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from backmarket.warehouse import sql
-from backmarket.warehouse.migrations import migrate
+from backmarket.warehouse.migrations import NewerSchemaError, migrate
 
 # Every object of the two schemas, by what PostgreSQL calls it and what it says of it.
 STRUCTURE = """
@@ -196,3 +196,11 @@ def test_what_the_seller_put_in_place_first_stays(warehouse_uri: str) -> None:
         kinds = "select table_name, table_type from information_schema.tables where table_schema = 'seller'"
         found: dict[str, str] = dict(connection.execute(kinds).fetchall())
     assert (found["stock"], found["prices"]) == ("VIEW", "BASE TABLE")
+
+
+def test_the_schema_of_a_newer_release_is_told(warehouse: psycopg.Connection[Any]) -> None:
+    """As after an upgrade was taken back, or where two Airflows share a database: in words, and nothing changed."""
+    warehouse.execute("update backmarket.schema_version set version_num = '9999_to_come'")
+    with pytest.raises(NewerSchemaError, match=r"schema is at 9999_to_come.*Install that release"):
+        migrate(warehouse)
+    assert warehouse.execute("select version_num from backmarket.schema_version").fetchall() == [("9999_to_come",)]

@@ -23,10 +23,26 @@ if TYPE_CHECKING:
 _MIGRATION_LOCK = 6_229_411_305
 
 
+class NewerSchemaError(Exception):
+    """The database was brought up to date by a newer release than this one; nothing was read, changed or sent.
+
+    :param version: of its schema.
+    """
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"A newer release has brought the database up to date: its schema is at {version}, which this release does "
+            "not know. Nothing was read or sent. Install that release here, or a newer one: every Airflow on this "
+            "database needs the same, and an upgrade is not taken back by installing an older one. Then clear this "
+            "task."
+        )
+
+
 def migrate(connection: Connection) -> list[str]:
     """Bring the database to this version's schema; safe when several tasks start at once, or one is killed.
 
     :return: the migrations applied now, in order; empty where the schema was up to date.
+    :raises NewerSchemaError: where the schema is a newer release's.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     connection.execute("select pg_advisory_lock(%s)", [_MIGRATION_LOCK])
@@ -63,6 +79,9 @@ def _upgrade(connection: Connection) -> list[str]:
     applied: list[str] = []
 
     def steps(revision: Any, _context: object) -> list[Any]:
+        for version in revision:
+            if not (sql.folder() / "migrations" / f"{version}.sql").is_file():
+                raise NewerSchemaError(version)
         pending = files._upgrade_revs("head", revision)  # noqa: SLF001 - as Alembic's own cookbook does
         applied.extend(step.revision.revision for step in pending)
         return pending
