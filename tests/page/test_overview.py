@@ -96,6 +96,19 @@ def test_a_broken_schema_is_no_trace(signed_in: SignIn, warehouse: psycopg.Conne
     assert "refused or broke off: UndefinedColumn" in answer.text
 
 
+def test_a_view_of_the_seller_that_fails_costs_the_page_nothing(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any]
+) -> None:
+    """A list that reads it says that it may be one."""
+    warehouse.execute("drop table seller.shipments cascade")
+    warehouse.execute("create view seller.shipments as select (1 / 0)::text as account, null::text as order_id")
+    viewer = signed_in("viewer")
+    assert viewer.get("/backmarket/").status_code == 200
+    answer = viewer.get("/backmarket/orders")
+    assert answer.status_code == 503
+    assert "look whether a view of yours in schema seller fails" in answer.text
+
+
 def test_the_account_card_says_where_the_account_stands(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
     """Platform, token, last check, requests and SKU lines used, as the limits that all workers share count them."""
     from pyrate_limiter import RateItem

@@ -122,7 +122,8 @@ def _opened(conn_id: str) -> Iterator[Connection]:
         log.warning("The database could not be used: %s", type(error).__name__)
         raise DatabaseDownError(
             f"The database of connection {conn_id} refused or broke off: {type(error).__name__}. If this stays after "
-            "a reload, run any Back Market DAG, which brings the schema up to date, or ask who runs the database."
+            "a reload, run any Back Market DAG, which brings the schema up to date; look whether a view of yours in "
+            "schema seller fails, which the runs that read it name; or ask who runs the database."
         ) from None
     finally:
         connection.close()
