@@ -88,6 +88,17 @@ def test_a_missing_connection_is_explained(signed_in: SignIn, monkeypatch: pytes
     assert "There is no connection backmarket_warehouse yet" in answer.text
 
 
+def test_a_connection_that_cannot_be_read_is_not_called_missing(
+    signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow passes over what it cannot read: a password that is not percent-encoded. No part of it is shown."""
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", "postgres://user:s3cr#t@127.0.0.1:5432/nothing")
+    answer = signed_in("viewer").get("/backmarket/")
+    assert answer.status_code == 503
+    assert "cannot be read as it stands in the environment (AIRFLOW_CONN_BACKMARKET_WAREHOUSE)" in answer.text
+    assert "s3cr" not in answer.text
+
+
 def test_a_broken_schema_is_no_trace(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
     """A table of another version, or one without rights, ends in words."""
     warehouse.execute("alter table backmarket.orders rename column country_code to elsewhere")

@@ -6,6 +6,7 @@ What people do about the things that wait is written here, too.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +102,11 @@ def _opened(conn_id: str) -> Iterator[Connection]:
     try:
         connection = open_connection(conn_id, connect_seconds=_CONNECT_SECONDS)
     except AirflowNotFoundException:
+        if (name := f"AIRFLOW_CONN_{conn_id.upper()}") in os.environ:
+            raise DatabaseDownError(
+                f"Connection {conn_id} cannot be read as it stands in the environment ({name}). In a URI the signs of "
+                "a password other than letters and digits have to be percent-encoded: # is %23, / is %2F, @ is %40."
+            ) from None
         raise DatabaseDownError(
             f"There is no connection {conn_id} yet. Add it under Admin → Connections, type Postgres: it is where "
             "orders and everything else are kept."
