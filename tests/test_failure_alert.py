@@ -40,6 +40,11 @@ def test_a_backfill_is_named_and_never_stands_for_a_failure_of_today() -> None:
     assert failure_message(scheduled, "default").title == "Back Market: order_download failed"
 
 
+def test_the_title_names_the_account() -> None:
+    """Those of several accounts come by one channel, and a list of letters shows no more than titles."""
+    assert failure_message(_context(ValueError()), "us").title == "Back Market (us): order_download failed"
+
+
 def test_a_variable_that_cannot_be_used_is_one_failure() -> None:
     """Whichever tasks of whichever DAGs it fails."""
     error = _wrong_variable()

@@ -105,10 +105,11 @@ def failure_message(context: Context, account: str) -> Message:
 
     ti: Any = context["ti"]
     where = " in a backfill" if _is_backfill(context) else ""
+    whose = "" if account == DEFAULT_ACCOUNT else f" ({account})"
     mapped = f"/mapped/{ti.map_index}" if ti.map_index >= 0 else ""
     url = ui_url(f"/dags/{quote(ti.dag_id)}/runs/{quote(ti.run_id, safe='')}/tasks/{quote(ti.task_id)}{mapped}")
     return Message(
-        title=f"Back Market: {ti.task_id} failed{where}",
+        title=f"Back Market{whose}: {ti.task_id} failed{where}",
         text=f"{_cause(context)}\nDAG {ti.dag_id}, run {ti.run_id}\nLog: {url}\n"
         "To repeat it, clear the task: that is always safe.",
         facts={
