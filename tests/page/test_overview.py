@@ -251,6 +251,14 @@ def test_an_account_that_a_person_may_not_see_is_not_named(
     assert viewer.get("/backmarket/?account=secret").status_code == 403
 
 
+@pytest.mark.parametrize("path", ["", "orders", "accounts"])
+def test_an_address_with_the_name_of_no_account_is_no_failure(signed_in: SignIn, warehouse_uri: str, path: str) -> None:
+    """As one that somebody typed: it says how accounts can be called."""
+    answer = signed_in("viewer").get(f"/backmarket/{path}?account=US")
+    assert answer.status_code == 404
+    assert "lower-case letters" in answer.text
+
+
 def test_tags_of_other_peoples_dags_make_no_account(
     signed_in: SignIn, warehouse_uri: str, dags_of: Callable[..., None]
 ) -> None:

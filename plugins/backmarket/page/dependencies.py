@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from backmarket.page import access
 from backmarket.page.place import Place
-from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of
+from backmarket.seller_account import DEFAULT_ACCOUNT, DEFAULT_WAREHOUSE, dag_id_of, seller_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +30,19 @@ Airflow = Annotated[Session, Depends(_session)]
 
 
 def _place(request: Request, session: Airflow, account: str = "") -> Place:
-    """Say whose data it is: the account of the address, or the default one, or the first where there is no such."""
+    """Say whose data it is: the account of the address, or the default one, or the first where there is no such.
+
+    :raises HTTPException: 404 where no account can be called so.
+    """
     from backmarket.page.airflow_state import known_accounts
 
     accounts = known_accounts(session)
     home = DEFAULT_ACCOUNT if DEFAULT_ACCOUNT in accounts else next(iter(accounts), DEFAULT_ACCOUNT)
     place = Place(account or home, accounts.get(account or home, DEFAULT_WAREHOUSE))
+    try:
+        seller_account(place.account)
+    except ValueError as error:
+        raise HTTPException(404, str(error)) from None
     request.state.account, request.state.home, request.state.accounts = place.account, home, accounts
     return place
 
