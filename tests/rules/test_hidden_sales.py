@@ -28,6 +28,16 @@ def test_the_first_reading_tells_nothing() -> None:
     assert observe(None, 5, NOON, [], []) == Observation(())
 
 
+def test_a_sale_in_place_of_an_order_from_before_that_was_not_paid_is_held() -> None:
+    """Its unit came back and was sold before the next reading, which shows what the first one did."""
+    made = EARLIER - HOUR
+    drops = observe(None, 5, EARLIER, [], [line(made, state=8), line(made, state=2), line(made, state=7)]).drops
+    assert held_units(drops, [line(made, state=8)], now=NOON, hold=HOLD) == 0
+    drops = observe(Baseline(5, EARLIER), 5, NOON, drops, [line(made, state=7)]).drops
+    assert held_units(drops, [line(made, state=7)], now=NOON, hold=HOLD) == 1
+    assert observe(Baseline(5, EARLIER), 6, NOON, drops, [line(made, state=7)]) == Observation(())
+
+
 def test_units_that_go_are_held_until_their_order_appears() -> None:
     """A drop without an order holds its units; the order, once visible, takes its own units over."""
     drops = observe(BASELINE, 3, NOON, [], []).drops

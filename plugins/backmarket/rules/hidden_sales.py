@@ -84,14 +84,17 @@ def observe(
     Units that came back are those of orders that were never paid: first of drops that nothing explains, then of
     drops whose order is not accepted yet.
 
-    :param baseline: None at the first reading, which has nothing to be compared with.
+    :param baseline: None at the first reading, which has nothing to be compared with. Units of orders that are open
+        then count as gone: where one is not paid, the next sale may take its unit before anybody sees it come back.
     :param quantity: what the listing shows now.
     :param at: when it was asked for; all moments but those of lines are by one clock, ours.
     :param lines: of this SKU.
     :param now: when it surely had been answered; None: at once.
     :param ahead: how far Back Market's clock, by which lines are made, is ahead of ours.
     """
-    if baseline is None or quantity == baseline.sent_quantity:
+    if baseline is None:
+        return Observation((*drops, *_gone_before(lines)))
+    if quantity == baseline.sent_quantity:
         return Observation(tuple(drops))
     if baseline.sent_at and at - baseline.sent_at <= SOON and quantity == baseline.quantity:
         return Observation(tuple(drops))
@@ -131,6 +134,15 @@ def unexplained(drops: Sequence[Drop], lines: Iterable[OrderLineRow]) -> list[in
                 left[place] -= explained
                 to_explain -= explained
     return left
+
+
+def _gone_before(lines: Iterable[OrderLineRow]) -> list[Drop]:
+    """Return the units that open orders had taken before a listing was read for the first time."""
+    return [
+        Drop(line.created_at, line.created_at, line.quantity)
+        for line in lines
+        if line.created_at and line.may_be_accepted_yet and _took_units(line)
+    ]
 
 
 def _took_units(line: OrderLineRow) -> bool:
