@@ -7,6 +7,8 @@ import tracemalloc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from backmarket.rules.inventory import MOST_UNITS
 from backmarket.services.quantities import plan_quantities
 from backmarket.settings import QuantitySettings
@@ -102,3 +104,21 @@ def test_a_line_of_fewer_than_one_unit_adds_none(warehouse: psycopg.Connection[A
     _order_lines(warehouse, "A", -3)
     plan(warehouse)
     assert warehouse.execute("select reserved, wanted from backmarket.inventory").fetchall() == [(0, 2)]
+
+
+@pytest.mark.parametrize(("seconds", "held"), [(50, 0), (70, 3)])
+def test_a_raise_without_an_answer_may_be_sold_out_when_another_run_reads(
+    warehouse: psycopg.Connection[Any], seconds: int, held: int
+) -> None:
+    """Who sent it read nothing since: after a minute the old figure does not tell whether it was applied."""
+    _listing_and_stock(warehouse, "A", shown=0, counted=3)
+    plan(warehouse)
+    warehouse.execute(
+        "update backmarket.listing_baselines set known_at = now() - interval '1 hour', sent_quantity = 3, "
+        "sent_at = now() - make_interval(secs => %s)",
+        [seconds],
+    )
+    warehouse.execute(b"update backmarket.listings set read_at = now()")
+    plan(warehouse)
+    rows = warehouse.execute("select held, wanted from backmarket.inventory").fetchall()
+    assert rows == [(held, 3 - held)]

@@ -23,9 +23,11 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 LONGEST_ANSWER = timedelta(minutes=5)
 """How long a reading may take, with what holds it back and repeats it: what it shows was so at some moment of it."""
 
-# An answer was lost, and the listing is read back: within this time, showing the old number means "not applied".
-# Later it may as well have been applied and sold since.
 SOON = timedelta(minutes=5)
+"""An answer was lost, and who sent it reads the listing back: within this time, the old number means "not applied".
+Later it may as well have been applied and sold since."""
+SOON_FOR_OTHERS = timedelta(minutes=1)
+"""Where another run is the first to read the listing: one that waits for what is in flight needs no more."""
 _UNPAID = 7
 
 
@@ -78,6 +80,7 @@ def observe(
     *,
     now: datetime | None = None,
     ahead: timedelta = timedelta(0),
+    soon: timedelta = SOON,
 ) -> Observation:
     """Compare a reading with what was known before it.
 
@@ -91,12 +94,13 @@ def observe(
     :param lines: of this SKU.
     :param now: when it surely had been answered; None: at once.
     :param ahead: how far Back Market's clock, by which lines are made, is ahead of ours.
+    :param soon: so long after a quantity was sent without an answer, the old number means that it was not applied.
     """
     if baseline is None:
         return Observation((*drops, *_gone_before(lines)))
     if quantity == baseline.sent_quantity:
         return Observation(tuple(drops))
-    if baseline.sent_at and at - baseline.sent_at <= SOON and quantity == baseline.quantity:
+    if baseline.sent_at and at - baseline.sent_at <= soon and quantity == baseline.quantity:
         return Observation(tuple(drops))
     before = max(baseline.quantity, baseline.quantity if baseline.sent_quantity is None else baseline.sent_quantity)
     if quantity <= before:

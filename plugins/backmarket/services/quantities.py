@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backmarket.api.errors import BackMarketError
-from backmarket.rules.hidden_sales import CLOCK_TOLERANCE, held_units
+from backmarket.rules.hidden_sales import CLOCK_TOLERANCE, SOON_FOR_OTHERS, held_units
 from backmarket.rules.inventory import OPEN, is_explained_by_orders, is_mass_zero
 from backmarket.rules.sku_map import ListingNow, Shelf, plan_listings
 from backmarket.rules.skus import sku_key
@@ -264,7 +264,7 @@ def _compare_stored_readings(
     lines = inventory_prices.lines_by_sku(connection, account, now=now, hold=hold, intake_lag=lag)
     readings = inventory_prices.stored_readings(connection, account)
     raised = inventory_prices.compare_readings(
-        connection, account, readings, lines, since=now - hold, now=now, ahead=ahead
+        connection, account, readings, lines, since=now - hold, now=now, ahead=ahead, soon=SOON_FOR_OTHERS
     )
     return lines, readings, raised
 

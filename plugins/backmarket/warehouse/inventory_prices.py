@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
-from backmarket.rules.hidden_sales import Baseline, Drop, observe
+from backmarket.rules.hidden_sales import SOON, Baseline, Drop, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow, counts_by_sku
 from backmarket.rules.skus import sku_key
 from backmarket.warehouse import feeds, sql
@@ -163,12 +163,14 @@ def compare_readings(
     since: datetime,
     now: datetime,
     ahead: timedelta = timedelta(0),
+    soon: timedelta = SOON,
 ) -> list[Finding]:
     """Compare readings with what was known before them, and store what follows from them, in one transaction.
 
     :param now: after all of them were answered.
     :param ahead: how far Back Market's clock is ahead of ours.
     :param since: drops before this are forgotten, and so are creations that were not read since.
+    :param soon: as for :func:`~backmarket.rules.hidden_sales.observe`.
     :return: findings about quantities that others raised.
     """
     findings = []
@@ -187,7 +189,7 @@ def compare_readings(
                 continue
             before = drops.get(reading.id, [])
             of_sku = lines.get(sku_key(reading.sku), [])
-            seen = observe(baseline, reading.quantity, reading.read_at, before, of_sku, now=now, ahead=ahead)
+            seen = observe(baseline, reading.quantity, reading.read_at, before, of_sku, now=now, ahead=ahead, soon=soon)
             shown.append((reading.id, reading.quantity, reading.read_at))
             if list(seen.drops) != before:
                 _replace_drops(connection, account, reading.id, seen.drops)
