@@ -49,18 +49,14 @@ def read_accounts(file: Path) -> tuple[list[SellerAccount], list[str]]:
     if not isinstance(entries, dict) or not entries:
         return [], [f"{file.name} lists no accounts. It needs a key accounts: with a name for each account below it."]
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    entry_nodes = _entry_nodes(root)
-    accounts: list[SellerAccount] = []
-    problems: list[str] = []
-    if sum(key.value == "accounts" for key, _ in root.value) > 1:
+    problems = []
+    if "accounts" in _repeated(root):
         problems.append(f"{file.name} has the key accounts: twice, and none above the last counts: list all below one.")
+    listed = dict(_pairs(root)).get("accounts")
+    accounts: list[SellerAccount] = []
     for name, entry in entries.items():
         try:
-            nodes = entry_nodes.get(str(name), [])
-            if len(nodes) > 1:
-                raise ValueError("its name stands there twice: which of the two is meant is not guessed.")  # noqa: TRY301
-            if twice := _keys_that_stand_twice(nodes):
-                raise ValueError(f"{twice[0]} stands there twice: which of the two is meant is not guessed.")  # noqa: TRY301
+            _refuse_repetition(name, listed)
             account = _account(name, entry)
             _refuse_shared_connection(account, accounts)
             accounts.append(account)
@@ -87,20 +83,23 @@ def _account(name: Any, entry: Any) -> SellerAccount:
     return account
 
 
-def _entry_nodes(root: Any) -> dict[str, list[Any]]:
-    """Return what stands below each name: reading YAML drops all but the last of equal ones without a word."""
-    nodes: dict[str, list[Any]] = {}
-    for key, value in root.value:
-        if key.value == "accounts" and isinstance(value.value, list):
-            for name, node in value.value:
-                nodes.setdefault(str(name.value), []).append(node)
-    return nodes
+def _refuse_repetition(name: Any, listed: Any) -> None:
+    """Refuse an entry whose name, or a key of which, stands there twice: reading YAML keeps the last without a word."""
+    what = ["its name"] if str(name) in _repeated(listed) else _repeated(dict(_pairs(listed)).get(str(name)))
+    if what:
+        raise ValueError(f"{what[0]} stands there twice: which of the two is meant is not guessed.")
 
 
-def _keys_that_stand_twice(nodes: Sequence[Any]) -> list[str]:
-    """Return the keys of an entry of which reading YAML drops all but the last, too."""
-    keys = Counter(str(key.value) for node in nodes if isinstance(node.value, list) for key, _ in node.value)
-    return [key for key, number in keys.items() if number > 1]
+def _repeated(node: Any) -> list[str]:
+    return [key for key, times in Counter(key for key, _ in _pairs(node)).items() if times > 1]
+
+
+def _pairs(node: Any) -> list[tuple[str, Any]]:
+    """Return what stands below a node of YAML, each with its key; nothing below what is no mapping."""
+    from yaml import MappingNode
+
+    pairs = node.value if isinstance(node, MappingNode) else []
+    return [(str(key.value), value) for key, value in pairs]
 
 
 def _refuse_shared_connection(account: SellerAccount, others: list[SellerAccount]) -> None:

@@ -32,6 +32,11 @@ def send(conn_id: str, message: Message) -> None:
         ) from None
 
 
+def slack_text(message: Message) -> str:
+    """Write a message for Slack, which takes what stands between < and > for a link, or for people to be called."""
+    return escape(f"*{message.title}*\n{message.text}", quote=False)
+
+
 def _notifier(connection: Connection, message: Message) -> BaseNotifier:
     conn_id, extra = connection.conn_id, connection.extra_dejson
     if connection.conn_type == "http":
@@ -56,9 +61,7 @@ def _notifier(connection: Connection, message: Message) -> BaseNotifier:
             from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
         except ImportError:
             raise AlertChannelError("Install apache-airflow-providers-slack in the workers for Slack alerts.") from None
-        # Slack takes what stands between < and > for a link, or for people to be called.
-        text = escape(f"*{message.title}*\n{message.text}", quote=False)
-        notifier: BaseNotifier = SlackWebhookNotifier(slack_webhook_conn_id=conn_id, text=text)
+        notifier: BaseNotifier = SlackWebhookNotifier(slack_webhook_conn_id=conn_id, text=slack_text(message))
         return notifier
     raise AlertChannelError(
         f"Connection {conn_id} is of type {connection.conn_type}. Accepted: http (a webhook), slackwebhook, smtp."

@@ -8,7 +8,6 @@ Variable ``backmarket_order_download``, and for one account alone ``backmarket_u
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +15,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from backmarket.environment import where_variable_is
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,10 +129,8 @@ class VariableError(ValueError):
         self.reason = reason
 
     def __str__(self) -> str:
-        """Say what is wrong with which Variable, and where to correct it: the environment wins over Airflow's own."""
-        name = f"AIRFLOW_VAR_{self.key.upper()}"
-        where = f"in the environment ({name})" if name in os.environ else "under Admin → Variables"
-        return f"Variable {self.key} {self.reason}. Correct it {where}, then clear this task."
+        """Say what is wrong with which Variable, and where to correct it."""
+        return f"Variable {self.key} {self.reason}. Correct it {where_variable_is(self.key)}, then clear this task."
 
 
 VARIABLES: dict[str, type[Settings]] = {}

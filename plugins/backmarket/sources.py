@@ -6,11 +6,11 @@ what Admin → Connections and Admin → Variables show does not count where an 
 
 from __future__ import annotations
 
-import os
 import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from backmarket.environment import connection_variable
 from backmarket.settings import PREFIX, VARIABLES, keys_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ AIRFLOW = ""
 
 # In a worker Airflow's own database is behind its API server.
 _AIRFLOWS_OWN = frozenset({"MetastoreBackend", "ExecutionAPISecretsBackend"})
-_ENVIRONMENT_VARIABLES = "AIRFLOW_VAR_"
 
 
 class Unread(NamedTuple):
@@ -59,15 +58,6 @@ def variable_source(key: str, backends: Iterable[Any]) -> tuple[str | None, str]
     return None, AIRFLOW
 
 
-def keys_in_environment() -> list[str]:
-    """Return the Variables that this process's environment sets."""
-    return [
-        name.removeprefix(_ENVIRONMENT_VARIABLES).lower()
-        for name in os.environ
-        if name.startswith(_ENVIRONMENT_VARIABLES)
-    ]
-
-
 def unread_variables(keys: Iterable[str], accounts: Collection[str] = ()) -> list[Unread]:
     """Return the Variables that look like ours and that no account reads, each with the nearest that one does.
 
@@ -100,7 +90,7 @@ def _of_connection(conn_id: str, source: str) -> str:
     if source == AIRFLOW:
         return f"Connection {conn_id} comes from Airflow (Admin → Connections)."
     if source == ENVIRONMENT:
-        source = f"environment (AIRFLOW_CONN_{conn_id.upper()})"
+        source = f"environment ({connection_variable(conn_id)})"
     return f"Connection {conn_id} comes from the {source}: what Admin → Connections says of it does not count."
 
 

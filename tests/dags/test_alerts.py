@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backmarket.alert_channels import AlertChannelError, send
+from backmarket.alert_channels import AlertChannelError, send, slack_text
 from backmarket.services.alerts import Message
 from tests.plain_words import faults
 
@@ -207,6 +207,22 @@ def test_the_same_thing_with_other_numbers_is_told_once_a_day(
     assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 2, "told": 2}
 
 
+def _late_order(sandbox: Sandbox, warehouse: psycopg.Connection[Any]) -> int:
+    """Make an order that should have been shipped, with a device that cannot be registered."""
+    order_id: int = sandbox.create_order(lines=[{"sku": "LATE", "state": 2}], force=True)["order_id"]
+    sandbox.patch_order(order_id, expected_dispatch_date="2026-01-01T00:00:00Z")
+    warehouse.execute(b"insert into seller.devices (order_id, sku, imei) values (%s, 'LATE', '1')", [order_id])
+    return order_id
+
+
+def _set_aside(warehouse: psycopg.Connection[Any]) -> None:
+    """Store a document that could not be understood."""
+    warehouse.execute(
+        "insert into backmarket.quarantine (account, entity, key, document, reason) "
+        "values ('default', 'order', '1', '{}', 'why')"
+    )
+
+
 def test_a_late_order_is_told_once(
     run_dag: RunDag,
     connected: Sandbox,
@@ -215,9 +231,7 @@ def test_a_late_order_is_told_once(
     warehouse: psycopg.Connection[Any],
 ) -> None:
     """Before it is too late, by the run that sees it; the run stays green."""
-    order_id = connected.create_order(lines=[{"sku": "LATE", "state": 2}], force=True)["order_id"]
-    connected.patch_order(order_id, expected_dispatch_date="2026-01-01T00:00:00Z")
-    warehouse.execute(b"insert into seller.devices (order_id, sku, imei) values (%s, 'LATE', '1')", [order_id])
+    order_id = _late_order(connected, warehouse)
     switch_on("imei_update")
     for _ in range(2):
         run = run_dag("backmarket_tracking_imei")
@@ -238,10 +252,7 @@ def test_what_is_to_be_repeated_after_months_is_not_repeated_after_one(
 ) -> None:
     """What people were told of is forgotten after a month, but not before its time."""
     switch_on(alert_repeat_hours=2000)
-    warehouse.execute(
-        "insert into backmarket.quarantine (account, entity, key, document, reason) "
-        "values ('default', 'order', '1', '{}', 'why')"
-    )
+    _set_aside(warehouse)
     run_dag("backmarket_alerts")
     warehouse.execute(b"update backmarket.alerts set told_at = told_at - interval '1999 hours'")
     assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 1, "told": 0}
@@ -260,10 +271,7 @@ def test_a_wrong_limit_keeps_nobody_from_being_told(
 ) -> None:
     """Its default holds, and the run is red, until it is corrected: what waits has nothing to do with it."""
     switch_on(**{name: "soon"})
-    warehouse.execute(
-        "insert into backmarket.quarantine (account, entity, key, document, reason) "
-        "values ('default', 'order', '1', '{}', 'why')"
-    )
+    _set_aside(warehouse)
     for _ in range(2):
         assert run_dag("backmarket_alerts").tasks["attention_alert"] == "failed"
     assert [each["kind"] for each in webhook.received] == ["attention", "failure"]
@@ -280,9 +288,7 @@ def test_a_late_order_is_told_although_a_limit_is_wrong(
     name: str,
 ) -> None:
     """It does not wait for a person to correct a Variable."""
-    order_id = connected.create_order(lines=[{"sku": "LATE", "state": 2}], force=True)["order_id"]
-    connected.patch_order(order_id, expected_dispatch_date="2026-01-01T00:00:00Z")
-    warehouse.execute(b"insert into seller.devices (order_id, sku, imei) values (%s, 'LATE', '1')", [order_id])
+    order_id = _late_order(connected, warehouse)
     switch_on("imei_update", **{name: "soon"})
     for _ in range(2):
         assert run_dag("backmarket_tracking_imei").tasks["ship_by_alert"] == "failed"
@@ -299,10 +305,7 @@ def test_what_could_not_be_told_is_told_later(
 ) -> None:
     """A message that did not go out was not told."""
     switch_on()
-    warehouse.execute(
-        "insert into backmarket.quarantine (account, entity, key, document, reason) "
-        "values ('default', 'order', '1', '{}', 'why')"
-    )
+    _set_aside(warehouse)
     webhook.status = 503
     assert run_dag("backmarket_alerts").tasks["attention_alert"] == "failed"
     webhook.status = 200
@@ -318,8 +321,14 @@ def test_a_message_goes_to_slack(webhook: Webhook, monkeypatch: pytest.MonkeyPat
         "host": f"http://127.0.0.1:{webhook.server_port}/services/",
     }
     monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
-    send("alerts", Message(MESSAGE.title, "SKU <!channel> & more", {}))
-    assert webhook.received[0]["text"] == "*Back Market: nothing failed*\nSKU &lt;!channel&gt; &amp; more"
+    send("alerts", MESSAGE)
+    assert webhook.received[0]["text"] == slack_text(MESSAGE)
+
+
+def test_slack_takes_nothing_of_a_message_for_a_call() -> None:
+    """Whatever a SKU or a reason says, nobody is called and no link is made of it."""
+    text = slack_text(Message(MESSAGE.title, "SKU <!channel> & more", {}))
+    assert text == "*Back Market: nothing failed*\nSKU &lt;!channel&gt; &amp; more"
 
 
 class _Mailbox(StreamRequestHandler):

@@ -245,9 +245,7 @@ def test_an_identifier_that_back_market_refuses_does_not_hold_the_parcel_up(
 ) -> None:
     """The order is shipped without it, by one write, and the ledger says why."""
     switch_on("tracking_upload", "imei_update")
-    order_id = _order(connected, (PHONE, 1, 2))
-    _row(database, order_id)
-    _device(database, order_id, imei=_imei(3))
+    order_id = _parcel_with_a_phone(connected, database)
     update = BackMarketClient.update_order
 
     def refuse_imeis(self: BackMarketClient, *args: Any, **fields: Any) -> Any:
@@ -466,6 +464,14 @@ def test_what_a_shipment_carries_is_judged_alike(
     assert f"the device was sold before, with order {first}" in reason
 
 
+def _parcel_with_a_phone(sandbox: Sandbox, database: psycopg.Connection[Any]) -> int:
+    """Make an accepted order of one phone that is packed, and whose IMEI is known."""
+    order_id = _order(sandbox, (PHONE, 1, 2))
+    _row(database, order_id)
+    _device(database, order_id, imei=_imei(3))
+    return order_id
+
+
 def _fail_with_imei(monkeypatch: pytest.MonkeyPatch, error: BackMarketError | None, *, applied: bool = False) -> None:
     """Let each write with an IMEI fail; None: it is answered as done and changes nothing."""
     update = BackMarketClient.update_order
@@ -497,9 +503,7 @@ def test_a_shipment_that_fails_with_its_identifier_goes_without(
 ) -> None:
     """Once it surely was not applied: the parcel is shipped by one write, and the identifier follows by itself."""
     switch_on("tracking_upload", "imei_update", ship_by_alert_hours=-1_000_000)
-    order_id = _order(connected, (PHONE, 1, 2))
-    _row(database, order_id)
-    _device(database, order_id, imei=_imei(3))
+    order_id = _parcel_with_a_phone(connected, database)
     _fail_with_imei(monkeypatch, error)
     for _ in range(2):
         assert ship().state == "success"
@@ -519,9 +523,7 @@ def test_what_failed_with_its_identifier_goes_without_also_after_a_try_of_which_
 ) -> None:
     """The second try cannot read the order: the third still knows that the first one failed."""
     switch_on("tracking_upload", "imei_update", ship_by_alert_hours=-1_000_000)
-    order_id = _order(connected, (PHONE, 1, 2))
-    _row(database, order_id)
-    _device(database, order_id, imei=_imei(3))
+    order_id = _parcel_with_a_phone(connected, database)
     _fail_with_imei(monkeypatch, ServerError(status=500))
     update, settle, sent, tries = BackMarketClient.update_order, OrderWriting.settle_unsettled, [], []
 
@@ -553,9 +555,7 @@ def test_a_shipment_that_failed_after_it_was_applied_is_not_sent_again(
 ) -> None:
     """The order shows both; only what is settled as not applied goes again."""
     switch_on("tracking_upload", "imei_update", ship_by_alert_hours=-1_000_000)
-    order_id = _order(connected, (PHONE, 1, 2))
-    _row(database, order_id)
-    _device(database, order_id, imei=_imei(3))
+    order_id = _parcel_with_a_phone(connected, database)
     _fail_with_imei(monkeypatch, ServerError(status=500), applied=True)
     assert ship().state == "success"
     assert len(connected.journal("POST")) == 1
@@ -572,9 +572,7 @@ def test_a_required_imei_keeps_the_shipment_that_fails_with_it(
 ) -> None:
     """With ``backmarket_require_imei`` it waits, and the run is red."""
     switch_on("tracking_upload", "imei_update", require_imei=True, ship_by_alert_hours=-1_000_000)
-    order_id = _order(connected, (PHONE, 1, 2))
-    _row(database, order_id)
-    _device(database, order_id, imei=_imei(3))
+    order_id = _parcel_with_a_phone(connected, database)
     _fail_with_imei(monkeypatch, ServerError(status=500))
     for _ in range(2):
         assert ship().state == "failed"

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import zipfile
+from datetime import timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -440,15 +441,16 @@ def test_an_archive_replaced_after_it_was_listed_is_left_to_the_next_run(
     assert [path.rpartition("!/")[2] for path in loading.files_left] == ["devices.csv", "prices.csv"]
 
 
-def test_of_files_in_an_archive_it_tells_how_many_were_written_later(inbox: ObjectStoragePath) -> None:
+def test_files_in_an_archive_keep_the_order_in_which_they_were_written(inbox: ObjectStoragePath) -> None:
     """By the archive's own times; those of one moment are alike."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for name, hour in (("a.csv", 9), ("b.csv", 11), ("c.csv", 10), ("d.csv", 10)):
             archive.writestr(zipfile.ZipInfo(name, (2026, 9, 14, hour, 0, 0)), CONTENT)
     put(inbox, "all.zip", target.getvalue())
-    found = {file.name: file.newer_beside for file in list_inbox(str(inbox))}
-    assert found == {"a.csv": 3, "b.csv": 0, "c.csv": 1, "d.csv": 1}
+    found = {file.name: file.older_by for file in list_inbox(str(inbox))}
+    instant = timedelta(microseconds=1)
+    assert found == {"a.csv": 3 * instant, "b.csv": 0 * instant, "c.csv": instant, "d.csv": instant}
 
 
 @pytest.mark.parametrize("is_kept_back", [False, True])

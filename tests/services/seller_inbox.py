@@ -30,7 +30,7 @@ class File:
     path: str
     data: bytes
     modified_at: datetime = STORED_AT
-    newer_beside: int = 0
+    older_by: timedelta = timedelta(0)
     beside: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 OTHER = "invoice_20260914-EU-B-2.csv"
 STORED = datetime(2026, 9, 15, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
 
 
 def total(database: Database) -> str | None:
@@ -142,23 +143,27 @@ def test_of_exports_in_one_archive_the_one_written_last_counts(warehouse: Databa
         warehouse.execute("truncate backmarket.settlement_files")
         exports = [([sale(1)], 1), ([sale(1), sale(2)], 0)]
         for place in order:
-            rows, newer_beside = exports[place]
-            load_member(warehouse, *rows, place=place, newer_beside=newer_beside)
+            rows, older = exports[place]
+            load_member(warehouse, *rows, place=place, older=older)
         assert statement(warehouse) == [("EUR", 2, "200.00")], order
         exports = [([sale(3)], 0), ([sale(3), sale(4)], 1)]
         for place in order:
-            rows, newer_beside = exports[place]
-            load_member(warehouse, *rows, place=10 + place, newer_beside=newer_beside, name=OTHER)
+            rows, older = exports[place]
+            load_member(warehouse, *rows, place=10 + place, older=older, name=OTHER)
         assert statement(warehouse) == [("EUR", 2, "200.00"), ("EUR", 1, "100.00")], order
 
 
-def load_member(
-    database: Database, *rows: str, place: int, newer_beside: int, name: str = "20260914-EU-H-1.csv"
-) -> int:
-    """Load one file of an archive."""
+def load_member(database: Database, *rows: str, place: int, older: int, name: str = "20260914-EU-H-1.csv") -> int:
+    """Load one file of an archive, written before so many others."""
     content = (HEADER + "\n".join(rows)).encode()
     key = sha256(content).hexdigest()
     file = StatementFile(
-        f"all.zip!/{place}/{name}", name, len(content), STORED, key, io.BytesIO(content), newer_beside=newer_beside
+        f"all.zip!/{place}/{name}",
+        name,
+        len(content),
+        STORED,
+        key,
+        io.BytesIO(content),
+        older_by=older * INSTANT,
     )
     return load_file(database, "default", file)

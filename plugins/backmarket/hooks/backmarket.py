@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from backmarket import metrics
+from backmarket.environment import where_connection_is
 from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
 from backmarket.words import counted_if_known
 
@@ -187,9 +187,8 @@ class ConnectionFormError(ValueError):
         self.reasons = reasons
 
     def __str__(self) -> str:
-        """Say what is wrong with which connection, and where to correct it: the environment wins over Airflow's own."""
-        name = f"AIRFLOW_CONN_{self.conn_id.upper()}"
-        where = f"in the environment ({name})" if name in os.environ else "under Admin → Connections"
+        """Say what is wrong with which connection, and where to correct it."""
+        where = where_connection_is(self.conn_id)
         return f"Connection {self.conn_id} cannot be used: {self.reasons}. Correct it {where}."
 
 

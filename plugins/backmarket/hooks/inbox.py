@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
@@ -52,6 +52,8 @@ _UNPACKING_ERRORS = (
 
 
 _OF_THIS_MACHINE = frozenset({"", "file", "local"})
+# The least that the database tells apart.
+_AN_INSTANT = timedelta(microseconds=1)
 # As new as can be: what may be older than another is never taken for it.
 _NOT_TOLD = datetime.max.replace(tzinfo=UTC)
 
@@ -73,7 +75,8 @@ class InboxFile:
     :param size: bytes as stored, of the archive where it lies in one; -1 where the storage does not say that, nor when,
         or does not give an archive.
     :param modified_at: likewise; where the storage does not say, it may be newer than any other.
-    :param newer_beside: how many other files of its archive were written later, as the archive says.
+    :param older_by: how much earlier it counts as stored than its archive was, so that files of one archive keep the
+        order in which they were written; their own times are of no zone, and only tell that order.
     :param shares_stem: whether another file differs by its ending alone: what lies beside it has its whole name then.
     """
 
@@ -82,7 +85,7 @@ class InboxFile:
     modified_at: datetime
     storage: ObjectStoragePath
     member: str | None = None
-    newer_beside: int = 0
+    older_by: timedelta = timedelta(0)
     shares_stem: bool = False
 
     @property
@@ -262,7 +265,7 @@ def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
         size = path.stat().st_size
     except OSError:
         size, modified_at = -1, _NOT_TOLD
-    members: dict[str, int] = {}
+    members: dict[str, timedelta] = {}
     if _is_named_zip(path.name):
         try:
             # Where it is broken, reading it will say what is wrong with it.
@@ -273,8 +276,8 @@ def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
             size = -1
     if not members:
         yield InboxFile(_printable(str(path)), size, modified_at, path)
-    for member, newer_beside in members.items():
-        yield InboxFile(_printable(f"{path}!/{member}"), size, modified_at, path, member, newer_beside)
+    for member, older_by in members.items():
+        yield InboxFile(_printable(f"{path}!/{member}"), size, modified_at, path, member, older_by)
 
 
 def _printable(path: str) -> str:
@@ -286,8 +289,8 @@ def _is_named_zip(name: str) -> bool:
     return name.lower().endswith(".zip")
 
 
-def _members_of(stored: IO[bytes]) -> dict[str, int]:
-    """Return the files in an archive, each with how many others were written later; none in a workbook or the like."""
+def _members_of(stored: IO[bytes]) -> dict[str, timedelta]:
+    """Return the files in an archive, each with how much older it counts as; none in a workbook or the like."""
     if not _begins_with(ZIP, stored):
         return {}
     with _open_archive(stored) as archive:
@@ -296,7 +299,7 @@ def _members_of(stored: IO[bytes]) -> dict[str, int]:
         return {}
     names = [name for name in sorted(written_at) if not name.endswith("/") and is_meant(name)]
     times = sorted(written_at[name] for name in names)
-    return {name: len(times) - bisect_right(times, written_at[name]) for name in names}
+    return {name: (len(times) - bisect_right(times, written_at[name])) * _AN_INSTANT for name in names}
 
 
 def _found(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:

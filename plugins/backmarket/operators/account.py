@@ -51,14 +51,14 @@ class BackMarketAccountCheckOperator(BackMarketOperator):
         from airflow.sdk import Variable
         from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
-        from backmarket import sources
+        from backmarket import environment, sources
 
         # Airflow 3.2 cannot list them.
         stored = list(Variable.keys()) if hasattr(Variable, "keys") else []
         conn_ids = [self.backmarket_conn_id, self.warehouse_conn_id]
         for sentence in sources.sentences(self.account, conn_ids, ensure_secrets_backend_loaded(), stored):
             self.log.info("%s", sentence)
-        unread = sources.unread_variables([*stored, *sources.keys_in_environment()])
+        unread = sources.unread_variables([*stored, *environment.keys_of_variables()])
         for each in unread:
             meant = f" Did you mean {each.nearest}?" if each.nearest else ""
             self.log.warning("Nobody reads Variable %s.%s", each.key, meant)

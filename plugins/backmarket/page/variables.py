@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import HTTPException
 
-from backmarket import sources
+from backmarket import environment, sources
 from backmarket.concerns import SWITCHES
 from backmarket.seller_account import DEFAULT_ACCOUNT
 from backmarket.settings import PREFIX, VARIABLES, Settings, VariableError, keys_of
@@ -260,5 +260,5 @@ def unread_variables(session: Session, account: str, accounts: Collection[str]) 
 
     stored = session.scalars(select(Variable.key).where(func.lower(Variable.key).startswith("back")))
     others = tuple(f"{PREFIX}{other}__" for other in accounts if other != account)
-    keys = [key for key in (*stored, *sources.keys_in_environment()) if not key.startswith(others)]
+    keys = [key for key in (*stored, *environment.keys_of_variables()) if not key.startswith(others)]
     return sources.unread_variables(keys, {account})

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from backmarket.warehouse.ledger import Ledger, RecordedChange
 
 _SAME_REFUSAL_AGAIN = timedelta(days=1)
-# The least that the database tells apart.
-_AN_INSTANT = timedelta(microseconds=1)
 
 
 class StoredFile(Protocol):
@@ -51,7 +49,7 @@ class StoredFile(Protocol):
     @property
     def modified_at(self) -> datetime: ...
     @property
-    def newer_beside(self) -> int: ...
+    def older_by(self) -> timedelta: ...
     def content(self) -> AbstractContextManager[tuple[IO[bytes], str]]: ...
 
 
@@ -146,8 +144,7 @@ class InvoiceSending:
     def _look_at(self, file: StoredFile, known: InvoiceFile | None) -> InvoiceFile | None:
         """Return a file as it is now, read only where it has changed; None where the storage does not give it."""
         order_id, sha256, reason = None, None, None
-        # Files of one archive were stored at once: they keep the order in which they were written.
-        modified_at = file.modified_at - file.newer_beside * _AN_INSTANT
+        modified_at = file.modified_at - file.older_by
         try:
             order_id = order_id_in(file.name, self.settings.invoice_pattern)
             if known and (known.size, known.modified_at, known.order_id) == (file.size, modified_at, order_id):

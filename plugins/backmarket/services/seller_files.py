@@ -56,8 +56,6 @@ ENTITY = "seller_file"
 # What the European Central Bank calls its files.
 _OTHER_NAMES = {"eurofxref": "fx_rates"}
 _MOST_LOGGED = 20
-# The least that the database tells apart.
-_AN_INSTANT = timedelta(microseconds=1)
 _COPY = "it says what the file that was loaded before it said"
 
 
@@ -85,8 +83,8 @@ class InboxFile(Protocol):
         """When it was stored."""
 
     @property
-    def newer_beside(self) -> int:
-        """How many files of the archive that it lies in were written later."""
+    def older_by(self) -> timedelta:
+        """How much earlier it counts as stored than the archive that it lies in."""
 
     def content(self) -> AbstractContextManager[tuple[IO[bytes], str]]:
         """Give its unpacked content, and its SHA-256."""
@@ -247,11 +245,8 @@ class SellerFileLoading:
         return not self.rules.may_drop_all and not self._newer_file(file, target)
 
     def _stored_at(self, file: InboxFile) -> datetime:
-        """Return when a file was stored: one of a time to come no later than when it was first seen as it is.
-
-        Files of one archive were stored at once: they keep the order in which they were written.
-        """
-        return self._seen_at(file) - file.newer_beside * _AN_INSTANT
+        """Return when a file was stored: one of a time to come no later than when it was first seen as it is."""
+        return self._seen_at(file) - file.older_by
 
     def _seen_at(self, file: InboxFile) -> datetime:
         if file.modified_at <= self.now:

@@ -128,7 +128,7 @@ class StatementLoading:
         try:
             with file.content() as (content, sha256), self.progress_of(file.name) as advance:
                 statement = StatementFile(
-                    file.path, file.name, file.size, file.modified_at, sha256, content, self.now, file.newer_beside
+                    file.path, file.name, file.size, file.modified_at, sha256, content, self.now, file.older_by
                 )
                 new = load_file(
                     self.connection,
@@ -179,7 +179,7 @@ def preview_statement(connection: Connection, account: str, file: InboxFile) -> 
         with file.content() as (content, sha256):
             with connection.transaction(force_rollback=True):
                 statement = StatementFile(
-                    file.path, file.name, file.size, file.modified_at, sha256, content, newer_beside=file.newer_beside
+                    file.path, file.name, file.size, file.modified_at, sha256, content, older_by=file.older_by
                 )
                 new = load_file(connection, account, statement)
             content.seek(0)

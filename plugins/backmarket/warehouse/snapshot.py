@@ -6,13 +6,13 @@ What people do about the things that wait is written here, too.
 from __future__ import annotations
 
 import logging
-import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from backmarket.environment import holds_connection, where_connection_is
 from backmarket.seller_account import DEFAULT_WAREHOUSE
 from backmarket.warehouse import sql
 from backmarket.warehouse.connection import WarehouseUnavailableError, open_connection
@@ -102,10 +102,10 @@ def _opened(conn_id: str) -> Iterator[Connection]:
     try:
         connection = open_connection(conn_id, connect_seconds=_CONNECT_SECONDS)
     except AirflowNotFoundException:
-        if (name := f"AIRFLOW_CONN_{conn_id.upper()}") in os.environ:
+        if holds_connection(conn_id):
             raise DatabaseDownError(
-                f"Connection {conn_id} cannot be read as it stands in the environment ({name}). In a URI the signs of "
-                "a password other than letters and digits have to be percent-encoded: # is %23, / is %2F, @ is %40."
+                f"Connection {conn_id} cannot be read as it stands {where_connection_is(conn_id)}. In a URI the signs "
+                "of a password other than letters and digits have to be percent-encoded: # is %23, / is %2F, @ is %40."
             ) from None
         raise DatabaseDownError(
             f"There is no connection {conn_id} yet. Add it under Admin → Connections, type Postgres: it is where "

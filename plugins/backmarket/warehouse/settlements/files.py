@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from backmarket.warehouse.connection import Connection
 
-# The least that the database tells apart.
-_AN_INSTANT = timedelta(microseconds=1)
-
 
 class KnownFile(NamedTuple):
     """A file of the inbox as it was when it was read.
@@ -52,7 +49,7 @@ class StatementFile:
     :param modified_at: when it was stored, as its storage says.
     :param content: seekable, at its beginning.
     :param listed_at: when it was seen, later than which it cannot have been stored; None for a time that is sure.
-    :param newer_beside: how many files of the archive that it lies in were written later.
+    :param older_by: how much earlier it counts as stored than the archive that it lies in.
     """
 
     path: str
@@ -62,15 +59,12 @@ class StatementFile:
     sha256: str
     content: IO[bytes]
     listed_at: datetime | None = None
-    newer_beside: int = 0
+    older_by: timedelta = timedelta(0)
 
     @property
     def exported_at(self) -> datetime:
-        """When it was stored: of two exports of one statement the later one holds.
-
-        Files of one archive were stored at once. Their own times are of no zone, and only tell their order.
-        """
-        return min(self.modified_at, self.listed_at or self.modified_at) - self.newer_beside * _AN_INSTANT
+        """When it was stored: of two exports of one statement the later one holds."""
+        return min(self.modified_at, self.listed_at or self.modified_at) - self.older_by
 
 
 def known_files(connection: Connection, account: str) -> dict[str, KnownFile]:
@@ -122,23 +116,24 @@ def load_file(
         refuse_other_content(file.content)
         text = io.TextIOWrapper(file.content, encoding="utf-8-sig", newline="")
         try:
-            new, line_count, lacking, replaces = _store(connection, account, file, invoice_ref, text, advance)
+            stored = _store(connection, account, file, invoice_ref, text, advance)
         finally:
             text.detach()
-        _remember(connection, account, file, invoice_ref, line_count)
+        _remember(connection, account, file, invoice_ref, stored.line_count)
     if others:
         tell(
             f"it holds exactly what statement {' and '.join(others)} holds, and both count. If it is the same under a "
             "wrong reference, take out one of them: docs/operations/settlements.md says how"
         )
-    if replaces and invoice_ref in alike:
+    if stored.is_another_export and invoice_ref in alike:
         tell(
             f"statement {invoice_ref} was like this before, and is again, as this was stored after the export that "
             "counted until now. If it was only moved or copied, store that export anew, so that it is the later one"
         )
-    if lacking:
-        tell(f"it has no row in {' and '.join(lacking)}, of which statement {invoice_ref} keeps what was loaded before")
-    return new
+    if stored.lacking:
+        lacking = " and ".join(stored.lacking)
+        tell(f"it has no row in {lacking}, of which statement {invoice_ref} keeps what was loaded before")
+    return stored.new
 
 
 def _refuse_foreign(connection: Connection, account: str, file: StatementFile) -> None:
@@ -161,6 +156,21 @@ def release_files(connection: Connection, account: str, still: list[str]) -> Non
     )
 
 
+class _Stored(NamedTuple):
+    """What was stored of a file.
+
+    :param new: how many of its rows are new.
+    :param line_count: how many rows it has.
+    :param lacking: the stored currencies of which it has none.
+    :param is_another_export: whether another export of its statement counted until now.
+    """
+
+    new: int
+    line_count: int
+    lacking: list[str]
+    is_another_export: bool
+
+
 def _store(
     connection: Connection,
     account: str,
@@ -168,10 +178,7 @@ def _store(
     invoice_ref: str,
     text: io.TextIOWrapper,
     advance: Callable[[int, int], object],
-) -> tuple[int, int, list[str], bool]:
-    """Return how many rows are new, how many there are, the stored currencies of which there is none, and whether
-    another export counted until now.
-    """
+) -> _Stored:
     key = {"account": account, "invoice_ref": invoice_ref}
     exports = connection.execute(sql.statement("settlements/select_newest_exports"), key).fetchall()
     stored = {currency: (exported_at, sha256) for currency, exported_at, sha256 in exports}
@@ -193,8 +200,8 @@ def _store(
         new = sum(_merge(connection, key, file, currency, stored.get(currency)) for currency in found.counts)
     newest = [each for each in found.counts if each not in stored or (file.exported_at, file.sha256) > stored[each]]
     _upsert_statements(connection, key, file, found, newest)
-    replaces = any(each in stored and stored[each][1] != file.sha256 for each in newest)
-    return new, found.counts.total(), sorted(stored.keys() - found.counts.keys()), replaces
+    is_another = any(each in stored and stored[each][1] != file.sha256 for each in newest)
+    return _Stored(new, found.counts.total(), sorted(stored.keys() - found.counts.keys()), is_another)
 
 
 def _merge(
