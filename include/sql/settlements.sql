@@ -245,8 +245,8 @@ where account = %(account)s and invoice_ref = %(invoice_ref)s;
 -- An account that has loaded rows of this content; no row where there is none.
 -- :account, :sha256
 select account
-from backmarket.settlement_files
-where account <> %(account)s and sha256 = %(sha256)s and line_count > 0
+from backmarket.settlement_statements
+where account <> %(account)s and %(sha256)s = any(contents)
 order by loaded_at
 limit 1;
 
@@ -284,6 +284,13 @@ cross join (
             )
         )
 ) as orphans;
+
+-- name: select_statements_of_content
+-- The references of the statements that were loaded from this content.
+-- :account, :sha256
+select distinct invoice_ref
+from backmarket.settlement_statements
+where account = %(account)s and %(sha256)s = any(contents);
 
 -- name: select_statements_off
 -- Of these statements those whose stored rows do not add up to what their newest export says, by invoice and currency.
@@ -463,6 +470,17 @@ where
     and coalesce(line.number::text, 'parcel ' || line.tracking_number)
     = coalesce(found.number::text, 'parcel ' || found.parcel)
 returning line.value_date;
+
+-- name: upsert_content
+-- Remember from which content the rows of a statement in some currencies were loaded.
+-- :account, :invoice_ref, :currencies, :sha256
+update backmarket.settlement_statements
+set contents = array_append(contents, %(sha256)s)
+where
+    account = %(account)s
+    and invoice_ref = %(invoice_ref)s
+    and currency = any(%(currencies)s)
+    and not %(sha256)s = any(contents);
 
 -- name: upsert_file
 -- Remember that a file has been read.

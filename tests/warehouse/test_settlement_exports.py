@@ -11,6 +11,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from backmarket.rules.settlements.blocks import StatementError
+from backmarket.warehouse import sql
 from backmarket.warehouse.settlements.files import StatementFile, known_files, load_file
 from backmarket.warehouse.settlements.reconciliation import reconcile
 from tests.warehouse.test_settlements import HEADER, LIMITS, findings, lines, load, sale, statement
@@ -118,6 +119,41 @@ def test_a_statement_whose_nameless_file_is_another_by_now_counts_once(warehouse
         load(warehouse, sale(number), name="settlement.csv", hour=hour, path="settlement.csv")
     assert load(warehouse, sale(1), hour=2) == 1
     assert total(warehouse) == "200.00"
+
+
+def test_a_copy_of_what_a_statement_was_loaded_from_counts_once(warehouse: Database) -> None:
+    """A longer export took the place of its file; a copy without the reference lies elsewhere."""
+    for hour, rows in enumerate(([sale(1)], [sale(1), sale(2)])):
+        load(warehouse, *rows, hour=hour, path="invoice_20260914-EU-H-1.csv")
+    assert load(warehouse, sale(1), name="settlement.csv", hour=2) == 0
+    assert total(warehouse) == "200.00"
+    told: list[str] = []
+    load(warehouse, sale(1), name=OTHER, hour=3, tell=told.append)
+    assert ["exactly what statement 20260914-EU-H-1 holds" in words for words in told] == [True]
+    with pytest.raises(StatementError, match="account default has loaded this very content"):
+        load(warehouse, sale(1), account="us")
+
+
+def test_what_statements_were_loaded_from_before_an_upgrade_is_known(warehouse: Database) -> None:
+    """From the files whose rows they have; one whose content has no file any more has that of its newest export."""
+    load(warehouse, sale(1))
+    load(warehouse, sale(1), sale(2), hour=1)
+    load(warehouse, sale(3), name=OTHER)
+    warehouse.execute("delete from backmarket.settlement_files where invoice_ref = '20260914-EU-B-2'")
+    warehouse.execute("alter table backmarket.settlement_statements drop column contents")
+    warehouse.execute((sql.folder() / "migrations" / "0060_contents_of_statements.sql").read_bytes())
+    for number, rows in enumerate(([sale(1)], [sale(1), sale(2)], [sale(3)])):
+        assert load(warehouse, *rows, name=f"settlement ({number}).csv", hour=2) == 0
+    assert total(warehouse) == "300.00"
+
+
+def test_a_copy_of_an_older_export_counts_once(warehouse: Database) -> None:
+    """Loaded after the newer one, it makes none of its currencies another; its own file holds a third by now."""
+    load(warehouse, sale(1), sale(2), hour=2)
+    for hour, rows in ((1, [sale(1)]), (3, [sale(1), sale(2), sale(3)])):
+        load(warehouse, *rows, hour=hour, path="invoice_20260914-EU-H-1.csv")
+    assert load(warehouse, sale(1), name="settlement.csv", hour=4) == 0
+    assert total(warehouse) == "300.00"
 
 
 def test_a_nameless_file_is_read_again_once_the_statement_with_its_rows_is_taken_out(warehouse: Database) -> None:

@@ -97,9 +97,8 @@ def load_file(
         for name in (f"/{file.sha256}", *sorted({f"{account}/{file.sha256}", f"{account}/{invoice_ref}"})):
             connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement/{name}"])
         _refuse_foreign(connection, account, file)
-        known = known_files(connection, account)
-        alike = {each.invoice_ref for each in known.values() if each.sha256 == file.sha256 and each.line_count}
-        here = known.get(file.path)
+        alike = _statements_of(connection, account, file.sha256)
+        here = known_files(connection, account).get(file.path)
         if here and (here.sha256, here.invoice_ref) == (file.sha256, invoice_ref) and invoice_ref in alike:
             # A file that was only touched is no further export.
             _remember(connection, account, file, invoice_ref, here.line_count)
@@ -109,7 +108,6 @@ def load_file(
             _remember(connection, account, file, max(alike), 0)
             return 0
         if invoice_ref != file.sha256:
-            # Whether or not the file that it was loaded from still has this content.
             key = {"account": account, "sha256": file.sha256, "invoice_ref": invoice_ref}
             connection.execute(sql.statement("settlements/delete_nameless"), key)
         others = sorted(alike - {invoice_ref, file.sha256})
@@ -146,6 +144,12 @@ def _refuse_foreign(connection: Connection, account: str, file: StatementFile) -
             f"backmarket_{account}__settlement_inbox). If the file is not {found[0]}'s, take its rows from there: "
             "docs/operations/accounts.md says how"
         )
+
+
+def _statements_of(connection: Connection, account: str, sha256: str) -> set[str]:
+    """Return the references of the statements that were loaded from a content, whatever its file holds by now."""
+    parameters = {"account": account, "sha256": sha256}
+    return {ref for (ref,) in connection.execute(sql.statement("settlements/select_statements_of_content"), parameters)}
 
 
 def release_files(connection: Connection, account: str, still: list[str]) -> None:
@@ -200,6 +204,8 @@ def _store(
         new = sum(_merge(connection, key, file, currency, stored.get(currency)) for currency in found.counts)
     newest = [each for each in found.counts if each not in stored or (file.exported_at, file.sha256) > stored[each]]
     _upsert_statements(connection, key, file, found, newest)
+    content = {"currencies": list(found.counts), "sha256": file.sha256}
+    connection.execute(sql.statement("settlements/upsert_content"), key | content)
     is_another = any(each in stored and stored[each][1] != file.sha256 for each in newest)
     return _Stored(new, found.counts.total(), sorted(stored.keys() - found.counts.keys()), is_another)
 
