@@ -33,6 +33,7 @@ from backmarket.warehouse.inventory_prices import (
     record_shown_quantities,
 )
 from backmarket.warehouse.ledger import PlannedChange, RecordedChange
+from backmarket.warehouse.listings import store_readings
 from tests.dags.conftest import connect
 
 if TYPE_CHECKING:
@@ -115,6 +116,35 @@ def test_a_quantity_that_arrives_after_it_was_read_back_is_known_as_ours(
     assert upload.read_unseen_again(AT_ONCE)
     assert _all(warehouse, "select units from backmarket.listing_drops") == [(1,)]
     assert _all(warehouse, "select * from backmarket.inventory_findings") == []
+
+
+def test_a_quantity_seen_after_its_answer_was_lost_is_what_the_listing_shows(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run asked later, was answered before it took effect, and stored that first: what is sold then is seen."""
+    listing = sandbox.listings()[0]
+    shown, listing_id = listing["quantity"], UUID(listing["id"])
+    (change,) = _plan(upload, (listing["sku"], listing["id"], shown, shown + 5))
+    read = BackMarketClient.get_listing
+
+    def read_in_between(self: BackMarketClient, listing_id: UUID, market: str) -> Listing:
+        if sandbox.journal("POST", "/ws/listings"):
+            now = datetime.now(UTC)
+            store_readings(warehouse, "default", market, [before], read_at=now)
+            compare_readings(
+                warehouse, "default", [Reading(listing_id, before.sku or "", shown, now)], {}, since=now - HOLD, now=now
+            )
+        return read(self, listing_id, market)
+
+    before = upload.read(listing_id, "fr-fr")
+    monkeypatch.setattr(BackMarketClient, "get_listing", read_in_between)
+    sandbox.fault("reset_after", method="POST")
+    assert upload.send_quantity(change, None) == "confirmed"
+    assert _all(warehouse, f"select quantity from backmarket.listings where id = '{listing_id}'") == [(shown + 5,)]
+    monkeypatch.undo()
+    sandbox.patch_listing(listing["sku"], quantity=shown)
+    upload.read(listing_id, "fr-fr")
+    assert _all(warehouse, "select units from backmarket.listing_drops") == [(5,)]
 
 
 def test_a_quantity_that_never_arrived_is_sent_again_by_the_same_run_and_holds_nothing(

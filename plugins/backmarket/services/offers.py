@@ -109,12 +109,8 @@ class OfferSettling:
 
     def confirm(self, update: Update, answer: Listing) -> Outcome:
         """Settle an update whose answer shows it."""
-        now = datetime.now(UTC)
         with self.connection.transaction():
-            store_readings(self.connection, self.account, update.market, [answer], read_at=now)
-            if "quantity" in update.fields:
-                shown = [(answer.id, answer.quantity, now)]
-                inventory_prices.record_shown_quantities(self.connection, self.account, shown)
+            self._store_shown(update, answer)
             update.settle("confirmed")
         self.failures.passed(update.name)
         return self.count("confirmed", "confirmed")
@@ -158,7 +154,11 @@ class OfferSettling:
         outcome: Outcome = "confirmed"
         for own in update.apart():
             if own.shows_in(listing):
-                own.settle("confirmed", "seen on Back Market after an answer was lost")
+                with self.connection.transaction():
+                    if "quantity" in own.fields:
+                        # Another run's reading that began later, and is stored, may have ended before this took effect.
+                        self._store_shown(own, listing)
+                    own.settle("confirmed", "seen on Back Market after an answer was lost")
                 continue
             own.settle(otherwise, reason)
             outcome = "again" if otherwise == "planned" else "unknown"
@@ -172,6 +172,14 @@ class OfferSettling:
         if outcome == "confirmed":
             self.failures.passed(update.name)
         return self.count("read_back", outcome)
+
+    def _store_shown(self, update: Update, listing: Listing) -> None:
+        """Store, as of now, a listing that shows an update."""
+        now = datetime.now(UTC)
+        store_readings(self.connection, self.account, update.market, [listing], read_at=now)
+        if "quantity" in update.fields:
+            shown = [(listing.id, listing.quantity, now)]
+            inventory_prices.record_shown_quantities(self.connection, self.account, shown)
 
     def forget_sending(self, update: Update) -> None:
         """Record that a quantity surely had no effect; a price says nothing about the quantity of its listing."""
