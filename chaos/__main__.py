@@ -12,11 +12,12 @@ from chaos.competition import Competition
 from chaos.customers import Customers
 from chaos.days import Days
 from chaos.evidence import Loss, gather
-from chaos.judge import judge, moves, residue
+from chaos.judge import judge, moves
 from chaos.leaks import find_leaks
 from chaos.options import Options, read_arguments
 from chaos.poisons import play
 from chaos.report import Outcome, show
+from chaos.residue import residue
 from chaos.seller import REFUND_MESSAGE, Seller
 from chaos.stage import open_stage
 from chaos.weather import Weather

@@ -18,7 +18,8 @@
 - ``price out of bounds``: a price that follows the competition went below its floor or above its ceiling.
 - ``IMEI changed``: a line's identifier is another than before, or was sent as another than the seller's books say.
 - ``units oversold``: more units were sold than there are, beyond the sales that nobody could see: those between reading
-  and writing, and orders that Back Market hid when their listing was read for the first time.
+  and writing, orders that Back Market hid when their listing was read for the first time, and raises that were sold out
+  before anybody knew that they had taken effect.
 - ``too many units shown``: after quiet days a listing offers more than is free.
 - ``refund wrong``, ``invoice wrong``, ``message lost``, ``return lost``: see :mod:`chaos.judge_after_sales`.
 - ``limit broken``: a request was turned away although no fault was on, or came above the limit; not where the sandbox
@@ -32,18 +33,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from chaos import judge_after_sales
 from chaos.evidence import Json, Loss
+from chaos.residue import residue, sales_by_sku
 from chaos.seller import SERVED_LINES, WAITING_LINES
 from chaos.stage import MARKETS
 from chaos.writes import LEFT_AT, Write, run_of, writes_in
-from sandbox.clock import read_date
-from sandbox.orders.model import HIDDEN_STATES, LINE_ACCEPTED, LINE_ON_HOLD, LINE_PAID, LINE_SHIPPED
+from sandbox.orders.model import HIDDEN_STATES, LINE_ACCEPTED, LINE_PAID, LINE_SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -83,20 +83,6 @@ _WINDOW, _MARGIN = 10 * _SECOND, 3 * _SECOND // 10
 _NO_ORDER: Json = {"tracking_number": None}
 _NO_LINE: Json = {"state": LINE_PAID, "imei": "", "serial_number": ""}
 _LEDGER_KINDS = {"accept": "accept", "ship": "tracking", "identify": "imei", "quantity": "quantity", "price": "price"}
-
-
-@dataclass(frozen=True)
-class Residue:
-    """What no rule excludes, in units by SKU (lower case).
-
-    :param units: sold between a reading and the write that rested on it.
-    :param hidden: of orders that Back Market hid when their listing was read for the first time.
-    :param oversold: promised and not there, for whatever reason.
-    """
-
-    units: Counter[str]
-    hidden: Counter[str]
-    oversold: Counter[str]
 
 
 def judge(evidence: Evidence) -> list[Loss]:
@@ -237,7 +223,7 @@ def _sent_again(writes: list[Write]) -> Iterator[tuple[Write, Write]]:
 
 def _set_twice(evidence: Evidence, by_subject: dict[tuple[str, tuple[Any, ...]], list[Write]]) -> Iterator[Loss]:
     planned = _values_in_ledger(evidence)
-    sold = _sales_by_sku(evidence)
+    sold = sales_by_sku(evidence)
     skus = {listing["id"]: listing["sku"].lower() for listing in evidence.listings}
     for (kind, subject), writes in by_subject.items():
         if kind not in {"quantity", "price"}:
@@ -399,52 +385,12 @@ def oversold(evidence: Evidence) -> Iterator[Loss]:
     """Find units sold that are not there, beyond those that nobody could see."""
     found = residue(evidence)
     for sku, units in found.oversold.items():
-        if units > found.units[sku] + found.hidden[sku]:
-            unseen = f"{found.units[sku]} sold between reading and writing, {found.hidden[sku]} hidden from the start"
+        if units > found.unseen(sku):
+            unseen = (
+                f"{found.units[sku]} sold between reading and writing, {found.hidden[sku]} hidden from the start, "
+                f"{found.unanswered[sku]} of raises without an answer"
+            )
             yield Loss("units oversold", sku, f"{units} oversold, {unseen}")
-
-
-def residue(evidence: Evidence) -> Residue:
-    """Count units oversold, and those that nobody could see."""
-    demand: Counter[str] = Counter()
-    for line in _lines(evidence):
-        if line["state"] in SERVED_LINES | {LINE_PAID, LINE_ON_HOLD} and line["id"] not in evidence.books.served_before:
-            demand[line["listing"].lower()] += line["quantity"]
-    short = Counter({sku: units - evidence.books.units[sku] for sku, units in demand.items()})
-    sold, between = _sales_by_sku(evidence), Counter[str]()
-    for sku, begin, end in _windows(evidence):
-        between[sku] += sum(units for at, units in sold[sku] if begin - _SECOND <= at <= end)
-    hidden: Counter[str] = Counter()
-    for order in evidence.before:
-        for line in order["orderlines"]:
-            if order["state"] in HIDDEN_STATES and line["state"] in WAITING_LINES:
-                hidden[line["listing"].lower()] += line["quantity"]
-    return Residue(+between, hidden, +short)
-
-
-def _windows(evidence: Evidence) -> Iterator[tuple[str, int, int]]:
-    """Give, for each quantity that took effect, its SKU and the moments of the reading before and of the effect."""
-    skus = {listing["id"]: listing["sku"].lower() for listing in evidence.listings}
-    read: dict[tuple[str, str], int] = {}
-    for entry in evidence.journal:
-        run, path = run_of(entry), entry["path"]
-        if entry["method"] == "GET" and path.startswith("/ws/listings"):
-            read[run, path.removeprefix("/ws/listings").strip("/")] = entry["at"]
-        for write in writes_in([entry]):
-            if write.kind == "quantity" and write.applied_at is not None and write.subject[0] in skus:
-                readings = [read[run, key] for key in ("", write.subject[0]) if (run, key) in read]
-                yield skus[write.subject[0]], max(readings, default=write.at), write.applied_at
-
-
-def _sales_by_sku(evidence: Evidence) -> dict[str, list[tuple[int, int]]]:
-    """Give the moments and units of all sales since the start, by SKU; moments may be a second early."""
-    last_before = max((order["order_id"] for order in evidence.before), default=0)
-    sold: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for order in evidence.orders:
-        if order["order_id"] > last_before:
-            for line in order["orderlines"]:
-                sold[line["listing"].lower()].append((read_date(order["date_creation"]), line["quantity"]))
-    return sold
 
 
 def shown(evidence: Evidence) -> Iterator[Loss]:

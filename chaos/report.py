@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from chaos.evidence import Loss
-    from chaos.judge import Residue
+    from chaos.residue import Residue
 
 _MOST_SHOWN = 25
 
@@ -46,8 +46,9 @@ def show(outcome: Outcome) -> None:
     residue = outcome.residue
     console.print(
         f"Residue: {residue.units.total()} units were sold between the reading of a listing and the write that "
-        f"followed; {residue.hidden.total()} were hidden when their listing was first read. No rule excludes that, "
-        f"safety_qty covers it. Of all units, {residue.oversold.total()} were oversold."
+        f"followed; {residue.hidden.total()} were hidden when their listing was first read; "
+        f"{residue.unanswered.total()} were of raises without an answer, sold out before the listing was read back. "
+        f"No rule excludes that, safety_qty covers it. Of all units, {residue.oversold.total()} were oversold."
     )
     console.print(f"{outcome.moves} prices were moved for the BackBox.")
     console.print(f"Killed at {outcome.places} different places between two steps.")

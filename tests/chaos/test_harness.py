@@ -17,10 +17,10 @@ from chaos.competition import Competition
 from chaos.customers import Customers
 from chaos.days import Days
 from chaos.evidence import Loss
-from chaos.judge import Residue
 from chaos.options import Options, read_arguments
 from chaos.poisons import SCENES, play
 from chaos.report import Outcome, show
+from chaos.residue import Residue
 from chaos.runs import DAGS, Ended, Wanted
 from chaos.seller import Seller
 from chaos.stage import PROJECT, Stage
@@ -181,7 +181,7 @@ def test_the_command_line_chooses_seed_faults_and_minutes() -> None:
 def test_the_report_names_faults_runs_losses_and_the_seed(capsys: pytest.CaptureFixture[str]) -> None:
     """All that a person needs to judge a chaos and to repeat it; each subject of a loss once."""
     losses = [Loss("order lost", "order 1", "listed, not stored")] * 3
-    residue = Residue(Counter({"a": 4}), Counter({"b": 3}), Counter({"a": 2}))
+    residue = Residue(Counter({"a": 4}), Counter({"b": 3}), Counter({"a": 5}), Counter({"a": 2}))
     runs = {"backmarket_orders": Counter({"killed": 5, "success": 6})}
     show(Outcome(41, 3, 75.0, Counter({"500": 8, "slow": 1}), runs, 17, residue, 2, losses))
     printed = capsys.readouterr().out
@@ -190,6 +190,7 @@ def test_the_report_names_faults_runs_losses_and_the_seed(capsys: pytest.Capture
         "order 1: listed, not stored (and 2 more)",
         "4 units were sold between the reading",
         "3 were hidden",
+        "5 were of raises without an answer",
         "2 were oversold",
         "2 prices were moved for the BackBox",
         "17 different places",

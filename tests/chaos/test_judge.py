@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chaos.evidence import Database, Evidence
-from chaos.judge import KINDS, judge, residue
+from chaos.judge import KINDS, judge
 from chaos.leaks import find_leaks
+from chaos.residue import residue
 from chaos.seller import Asked, Books
 from chaos.writes import LEFT_AT
 
@@ -480,6 +481,38 @@ def test_what_was_hidden_when_a_listing_was_first_read_is_residue(evidence: Evid
     assert judge(evidence) == []
     hidden["state"] = 1
     assert [loss.kind for loss in judge(evidence)] == ["units oversold"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "answer", "seen", "read_again", "is_excused"),
+    [
+        (3, 500, False, 6.0, True),
+        (2, 500, False, 6.0, False),
+        (3, 200, False, 6.0, False),
+        (3, 500, True, 6.0, False),
+        (3, 500, False, 10.1, False),
+    ],
+    ids=["sold out", "one of two is left", "answered", "seen by another run", "read back after more than five minutes"],
+)
+def test_a_raise_without_an_answer_that_is_sold_out_before_it_is_read_back_is_residue(
+    evidence: Evidence, shown: int, answer: int, read_again: float, *, seen: bool, is_excused: bool
+) -> None:
+    """The listing looks as before it, and all of its units are sold once more; anything else shows."""
+    evidence.orders[1]["date_creation"] = "2026-05-28T20:32:05+00:00"  # a quarter of a minute after minute 5
+    evidence.database.changes[3]["payload"]["shown"] = shown
+    evidence.database.changes[3]["attempts"] = 2
+    for entry in evidence.journal:
+        if entry["body"] == QUANTITY["body"]:
+            entry["status"] = answer
+    if seen:
+        evidence.journal.append({**READ, "at": BEGIN + round(4.9 * MINUTE), "over_at": BEGIN + round(5.1 * MINUTE)})
+    evidence.journal += [
+        {**READ, "at": BEGIN + round(read_again * MINUTE)},
+        request(read_again + 0.1, "POST", f"/ws/listings/{LISTING}", QUANTITY["body"]),
+    ]
+    _oversell(evidence)
+    assert residue(evidence).unanswered == Counter({SKU.lower(): 1} if is_excused else {})
+    assert [loss.kind for loss in judge(evidence)] == ([] if is_excused else ["units oversold"])
 
 
 ADDRESS = {
