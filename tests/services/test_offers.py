@@ -118,26 +118,36 @@ def test_a_quantity_that_arrives_after_it_was_read_back_is_known_as_ours(
     assert _all(warehouse, "select * from backmarket.inventory_findings") == []
 
 
+def _read_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, upload: OfferSending, sandbox: Sandbox, before: Listing, sold: int
+) -> None:
+    """After a write, let another run read the listing as it was before; begun later, and stored before our reading.
+
+    :param sold: how many units are sold between its reading and ours.
+    """
+    read = BackMarketClient.get_listing
+
+    def read_meanwhile(self: BackMarketClient, listing_id: UUID, market: str) -> Listing:
+        if sandbox.journal("POST", "/ws/listings"):
+            now = datetime.now(UTC)
+            store_readings(upload.connection, "default", market, [before], read_at=now)
+            reading = Reading(listing_id, before.sku or "", before.quantity, now)
+            compare_readings(upload.connection, "default", [reading], {}, since=now - HOLD, now=now)
+            (listing,) = (each for each in sandbox.listings() if each["id"] == str(listing_id))
+            sandbox.patch_listing(listing["sku"], quantity=listing["quantity"] - sold)
+        return read(self, listing_id, market)
+
+    monkeypatch.setattr(BackMarketClient, "get_listing", read_meanwhile)
+
+
 def test_a_quantity_seen_after_its_answer_was_lost_is_what_the_listing_shows(
     upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another run asked later, was answered before it took effect, and stored that first: what is sold then is seen."""
+    """Whatever another run has just read: what is sold of it then is seen."""
     listing = sandbox.listings()[0]
     shown, listing_id = listing["quantity"], UUID(listing["id"])
     (change,) = _plan(upload, (listing["sku"], listing["id"], shown, shown + 5))
-    read = BackMarketClient.get_listing
-
-    def read_in_between(self: BackMarketClient, listing_id: UUID, market: str) -> Listing:
-        if sandbox.journal("POST", "/ws/listings"):
-            now = datetime.now(UTC)
-            store_readings(warehouse, "default", market, [before], read_at=now)
-            compare_readings(
-                warehouse, "default", [Reading(listing_id, before.sku or "", shown, now)], {}, since=now - HOLD, now=now
-            )
-        return read(self, listing_id, market)
-
-    before = upload.read(listing_id, "fr-fr")
-    monkeypatch.setattr(BackMarketClient, "get_listing", read_in_between)
+    _read_meanwhile(monkeypatch, upload, sandbox, upload.read(listing_id, "fr-fr"), sold=0)
     sandbox.fault("reset_after", method="POST")
     assert upload.send_quantity(change, None) == "confirmed"
     assert _all(warehouse, f"select quantity from backmarket.listings where id = '{listing_id}'") == [(shown + 5,)]
@@ -145,6 +155,20 @@ def test_a_quantity_seen_after_its_answer_was_lost_is_what_the_listing_shows(
     sandbox.patch_listing(listing["sku"], quantity=shown)
     upload.read(listing_id, "fr-fr")
     assert _all(warehouse, "select units from backmarket.listing_drops") == [(5,)]
+
+
+def test_what_another_run_reads_before_a_quantity_arrives_hides_no_unit_that_is_sold_of_it(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is being sent stays known until its sender has settled it."""
+    listing = sandbox.listings()[0]
+    shown, listing_id = listing["quantity"], UUID(listing["id"])
+    (change,) = _plan(upload, (listing["sku"], listing["id"], shown, shown + 5))
+    _read_meanwhile(monkeypatch, upload, sandbox, upload.read(listing_id, "fr-fr"), sold=1)
+    sandbox.fault("reset_after", method="POST")
+    assert upload.send_quantity(change, None) == "unknown"
+    assert _all(warehouse, "select units from backmarket.listing_drops") == [(1,)]
+    assert _all(warehouse, "select * from backmarket.inventory_findings") == []
 
 
 def test_a_quantity_that_never_arrived_is_sent_again_by_the_same_run_and_holds_nothing(

@@ -98,9 +98,7 @@ def observe(
     """
     if baseline is None:
         return Observation((*drops, *_gone_before(lines)))
-    if quantity == baseline.sent_quantity:
-        return Observation(tuple(drops))
-    if baseline.sent_at and at - baseline.sent_at <= soon and quantity == baseline.quantity:
+    if quantity == baseline.sent_quantity or is_too_early(baseline, quantity, at, soon=soon):
         return Observation(tuple(drops))
     before = max(baseline.quantity, baseline.quantity if baseline.sent_quantity is None else baseline.sent_quantity)
     if quantity <= before:
@@ -110,6 +108,15 @@ def observe(
         fresh = (Drop(seen_from, seen_at, gone),) if gone else ()
         return Observation((*drops, *fresh))
     return _take_back(drops, list(lines), quantity - before)
+
+
+def is_too_early(baseline: Baseline, quantity: int, at: datetime, *, soon: timedelta = SOON) -> bool:
+    """Tell whether a reading shows what was there before a quantity was sent without an answer: that may come after it.
+
+    :param at: when the reading was asked for.
+    :param soon: as for :func:`observe`.
+    """
+    return baseline.sent_at is not None and at - baseline.sent_at <= soon and quantity == baseline.quantity
 
 
 def held_units(drops: Iterable[Drop], lines: Iterable[OrderLineRow], *, now: datetime, hold: timedelta) -> int:

@@ -160,7 +160,10 @@ class OfferSettling:
                         self._store_shown(own, listing)
                     own.settle("confirmed", "seen on Back Market after an answer was lost")
                 continue
-            own.settle(otherwise, reason)
+            with self.connection.transaction():
+                own.settle(otherwise, reason)
+                if otherwise == "planned":
+                    self.forget_sending(own)
             outcome = "again" if otherwise == "planned" else "unknown"
             if otherwise == "unknown":
                 self._unseen.add(own.changes[0][1].change_id)
@@ -422,7 +425,10 @@ def settle_by_readings(
             ledger.settle([change.change_id], "confirmed", "seen on Back Market after an answer was lost")
             counts["confirmed"] += 1
         else:
-            ledger.settle([change.change_id], "planned", "not seen on Back Market after an answer was lost")
+            with ledger.connection.transaction():
+                ledger.settle([change.change_id], "planned", "not seen on Back Market after an answer was lost")
+                if ledger.kind == "quantity":
+                    inventory_prices.forget_sent_quantity(ledger.connection, ledger.account, key[0])
             counts["planned_again"] += 1
     return counts
 

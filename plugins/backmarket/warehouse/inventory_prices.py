@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from uuid import UUID  # noqa: TC003 - read at run time by the dataclasses
 
-from backmarket.rules.hidden_sales import SOON, Baseline, Drop, observe
+from backmarket.rules.hidden_sales import SOON, Baseline, Drop, is_too_early, observe
 from backmarket.rules.inventory import OrderLineRow, QuantityPlan, StockRow, counts_by_sku
 from backmarket.rules.skus import sku_key
 from backmarket.warehouse import feeds, sql
@@ -185,7 +185,10 @@ def compare_readings(
         shown = []
         for reading in readings:
             baseline = baselines.get(reading.id) or created.get(sku_key(reading.sku))
-            if baseline is not None and reading.read_at <= baseline.at:
+            if baseline is not None and (
+                reading.read_at <= baseline.at or is_too_early(baseline, reading.quantity, reading.read_at, soon=soon)
+            ):
+                # Nothing follows from it; what is being sent may still come, until its sender settles it.
                 continue
             before = drops.get(reading.id, [])
             of_sku = lines.get(sku_key(reading.sku), [])
