@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from psycopg import OperationalError
 from psycopg.rows import dict_row
 
 from backmarket.concerns import STEMS
@@ -98,6 +99,12 @@ def test_shipments_that_are_over_count_as_usable(warehouse: psycopg.Connection[A
     assert _judge_shipments(warehouse) == ["seller.shipments"]
 
 
+FAILS = b"""
+    create function public.fails(code text) returns text language plpgsql
+    as $$ begin raise exception 'for Jane Doe' using errcode = code; end $$
+"""
+
+
 @pytest.mark.parametrize(
     ("query", "told"),
     [
@@ -107,13 +114,22 @@ def test_shipments_that_are_over_count_as_usable(warehouse: psycopg.Connection[A
                 2 as max_qty from (values ('A', 'Jane Doe')) as shelf (sku, quantity)""",
             "its view fails (InvalidTextRepresentation); cast nothing there: texts are read, too",
         ),
+        (
+            "select 'default' as account, fails('HV00N') as sku, 7 as quantity, now() as counted_at",
+            "its view, or what that reads from, does not answer (FdwUnableToEstablishConnection)",
+        ),
+        (
+            "select 'default' as account, fails('57014') as sku, 7 as quantity, now() as counted_at",
+            "its view, or what that reads from, does not answer (QueryCanceled)",
+        ),
     ],
-    ids=["a column is missing", "the view fails"],
+    ids=["a column is missing", "the view fails", "a foreign server is down", "it takes too long"],
 )
 def test_a_view_that_cannot_be_read_is_told_in_a_sentence(
     warehouse: psycopg.Connection[Any], needs: Reader, query: str, told: str
 ) -> None:
     """Without what stands in its rows; by the page, too; and it is over once it can be read."""
+    warehouse.execute(FAILS)
     warehouse.execute("drop table seller.stock")
     warehouse.execute(f"create view seller.stock as {query}".encode())
     with pytest.raises(FeedUnusableError) as failure:
@@ -124,6 +140,17 @@ def test_a_view_that_cannot_be_read_is_told_in_a_sentence(
     assert (need.items[0]["summary"], need.items[0]["detail"]) == ("cannot be read", told)
     _stock(warehouse, "7")
     assert _feeds(needs) == []
+
+
+@pytest.mark.parametrize("code", ["40P01", "53100", "55P03"])
+def test_a_trouble_of_our_own_database_is_no_fault_of_a_table(warehouse: psycopg.Connection[Any], code: str) -> None:
+    """Such a task is tried again."""
+    warehouse.execute(FAILS)
+    warehouse.execute("drop table seller.stock")
+    query = f"select 'default' as account, fails('{code}') as sku, 7 as quantity, now() as counted_at"
+    warehouse.execute(f"create view seller.stock as {query}".encode())
+    with pytest.raises(OperationalError):
+        inventory_prices.stock_rows(warehouse, "default")
 
 
 @pytest.mark.parametrize(

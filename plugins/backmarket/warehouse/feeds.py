@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Statements leave out rows of these whose order needs nothing more: they can be used.
 _READ_IN_PART = frozenset({SHIPMENTS.table, DEVICES.table, REFUNDS.table})
 _MOST_REASONS = 3
+# Classes of SQLSTATE by which our own database asks for another try, or lacks room: no fault of a view.
+_OF_OUR_DATABASE = frozenset({"40", "53", "55", "58"})
 _log = logging.getLogger(__name__)
 _ADVICE = "Correct the table, or the view in its place; the next run reads it anew."
 
@@ -79,6 +81,11 @@ def select(
     except (errors.ProgrammingError, errors.NotSupportedError) as error:
         # A function of the seller's own that raises, a type that nothing is compared with.
         why = f"its view fails ({type(error).__name__})"
+    except (errors.OperationalError, errors.InternalError) as error:
+        # A foreign table whose server does not answer, a view that takes too long: our own connection is well.
+        if connection.closed or (error.sqlstate or "40")[:2] in _OF_OUR_DATABASE:
+            raise
+        why = f"its view, or what that reads from, does not answer ({type(error).__name__})"
     _store(connection, parameters["account"], UnusableFeed(table, None, 0, [why]), run_id=None, is_unusable=True)
     raise FeedUnusableError(f"{table} cannot be read: {why}. {_ADVICE}")
 
