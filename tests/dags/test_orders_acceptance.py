@@ -556,6 +556,33 @@ def test_a_line_cancelled_at_the_last_moment_counts_as_none_that_was_accepted(
     ]
 
 
+def test_a_call_that_accepts_one_of_two_lines_confirms_that_one(
+    accept: Callable[..., Run],
+    connected: Sandbox,
+    database: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A platform that accepts one line a call: the next run sends one for the other, and neither counts as dropped."""
+    order = _order(connected, (SKU, 1, 1), (SKU, 1, 1))
+    _stock(database, SKU, 2)
+    update = BackMarketClient.update_order
+
+    def update_one(client: BackMarketClient, order_id: int, *args: Any, **fields: Any) -> Any:
+        first, second = connected.order(order_id)["orderlines"]
+        answer = update(client, order_id, *args, **fields)
+        if first["state"] == 1:
+            connected.patch_order(order_id, orderlines=[{**first, "state": 2}, second])
+        return answer
+
+    monkeypatch.setattr(BackMarketClient, "update_order", update_one)
+    assert accept().state == "success"
+    assert _states(connected, order) == [2, 1]
+    assert [status for status, _ in _ledger(database, order)] == ["confirmed", "unknown"]
+    assert accept().state == "success"
+    assert _states(connected, order) == [2, 2]
+    assert [status for status, _ in _ledger(database, order)] == ["confirmed", "confirmed"]
+
+
 def test_a_write_that_is_not_found_goes_once_a_run_however_often_its_task_is_tried(
     accept: Callable[..., Run],
     connected: Sandbox,

@@ -418,7 +418,12 @@ class OrderWriting:
             raise _LeftError(error) from None
         if self._judge(order, changes).verdict == "done":
             return self._store_done(order, changes, remark)
-        return self._store(order, changes, otherwise, reason)
+        # Of several lines of one request, one may be applied.
+        done = [change for change in changes if self._judge(order, [change]).verdict == "done"]
+        with self._turn, self.staging.connection.transaction():
+            if done:
+                self._settle(done, "confirmed", remark)
+            return self._store(order, [change for change in changes if change not in done], otherwise, reason)
 
     def _read_before(self, changes: list[RecordedChange]) -> Order | None:
         """Read the order of changes that are about to be sent; None where Back Market has none.
