@@ -63,6 +63,12 @@ def test_a_row_of_an_unknown_order_is_refused_with_the_best_advice_there_is() ->
         assert decision.verdict == "refuse"
         assert decision.reason == "waits: 7 is the id of a line of order 70: put 70 into order_id"
     assert refuse_unknown_order(7, None, given_up).reason == str(given_up)
-    for known in (None, asked(7)):
-        reason = "waits: this order is not known here and not on Back Market; check the order id"
-        assert refuse_unknown_order(7, None, known).reason == reason
+    reason = "waits: this order is not known here and not on Back Market; check the order id"
+    assert refuse_unknown_order(7, None, asked(7)).reason == reason
+
+
+def test_an_order_that_back_market_may_have_is_not_called_a_slip() -> None:
+    """It failed on the order, or sent what nobody understands: it never said that it has none."""
+    reason = refuse_unknown_order(7, None, None).reason
+    assert reason.startswith("waits: this order is not known here and could not be read so far: the log of the task")
+    assert "not on Back Market" not in reason

@@ -58,12 +58,17 @@ def refuse_unknown_order(order_id: int, order_of_line: int | None, asked: Asked 
     """Refuse a row whose order is not known.
 
     :param order_of_line: the order that has a line with this id.
-    :param asked: how often Back Market was asked for the order in vain.
+    :param asked: how often Back Market was asked for the order in vain; None: it never said that it has none.
     """
     if order_of_line is not None:
         return refuse(
             f"waits: {order_id} is the id of a line of order {order_of_line}: put {order_of_line} into order_id"
         )
-    if asked is not None and asked.is_given_up:
+    if asked is None:
+        return refuse(
+            "waits: this order is not known here and could not be read so far: the log of the task that reads it says "
+            "why. Check the order id, too"
+        )
+    if asked.is_given_up:
         return refuse(str(asked))
     return refuse("waits: this order is not known here and not on Back Market; check the order id")
