@@ -103,8 +103,8 @@ from backmarket.order_lines
 where account = %(account)s and orderline_id = any(%(orderline_ids)s) and gone_at is null;
 
 -- name: select_orders_to_read
--- Numbers of orders, as texts, that a table of the seller names and that are unknown here, or were not wholly accepted
--- when last read.
+-- Numbers of orders, as texts, that a table of the seller names and that are unknown here, were not there when last asked
+-- for, or were not wholly accepted when last read.
 -- :account; {table}
 select distinct named.order_id::text
 from {table} as named
@@ -115,6 +115,7 @@ where
     and named.order_id is not null
     and (
         orders.order_id is null
+        or orders.gone_at is not null
         or orders.order_id in (
             select line.order_id
             from backmarket.order_lines as line

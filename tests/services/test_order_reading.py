@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,9 +36,9 @@ REFUSALS = [
 ]
 
 
-def _know(reading: OrderReading, order_id: int) -> None:
-    """Let an order be open here, of which a line is paid."""
-    line = {"id": 10 * order_id, "listing": "A", "state": 1, "quantity": 1, "price": "9.00", "currency": "EUR"}
+def _know(reading: OrderReading, order_id: int, state: int = 1) -> None:
+    """Let an order be open here, of which a line is paid, or in another state."""
+    line = {"id": 10 * order_id, "listing": "A", "state": state, "quantity": 1, "price": "9.00", "currency": "EUR"}
     reading.staging.add(
         [Order.model_validate(order(order_id, orderlines=[line]))], read_at=datetime(2026, 1, 1, tzinfo=UTC)
     )
@@ -187,6 +187,23 @@ def test_no_order_is_gone_where_not_even_lists_come(
         with pytest.raises(errors.NotFoundError):
             refresh_open_orders(reading)
     assert _gone(warehouse) == ([7] if is_served else [])
+
+
+def test_an_accepted_order_that_was_gone_is_asked_for_where_a_parcel_names_it(
+    server: HostileServer, reading: OrderReading, warehouse: psycopg.Connection[Any]
+) -> None:
+    """While it stays away, that is noted, so that its row says so; once it is back, its parcel waits no longer."""
+    _know(reading, 7, state=2)
+    orders.mark_gone(warehouse, "default", [7])
+    warehouse.execute("insert into seller.shipments (order_id, tracking_number) values (7, 'T1')")
+    now = datetime.now(UTC)
+    none = Reply({"count": 0, "next": None, "results": []})
+    server.play = lambda request: NOT_FOUND if request.path.endswith("/7") else none
+    refresh_shipment_orders(reading, now=now)
+    assert sorted(orders.asked_orders(warehouse, "default")) == [7]
+    server.answer(Reply(order(7, orderlines=[{"id": 70, "listing": "A", "state": 2, "quantity": 1}])))
+    refresh_shipment_orders(reading, now=now + timedelta(days=1))
+    assert _gone(warehouse) == []
 
 
 @pytest.mark.parametrize(
