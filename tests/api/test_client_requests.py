@@ -226,6 +226,13 @@ def test_the_naive_times_of_one_order_are_judged_by_the_answers_date(
     assert read.date_modification == datetime(2026, 7, 1, 11, 59, tzinfo=UTC)
 
 
+def test_the_document_of_another_order_is_no_answer(client: BackMarketClient, server: HostileServer) -> None:
+    """By it, a parcel's number and a device would go to the wrong order."""
+    server.answer(Reply(order(8)))
+    with pytest.raises(errors.MalformedAnswerError, match="the document of another order"):
+        client.get_order(7)
+
+
 def test_what_is_sent_to_change_an_order(client: BackMarketClient, server: HostileServer) -> None:
     """Only what was given, the order's id in path and body, the shipping time in UTC."""
     server.answer(Reply({"order_id": 7, "statuscode": 200}))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from backmarket.api.calls import Calls, as_document, as_written, keeping_secret, newer_by, require_aware
-from backmarket.api.errors import RefusedError
+from backmarket.api.errors import MalformedAnswerError, RefusedError
 from backmarket.api.models.document import read_each
 from backmarket.api.models.order import Order, OrderPage
 from backmarket.api.models.plain_order import read_plainly
@@ -62,9 +62,13 @@ class OrderCalls(Calls):
 
         :raises NotFoundError: if the account has no such order.
         :raises UnreadableDocumentError: carrying the document, if it does not fit the model.
+        :raises MalformedAnswerError: if it is another order's: what goes by it would be sent to the wrong one.
         """
         path = f"{_PATH}/{order_id}"
-        return as_document(Order, self._transport.read(path), "GET", path)
+        order = as_document(Order, self._transport.read(path), "GET", path)
+        if order.order_id != order_id:
+            raise MalformedAnswerError("the document of another order", method="GET", path=path)
+        return order
 
     def count_orders(self) -> int | None:
         """Tell how many orders the account can list; None for several that the list does not count. One cheap read."""
