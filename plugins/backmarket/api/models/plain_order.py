@@ -39,6 +39,9 @@ class _Plain(Struct, gc=False):
             if kind is str:
                 if not value or value.isspace():
                     setattr(self, name, None)
+                elif not value.isascii():
+                    # Half a character, which has no encoding, is for the models to judge.
+                    value.encode()
             elif kind is Decimal:
                 if not _AMOUNT.fullmatch(str(value)):
                     raise ValueError("an amount for the models to judge")
