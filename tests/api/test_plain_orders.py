@@ -85,6 +85,7 @@ def _changed(document: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 @given(order=_changed(ORDER), line=_changed(LINE), person=_changed(PERSON))
 @example(order=ORDER, line={**LINE, "listing": "\ud800"}, person=PERSON)
 @example(order=ORDER, line={**LINE, "imei": "35\udc00"}, person=PERSON)
+@example(order={**ORDER, "country_code": "x" * 501}, line=LINE, person=PERSON)
 def test_what_is_read_quickly_is_read_alike(
     order: dict[str, Any], line: dict[str, Any], person: dict[str, Any]
 ) -> None:

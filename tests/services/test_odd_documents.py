@@ -80,6 +80,18 @@ def test_an_odd_order_read_by_id_is_kept(
     assert reason in kept
 
 
+def test_a_long_country_is_read_as_none(
+    server: HostileServer, reading: OrderReading, warehouse: psycopg.Connection[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No index could hold it: the order is stored without, as are all others."""
+    server.answer(Reply({"count": 2, "next": None, "results": [order(7, country_code=DIGITS * 2), order(8)]}))
+    refresh_paid_orders(reading)
+    stored = warehouse.execute("select order_id, country_code from backmarket.orders order by 1").fetchall()
+    assert stored == [(7, None), (8, None)]
+    assert "country_code" in caplog.text
+    assert DIGITS not in caplog.text
+
+
 def test_long_keys_are_told_apart(reading: OrderReading, warehouse: psycopg.Connection[Any]) -> None:
     """Two ids that begin alike are two documents."""
     for last in "12":

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -157,6 +158,16 @@ LONGEST_KEY = 500
 
 OptionalKey = Annotated[str, Field(max_length=LONGEST_KEY)] | None
 """A text by which documents are found. A longer one makes its document unreadable: no index could hold it."""
+
+
+def _no_long_text(value: str) -> str:
+    if len(value) > LONGEST_KEY:
+        raise PydanticCustomError("too_long", "no code is so long")
+    return value
+
+
+OptionalCode = Annotated[str, Strict(), AfterValidator(_no_long_text)] | None
+"""A short text that an index of the database holds: a longer one would be something else, and is read as empty."""
 NeededKey = Annotated[OptionalKey, Needed()]
 NeededText = Annotated[OptionalText, Needed()]
 NeededAmount = Annotated[OptionalAmount, Needed()]

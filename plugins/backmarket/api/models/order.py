@@ -15,6 +15,7 @@ from backmarket.api.models.document import (
     NeededAmount,
     NeededKey,
     OptionalAmount,
+    OptionalCode,
     OptionalFlag,
     OptionalIdentifier,
     OptionalInteger,
@@ -133,7 +134,7 @@ class Order(Document):
     order_id: Identifier
     state: Integer
     orderlines: tuple[OrderLine, ...]
-    country_code: OptionalWord = None
+    country_code: OptionalCode = None
     currency: OptionalWord = None
     price: NeededAmount = None
     shipping_price: NeededAmount = None

@@ -112,7 +112,7 @@ class PlainOrder(_Plain):
     order_id: _Identifier
     state: _Integer
     orderlines: tuple[PlainOrderLine, ...]
-    country_code: str | None = None
+    country_code: _Key | None = None
     currency: str | None = None
     price: Decimal | None = None
     shipping_price: Decimal | None = None
