@@ -191,6 +191,28 @@ def test_every_broken_rule_is_told_at_once_and_nothing_is_sent(
     assert len(_all(database, "select 1 from backmarket.changes")) == 2
 
 
+def test_a_sku_of_several_rows_is_refused_once_and_not_in_every_run(
+    creation: Callable[..., Run], connected: Sandbox, database: psycopg.Connection[Any]
+) -> None:
+    """A row a market in ``seller.catalog``: one refusal with all reasons, which the next runs know."""
+    # As of a view, which has no key.
+    database.execute("alter table seller.catalog drop constraint catalog_pkey")
+    _fill(
+        database,
+        _row(connected, "A-1", market="it-it", grade="SHINY"),
+        _row(connected, "A-1"),
+        _row(connected, "A-1 ", market="de-de", quantity=-1),
+    )
+    assert creation().xcoms["listing_creation_plan"]["refused"] == 3
+    assert creation().state == "success"
+    assert _batches(connected) == []
+    ((subject, status, reason),) = _all(database, "select subject, status, reason from backmarket.changes")
+    assert (subject, status) == ("A-1", "refused")
+    for expected in ("sku occurs more than once", "grade SHINY", "quantity -1"):
+        assert reason.count(expected) == 1
+    assert _all(database, "select array_to_string(reasons, '; ') from backmarket.catalog_readiness") == [(reason,)]
+
+
 def test_a_dry_run_plans_and_sends_nothing(
     creation: Callable[..., Run],
     connected: Sandbox,

@@ -21,7 +21,7 @@ from backmarket.warehouse.seller_rows import name_left_out
 from backmarket.words import counted, minute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from decimal import Decimal
 
     from backmarket.api.client import BackMarketClient
@@ -71,9 +71,11 @@ class CreationPlanning:
         """
         connection, account = self.catalog.connection, self.catalog.account
         rows, feed = self.catalog.read()
+        found = list(self._check(rows))
+        verdicts = Counter(check.verdict for check, _ in found)
         checks: list[Check] = []
         changes: list[PlannedChange] = []
-        for check, payload in self._check(rows):
+        for check, payload in _once_a_sku(found):
             checks.append(check)
             if check.verdict == "refused":
                 reason = "; ".join(check.reasons)
@@ -86,7 +88,6 @@ class CreationPlanning:
         self._log_plan(changes)
         left_out = self._name_left_out(rows, feed, run_id=run_id)
         unusable = feeds.judge(connection, account, feed, limit_pct=rows_limit_pct, run_id=run_id)
-        verdicts = Counter(check.verdict for check in checks)
         counts = {verdict.replace(" ", "_"): verdicts[verdict] for verdict in get_args(Verdict)}
         return {**counts, **left_out, "unusable_feeds": unusable}
 
@@ -144,6 +145,22 @@ class CreationPlanning:
             self.log.info("Dry run: %s would be sent; see status dry_run in backmarket.changes.", would_go)
         else:
             self.log.info("%s ready to be sent, %s refused.", counted(ready, "row"), f"{len(refused):,}")
+
+
+def _once_a_sku(found: Iterable[tuple[Check, dict[str, Any]]]) -> Iterator[tuple[Check, dict[str, Any]]]:
+    """Yield each SKU once, with the reasons against all of its rows: apart, they would be told anew in each run.
+
+    :param found: as rows were checked; those of one SKU have one verdict.
+    """
+    of_sku: dict[str, list[tuple[Check, dict[str, Any]]]] = {}
+    for check, payload in found:
+        of_sku.setdefault(check.sku, []).append((check, payload))
+    for own in of_sku.values():
+        # A view gives its rows in any order.
+        own.sort(key=lambda each: (each[0].market, each[0].reasons))
+        first, payload = own[0]
+        reasons = dict.fromkeys(reason for check, _ in own for reason in check.reasons)
+        yield first._replace(reasons=list(reasons)), payload
 
 
 def download_categories(client: BackMarketClient, catalog: Catalog, log: Log) -> dict[str, Any]:
