@@ -72,7 +72,7 @@ def test_an_odd_category_is_left_out_of_the_tree_and_named(client: BackMarketCli
     ]
 
 
-@pytest.mark.parametrize("document", [{}, '"tree"', [{"category_id": "x"}]])
+@pytest.mark.parametrize("document", [{}, '"tree"', [], [{"category_id": "x"}]])
 def test_a_tree_of_which_nothing_can_be_read_is_refused(
     client: BackMarketClient, server: HostileServer, document: object
 ) -> None:

@@ -42,15 +42,15 @@ class CatalogCalls(Calls):
     def category_tree(self, market: str) -> CategoryTree:
         """Read all categories, named in the market's language; under the stricter limit for the catalog.
 
-        :raises UnreadableDocumentError: carrying the document, where it is no list of categories, or not one of them
-            can be understood.
+        :raises UnreadableDocumentError: carrying the document, where it is no list of categories, has none, or not one
+            of them can be understood.
         """
         document = self._transport.read(_TREE_PATH, market=market, kind="catalog").document
         if not isinstance(document, list):
             raise UnreadableDocumentError("document: no list", method="GET", path=_TREE_PATH, document=document)
         tree = read_tree(document)
-        if tree.left_out and not tree.roots:
-            reason = tree.left_out[0].reason
+        if not tree.roots:
+            reason = tree.left_out[0].reason if tree.left_out else "document: no category"
             raise UnreadableDocumentError(reason, method="GET", path=_TREE_PATH, document=document)
         return tree
 
