@@ -37,6 +37,20 @@ def test_errors_are_found_in_every_form_seen(report: Any) -> None:
     assert "no match" in errors["b"]
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"product_errors": {"2": {"sku": "B", "message": "no match"}}},
+        {"product_errors": {"line 2": [{"sku": "B", "message": "no match"}]}},
+        {"errors": [{"line": 2, "errors": [{"sku": "B", "message": "no match"}]}]},
+        {"lines": [{"line": 2, "errors": {"B": "no match"}}]},
+    ],
+)
+def test_errors_are_found_where_they_stand_under_the_number_of_a_line(report: Any) -> None:
+    """The SKU inside tells which line it is: else it would be sent again, as if nothing was said of it."""
+    assert "no match" in errors_by_key(report).get("b", "")
+
+
 @pytest.mark.parametrize("name", [{"a": 1}, ["A"], True, None, ""])
 def test_an_odd_name_costs_no_other_its_error(name: object) -> None:
     """What names no SKU is left out; the errors beside it are found."""

@@ -20,7 +20,8 @@ def errors_by_key(result: Any) -> dict[str, str]:
     """Return the error texts by SKU or EAN, in lower case, wherever in a result they stand.
 
     Seen: ``{product_success: {key: ...}, product_errors: {key: ...}}``. Also understood: lists of objects that name
-    their ``sku`` or ``ean``, and objects by SKU that hold an ``error``. A result of no known form has no errors.
+    their ``sku`` or ``ean``, objects by SKU that hold an ``error``, and such objects by the number of their line. A
+    result of no known form has no errors.
     """
     found: dict[str, list[str]] = {}
     for key, text in _errors(result):
@@ -60,11 +61,15 @@ def _error_entries(entries: Any) -> Iterator[tuple[str, str]]:
     if isinstance(entries, dict):
         for key, value in entries.items():
             yield str(key), told(value)
+            # The key may be a number of a line, and the SKU stand inside.
+            yield from _error_entries([each for each in _as_list(value) if _names_a_sku(each)])
     elif isinstance(entries, list):
         for item in entries:
             key = _key_of(item)
             if key is not None:
                 yield key, told({name: value for name, value in item.items() if name not in _NAMES} or item)
+            else:
+                yield from _errors_of_item(None, item)
 
 
 def _errors_of_item(key: str | None, item: Any) -> Iterator[tuple[str, str]]:
@@ -76,8 +81,18 @@ def _errors_of_item(key: str | None, item: Any) -> Iterator[tuple[str, str]]:
     if faults and name is not None:
         yield name, told(faults)
         return
+    for fault in faults:
+        yield from _error_entries(fault)
     for inner, value in item.items():
         yield from _errors_of_item(str(inner), value)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _names_a_sku(item: Any) -> bool:
+    return isinstance(item, dict) and "sku" in item
 
 
 def _key_of(item: Any) -> str | None:
