@@ -169,8 +169,8 @@ def test_a_move_without_an_old_price_breaks_nothing_that_reads_moves(
             )
     moves = repricing.read_moves(warehouse, "default", since=NOW - timedelta(days=900))
     assert {sku: (len(each.sent_at), len(each.lowered_at)) for (sku, _), each in moves.items()} == {
-        "GONE": (1, 0),
-        "MOVED": (1, 1),
+        "gone": (1, 0),
+        "moved": (1, 1),
     }
     parameters = {"account": "default", "most": 9, "asked_before": NOW, "decided_since": NOW}
     unasked = warehouse.execute(sql.statement("price_approval/select_unasked"), parameters).fetchall()

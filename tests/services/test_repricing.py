@@ -274,6 +274,21 @@ def test_moves_of_more_than_a_day_ago_hold_a_price_where_the_variables_say_so(
     assert decide(warehouse, **variables)["A"][::2] == ("hold", reason)
 
 
+def test_a_move_holds_a_price_whose_sku_is_spelled_otherwise_now(warehouse: psycopg.Connection[Any]) -> None:
+    """Case makes no other SKU: the price rests as long as it would have."""
+    from psycopg.types.json import Jsonb
+
+    offer(warehouse, "A")
+    cost(warehouse, "A", "100")
+    warehouse.execute("update backmarket.backbox set read_at = %s", [NOW])
+    warehouse.execute(
+        "insert into backmarket.changes (account, kind, subject, market, payload, status, attempts, sent_at) "
+        "values ('default', 'price', 'a', 'fr-fr', %s, 'confirmed', 1, %s)",
+        [Jsonb({"price": "240.00", "old_price": "250.00", "why": "so it is"}), NOW - timedelta(minutes=10)],
+    )
+    assert decide(warehouse)["A"][::2] == ("hold", "it moved 10 minutes ago")
+
+
 BREAK = {
     "device_costs": "alter table seller.device_costs rename column unit_cost to costs",
     "fx_rates": "alter table seller.fx_rates rename column rate to rates",

@@ -185,7 +185,7 @@ def decide_prices(
     for row, price in wanted:
         try:
             terms = sale_costs.terms(row)
-            situation = _situation(row, price, known, moves.get((row.sku, row.market), _NO_MOVES), terms)
+            situation = _situation(row, price, known, moves.get((sku_key(row.sku), row.market), _NO_MOVES), terms)
             if situation is not None:
                 move = decide_move(situation, None if isinstance(terms, str) else terms, policy, now=now)
                 decided.append(_decided(row, move))

@@ -8,6 +8,7 @@ from decimal import Decimal  # noqa: TC003 - read at run time by the named tuple
 from typing import TYPE_CHECKING, NamedTuple
 
 from backmarket.rules.repricing import Move, Wish
+from backmarket.rules.skus import sku_key
 from backmarket.warehouse import feeds, sql
 from backmarket.warehouse.seller_rows import FX_RATES, VAT_RATES
 
@@ -72,13 +73,14 @@ def read_competition(connection: Connection, account: str) -> Competition:
 
 
 def read_moves(connection: Connection, account: str, *, since: datetime) -> dict[tuple[str, str], Moves]:
-    """Return the moves since a moment that may have been applied, by SKU and market."""
+    """Return the moves since a moment that may have been applied, by market and SKU as :func:`sku_key` gives it."""
     found: dict[tuple[str, str], Moves] = defaultdict(lambda: Moves([], []))
     parameters = {"account": account, "since": since}
     for sku, market, at, is_lower in connection.execute(sql.statement("repricing/select_moves"), parameters):
-        found[sku, market].sent_at.append(at)
+        moves = found[sku_key(sku), market]
+        moves.sent_at.append(at)
         if is_lower:
-            found[sku, market].lowered_at.append(at)
+            moves.lowered_at.append(at)
     return found
 
 
