@@ -262,6 +262,40 @@ def test_a_catalog_row_that_cannot_be_read_is_refused_with_all_its_reasons(
     assert _left_out(run, "listing_creation_plan") == (2, 2)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "alter table seller.catalog rename column sku to article",
+        """alter table seller.catalog rename to articles;
+        create view seller.catalog as
+            select account, (1 / (length(sku) - length(sku)))::text as sku from seller.articles""",
+        "drop table seller.catalog cascade",
+    ],
+    ids=["without its column", "a view that fails", "not there"],
+)
+def test_a_catalog_that_cannot_be_read_holds_no_quantity_or_price_up(
+    connected: Sandbox,
+    switch_on: Callable[..., None],
+    run_dag: Callable[..., Run],
+    database: psycopg.Connection[Any],
+    broken: str,
+) -> None:
+    """It only tells which SKUs are to be listed: what is sold out is taken off sale all the same."""
+    sku, listing = next((listing["sku"], listing) for listing in _priced(connected) if listing["quantity"] > 0)
+    price = Decimal(listing["offers"]["fr-fr"]["price"]) + Decimal("0.01")
+    database.execute("insert into seller.catalog (sku) values ('NEW-1')")
+    database.execute("insert into seller.stock (sku, quantity, counted_at) values (%s, 0, now())", [sku])
+    database.execute(
+        "insert into seller.prices (sku, market, price, currency) values (%s, 'fr-fr', %s, 'EUR')", [sku, price]
+    )
+    database.execute(broken.encode())
+    switch_on("inventory_upload", "prices_upload")
+    run = run_dag("backmarket_inventory_prices")
+    assert run.state == "success", run.tasks
+    (after,) = (listing for listing in connected.listings() if listing["sku"] == sku)
+    assert (after["quantity"], Decimal(after["offers"]["fr-fr"]["price"])) == (0, price)
+
+
 def test_a_stock_feed_without_one_usable_row_fails_and_moves_nothing(
     connected: Sandbox, switch_on: Callable[..., None], run_dag: Callable[..., Run], database: psycopg.Connection[Any]
 ) -> None:

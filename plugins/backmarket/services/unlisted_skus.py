@@ -66,11 +66,15 @@ def _report(
     """Make these findings of a kind all that there are of it.
 
     Before the listings of the home market were read whole, nothing is known to be missing. A table with very many such
-    SKUs holds those of other channels, too: they are counted in the log alone.
+    SKUs holds those of other channels, too: they are counted in the log alone. Where ``seller.catalog`` cannot be read,
+    that holds nothing up.
     """
     catalog = Catalog(connection, account)
     was_read = sync_state.read(connection, account, "listings", market).succeeded_at is not None
-    known = catalog.listed() | catalog.proposed()
+    proposed = catalog.proposed()
+    if proposed is None:
+        log.warning("seller.catalog cannot be read: SKUs whose listing is still to be created are named, too.")
+    known = catalog.listed() | (proposed or set())
     unlisted = {}
     for sku, what in told.items() if was_read else ():
         if missing := sorted(feeding.listings_of(sku).keys() - known):

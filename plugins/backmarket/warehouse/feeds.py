@@ -68,26 +68,22 @@ def select(
     :raises FeedUnusableError: where the table has not the columns it should, or its view fails. Of PostgreSQL's words
         only those are passed on that name columns: others may quote what stands in them.
     """
-    from psycopg import errors
+    rows, why = _rows_or_why_not(connection, statement, parameters)
+    if rows is None:
+        found = UnusableFeed(table, None, 0, [why])
+        _store(connection, parameters["account"], found, run_id=None, is_unusable=True)
+        raise FeedUnusableError(f"{table} cannot be read: {why}. {_ADVICE}")
+    return rows
 
-    try:
-        return connection.execute(statement, parameters).fetchall()
-    except (errors.UndefinedColumn, errors.UndefinedTable) as error:
-        why = error.diag.message_primary or type(error).__name__
-    except errors.InsufficientPrivilege:
-        why = "the login of the connection may not read it"
-    except errors.DataError as error:
-        why = f"its view fails ({type(error).__name__}); cast nothing there: texts are read, too"
-    except (errors.ProgrammingError, errors.NotSupportedError) as error:
-        # A function of the seller's own that raises, a type that nothing is compared with.
-        why = f"its view fails ({type(error).__name__})"
-    except (errors.OperationalError, errors.InternalError) as error:
-        # A foreign table whose server does not answer, a view that takes too long: our own connection is well.
-        if connection.closed or (error.sqlstate or "40")[:2] in _OF_OUR_DATABASE:
-            raise
-        why = f"its view, or what that reads from, does not answer ({type(error).__name__})"
-    _store(connection, parameters["account"], UnusableFeed(table, None, 0, [why]), run_id=None, is_unusable=True)
-    raise FeedUnusableError(f"{table} cannot be read: {why}. {_ADVICE}")
+
+def select_if_readable(
+    connection: Connection, statement: LiteralString | Composed, parameters: Mapping[str, Any]
+) -> list[tuple[Any, ...]] | None:
+    """Run a statement as :func:`select` does, for whom can do without the table: the task that it feeds tells of it.
+
+    :return: None where the table cannot be read.
+    """
+    return _rows_or_why_not(connection, statement, parameters)[0]
 
 
 def select_whole(
@@ -156,6 +152,31 @@ def store_unclaimed(connection: Connection, account: str, found: Sequence[tuple[
     with connection.transaction():
         connection.execute(sql.statement("feeds/delete_unclaimed"), parameters)
         connection.execute(sql.statement("feeds/upsert_unclaimed"), parameters)
+
+
+def _rows_or_why_not(
+    connection: Connection, statement: LiteralString | Composed, parameters: Mapping[str, Any]
+) -> tuple[list[tuple[Any, ...]] | None, str]:
+    """Return the rows of one of the seller's tables; or None, and why it cannot be read."""
+    from psycopg import errors
+
+    try:
+        return connection.execute(statement, parameters).fetchall(), ""
+    except (errors.UndefinedColumn, errors.UndefinedTable) as error:
+        why = error.diag.message_primary or type(error).__name__
+    except errors.InsufficientPrivilege:
+        why = "the login of the connection may not read it"
+    except errors.DataError as error:
+        why = f"its view fails ({type(error).__name__}); cast nothing there: texts are read, too"
+    except (errors.ProgrammingError, errors.NotSupportedError) as error:
+        # A function of the seller's own that raises, a type that nothing is compared with.
+        why = f"its view fails ({type(error).__name__})"
+    except (errors.OperationalError, errors.InternalError) as error:
+        # A foreign table whose server does not answer, a view that takes too long: our own connection is well.
+        if connection.closed or (error.sqlstate or "40")[:2] in _OF_OUR_DATABASE:
+            raise
+        why = f"its view, or what that reads from, does not answer ({type(error).__name__})"
+    return None, why
 
 
 def _is_of_another_shop(row: LeftOut) -> bool:

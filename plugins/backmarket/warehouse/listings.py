@@ -172,9 +172,14 @@ class Catalog:
         """Return the SKUs that have a listing, in lower case."""
         return {row[0] for row in self._select("select_listed_skus")}
 
-    def proposed(self) -> set[str]:
-        """Return the SKUs of ``seller.catalog``, in lower case: of these a listing is to be created."""
-        return {row[0] for row in self._select("select_proposed_skus")}
+    def proposed(self) -> set[str] | None:
+        """Return the SKUs of ``seller.catalog``, in lower case: of these a listing is to be created.
+
+        :return: None where the table cannot be read.
+        """
+        statement = sql.statement("listings/select_proposed_skus")
+        rows = feeds.select_if_readable(self.connection, statement, {"account": self.account})
+        return None if rows is None else {row[0] for row in rows}
 
     def under_way(self) -> set[str]:
         """Return the SKUs, in lower case, of which it is not known yet whether their listing was created."""
