@@ -145,10 +145,10 @@ def test_differences_name_both_sides() -> None:
     assert differences(columns, created) == []
     assert differences(columns, CreatedListing("uuid", 51002, None, "GBP", 2, None)) == [
         "product is uuid instead of 51001",
-        "price is None instead of 199.9",
+        "price is none instead of 199.9",
         "currency is GBP instead of EUR",
         "quantity is 2 instead of 3",
-        "grade is None instead of FAIR",
+        "grade is none instead of FAIR",
     ]
 
 
@@ -158,6 +158,8 @@ def test_a_product_is_compared_only_where_one_was_named() -> None:
     created = CreatedListing("ABCD-12", None, Decimal("199.9"), "eur", 3, "fair")
     assert differences(columns, created) == []
     assert differences({**columns, "product_id": "abcd-12"}, created) == []
+    nameless = CreatedListing(None, None, Decimal("199.9"), "EUR", 3, "FAIR")
+    assert differences({**columns, "product_id": "ABCD-12"}, nameless) == ["product is none instead of ABCD-12"]
     assert differences({**columns, "product_id": "ABCD-12"}, created) == []
     assert differences({**columns, "price": "200"}, created) == ["price is 199.9 instead of 200"]
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _ERROR_NAME = re.compile(r"([a-z]+_)*(errors?|failures?|failed|rejected|refused)", re.IGNORECASE)
 _NAMES = ("sku", "ean", "key", "id")
 LONGEST_REASON = 500
+_NONE = "none"
 
 
 def errors_by_key(result: Any) -> dict[str, str]:
@@ -129,13 +130,13 @@ def differences(columns: Mapping[str, str], created: CreatedListing) -> list[str
     wanted = columns.get("product_id", "")
     has = {str(created.product_id).lower(), str(created.backmarket_id)}
     if wanted and wanted.lower() not in has:
-        found.append(f"product is {created.product_id} instead of {wanted}")
+        found.append(f"product is {created.product_id or _NONE} instead of {wanted}")
     if created.price is None or created.price != Decimal(columns["price"]):
-        found.append(f"price is {created.price} instead of {columns['price']}")
+        found.append(f"price is {_NONE if created.price is None else created.price} instead of {columns['price']}")
     if created.currency is not None and created.currency.upper() != columns["currency"]:
         found.append(f"currency is {created.currency} instead of {columns['currency']}")
     if created.quantity != int(columns["quantity"]):
         found.append(f"quantity is {created.quantity} instead of {columns['quantity']}")
     if (created.grade or "").upper() != columns["grade"]:
-        found.append(f"grade is {created.grade} instead of {columns['grade']}")
+        found.append(f"grade is {created.grade or _NONE} instead of {columns['grade']}")
     return found
