@@ -28,6 +28,7 @@ DEADLINE = timedelta(minutes=45)
         [{"sku": "A", "error": None}, {"sku": "B", "error": "no match"}],
         {"results": [{"sku": "A"}, {"ean": "b", "errors": {"x": "no match"}}]},
         {"product_success": {"A": {}, "B": {"errors": "no match"}}},
+        '{"product_success": {"A": {"id": 1}}, "product_errors": {"B": "no match"}}',
     ],
 )
 def test_errors_are_found_in_every_form_seen(report: Any) -> None:
@@ -82,6 +83,8 @@ def test_a_sku_that_sounds_like_an_error_is_none() -> None:
     )
 )
 @example({"product_errors": {"SKU": []}})
+@example("[" * 100_000)
+@example('{"product_errors": 1e')
 def test_no_report_is_stumbled_over(report: Any) -> None:
     """Whatever JSON comes, texts by text come out."""
     for key, text in errors_by_key(report).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,9 +22,11 @@ def errors_by_key(result: Any) -> dict[str, str]:
     """Return the error texts by SKU or EAN, in lower case, wherever in a result they stand.
 
     Seen: ``{product_success: {key: ...}, product_errors: {key: ...}}``. Also understood: lists of objects that name
-    their ``sku`` or ``ean``, objects by SKU that hold an ``error``, and such objects by the number of their line. A
-    result of no known form has no errors.
+    their ``sku`` or ``ean``, objects by SKU that hold an ``error``, such objects by the number of their line, and all
+    of it as a text of JSON. A result of no known form has no errors.
     """
+    if isinstance(result, str):
+        result = _parsed(result)
     found: dict[str, list[str]] = {}
     for key, text in _errors(result):
         texts = found.setdefault(key.strip().lower(), [])
@@ -41,6 +44,13 @@ def told(value: Any) -> str:
     else:
         text = "" if value is None else str(value)
     return " ".join(text.split()) or "no reason given"
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _errors(result: Any) -> Iterator[tuple[str, str]]:
