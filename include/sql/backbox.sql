@@ -70,3 +70,10 @@ where listing.account = %(account)s and listing.gone_at is null;
 select coalesce(sum(requests), 0)::integer
 from backmarket.backbox_requests
 where account = %(account)s and hour = date_trunc('hour', now());
+
+-- name: select_taking_part
+-- Listings that take part in a BackBox, by a reading since a moment.
+-- :account, :since
+select distinct id
+from backmarket.backbox
+where account = %(account)s and gone_at is null and read_at >= %(since)s;

@@ -338,6 +338,49 @@ def test_an_account_without_any_backbox_is_in_order(
     assert all_of(database, "select distinct has_backbox from backmarket.backbox_askings") == [(False,)]
 
 
+def test_where_no_known_backbox_is_found_any_more_none_is_taken_for_gone(
+    backbox: Callable[[], Run], listed: dict[str, str], connected: Sandbox, database: Database
+) -> None:
+    """As where the address is no more: prices would rise as if nobody competed."""
+    for sku in listed:
+        connected.set_competitors(sku, "fr-fr", rival(150))
+    assert backbox().state == "success"
+    there = "select count(*) from backmarket.backbox where gone_at is null and market = 'fr-fr'"
+    outage = connected.make_unavailable(COMPETITORS)
+    run = backbox()
+    assert (run.tasks["backbox_download"], run.tasks["backbox_check"]) == ("success", "failed")
+    assert sorted(run.xcoms["backbox_download"]["unread"]) == sorted(listed.values())
+    assert all_of(database, there) == [(len(listed),)]
+    assert all_of(database, "select distinct has_backbox from backmarket.backbox_askings") == [(None,)]
+    # What was known a day ago is believed no more.
+    database.execute(b"update backmarket.backbox set read_at = read_at - interval '25 hours'")
+    assert backbox().state == "success"
+    assert all_of(database, there) == [(0,)]
+    connected.remove_fault(outage["id"])
+    assert backbox().state == "success"
+    assert all_of(database, there) == [(len(listed),)]
+
+
+def test_one_backbox_that_is_found_proves_that_the_others_are_gone(
+    backbox: Callable[[], Run], listed: dict[str, str], connected: Sandbox, database: Database
+) -> None:
+    """Whichever is asked for first; and a few alone may well have lost theirs."""
+    *losing, kept = listed
+    for sku in listed:
+        connected.set_competitors(sku, "fr-fr", rival(150))
+    backbox()
+    for sku in losing:
+        connected.remove_competitors(sku)
+    # Asked for last.
+    database.execute(b"update backmarket.backbox_askings set asked_at = now() where id = %s", [listed[kept]])
+    assert backbox().state == "success"
+    there = "select id::text from backmarket.backbox where gone_at is null and market = 'fr-fr'"
+    assert all_of(database, there) == [(listed[kept],)]
+    connected.remove_competitors(kept)
+    assert backbox().state == "success"
+    assert all_of(database, there) == []
+
+
 def test_on_the_first_day_the_listings_are_read_first(
     connected: Sandbox, database: Database, switch_on: Callable[..., None], run_dag: Callable[..., Run], fast: None
 ) -> None:

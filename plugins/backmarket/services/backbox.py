@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from backmarket.api.errors import BackMarketError, UnreadableDocumentError
 from backmarket.api.markets import market_of
 from backmarket.api.models.document import Unreadable
 from backmarket.rules.backbox import SOLD_WITHIN, choose_listings
-from backmarket.services.item_failures import ItemFailures
+from backmarket.services.item_failures import MOST_IN_A_ROW, ItemFailures
 from backmarket.services.odd_fields import OddFields
 from backmarket.services.progress import Advance, unseen
 from backmarket.services.side_by_side import work_side_by_side
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from backmarket.warehouse.connection import Connection
 
 CONCERN = "backbox"
+
+# So long "not found" alone is not believed of listings that took part, where all of them are answered so.
+_BELIEVED_AFTER = timedelta(days=1)
+_WHY_DOUBTED = (
+    "Back Market finds no BackBox for any listing on sale that had one: what was known stays, and counts as over only "
+    "after a day of this"
+)
 
 # What Back Market calls a market by: anything else in its place would make an odd key.
 _NAME = re.compile(r"[A-Za-z]{2}(-[A-Za-z]{2})?")
@@ -64,6 +71,10 @@ class BackboxReading:
     _began: dict[UUID, datetime] = field(default_factory=dict)
     _found: dict[UUID, Competitors] = field(default_factory=dict)
     _is_spent: bool = False
+    # Those on sale that took part lately; those of them that are not found, as long as nothing is.
+    _expected: set[UUID] = field(default_factory=set)
+    _doubted: list[Competitors] = field(default_factory=list)
+    _was_found: bool = False
     # Requests are counted in the threads that make them: none may be lost with a transaction of this one.
     _turn: Lock = field(default_factory=Lock)
 
@@ -79,10 +90,13 @@ class BackboxReading:
             # Nobody has read them yet: on the first day, or where nothing else is switched on.
             self.listings.read(self.client.config.market)
             known = backbox.candidates(self.connection, self.account, sold_since=now - SOLD_WITHIN)
+        on_sale = {each.listing_id for each in known if each.is_on_sale}
+        self._expected = on_sale & backbox.taking_part(self.connection, self.account, since=now - _BELIEVED_AFTER)
         left = self.most - backbox.requests_made(self.connection, self.account)
         chosen = choose_listings(known, now=now, most=left)
         self._tell_plan(len(known), len(chosen), left)
         stopped_by = self._ask_for(chosen)
+        self._settle_doubted()
         self._odd.tell(self.log, "competitor")
         for name, reason in self._failures.failed.items():
             self.log.warning("Listing %s could not be asked for, and is asked for again: %s", name, reason)
@@ -123,7 +137,7 @@ class BackboxReading:
                 self._note_asking(listing_id, self._began[listing_id], None, str(error))
                 return
             else:
-                self._store(self._found.pop(listing_id))
+                self._settle(self._found.pop(listing_id))
             self._failures.passed(str(listing_id))
             self.counts["asked"] += 1
             self.progress(self.counts["asked"], len(listings))
@@ -148,6 +162,32 @@ class BackboxReading:
         with self._turn:
             if self._is_spent or not backbox.count_request(self.connection, self.account, most=self.most):
                 raise RequestsSpentError
+
+    def _settle(self, found: Competitors) -> None:
+        """Store an answer; but "not found" of one that took part lately only once another one is found.
+
+        An address that is no more, or a gateway, answers 404 to all: prices would rise as if nobody competed.
+        """
+        if found.competitors or found.unreadable:
+            self._was_found = True
+            self._store_doubted()
+        if found.listing_id in self._expected and not self._was_found:
+            self._doubted.append(found)
+        else:
+            self._store(found)
+
+    def _settle_doubted(self) -> None:
+        """Store that single listings are not found; name them where they are too many to be believed."""
+        if len(self._doubted) < MOST_IN_A_ROW:
+            self._store_doubted()
+        for found in self._doubted:
+            self._note_asking(found.listing_id, found.asked_at, None, _WHY_DOUBTED)
+            self._failures.failed[str(found.listing_id)] = _WHY_DOUBTED
+
+    def _store_doubted(self) -> None:
+        for found in self._doubted:
+            self._store(found)
+        self._doubted.clear()
 
     def _store(self, found: Competitors) -> None:
         """Store one answer in one transaction, with what of it could not be read."""

@@ -37,6 +37,12 @@ def candidates(connection: Connection, account: str, *, sold_since: datetime) ->
     return [Candidate(*row) for row in connection.execute(sql.statement("backbox/select_candidates"), parameters)]
 
 
+def taking_part(connection: Connection, account: str, *, since: datetime) -> set[UUID]:
+    """Return the listings that take part in a BackBox, by what was read since a moment."""
+    parameters = {"account": account, "since": since}
+    return {row[0] for row in connection.execute(sql.statement("backbox/select_taking_part"), parameters)}
+
+
 def requests_made(connection: Connection, account: str) -> int:
     """Return how many requests of this hour were counted, by the database's clock."""
     row = connection.execute(sql.statement("backbox/select_requests"), {"account": account}).fetchone()
