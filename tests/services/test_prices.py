@@ -28,6 +28,7 @@ def plan(
     wishes: dict[str, Wish] | None = None,
     *,
     prices_upload: bool = True,
+    ceiling_pct: Decimal = Decimal(0),
     **variables: object,
 ) -> dict[str, tuple[str, dict[str, Any], str | None]]:
     """Plan all prices; return status, payload and reason by SKU."""
@@ -41,6 +42,7 @@ def plan(
         now=NOW,
         run_id="r",
         wishes=by_listing,
+        ceiling_pct=ceiling_pct,
         prices_upload=prices_upload,
     )
     rows = database.execute("select subject, status, payload, reason from backmarket.changes order by change_id")
@@ -130,6 +132,19 @@ def test_a_wish_about_an_offer_that_shows_no_price_is_no_move(warehouse: psycopg
         "MOVED": ("planned", "240.00"),
         "ASKED": ("awaiting_approval", "240.00"),
     }
+
+
+def test_a_wish_raises_no_price_above_what_the_seller_wants_by_now(warehouse: psycopg.Connection[Any]) -> None:
+    """It was decided before the seller lowered the price, and waited for the hour's SKU lines. Down it may go."""
+    for sku, shown in {"UP": "240.00", "WITHIN": "240.00", "DOWN": "270.00"}.items():
+        offer(warehouse, sku, shown, price="243")
+    wished = {"UP": "250.00", "WITHIN": "243.00", "DOWN": "260.00"}
+    wishes = {sku: Wish("move", Decimal(price), "so it is") for sku, price in wished.items()}
+    assert {sku: payload["price"] for sku, (_, payload, _) in plan(warehouse, wishes).items()} == {
+        "WITHIN": "243.00",
+        "DOWN": "260.00",
+    }
+    assert plan(warehouse, wishes, ceiling_pct=Decimal(5))["UP"][1]["price"] == "250.00"
 
 
 @pytest.mark.parametrize("shown", [None, "0.00"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -232,6 +233,7 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
         markets = chosen_markets(self.account, settings, self.hook.config)
         with connect(self.warehouse_conn_id) as connection:
             now = datetime.now(UTC)
+            wishes, ceiling_pct = self._wishes(connection, now)
             plan = plan_prices(
                 connection,
                 self.account,
@@ -239,7 +241,8 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
                 markets=markets,
                 now=now,
                 run_id=context["run_id"],
-                wishes=self._wishes(connection, now),
+                wishes=wishes,
+                ceiling_pct=ceiling_pct,
                 # In the DAG of repricing, which a slip in this Variable does not stop.
                 prices_upload=is_neighbour_on(self.account, "prices_upload"),
             )
@@ -260,22 +263,24 @@ class BackMarketPricesPlanOperator(BackMarketOperator):
             )
         return {**counts, "without_listing": unlisted, "unusable_feeds": unusable}
 
-    def _wishes(self, connection: Connection, now: datetime) -> Wishes | None:
-        """Return what repricing wants; None while it is off.
+    def _wishes(self, connection: Connection, now: datetime) -> tuple[Wishes | None, Decimal]:
+        """Return what repricing wants, None while it is off; and how far above the seller's price one may rise, in per
+        cent.
 
         Where one of its Variables cannot be understood, the prices that it has moved stay: a slip sets none back.
         """
         from backmarket.settings import VariableError, read_variable
         from backmarket.warehouse.repricing import read_wishes
 
-        since = now
+        since, ceiling_pct = now, Decimal(0)
         try:
             if not read_variable(self.account, "repricing"):
-                return None
+                return None, ceiling_pct
+            ceiling_pct = read_variable(self.account, "repricing_ceiling_pct")
             since -= timedelta(minutes=read_variable(self.account, "repricing_max_age_minutes"))
         except VariableError as error:
             self.log.warning("%s Until then, prices that repricing has moved stay as they are.", error)
-        return read_wishes(connection, self.account, since=since)
+        return read_wishes(connection, self.account, since=since), ceiling_pct
 
 
 class BackMarketPricesUploadOperator(BackMarketSendingOperator):

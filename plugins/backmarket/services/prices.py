@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backmarket.api.errors import BackMarketError
@@ -125,6 +126,7 @@ def plan_prices(
     now: datetime,
     run_id: str,
     wishes: Wishes | None = None,
+    ceiling_pct: Decimal = Decimal(0),
     prices_upload: bool = True,
 ) -> PricePlan:
     """Plan the prices of these markets from what is stored, and record them.
@@ -135,6 +137,8 @@ def plan_prices(
 
     :param wishes: what repricing decided, which goes before ``seller.prices`` where a price is shown. None: repricing
         is off.
+    :param ceiling_pct: how far above the seller's price repricing may raise one, in per cent: the price may have been
+        lowered since repricing decided.
     :param prices_upload: whether the prices of ``seller.prices`` are sent; else nothing but wishes is planned.
     """
     ledger = Ledger(connection, account, "price")
@@ -159,6 +163,9 @@ def plan_prices(
         # Repricing moves what is shown: without the seller's own price, the listing would stay without one.
         is_own = prices_upload and not row.shown
         wish = None if is_own else (wishes or {}).get((row.listing_id, row.market))
+        if wish and _is_raised_too_far(row, wish, ceiling_pct):
+            counts["unchanged"] += 1
+            continue
         verdict, change = _decide(row, settings, refused, decisions, wish)
         counts[verdict] += 1
         if change is not None:
@@ -239,6 +246,14 @@ def _why_twins(rows: list[PriceRow]) -> str:
         skus = ", ".join(given.values())
         return f"the prices of {skus}, which feed this listing, differ or cannot be read: none is sent"
     return f"{len(rows)} pairs of price and listing share this SKU, in whatever case: none is sent"
+
+
+def _is_raised_too_far(row: PriceRow, wish: Wish, ceiling_pct: Decimal) -> bool:
+    """Tell whether a wish raises a price above what the seller wants by now: the next decision is to be waited for."""
+    own = None if isinstance(row.wanted, LeftOut) else row.wanted.price
+    if wish.price is None or row.shown is None or own is None or not own.is_finite():
+        return False
+    return wish.price > row.shown and wish.price > own * (100 + ceiling_pct) / 100
 
 
 def _decide(
