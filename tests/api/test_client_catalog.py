@@ -80,3 +80,27 @@ def test_a_tree_of_which_nothing_can_be_read_is_refused(
     server.answer(Reply(document))
     with pytest.raises(errors.UnreadableDocumentError):
         client.category_tree("fr-fr")
+
+
+FOUND = {"id": "9c2f0a35-30a8-4a8c-9b62-8f3f0f4f5a10", "sku": "ab-1", "quantity": 3}
+
+
+@pytest.mark.parametrize("document", [{}, [], {"statuscode": 404}, {**FOUND, "sku": "AB-2"}, {**FOUND, "sku": None}])
+def test_what_is_not_the_listing_of_a_sku_does_not_tell_that_it_is_listed(
+    client: BackMarketClient, server: HostileServer, document: object
+) -> None:
+    """A row of the catalog would count as listed, and never be created, in green runs."""
+    server.answer(Reply(document))
+    with pytest.raises(errors.MalformedAnswerError, match="not the listing of the SKU"):
+        client.find_listing("AB-1", "fr-fr")
+
+
+@pytest.mark.parametrize(("sku", "asked"), [("ab-1", " AB-1"), (12, "12"), ("É-1", "é-1")])
+def test_a_listing_is_that_of_a_sku_in_any_case(
+    client: BackMarketClient, server: HostileServer, sku: object, asked: str
+) -> None:
+    """And with blanks around it; one that cannot be read is there all the same."""
+    server.answer(Reply({**FOUND, "sku": sku}), Reply({**FOUND, "sku": sku, "quantity": "many"}))
+    assert client.find_listing(asked, "fr-fr") is not None
+    with pytest.raises(errors.UnreadableDocumentError):
+        client.find_listing(asked, "fr-fr")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from backmarket.api.calls import Calls, as_document, as_written
-from backmarket.api.errors import NotFoundError
+from backmarket.api.errors import MalformedAnswerError, NotFoundError
 from backmarket.api.markets import MARKETS
 from backmarket.api.models.document import read_each
 from backmarket.api.models.listing import Listing, ListingPage
@@ -58,11 +58,15 @@ class ListingCalls(Calls):
         """Read the listing of a SKU, which matches in any case; None where the answer is 404.
 
         :raises UnreadableDocumentError: carrying the document, if it does not fit the model.
+        :raises MalformedAnswerError: if the answer is not about this SKU: it tells nothing of whether there is one.
         """
         try:
             answer = self._transport.read(DETAIL_PATH, params={"sku": sku}, market=market)
         except NotFoundError:
             return None
+        found = answer.document.get("sku") if isinstance(answer.document, dict) else None
+        if str(found).strip().casefold() != sku.strip().casefold():
+            raise MalformedAnswerError("not the listing of the SKU", method="GET", path=DETAIL_PATH)
         return as_document(Listing, answer, "GET", DETAIL_PATH)
 
     def update_listing(self, listing_id: UUID | str | int, market: str, **fields: object) -> Listing | None:
