@@ -232,7 +232,14 @@ on conflict (account, path) do update set
     is_settled = excluded.is_settled,
     run_id = excluded.run_id,
     loaded_of = coalesce(excluded.loaded_of, stored.loaded_of),
-    read_at = now(),
+    -- One that is read again as it was, and still not loaded, was first seen when it was read first.
+    read_at = case
+        when
+            excluded.status in ('refused', 'held')
+            and (stored.size, stored.modified_at) = (excluded.size, excluded.modified_at)
+            then stored.read_at
+        else now()
+    end,
     gone_at = null;
 
 -- name: zero_stock

@@ -219,7 +219,7 @@ def test_days_are_read_by_one_style_a_column(inbox: Inbox) -> None:
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_the_reason(inbox: Inbox, name: str, data: bytes, why: str) -> None:
-    """It costs no other, and is not read again until it changes."""
+    """It costs no other, and is named by each run."""
     good = csv_file("sku,market,price,currency\nA,fr-fr,9.90,EUR\n", "in/prices.csv")
     loading = inbox.load(File(f"in/{name}", data), good)
     assert loading.refused == [f"in/{name}"]

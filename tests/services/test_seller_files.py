@@ -515,6 +515,45 @@ def test_a_view_is_not_filled(inbox: Inbox) -> None:
     assert loading.refused == ["in/stock.csv"]
 
 
+@pytest.mark.parametrize(
+    "was", [{}, {"columns": {"stock": {"Kennung": "ean"}}}, {"columns": {"stock": {"=x": "quantity"}}}]
+)
+def test_a_file_whose_columns_are_said_later_is_read_as_it_lies_there(inbox: Inbox, was: dict[str, Any]) -> None:
+    """What refused it tells to say them in a Variable: nobody thinks of storing the file anew, too."""
+    file = csv_file("Kennung,Auf Regal\nA,7\n")
+    for _ in range(2):
+        assert inbox.load(file, **was).refused == ["in/stock.csv"]
+    said: dict[str, Any] = {"columns": {"stock": {"Kennung": "sku", "Auf Regal": "quantity"}}}
+    assert inbox.load(file, **said).refused == []
+    assert inbox.stock == {"A": 7}
+    assert inbox.rows("select key from backmarket.quarantine") == []
+
+
+def test_a_file_is_read_once_its_table_takes_it(inbox: Inbox) -> None:
+    """Whoever took the view away, or gave the table its column, need not store the file anew."""
+    file = csv_file("sku,market,price,currency\nA,fr-fr,9.90,EUR\n", "in/prices.csv")
+    inbox.connection.execute("alter table seller.prices rename column min_price to floor")
+    assert inbox.load(file).refused == ["in/prices.csv"]
+    inbox.connection.execute("alter table seller.prices rename to other")
+    inbox.connection.execute("create view seller.prices as select * from seller.other")
+    assert inbox.load(file).refused == ["in/prices.csv"]
+    inbox.connection.execute("drop view seller.prices; alter table seller.other rename to prices")
+    inbox.connection.execute("alter table seller.prices rename column floor to min_price")
+    assert inbox.load(file).refused == []
+    assert inbox.rows("select sku from seller.prices") == [("A",)]
+
+
+@pytest.mark.parametrize("rules", [{"is_snapshot": False}, {"guard_pct": 90}])
+def test_a_held_file_is_let_through_by_the_variables_that_held_it(inbox: Inbox, rules: dict[str, Any]) -> None:
+    """A file for each warehouse is held until the mode says so; then it is loaded as it lies there."""
+    inbox.load(csv_file("sku,quantity\n" + "".join(f"S{n},1\n" for n in range(9)), "in/stock_paris.csv"))
+    other = csv_file("sku,quantity\nL,3\nS0,1\n", "in/stock_lyon.csv", modified_at=STORED_AT + timedelta(hours=1))
+    for _ in range(2):
+        assert inbox.load(other).held == ["in/stock_lyon.csv"]
+    assert inbox.load(other, **rules).held == []
+    assert inbox.stock["L"] == 3
+
+
 def test_killed_between_any_two_statements_it_ends_the_same(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of a file or nothing of it, and the next run does what was not done."""
     import itertools

@@ -346,18 +346,20 @@ class SellerFileLoading:
                 return self._merge(file, reading, content, state, original)
         except _CopyError:
             return self._take_for_copy(state, original) if original else state
-        except (FileRefusedError, FileFormatError, HeaderError, StyleError, StatementError) as error:
+        except (FileFormatError, StatementError) as error:
             return state._replace(status="refused", reason=cleaned(str(error)))
+        # Against all else a person may do something and leave the file as it is: to a Variable, or to the table.
+        except (FileRefusedError, HeaderError, StyleError) as error:
+            return state._replace(status="refused", reason=cleaned(str(error)), is_settled=False)
         except _HeldError as error:
-            return state._replace(status="held", reason=str(error))
+            return state._replace(status="held", reason=str(error), is_settled=False)
         except (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError) as error:
             # Words of PostgreSQL may quote what stands in a row; these do not.
             what = error.diag.constraint_name or error.diag.column_name or type(error).__name__
             return state._replace(
                 status="refused",
                 reason=f"{reading.target.form.table} does not take its rows ({what})",
-                # Another program may have written the same rows at that moment: the next run finds them stored.
-                is_settled=not isinstance(error, psycopg.IntegrityError),
+                is_settled=False,
             )
 
     def _may_be_new_count(self, state: FileState, reading: Reading, original: KnownContent) -> bool:
