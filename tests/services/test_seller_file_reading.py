@@ -231,6 +231,22 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_reason(inbox: Inbox, nam
     assert inbox.counts["loaded"] == 0
 
 
+def test_a_quote_that_another_delimiter_would_open_hides_no_row(inbox: Inbox) -> None:
+    """Cut by colons, this quote would begin a field as long as the rest of the file."""
+    rows = "".join(f"S{number},case of an iPhone {number},1\n" for number in range(6_000))
+    inbox.load(csv_file(f'sku,what,quantity\nA,screen:"6.1 inches,2\n{rows}'))
+    assert inbox.counts["new"] == 6_001
+    assert inbox.stock["A"] == 2
+
+
+def test_a_quote_that_is_never_closed_refuses_the_file(inbox: Inbox) -> None:
+    """What else stands in the file would all be one cell."""
+    rows = "".join(f"S{number},case of an iPhone {number},1\n" for number in range(6_000))
+    inbox.load(csv_file(f'sku,what,quantity\nA,"6.1 inches,2\n{rows}'))
+    ((reason,),) = inbox.rows("select reason from backmarket.seller_files where status = 'refused'")
+    assert "a quote in its first rows is never closed" in reason
+
+
 def test_a_header_of_the_sellers_own_is_said_in_a_variable(inbox: Inbox) -> None:
     """So is a value that all rows have; neither is stronger than what the file says itself."""
     file = csv_file("Ref interne,Combien,price,sku\nA,1,9.90,nothing\n", "in/stock.csv")

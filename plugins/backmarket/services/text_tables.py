@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence  # noqa: TC003 - read at run time by the dataclass
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -186,6 +186,10 @@ def _read_csv(content: IO[bytes], encoding: str) -> TextTable:
     found = [(delimiter, _first_rows_by(content, encoding, delimiter)) for delimiter in _DELIMITERS]
     # The delimiter that cuts most of the first rows into equally many fields.
     delimiter, rows = max(found, key=lambda each: _regularity(each[1]))
+    if not rows:
+        raise FileFormatError(
+            "it is no CSV that can be read: a quote in its first rows is never closed. Export it anew"
+        )
     width = max((len(row) for row in rows), default=1)
 
     def frames() -> Iterator[pd.DataFrame]:
@@ -219,12 +223,14 @@ def _read_csv(content: IO[bytes], encoding: str) -> TextTable:
 
 
 def _first_rows_by(content: IO[bytes], encoding: str, delimiter: str) -> list[list[str]]:
+    """Return the first rows as a delimiter cuts them; none where it makes a quote begin a field that never ends."""
     text = _text_of(content, encoding)
     try:
-        with _understanding("CSV"):
+        with _understanding("CSV"), suppress(csv.Error):
             return list(islice(csv.reader(text, delimiter=delimiter), FIRST_ROWS))
     finally:
         text.detach()
+    return []
 
 
 def _regularity(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
