@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from backmarket.api.errors import BackMarketError, ShortReadError
 from backmarket.api.moving_list import MovingList
 from backmarket.hooks.backmarket import BackMarketHook
 from backmarket.services.frames import AMOUNT, COLUMNS
+from tests.api.hostile_server import HostileServer, Reply, Seen
 
 if TYPE_CHECKING:
     from sandbox.remote import Sandbox
@@ -122,6 +125,34 @@ def test_a_document_that_cannot_be_understood_costs_no_other(
     assert f"Order {lost} could not be understood and is left out: state: no whole number" in logged
     assert "Field date_shipping has an unexpected form (no time) in 1 order: left empty." in logged
     assert "Column expected_dispatch_date: 1 time that pandas cannot hold, left empty." in logged
+
+
+def test_half_a_character_costs_no_frame(hook: BackMarketHook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Back Market has cut a text in an emoji: everything else of it stays, and everything else there is."""
+    order = {
+        "order_id": 7,
+        "state": 1,
+        "currency": "EUR",
+        "price": "1.00",
+        "payment_method": "CARD CUT",
+        "date_modification": "2026-11-01T10:00:00Z",
+        "orderlines": [{"id": 70, "state": 1, "listing": "A", "quantity": 1, "price": "1.00", "product": "Phone CUT"}],
+    }
+    listing = {"id": str(UUID(int=1)), "listing_id": 5, "sku": "A", "title": "Phone CUT", "quantity": 1}
+    with HostileServer() as server:
+        served = json.loads(os.environ["AIRFLOW_CONN_BACKMARKET_DEFAULT"]) | {"host": server.base_url}
+        monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", json.dumps(served))
+
+        def play(asked: Seen) -> Reply:
+            found = [] if asked.page > 1 else [listing if "listings" in asked.path else order]
+            page = json.dumps({"count": 1, "next": None, "previous": None, "results": found})
+            return Reply(page.replace("CUT", "\\ud83d"), headers={"Content-Type": "application/json"})
+
+        server.play = play
+        orders, lines = hook.to_frames()
+        assert list(orders["payment_method"]) == ["CARD \ufffd"]
+        assert list(lines["product"]) == ["Phone \ufffd"]
+        assert list(hook.get_df("listings")["title"]) == ["Phone \ufffd"]
 
 
 def test_half_a_list_is_no_frame(sandbox: Sandbox, hook: BackMarketHook) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from backmarket.api.errors import ShortReadError
 from backmarket.api.markets import MARKETS
 from backmarket.services.odd_fields import OddFields
+from backmarket.warehouse.jsonb import clean
 from backmarket.words import counted
 
 if TYPE_CHECKING:
@@ -263,4 +264,7 @@ def _column(name: str, dtype: str, values: Sequence[Any], log: Log) -> pd.Series
         if lost := sum(value is not None for value in values) - sum(value is not None for value in held):
             log.warning("Column %s: %s that pandas cannot hold, left empty.", name, counted(lost, "time"))
         return pd.Series(held, dtype=dtype)
+    if dtype == TEXT:
+        # Half of an emoji, where a text was cut: no column of texts takes it.
+        return pd.Series([clean(value) for value in values], dtype=dtype)
     return pd.Series(list(values), dtype="object" if dtype == AMOUNT else dtype)
