@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import zipfile
 from datetime import UTC, datetime
@@ -122,6 +123,26 @@ def test_of_files_in_an_archive_the_one_written_last_is_the_newest(
         assert invoices().state == "success"
         newest = sha256(PDF + f"invoice-{order_id}.pdf".encode()).hexdigest()
         assert [each["sha256"] for each in connected.invoices()] == [newest]
+
+
+def test_a_packed_invoice_is_as_large_as_it_is_unpacked(
+    invoices: Callable[..., Run], connected: Sandbox, folder: Path, database: Database
+) -> None:
+    """A month's archive may be larger than any invoice may be; one that packs well is no smaller for that."""
+    first, second, large, packed, empty = (order(connected) for _ in range(5))
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        for order_id in (first, second):
+            archive.writestr(f"{order_id}.pdf", PDF + os.urandom(6_000_000))
+        archive.writestr(f"{empty}.pdf", b"")
+    with zipfile.ZipFile(folder / "large.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{large}.pdf", PDF + b"x" * 10_500_000)
+    put(folder, f"{packed}.pdf", gzip.compress(PDF + b"x" * 10_500_000))
+    assert invoices().state == "success"
+    assert sorted(each["order_id"] for each in connected.invoices()) == [first, second]
+    ended = ledger(database)
+    for order_id in (large, packed):
+        assert ended[str(order_id)] == ("refused", "the file has 10,500,017 bytes; at most 10,485,760 are sent")
+    assert ended[str(empty)] == ("refused", "the file is empty")
 
 
 @pytest.mark.parametrize(("owner", "operation"), [(InboxFile, "content"), (LocalFileSystem, "modified")])

@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import SEEK_END
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from backmarket.api.errors import BackMarketError, ForbiddenError, NotFoundError, RefusedError
@@ -50,6 +51,8 @@ class StoredFile(Protocol):
     def modified_at(self) -> datetime: ...
     @property
     def older_by(self) -> timedelta: ...
+    @property
+    def member(self) -> str | None: ...
     def content(self) -> AbstractContextManager[tuple[IO[bytes], str]]: ...
 
 
@@ -149,8 +152,12 @@ class InvoiceSending:
             order_id = order_id_in(file.name, self.settings.invoice_pattern)
             if known and (known.size, known.modified_at, known.order_id) == (file.size, modified_at, order_id):
                 return known
-            check_size(file.size)
+            if file.member is None:
+                check_size(file.size)
             with file.content() as (content, sha256):
+                # The storage tells of an archive how large that is, and of nothing packed how large it is unpacked.
+                check_size(content.seek(0, SEEK_END))
+                content.seek(0)
                 check_content(content.read(8))
         except (InvoiceError, StatementError) as error:
             reason = str(error)
