@@ -128,6 +128,11 @@ def damaged_inside() -> bytes:
     return content[:50] + bytes(255 - byte for byte in content[50:59]) + content[59:]
 
 
+def named_by_half_a_letter() -> bytes:
+    """An archive that calls a file otherwise where it begins than in its directory, by what is no UTF-8."""
+    return zipped(("bénéfices.csv", CONTENT)).replace("é".encode(), b"\xc3?", 1)
+
+
 def damaged(content: bytes) -> bytes:
     """The same with some bytes in the middle turned round."""
     middle = len(content) // 2
@@ -142,9 +147,17 @@ def damaged(content: bytes) -> bytes:
         ("broken.csv.gz", damaged(gzip.compress(CONTENT * 50))),
         ("broken.zip", pointing_nowhere()),
         ("broken.zip", damaged_inside()),
+        ("broken.zip", named_by_half_a_letter()),
     ],
     # Named here: an archive holds the time of its packing, which two test workers would not agree on.
-    ids=["cut_zip", "cut_gzip", "damaged_gzip", "zip_that_points_nowhere", "zip_damaged_inside"],
+    ids=[
+        "cut_zip",
+        "cut_gzip",
+        "damaged_gzip",
+        "zip_that_points_nowhere",
+        "zip_damaged_inside",
+        "zip_with_half_a_letter",
+    ],
 )
 def test_a_broken_archive_is_a_file_that_cannot_be_read(inbox: ObjectStoragePath, name: str, content: bytes) -> None:
     """It is listed, so that the run can say what is wrong with it, and does not hide the others."""

@@ -48,6 +48,8 @@ _UNPACKING_ERRORS = (
     EOFError,
     NotImplementedError,
     RuntimeError,
+    # A name that its archive says is UTF-8, and is not.
+    UnicodeDecodeError,
 )
 
 
