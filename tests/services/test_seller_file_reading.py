@@ -152,6 +152,15 @@ def test_a_number_of_json_is_judged_as_it_is_written(inbox: Inbox) -> None:
     ]
 
 
+def test_a_number_of_json_beyond_all_bounds_is_one_bad_row(inbox: Inbox) -> None:
+    """Whoever typed an exponent of twenty digits has typed no other row."""
+    inbox.load(
+        File("in/stock.jsonl", b'{"sku": "A", "quantity": 1}\n{"sku": "B", "quantity": 2e99999999999999999999}\n')
+    )
+    assert inbox.stock == {"A": 1}
+    assert inbox.rows("select key from backmarket.quarantine") == [("row 2 (B)",)]
+
+
 def test_hidden_sheets_are_not_read_but_by_name(inbox: Inbox) -> None:
     """The first sheet that people see; one that is called as the table comes before it."""
     book = openpyxl.Workbook()

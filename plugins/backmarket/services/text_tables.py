@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence  # noqa: TC003 - read at run time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import chain, islice
 from typing import IO, TYPE_CHECKING, Any
 
@@ -357,6 +357,14 @@ def _plain(value: Any) -> str:
     return next((write(value) for kind, write in _WRITERS if isinstance(value, kind)), str(value))
 
 
+def _of_exponent(number: str) -> str:
+    """Write a number that has an exponent with one digit before it; one beyond all bounds stays as it is written."""
+    try:
+        return format(Decimal(number), "E")
+    except InvalidOperation:
+        return number
+
+
 def _of_double(value: float) -> str:
     """Write a double with the 15 digits that it surely holds, as spreadsheets do; more of them are not made up."""
     shown = format(value, f".{_DIGITS}g")
@@ -370,7 +378,7 @@ def _as_number(text: str) -> str:
 # Of several that fit a value the first counts.
 _WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
     (type(None), lambda _: ""),
-    (_Number, lambda value: format(Decimal(value), "E") if "e" in value.lower() else _as_number(value)),
+    (_Number, lambda value: _of_exponent(value) if "e" in value.lower() else _as_number(value)),
     (str, str),
     (bool, lambda value: str(value).lower()),
     (int, str),
