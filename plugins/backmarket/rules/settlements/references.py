@@ -7,7 +7,8 @@ from datetime import date, datetime
 from functools import lru_cache
 
 _INVOICE = re.compile(r"(\d{8})-[A-Z]+-[A-Z]-\d+")
-_ORDER_ID = re.compile(r"(?:BM)?[\s_#-]*(\d{1,18})(?:\.0+)?", re.IGNORECASE)
+# Three zeros after a comma would rather be thousands.
+_ORDER_ID = re.compile(r"(?:BM)?[\s_#-]*(\d{1,18})(?:\.0+|,00?)?", re.IGNORECASE)
 _NO_ORDER_ID = frozenset({"", "none", "null", "nan", "n/a", "-"})
 _ROUNDED = re.compile(r"[-+]?\d+(?:[.,]\d+)?\s*E\s*[-+]?\d+", re.IGNORECASE)
 # "avoir_commission_order_id_123", "accelerator_offer_order_id_123_FR", "… order id 123"
@@ -31,7 +32,7 @@ def issue_date(invoice_ref: str) -> date | None:
 
 
 def order_number(text: str) -> int | None:
-    """Read the column ``order_id``: digits, also as ``BM123`` or ``123.0``; None for anything else.
+    """Read the column ``order_id``: digits, also as ``BM123``, ``123.0`` or ``123,0``; None for anything else.
 
     :raises ValueError: for a number that a spreadsheet has rounded, such as ``7.48E+07``: it names other orders.
     """
