@@ -203,6 +203,7 @@ def test_rows_of_nothing_are_skipped(delimiter: str, blank: str) -> None:
     ("last", "reason"),
     [
         (row(invoice_key="", order_id="", value_date="", designation=""), "row 2: it has no invoice_key"),
+        (row(invoice_key="x" * 9_000), "row 2: its invoice_key has 9,000 characters, which is no key"),
         (row(currency=""), "row 2: it has no currency"),
         (row(amount=""), "row 2: it has no amount"),
         (("", "", "", "", "", "12.00"), "row 2 has 6 fields, the header 7"),

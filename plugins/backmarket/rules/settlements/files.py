@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from datetime import date
 
 _CURRENCY_LENGTH = 3
+# The longest known has 25 characters; days are added up by key, which an index holds.
+_LONGEST_KEY = 200
 
 
 class StatementLines(NamedTuple):
@@ -212,9 +214,12 @@ def _add_up(found: Survey, currencies: Sequence[str], dates: Sequence[str], amou
 
 
 def _key(text: str) -> str:
-    if key := _text(text).lower():
-        return key
-    raise ValueError("it has no invoice_key")
+    key = _text(text).lower()
+    if not key:
+        raise ValueError("it has no invoice_key")
+    if len(key) > _LONGEST_KEY:
+        raise ValueError(f"its invoice_key has {len(key):,} characters, which is no key: export it again, unedited")
+    return key
 
 
 def _currency(text: str) -> str:
