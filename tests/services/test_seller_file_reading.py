@@ -10,6 +10,8 @@ from datetime import timedelta
 
 import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from backmarket.services.text_tables import FileFormatError, read_table
@@ -159,6 +161,16 @@ def test_a_number_of_json_beyond_all_bounds_is_one_bad_row(inbox: Inbox) -> None
     )
     assert inbox.stock == {"A": 1}
     assert inbox.rows("select key from backmarket.quarantine") == [("row 2 (B)",)]
+
+
+def test_two_columns_of_a_name_shift_no_other(inbox: Inbox) -> None:
+    """Parquet allows them: what is no column of the table may stand there as often as it likes."""
+    names = ["note", "note", "sku", "quantity", "safety_qty"]
+    columns = [pa.array(values) for values in (["x", "y"], ["x", "y"], ["A", "B"], [1, 2], [8, 9])]
+    stored = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(columns, names=names), stored)
+    inbox.load(File("in/stock.parquet", stored.getvalue()))
+    assert inbox.rows("select sku, quantity, safety_qty from seller.stock order by 1") == [("A", 1, 8), ("B", 2, 9)]
 
 
 def test_hidden_sheets_are_not_read_but_by_name(inbox: Inbox) -> None:

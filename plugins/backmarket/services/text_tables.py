@@ -283,7 +283,9 @@ def _read_parquet(content: IO[bytes]) -> TextTable:
         yield _frame([header], len(header))
         with _understanding(what):
             for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
-                yield _frame([[_plain(value) for value in row.values()] for row in batch.to_pylist()], len(header))
+                # Column by column: as dictionaries, rows would lose one of two columns of a name, and shift the rest.
+                columns = [map(_plain, column.to_pylist()) for column in batch.columns]
+                yield _frame(zip(*columns, strict=True), len(header))
 
     return TextTable("Parquet", [header], frames, first_number=0)
 
