@@ -34,7 +34,10 @@ _OTHER_FORMS = (
     ("an IMEI without its check digit, or with a software version", r"(35|86)\d{12}|(35|86)\d{14}"),
     ("the identifier of an Apple device (UDID)", r"[0-9A-F]{40}|0000\d{4}[0-9A-F]{16}"),
 )
-_DATE = re.compile(r"(19|20)\d\d[-.]\d\d?[-.]\d\d?|\d\d?[-.]\d\d?[-.](19|20)\d\d")
+_CLOCK = r"\d\d?:\d\d(:\d\d(\.\d+)?)?"
+# A workbook's cell that has been made a date has a time, too: 2026-03-01T00:00:00.
+_DATE = re.compile(rf"((19|20)\d\d[-.]\d\d?[-.]\d\d?|\d\d?[-.]\d\d?[-.](19|20)\d\d)(T?{_CLOCK}Z?)?")
+_TIME = re.compile(_CLOCK)
 
 
 class SerialNumberError(ValueError):
@@ -100,4 +103,6 @@ def _what_else(serial: str) -> str | None:
         return "an EAN, the number of a product: register it in the Back Office if it truly is this device's own"
     if _DATE.fullmatch(serial):
         return "a date"
+    if _TIME.fullmatch(serial):
+        return "a time"
     return next((name for name, form in _OTHER_FORMS if re.fullmatch(form, plain)), None)
