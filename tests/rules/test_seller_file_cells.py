@@ -35,6 +35,19 @@ def test_an_identifier_with_a_fraction_went_through_a_number(column: str) -> Non
         assert why_ruined(column, text) is None
 
 
+@pytest.mark.parametrize("column", ["sku", "listing_sku", "imei", "serial_number", "tracking_number"])
+def test_a_name_that_has_become_a_date_or_a_time_is_none(column: str) -> None:
+    """Of a SKU such as 3-4 a spreadsheet makes the fourth of March; what was typed is lost."""
+    for text in ("2026-03-04T00:00:00", " 01:30:00 ", "2026-03-04T01:30:00.5"):
+        assert why_ruined(column, text) == (
+            f"{column} is '{text.strip()}': a spreadsheet has made a date or a time of it. Format the column as text "
+            "before the values are put in"
+        )
+        assert why_ruined("counted_at", text) is None
+    for text in ("2026-03-04", "3-4", "1:30", "A2026-03-04T00:00:00"):
+        assert why_ruined(column, text) is None
+
+
 @pytest.mark.parametrize("text", ["1E5", "1E-5", "00123", "", "E+5", "1E+", "3.5E+14 pcs", "5+5", "1.E+5"])
 def test_what_may_be_a_text_is_none(text: str) -> None:
     """A SKU such as 1E5 is one."""

@@ -6,7 +6,7 @@ import io
 import json
 import random
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import openpyxl
 import pandas as pd
@@ -72,6 +72,16 @@ def test_a_workbooks_numbers_come_as_it_shows_them(inbox: Inbox) -> None:
         )
     )  # fmt: skip
     assert inbox.rows("select order_id, sku, imei from seller.devices") == [(5000001, "00123", "356938035643809")]
+
+
+def test_a_workbooks_date_is_no_sku(inbox: Inbox) -> None:
+    """What was typed is lost: its row is a bad one, and no SKU of that name is counted."""
+    inbox.load(workbook(["sku", "quantity"], ["A", 1], [datetime(2026, 3, 4), 2], [time(1, 30), 3]))  # noqa: DTZ001 - as cells are
+    assert inbox.stock == {"A": 1}
+    assert inbox.rows("select key from backmarket.quarantine order by 1") == [
+        ("row 3",),
+        ("row 4",),
+    ]
 
 
 def test_a_workbooks_number_of_more_than_15_digits_is_refused(inbox: Inbox) -> None:
@@ -334,6 +344,15 @@ def test_a_row_that_no_database_holds_is_a_bad_row(inbox: Inbox, odd: str) -> No
     listing = f'{{"sku": "A", "title": "A{odd}"}}\n{{"sku": "B", "title": "B"}}\n'
     loading = inbox.load(File("in/catalog.jsonl", listing.encode()))
     assert (loading.refused, loading.rejected) == ([], 1)
+
+
+@pytest.mark.parametrize("ruined", ["3.5E+14", "2026-03-04T00:00:00"])
+def test_a_sku_that_a_spreadsheet_has_ruined_takes_nothing_for_gone(inbox: Inbox, ruined: str) -> None:
+    """The row may be about any SKU that the file does not name."""
+    inbox.load(csv_file("sku,quantity\nA,1\nB,2\n350000000000001,3\n"))
+    later = csv_file(f"sku,quantity\nA,1\nB,2\n{ruined},3\n", "in/stock2.csv", modified_at=STOCK_LATER)
+    assert inbox.load(later).held == ["in/stock2.csv"]
+    assert inbox.stock == {"A": 1, "B": 2, "350000000000001": 3}
 
 
 def test_a_row_of_an_unknown_key_takes_nothing_for_gone(inbox: Inbox) -> None:

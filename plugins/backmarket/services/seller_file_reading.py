@@ -96,7 +96,10 @@ class Reading:
                 self.counted_without_time += 1
             values, reasons = form.values_of(texts)
             values, reasons = _without_refused(values, reasons)
-            problems = self._problems(cells, header, account, texts, values, reasons)
+            # What a spreadsheet has made of a key may stand for any.
+            ruined = {column: why for column, text in texts.items() if text and (why := why_ruined(column, text))}
+            values = {column: value for column, value in values.items() if column not in ruined} if ruined else values
+            problems = self._problems(cells, header, account, values, reasons, ruined)
             if problems:
                 self._reject(number, cells, texts, self.target.keys_meant(values), problems)
             else:
@@ -149,21 +152,21 @@ class Reading:
         cells: Sequence[str],
         header: Header,
         account: str,
-        texts: Mapping[str, str | None],
         values: Mapping[str, Any],
         reasons: Mapping[str, str],
+        ruined: Mapping[str, str],
     ) -> list[str]:
         found = list(reasons.values())
         if any(cell.strip() for cell in cells[header.width :]):
             found.append(f"it has more fields than the header, which has {header.width}")
         if account and account != self._account:
             found.append(f"account is '{account[:40]}': this inbox is that of account {self._account}")
-        for column, text in texts.items():
-            if column in self.target.required and values.get(column) is None and column not in reasons:
-                found.append(f"{column} is missing")
-            elif text and (ruined := why_ruined(column, text)):
-                found.append(ruined)
-        return list(dict.fromkeys(found))
+        found += [
+            f"{column} is missing"
+            for column in self.target.required
+            if values.get(column) is None and column not in reasons and column not in ruined
+        ]
+        return list(dict.fromkeys([*found, *ruined.values()]))
 
     def _reject(
         self,

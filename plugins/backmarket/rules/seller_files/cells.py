@@ -16,7 +16,10 @@ _RUINED = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?[eE]\+\d+\s*")
 _FAILED = re.compile(r"\s*#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)\s*")
 # 356938035643810.0: a number that should have been a text, and that may have been rounded on its way.
 _FRACTION = re.compile(r"\s*\d{8,}[.,]0+\s*")
+# 2026-03-04T00:00:00, and 01:30:00: what a workbook has made of 3-4 or 1:30.
+_MADE_A_TIME = re.compile(r"\s*(\d{4}-\d{2}-\d{2}T)?\d{2}:\d{2}:\d{2}(\.\d+)?\s*")
 _IDENTIFIERS = frozenset({"imei", "serial_number", "imei_or_serial", "tracking_number", "ean"})
+_NAMES = _IDENTIFIERS | {"sku", "listing_sku"}
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,'\u00a0\u202f\u2009\u2019 ]*-?")
 _WHOLE = re.compile(r"-?[0-9]+")
 _DAY = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
@@ -32,6 +35,11 @@ def why_ruined(column: str, text: str) -> str | None:
     """Return why a text is no more than a spreadsheet's ruin of a value, for a person; None where it is none."""
     if "#" in text and _FAILED.fullmatch(text):
         return f"{column} is '{text.strip()}': a formula has failed. Correct it, or put the value itself there"
+    if ":" in text and column in _NAMES and _MADE_A_TIME.fullmatch(text):
+        return (
+            f"{column} is '{text.strip()}': a spreadsheet has made a date or a time of it. Format the column as text "
+            "before the values are put in"
+        )
     is_ruined = "+" in text and _RUINED.fullmatch(text) is not None
     if not is_ruined and (column not in _IDENTIFIERS or _FRACTION.fullmatch(text) is None):
         return None
