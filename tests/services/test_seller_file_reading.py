@@ -74,6 +74,16 @@ def test_a_workbooks_numbers_come_as_it_shows_them(inbox: Inbox) -> None:
     assert inbox.rows("select order_id, sku, imei from seller.devices") == [(5000001, "00123", "356938035643809")]
 
 
+@pytest.mark.parametrize("number", [100000, 3.5e14, 12.5])
+def test_a_workbooks_number_that_it_shows_with_an_exponent_is_refused(inbox: Inbox, number: float) -> None:
+    """What Excel makes of the SKU 1E5 when it is typed: 1E05 and 100000 become the same."""
+    inbox.load(workbook(["sku", "quantity"], ["A", 1], [number, 2], formats={"A3": "0.00E+00"}))
+    assert inbox.stock == {"A": 1}
+    ((key, reason),) = inbox.rows("select key, reason from backmarket.quarantine")
+    assert key == "row 3"
+    assert "a spreadsheet has made a number of it" in reason
+
+
 def test_a_workbooks_date_is_no_sku(inbox: Inbox) -> None:
     """What was typed is lost: its row is a bad one, and no SKU of that name is counted."""
     inbox.load(workbook(["sku", "quantity"], ["A", 1], [datetime(2026, 3, 4), 2], [time(1, 30), 3]))  # noqa: DTZ001 - as cells are

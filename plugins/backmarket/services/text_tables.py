@@ -257,6 +257,9 @@ def _written(cell: Any) -> str:
     value = cell.value
     if isinstance(value, int | float) and not isinstance(value, bool) and _is_percentage(cell.number_format):
         return f"{_of_double(value * 100)}%"
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_scientific(cell.number_format):
+        # Whoever typed the SKU 1E5 has got this number, in this format.
+        return _of_exponent(format(value, f".{_DIGITS}g"))
     if isinstance(value, int) and not isinstance(value, bool):
         if abs(value) >= _FIRST_UNSURE:
             return _of_double(value)
@@ -268,7 +271,15 @@ def _written(cell: Any) -> str:
 
 def _is_percentage(number_format: str | None) -> bool:
     """Tell whether a format shows a number a hundred times as large; a sign in quotes is only text."""
-    return "%" in re.sub(r'"[^"]*"|\\.', "", number_format or "")
+    return "%" in _without_texts(number_format)
+
+
+def _is_scientific(number_format: str | None) -> bool:
+    return "E+" in _without_texts(number_format).upper()
+
+
+def _without_texts(number_format: str | None) -> str:
+    return re.sub(r'"[^"]*"|\\.', "", number_format or "")
 
 
 def _read_parquet(content: IO[bytes]) -> TextTable:
