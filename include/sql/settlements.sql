@@ -242,11 +242,14 @@ from backmarket.settlement_statements
 where account = %(account)s and invoice_ref = %(invoice_ref)s;
 
 -- name: select_other_account
--- An account that has loaded rows of this content; no row where there is none.
--- :account, :sha256
+-- An account that has loaded rows of this content, as this statement or where a name did not say of which: of another
+-- statement they are its own, as a month without any sale has the same few rows everywhere. No row where there is none.
+-- :account, :sha256, :invoice_ref
 select account
 from backmarket.settlement_statements
-where account <> %(account)s and %(sha256)s = any(contents)
+where
+    account <> %(account)s and %(sha256)s = any(contents)
+    and (invoice_ref in (%(invoice_ref)s, %(sha256)s) or %(invoice_ref)s = %(sha256)s)
 order by loaded_at
 limit 1;
 

@@ -631,3 +631,16 @@ def test_what_one_account_has_loaded_is_not_anothers(warehouse: Database) -> Non
     with pytest.raises(StatementError, match="account default has loaded this very content"):
         load(warehouse, sale(1), account="us")
     assert load(warehouse, sale(2), account="us") == 1
+
+
+def test_statements_of_two_accounts_may_hold_the_same(warehouse: Database) -> None:
+    """A month without a sale has one row, the same fee on the same day; the references tell them apart."""
+    fee = "monthly_fees,2026-09-01,,None,Monthly fee,-10.00,EUR"
+    other = "invoice_20260914-EU-H-2.csv"
+    assert load(warehouse, fee) == 1
+    assert load(warehouse, fee, name=other, account="us") == 1
+    for name in (NAME, "export.csv"):
+        with pytest.raises(StatementError, match="account default has loaded this very content"):
+            load(warehouse, fee, name=name, account="us")
+    assert load(warehouse, fee, name=other, account="us", hour=1) == 0
+    assert statement(warehouse) == [("EUR", 1, "-10.00"), ("EUR", 1, "-10.00")]

@@ -96,7 +96,7 @@ def load_file(
         invoice_ref = invoice_reference(file.name, file.sha256)
         for name in (f"/{file.sha256}", *sorted({f"{account}/{file.sha256}", f"{account}/{invoice_ref}"})):
             connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"settlement/{name}"])
-        _refuse_foreign(connection, account, file)
+        _refuse_foreign(connection, account, file, invoice_ref)
         alike = _statements_of(connection, account, file.sha256)
         here = known_files(connection, account).get(file.path)
         if here and (here.sha256, here.invoice_ref) == (file.sha256, invoice_ref) and invoice_ref in alike:
@@ -134,9 +134,9 @@ def load_file(
     return stored.new
 
 
-def _refuse_foreign(connection: Connection, account: str, file: StatementFile) -> None:
-    """Refuse a file that another account has loaded, byte for byte: both read one inbox."""
-    parameters = {"account": account, "sha256": file.sha256}
+def _refuse_foreign(connection: Connection, account: str, file: StatementFile, invoice_ref: str) -> None:
+    """Refuse a file that another account has loaded, byte for byte, as the same statement: both read one inbox."""
+    parameters = {"account": account, "sha256": file.sha256, "invoice_ref": invoice_ref}
     found = connection.execute(sql.statement("settlements/select_other_account"), parameters).fetchone()
     if found:
         raise StatementError(
