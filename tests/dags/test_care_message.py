@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +20,11 @@ TEXT = "Dear Ada,\nplease send us a photo."
 
 
 class _Run:
-    start_date = datetime.now(UTC)
+    run_after = start_date = datetime.now(UTC)
+
+
+class _RunThatWasCleared(_Run):
+    start_date = datetime.now(UTC) + timedelta(hours=1)
 
 
 @pytest.fixture
@@ -34,8 +38,8 @@ def _written(sandbox: Sandbox, folder: int) -> list[Any]:
     return [each for each in sandbox.merchant_messages() if each["folder_id"] == folder]
 
 
-def _answer(folder: int, **arguments: Any) -> int | None:
-    context: Any = {"dag_run": _Run(), "run_id": "r"}
+def _answer(folder: int, run: type[_Run] = _Run, **arguments: Any) -> int | None:
+    context: Any = {"dag_run": run(), "run_id": "r"}
     operator = BackMarketCareMessageOperator(
         task_id="answer", care_folder_id=str(folder), **{"message": TEXT, **arguments}
     )
@@ -57,6 +61,13 @@ def test_a_message_is_written_once_a_run(
         ("how-to.png", "image/png")
     ]
     assert "Ada" not in caplog.text
+
+
+def test_a_run_that_is_cleared_later_writes_no_second_message(connected: Sandbox, folder: int) -> None:
+    """Airflow lets it start anew, at another time."""
+    first = _answer(folder)
+    assert _answer(folder, _RunThatWasCleared) == first
+    assert [each["message"] for each in _written(connected, folder)] == [TEXT]
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "empty_body", "cut_json"])

@@ -52,7 +52,9 @@ class BackMarketCareMessageOperator(BackMarketOperator):
         text = self.message(context) if callable(self.message) else self.message
         if not text.strip():
             raise ValueError("The message has no text: nothing was sent.")
-        began = context["dag_run"].start_date or datetime.now(UTC)
+        run = context["dag_run"]
+        # A run that is cleared starts anew; since when it is due does not change.
+        began = min(run.run_after, run.start_date or datetime.now(UTC))
         files = [read_attachment(url) for url in self.attachments]
         with self.hook as client:
             return send_message(client, int(self.care_folder_id), text, files, since=began, log=self.log)
