@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backmarket.rules.seller_files.cells import AS_NUMBER, Column, MomentColumn, NumberColumn, why_ruined
+from backmarket.rules.seller_files.cells import AS_NUMBER, Column, MomentColumn, NumberColumn, as_shown, why_ruined
 from backmarket.rules.settlements.styles import StyleError
 
 
@@ -33,6 +33,22 @@ def test_an_identifier_with_a_fraction_went_through_a_number(column: str) -> Non
         assert why_ruined("price", text) is None
     for text in ("1234567.0", "356938035643809", "12345678.5", "12345678.", "A12345678.0"):
         assert why_ruined(column, text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('="00123"', "00123"),
+        (' ="1E5" ', "1E5"),
+        ('=""', ""),
+        ('A="1"', 'A="1"'),
+        ('="1"&"2"', '="1"&"2"'),
+        ("=1", "=1"),
+    ],
+)
+def test_a_formula_that_is_a_text_alone_is_that_text(text: str, shown: str) -> None:
+    """Any other is not worked out."""
+    assert as_shown(text) == shown
 
 
 @pytest.mark.parametrize("column", ["sku", "listing_sku", "imei", "serial_number", "tracking_number"])

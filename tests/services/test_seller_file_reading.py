@@ -63,6 +63,14 @@ def test_a_text_stays_a_text(inbox: Inbox) -> None:
     assert inbox.stock == {"00123": 1, "007": 3, "1E5": 2}
 
 
+def test_a_text_that_csv_guards_from_spreadsheets_is_what_they_show(inbox: Inbox) -> None:
+    """Many exports write a SKU of digits so, and no other."""
+    inbox.load(csv_file('="sku",quantity\n="00123",1\n"=""00456""",2\nA,="3"\nB="x",4\n="00789",5\n="00789",6\n'))
+    assert inbox.stock == {"00123": 1, "00456": 2, "A": 3, 'B="x"': 4}
+    rejected = inbox.rows("select reason from backmarket.quarantine order by key")
+    assert rejected == [("sku 00789 stands in several rows that differ: which is meant is not guessed",)] * 2
+
+
 def test_a_workbooks_numbers_come_as_it_shows_them(inbox: Inbox) -> None:
     """An IMEI is 15 digits, which a workbook holds; zeros that a format adds are part of a SKU."""
     inbox.load(

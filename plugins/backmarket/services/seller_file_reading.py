@@ -13,6 +13,7 @@ from backmarket.rules.seller_files.cells import (
     MomentColumn,
     NumberColumn,
     PercentageColumn,
+    as_shown,
     why_ruined,
 )
 from backmarket.rules.seller_files.headers import ACCOUNT, CONSTANT
@@ -88,7 +89,7 @@ class Reading:
             texts: dict[str, str | None] = dict.fromkeys(form.columns)
             texts.update(header.constants)
             for column, place in header.places.items():
-                text = cells[place]
+                text = as_shown(cells[place])
                 texts[column] = (write[column](text) if column in write else text).removeprefix(AS_NUMBER)
             account = (texts.pop(ACCOUNT, "") or "").strip()
             if self.target.name == "stock" and not (texts["counted_at"] or "").strip():
@@ -114,7 +115,9 @@ class Reading:
         names = " and ".join(name for name in self.target.keys if name in said)
         for number, cells in _data_rows(table, header):
             if number in numbers:
-                given = {column: cells[place].removeprefix(AS_NUMBER) for column, place in header.places.items()}
+                given = {
+                    column: as_shown(cells[place]).removeprefix(AS_NUMBER) for column, place in header.places.items()
+                }
                 texts = {**header.constants, **given}
                 texts.pop(ACCOUNT, None)
                 key = self.target.key_of(self.target.form.values_of(dict.fromkeys(self.target.columns) | texts)[0])

@@ -27,8 +27,17 @@ _TIME = r"(?:[T ]\s*(\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?
 _MOMENT = re.compile(rf"\s*({_DAY}|\d{{8}}){_TIME}\s*")
 _ISO = re.compile(r"\s*\d{4}-\d{2}-\d{2}.*")
 
+# ="00123": how CSV tells a spreadsheet to leave a text of digits alone.
+_TEXT_FORMULA = re.compile(r'\s*="([^"]*)"\s*')
+
 AS_NUMBER = "\ue000"
 """Stands before a number that a file holds as such, not as a text: it can be read in one way alone."""
+
+
+def as_shown(text: str) -> str:
+    """Return what a spreadsheet shows of a cell of CSV: of ``="00123"`` that is ``00123``."""
+    found = _TEXT_FORMULA.fullmatch(text) if '="' in text else None
+    return found[1] if found else text
 
 
 def why_ruined(column: str, text: str) -> str | None:
