@@ -20,7 +20,7 @@ def message(number: int, kind: str, *, hour: int | None = None, informative: boo
 
 
 CUSTOMER, SELLER, TO_CUSTOMER = "CUSTOMER_TO_ALL", "MERCHANT_TO_ALL", "BACKMARKET_TO_CUSTOMER"
-TO_SELLER = "BACKMARKET_TO_MERCHANT"
+TO_SELLER, TO_BACK_MARKET = "BACKMARKET_TO_MERCHANT", "MERCHANT_TO_BACKMARKET"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,10 @@ TO_SELLER = "BACKMARKET_TO_MERCHANT"
         ([message(1, CUSTOMER), message(2, SELLER), message(3, CUSTOMER)], Turn("customer", "seller", at(3))),
         ([message(1, SELLER), message(2, TO_SELLER)], Turn("back_market", "seller", at(2))),
         ([message(1, CUSTOMER), message(2, TO_CUSTOMER)], Turn("back_market", "customer", at(2))),
+        # A question to Back Market leaves the customer where they were.
+        ([message(1, CUSTOMER), message(2, TO_BACK_MARKET)], Turn("seller", "seller", at(1))),
+        ([message(1, CUSTOMER), message(2, SELLER), message(3, TO_BACK_MARKET)], Turn("seller", "customer", at(2))),
+        ([message(1, TO_BACK_MARKET)], Turn("seller")),
         # What only informs asks for no answer.
         ([message(1, CUSTOMER), message(2, SELLER, informative=True)], Turn("customer", "seller", at(1))),
         ([message(1, SELLER, informative=True)], Turn()),

@@ -92,7 +92,8 @@ def receiver_of(kind: str | None) -> str | None:
 def turn_of(messages: Iterable[Written], state: int | None) -> Turn:
     """Tell whose turn it is: the side that has not answered what was written last.
 
-    Of what Back Market writes to the customer alone, the customer is to answer; of all else, the seller.
+    Of what Back Market writes to the customer alone, the customer is to answer; of all else, the seller. What the
+    seller writes to Back Market alone answers no customer.
 
     :param state: of the folder: in a closed one it is nobody's.
     """
@@ -105,19 +106,24 @@ def turn_of(messages: Iterable[Written], state: int | None) -> Turn:
     last_by = sender_of(asking[-1].initiator, asking[-1].kind)
     if state == CLOSED:
         return Turn(last_by)
-    waits_for = _answers(asking[-1])
+    seen = [each for each in asking if _answers(each) is not None]
+    if not seen:
+        return Turn(last_by)
+    waits_for = _answers(seen[-1])
     unanswered = []
-    for each in reversed(asking):
+    for each in reversed(seen):
         if _answers(each) != waits_for:
             break
         unanswered.append(each)
     return Turn(last_by, waits_for, unanswered[-1].at)
 
 
-def _answers(message: Written) -> Side:
-    """Return who is to answer a message."""
+def _answers(message: Written) -> Side | None:
+    """Return who of seller and customer is to answer a message; None where neither is."""
     receiver = receiver_of(message.kind)
     sender = sender_of(message.initiator, message.kind)
+    if sender == SELLER and receiver == BACK_MARKET:
+        return None
     if sender == SELLER or (sender != CUSTOMER and receiver == CUSTOMER):
         return "customer"
     return "seller"
