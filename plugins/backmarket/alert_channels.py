@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseNotifier, Connection
+    from airflow.sdk import BaseNotifier, Connection, Context
 
     from backmarket.services.alerts import Message
+
+_WEBHOOK_SECONDS = 30
 
 
 class AlertChannelError(Exception):
@@ -40,10 +42,9 @@ def slack_text(message: Message) -> str:
 def _notifier(connection: Connection, message: Message) -> BaseNotifier:
     conn_id, extra = connection.conn_id, connection.extra_dejson
     if connection.conn_type == "http":
-        from airflow.providers.http.notifications.http import HttpNotifier
-
         body = {"title": message.title, "text": f"{message.title}\n{message.text}", **message.facts}
-        return HttpNotifier(http_conn_id=conn_id, json=body)
+        # Without a limit, a webhook that never answers would keep the task, and with it all later runs of its DAG.
+        return _webhook(conn_id, body, {"timeout": extra.get("timeout", _WEBHOOK_SECONDS)})
     if connection.conn_type == "smtp":
         from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
@@ -66,3 +67,20 @@ def _notifier(connection: Connection, message: Message) -> BaseNotifier:
     raise AlertChannelError(
         f"Connection {conn_id} is of type {connection.conn_type}. Accepted: http (a webhook), slackwebhook, smtp."
     )
+
+
+def _webhook(conn_id: str, body: dict[str, Any], options: dict[str, Any]) -> BaseNotifier:
+    from airflow.providers.http.notifications.http import HttpNotifier
+
+    class Webhook(HttpNotifier):
+        """Tells of a redirection that turned the message into a question for another page: 200, and nobody was told."""
+
+        def notify(self, context: Context) -> None:  # noqa: ARG002 - as Airflow calls it
+            answer = self.hook.run(json=self.json, extra_options=self.extra_options)
+            if answer.request.method != self.method:
+                raise AlertChannelError(
+                    f"Nobody was told by connection {conn_id}: its address leads on to another one, and the message "
+                    "is lost on the way. Put that other address into it as host, often the same with https://."
+                )
+
+    return Webhook(http_conn_id=conn_id, json=body, extra_options=options)

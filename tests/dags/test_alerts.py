@@ -30,12 +30,17 @@ MESSAGE = Message("Back Market: nothing failed", "why, what to do <b>", {"kind":
 
 
 class Webhook(HTTPServer):
-    """Keeps what is posted to it, and answers with ``status``."""
+    """Keeps what is posted to it, and answers with ``status``; 200 to what was redirected.
+
+    :param answers: set only while it answers at all.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Receiver)
         self.received: list[dict[str, Any]] = []
         self.status = 200
+        self.answers = threading.Event()
+        self.answers.set()
 
 
 class _Receiver(BaseHTTPRequestHandler):
@@ -44,9 +49,17 @@ class _Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         assert self.path.startswith(("/hooks/s3cr3t", "/services/T0"))
         self.server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(self.server.status)
+        self.server.answers.wait()
+        is_redirected = self.path.endswith("?moved")
+        self.send_response(200 if is_redirected else self.server.status)
+        self.send_header("Location", f"{self.path}?moved")
         self.end_headers()
         self.wfile.write(b"ok")
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Sign in")
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -62,6 +75,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
     monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ALERT_CONN_ID", "alerts")
     yield server
+    server.answers.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -310,6 +324,31 @@ def test_what_could_not_be_told_is_told_later(
     assert run_dag("backmarket_alerts").tasks["attention_alert"] == "failed"
     webhook.status = 200
     assert run_dag("backmarket_alerts").xcoms["attention_alert"] == {"waiting": 1, "told": 1}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_message_that_a_redirection_loses_was_not_told(webhook: Webhook, status: int) -> None:
+    """Only a question arrives at the new address, which is answered with 200 all the same."""
+    webhook.status = status
+    with pytest.raises(AlertChannelError, match="Put that other address into it as host") as failed:
+        send("alerts", MESSAGE)
+    assert "s3cr3t" not in str(failed.value)
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_message_that_a_redirection_keeps_was_told(webhook: Webhook, status: int) -> None:
+    """It is posted again, to the new address."""
+    webhook.status = status
+    send("alerts", MESSAGE)
+    assert len(webhook.received) == 2
+
+
+def test_a_webhook_that_never_answers_is_not_waited_for(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would keep the task for hours, and with it every later run of its DAG."""
+    monkeypatch.setattr("backmarket.alert_channels._WEBHOOK_SECONDS", 0.2)
+    webhook.answers.clear()
+    with pytest.raises(AlertChannelError, match="ReadTimeout"):
+        send("alerts", MESSAGE)
 
 
 def test_a_message_goes_to_slack(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
