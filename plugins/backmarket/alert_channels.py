@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from backmarket.environment import where_connection_is
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Connection, Context
 
@@ -30,7 +32,8 @@ def send(conn_id: str, message: Message) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - notifiers raise anything, and their words may hold the webhook's secret
         raise AlertChannelError(
-            f"Nobody could be told by connection {conn_id}: {type(error).__name__}. Check it under Admin → Connections."
+            f"Nobody could be told by connection {conn_id}: {type(error).__name__}. Check it "
+            f"{where_connection_is(conn_id)}."
         ) from None
 
 

@@ -411,7 +411,7 @@ def test_a_message_goes_by_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"conn_type": "ftp", "host": "x"}, "is of type ftp. Accepted: http"),
         ({"conn_type": "smtp", "host": "x"}, 'needs "to" and "from_email"'),
-        ({"conn_type": "http", "host": "127.0.0.1", "port": 1, "password": "s3cr3t"}, "Check it under Admin"),
+        ({"conn_type": "http", "host": "127.0.0.1", "port": 1, "password": "s3cr3t"}, r"\(AIRFLOW_CONN_ALERTS\)"),
     ],
 )
 def test_a_connection_that_cannot_be_used_is_explained(
@@ -426,5 +426,5 @@ def test_a_connection_that_cannot_be_used_is_explained(
 
 def test_a_missing_connection_is_explained() -> None:
     """The Variable may name what nobody has made yet."""
-    with pytest.raises(AlertChannelError, match="connection nowhere: AirflowNotFoundException"):
+    with pytest.raises(AlertChannelError, match=r"nowhere: AirflowNotFoundException\. Check it under Admin"):
         send("nowhere", MESSAGE)
