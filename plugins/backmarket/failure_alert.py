@@ -69,19 +69,19 @@ class BackMarketFailureAlert(BaseNotifier):
 
         Where the database cannot say, people are rather told twice than never.
         """
-        import psycopg
-        from airflow.sdk.exceptions import AirflowNotFoundException
-
-        from backmarket.alert_channels import send
+        from backmarket.alert_channels import AlertChannelError, send
         from backmarket.warehouse.alerts import note_told
-        from backmarket.warehouse.connection import WarehouseUnavailableError, connect
+        from backmarket.warehouse.connection import connect
 
         try:
             with connect(self.warehouse_conn_id) as connection, connection.transaction():
                 if not note_told(connection, self.account, [subject], repeat_hours=_REPEAT_HOURS):
                     return False
                 send(conn_id, message)
-        except (psycopg.Error, WarehouseUnavailableError, AirflowNotFoundException):
+        except AlertChannelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a cloud's login to the database, say, fails in words of its own
+            self.log.warning("The database cannot say whether people know of this: %s.", type(error).__name__)
             send(conn_id, message)
         return True
 

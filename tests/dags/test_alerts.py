@@ -123,6 +123,17 @@ def test_a_missing_connection_to_the_database_is_told(
     assert told["title"] == "Back Market: prepare_warehouse failed"
 
 
+def test_a_database_whose_login_comes_from_elsewhere_is_told(
+    run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cloud that gives no password raises its own errors, of which this project knows none."""
+    switch_on("order_download")
+    connection = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "extra": {"iam": True}}
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_WAREHOUSE", json.dumps(connection))
+    assert run_dag("backmarket_orders").tasks["prepare_warehouse"] == "failed"
+    assert [told["task"] for told in webhook.received] == ["prepare_warehouse"]
+
+
 def test_a_webhook_that_refuses_harms_nothing(
     run_dag: RunDag, connected: Sandbox, switch_on: SwitchOn, webhook: Webhook
 ) -> None:
