@@ -68,7 +68,7 @@ def test_a_database_that_is_down_gives_a_clear_page(
     assert "s3cr3t" not in answer.text
 
 
-@pytest.mark.parametrize("slip", ["", "?sslmod=require", "?connect_timeout=soon"])
+@pytest.mark.parametrize("slip", ["", "?sslmod=require", "?connect_timeout=soon", "?iam=true"])
 def test_switches_work_while_the_database_is_down(
     signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, slip: str
 ) -> None:

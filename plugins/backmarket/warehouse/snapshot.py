@@ -117,6 +117,13 @@ def _opened(conn_id: str) -> Iterator[Connection]:
             "Check that it runs, and host, port, database, login, password and extra fields of the connection. "
             f"({error.detail})"
         ) from None
+    except Exception as error:
+        # Where a cloud gives the login, this process may lack the provider or the role that workers have.
+        log.warning("The database could not be reached: %s", type(error).__name__, exc_info=error)
+        raise DatabaseDownError(
+            f"The API server gets no login to the database of connection {conn_id}: {type(error).__name__}. Its log "
+            "says more. Give it what the workers have; DAGs are not affected where they have it."
+        ) from None
     try:
         connection.row_factory = dict_row
         connection.execute("set statement_timeout to '10s'")
