@@ -1806,12 +1806,14 @@ order by history.changed_at desc
 limit 200;
 
 -- name: sku_map
--- What the seller's map says of a SKU, be it the seller's or a listing's, as texts.
+-- What the seller's map says of a SKU, be it the seller's or a listing's, as texts; not a row that lacks one of the two.
 -- :account, :skus
 select map.sku::text as sku, map.listing_sku::text as listing_sku, coalesce(map.units::text, '1') as units
 from seller.sku_map as map
 where
     map.account::text = %(account)s
+    and map.sku is not null
+    and map.listing_sku is not null
     and backmarket.sku_key((%(skus)s::text [])[1])
     in (backmarket.sku_key(map.sku::text), backmarket.sku_key(map.listing_sku::text))
 order by 1, 2;

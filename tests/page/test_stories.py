@@ -157,6 +157,19 @@ def test_stories_show_both_names(signed_in: SignIn, warehouse: psycopg.Connectio
     assert found.headers["location"] == "/backmarket/skus/OWN"
 
 
+def test_a_map_without_one_of_its_names_costs_no_story(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+    """A view of the seller's over all articles has no listing for most of them."""
+    warehouse.execute("drop table seller.sku_map cascade")
+    warehouse.execute(
+        "create view seller.sku_map as select 'default' as account, names.* "
+        "from (values ('A', null, 1), (null, 'B', 1), ('A', 'C', 2)) as names (sku, listing_sku, units)"
+    )
+    viewer = signed_in("viewer")
+    story = " ".join(re.sub(r"<[^>]*>", " ", viewer.get("/backmarket/skus/A").text).split())
+    assert "Listings that it feeds C 2 a unit" in story
+    assert viewer.get("/backmarket/skus/B").status_code != 500
+
+
 def _as_texts(warehouse: psycopg.Connection[Any], table: str, query: str) -> None:
     warehouse.execute(f"drop table seller.{table}".encode())
     warehouse.execute(f"create view seller.{table} as {query}".encode())
