@@ -47,6 +47,27 @@ def test_each_place_is_named_and_airflows_own_is_told_apart(monkeypatch: pytest.
     ]
 
 
+class SealedBackend(VaultBackend):
+    """A secrets backend that is down."""
+
+    def get_conn_value(self, conn_id: str) -> str | None:
+        raise ConnectionError(conn_id)
+
+    def get_variable(self, key: str) -> str | None:
+        raise PermissionError(key)
+
+
+def test_a_backend_that_is_down_is_passed_over_as_by_airflow(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tasks go on with the next place, so the page and the check of the account do."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_ENABLED", "true")
+    backends = [SealedBackend(), *_backends()]
+    assert sources.variable_source("backmarket_enabled", backends) == ("true", "environment")
+    assert sources.connection_source("backmarket_warehouse", backends) == "VaultBackend"
+    assert "SealedBackend could not be asked for backmarket_enabled: PermissionError." in caplog.text
+
+
 @pytest.mark.parametrize(
     ("key", "nearest"),
     [

@@ -6,6 +6,7 @@ what Admin → Connections and Admin → Variables show does not count where an 
 
 from __future__ import annotations
 
+import logging
 import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +15,9 @@ from backmarket.environment import connection_variable
 from backmarket.settings import PREFIX, VARIABLES, keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+log = logging.getLogger(__name__)
 
 ENVIRONMENT = "environment"
 AIRFLOW = ""
@@ -40,11 +43,7 @@ def connection_source(conn_id: str, backends: Iterable[Any]) -> str:
     :param backends: in the order in which Airflow asks them.
     """
     for backend in _before_airflows_own(backends):
-        try:
-            is_there = backend.get_conn_value(conn_id) is not None
-        except NotImplementedError:
-            is_there = backend.get_connection(conn_id) is not None
-        if is_there:
+        if _asked(backend, _connection, conn_id) is not None:
             return _name(backend)
     return AIRFLOW
 
@@ -52,7 +51,7 @@ def connection_source(conn_id: str, backends: Iterable[Any]) -> str:
 def variable_source(key: str, backends: Iterable[Any]) -> tuple[str | None, str]:
     """Return what a place before Airflow's own database holds of a Variable, None where none does, and which it is."""
     for backend in _before_airflows_own(backends):
-        value = backend.get_variable(key)
+        value = _asked(backend, _variable, key)
         if value is not None:
             return value, _name(backend)
     return None, AIRFLOW
@@ -124,6 +123,26 @@ def _before_airflows_own(backends: Iterable[Any]) -> Iterable[Any]:
         if type(backend).__name__ in _AIRFLOWS_OWN:
             return
         yield backend
+
+
+def _connection(backend: Any, conn_id: str) -> Any:
+    try:
+        return backend.get_conn_value(conn_id)
+    except NotImplementedError:
+        return backend.get_connection(conn_id)
+
+
+def _variable(backend: Any, key: str) -> Any:
+    return backend.get_variable(key)
+
+
+def _asked(backend: Any, ask: Callable[[Any, str], Any], name: str) -> Any:
+    """Return what a backend holds; None also where it cannot say, when Airflow, too, goes on to the next."""
+    try:
+        return ask(backend, name)
+    except Exception as error:  # noqa: BLE001 - each backend has errors of its own
+        log.warning("%s could not be asked for %s: %s.", _name(backend), name, type(error).__name__)
+        return None
 
 
 def _name(backend: Any) -> str:
