@@ -11,11 +11,14 @@ import zipfile
 from datetime import timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
+from airflow.sdk.io import attach
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from backmarket.hooks import inbox as inboxes
 from backmarket.hooks.inbox import InboxError, InboxFile, list_inbox
@@ -189,6 +192,58 @@ def test_a_file_that_the_storage_keeps_back_is_listed_all_the_same(
         (tmp_path / each).write_bytes(CONTENT)
     monkeypatch.setattr(owner, operation, refuse)
     assert sorted(file.name for file in list_inbox(tmp_path.as_uri())) == sorted([name, "good.csv"])
+
+
+class CloudError(Exception):
+    """What a cloud's own client raises, which is no error of files."""
+
+
+class Cloud(MemoryFileSystem):  # type: ignore[misc]
+    """A storage that fails on what has "sick" in its name, each time in another way."""
+
+    def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        if "sick" in path:
+            raise CloudError(path)
+        return super()._open(path, mode, **more)
+
+    def modified(self, path: str) -> Any:
+        if "timeless" in path:
+            raise NotImplementedError
+        return super().modified(path)
+
+    def isdir(self, path: str) -> bool:
+        if "nowhere" in path:
+            raise AirflowNotFoundException("The conn_id `typo` isn't defined")
+        return bool(super().isdir(path))
+
+
+@pytest.fixture
+def cloud() -> ObjectStoragePath:
+    """An inbox in such a storage."""
+    attach("memory", "cloud", fs=Cloud())
+    inbox = ObjectStoragePath(f"memory://cloud@{uuid4().hex}/inbox")
+    inbox.mkdir(parents=True, exist_ok=True)
+    return inbox
+
+
+def test_what_a_clouds_own_client_raises_costs_no_other_file(cloud: ObjectStoragePath) -> None:
+    """Some raise errors that are none of files: the file is kept back, and tried again by the next run."""
+    for name in ("sick.csv", "sick.zip", "timeless.csv", "good.csv"):
+        # Its parent's writing is not what is tried here.
+        MemoryFileSystem().pipe_file((cloud / name).path, CONTENT)
+    listed = {file.name: file for file in list_inbox(str(cloud))}
+    assert sorted(listed) == ["good.csv", "sick.csv", "sick.zip", "timeless.csv"]
+    for name in ("sick.csv", "sick.zip", "timeless.csv"):
+        with pytest.raises(OSError, match="the storage"), listed[name].content():
+            pass
+    with listed["good.csv"].content() as (copy, _):
+        assert copy.read() == CONTENT
+
+
+def test_an_inbox_of_a_connection_that_is_not_there_says_so(cloud: ObjectStoragePath) -> None:
+    """A slip in its URL is an inbox that cannot be listed, and no error of Airflow's own."""
+    with pytest.raises(InboxError, match=r"nowhere of Variable .* cannot be listed: The conn_id `typo` isn't defined"):
+        list_inbox(str(cloud).replace("inbox", "nowhere"))
 
 
 def keep_times_back(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:

@@ -105,17 +105,18 @@ class InboxFile:
         """
         if self.size < 0:
             raise OSError("the storage did not say when it was stored, or what is in it")
-        with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy, self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
-            try:
-                if self.member is not None:
-                    with _open_archive(stored) as archive, archive.open(_found(archive, self.member)) as packed:
-                        _copy(packed, copy)
-                elif _is_named_zip(self.name) and _members_of(stored):
-                    raise OSError("the storage gave this archive only after its members were listed")
-                else:
-                    _copy(stored, copy)
-            except _UNPACKING_ERRORS as error:
-                raise StatementError(f"the archive cannot be unpacked: {error}") from error
+        with SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy:
+            with _as_os_errors(), self.storage.open("rb") as stored:  # type: ignore[no-untyped-call]
+                try:
+                    if self.member is not None:
+                        with _open_archive(stored) as archive, archive.open(_found(archive, self.member)) as packed:
+                            _copy(packed, copy)
+                    elif _is_named_zip(self.name) and _members_of(stored):
+                        raise OSError("the storage gave this archive only after its members were listed")
+                    else:
+                        _copy(stored, copy)
+                except _UNPACKING_ERRORS as error:
+                    raise StatementError(f"the archive cannot be unpacked: {error}") from error
             yield copy, sha256_of(copy)
 
     def write_beside(self, ending: str, text: str) -> None:
@@ -124,12 +125,13 @@ class InboxFile:
         :raises OSError: where the storage does not take it.
         """
         beside = self.storage.parent / ((self.full_name if self.shares_stem else self.stem) + ending)
-        if text:
-            # What is no character, the row holds all the same: it stands there as JSON writes it.
-            with beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:  # type: ignore[no-untyped-call]
-                file.write(text)
-        elif beside.exists():
-            beside.unlink()
+        with _as_os_errors():
+            if text:
+                # What is no character, the row holds all the same: it stands there as JSON writes it.
+                with beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:  # type: ignore[no-untyped-call]
+                    file.write(text)
+            elif beside.exists():
+                beside.unlink()
 
     @property
     def full_name(self) -> str:
@@ -177,7 +179,7 @@ def list_inbox(
     closed: list[ObjectStoragePath] = []
     try:
         stored = sorted((path for path in _paths_below(inbox, closed) if _is_meant(inbox, path)), key=str)
-    except (ImportError, ValueError, OSError) as error:
+    except Exception as error:
         raise _not_listed(url, variable, error) from error
     not_given = [InboxFile(_printable(str(path)), -1, _NOT_TOLD, path) for path in sorted(closed, key=str)]
     return _told_apart([*not_given, *(file for path in stored for file in files_of(path))])
@@ -189,7 +191,7 @@ def find_inbox(url: str | None, folder: str, *, variable: str) -> ObjectStorageP
         inbox = open_inbox(url, folder)
         if inbox.is_dir():
             return inbox
-    except (ImportError, ValueError, OSError) as error:
+    except Exception as error:
         raise _not_listed(url, variable, error) from error
     if url is None:
         raise NoInboxError(
@@ -262,16 +264,17 @@ def _is_meant(inbox: ObjectStoragePath, path: ObjectStoragePath) -> bool:
 def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
     """Give the file that lies somewhere, or those in it where it is a ``.zip`` archive."""
     try:
-        # fsspec knows each storage's own name for the time; ObjectStoragePath.stat() does so for some only.
-        modified_at = path.fs.modified(path.path).astimezone(UTC)
-        size = path.stat().st_size
+        with _as_os_errors():
+            # fsspec knows each storage's own name for the time; ObjectStoragePath.stat() does so for some only.
+            modified_at = path.fs.modified(path.path).astimezone(UTC)
+            size = path.stat().st_size
     except OSError:
         size, modified_at = -1, _NOT_TOLD
     members: dict[str, timedelta] = {}
     if _is_named_zip(path.name):
         try:
             # Where it is broken, reading it will say what is wrong with it.
-            with suppress(*_UNPACKING_ERRORS), path.open("rb") as stored:  # type: ignore[no-untyped-call]
+            with _as_os_errors(), suppress(*_UNPACKING_ERRORS), path.open("rb") as stored:  # type: ignore[no-untyped-call]
                 members = _members_of(stored)
         except OSError:
             # What is in it is not known: it is no file of its own.
@@ -280,6 +283,20 @@ def files_of(path: ObjectStoragePath) -> Iterator[InboxFile]:
         yield InboxFile(_printable(str(path)), size, modified_at, path)
     for member, older_by in members.items():
         yield InboxFile(_printable(f"{path}!/{member}"), size, modified_at, path, member, older_by)
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    """Let what a cloud's own client raises count as what any other storage raises where it fails.
+
+    :raises OSError: then.
+    """
+    try:
+        yield
+    except (OSError, StatementError):
+        raise
+    except Exception as error:
+        raise OSError(f"the storage failed: {type(error).__name__}") from error
 
 
 def _printable(path: str) -> str:
