@@ -279,6 +279,9 @@ def test_switched_off_nothing_is_read_and_the_reason_is_told(
     reason = run.reasons["order_download_gate"]
     assert ("backmarket_enabled" in reason) is not enabled
     assert ("backmarket_order_download" in reason) is not toggle
+    # Where the environment holds it, Admin → Variables would change nothing.
+    assert ("(AIRFLOW_VAR_BACKMARKET_ENABLED)" in reason) is not enabled
+    assert "Admin" not in reason
 
 
 def test_a_variable_that_cannot_be_read_fails_the_run(

@@ -333,7 +333,7 @@ def test_a_worker_without_the_default_folder_says_so_at_once(tmp_path: Path, mon
     monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_SETTLEMENT_INBOX", "")
     monkeypatch.setattr(inboxes, "_ROOT", tmp_path / "plugins")
     download = BackMarketSettlementDownloadOperator(task_id="settlement_download")
-    with pytest.raises(AirflowSkipException, match=rf"{tmp_path}/inbox/settlements.* Set backmarket_settlement_inbox"):
+    with pytest.raises(AirflowSkipException, match=rf"{tmp_path}/inbox/settlements.* Set \S+ in the environment"):
         download.execute({})
 
 

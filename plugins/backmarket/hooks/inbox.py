@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
+from backmarket.environment import where_variable_is
 from backmarket.rules.file_kinds import GZIP, ZIP, document_of
 from backmarket.rules.settlements.blocks import StatementError
 
@@ -197,12 +198,12 @@ def find_inbox(url: str | None, folder: str, *, variable: str) -> ObjectStorageP
         raise NoInboxError(
             f"Variable {variable} is empty, and the folder {default_inbox(folder)}, where files are looked for then, "
             "is not on this worker. Another worker's folder of that name is not this one. Set "
-            f"{variable} under Admin → Variables to object storage (s3://…, gs://…, abfs://…) or to a folder that all "
-            "workers share."
+            f"{variable} {where_variable_is(variable)} to object storage (s3://…, gs://…, abfs://…) or to a folder "
+            "that all workers share."
         )
     raise InboxError(
         f"The inbox {url} is not there, or holds nothing, which in object storage is the same. Put the first file into "
-        f"it, or correct Variable {variable} under Admin → Variables; then clear this task."
+        f"it, or correct Variable {variable} {where_variable_is(variable)}; then clear this task."
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from backmarket.environment import where_variable_is
 from backmarket.seller_account import DEFAULT_CONNECTION, account_named
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class BackMarketGateOperator(BaseOperator):
 
         off = [key_of(self.account, name) for name in ("enabled", self.toggle) if not self._is_on(name, context)]
         if off:
-            self._skip(context, f"{' and '.join(off)} off: set to true under Admin → Variables to switch this on")
+            places = " and ".join(dict.fromkeys(map(where_variable_is, off)))
+            self._skip(context, f"{' and '.join(off)} off: set to true {places} to switch this on")
         key = key_of(self.account, self.toggle)
         if context["dag_run"].run_type == "backfill" and not has_past(self.toggle):
             self._skip(context, f"a backfill is about the past: {key} is about the present, and left to other runs")
