@@ -73,7 +73,9 @@ def test_a_slip_in_one_entry_is_named_and_costs_no_other(file: Path, entry: str,
     assert why in (dags["backmarket_accounts_file"].doc_md or "")
 
 
-@pytest.mark.parametrize("content", ["", "accounts:", "accounts: [us, eu]", "- us", "accounts: {us: ", "\t"])
+@pytest.mark.parametrize(
+    "content", ["", "accounts:", "accounts: [us, eu]", "- us", "accounts: {us: ", "\t", "since: 2026-02-30"]
+)
 def test_a_file_that_lists_nothing_is_told(file: Path, content: str) -> None:
     """An empty or broken file gives no DAGs but the one that says so; no import error hides it in a list."""
     file.write_text(content)

@@ -43,7 +43,7 @@ def read_accounts(file: Path) -> tuple[list[SellerAccount], list[str]]:
     try:
         text = file.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         return [], [f"{file.name} cannot be read: {' '.join(str(error).split())}"]
     entries = content.get("accounts") if isinstance(content, dict) else None
     if not isinstance(entries, dict) or not entries:
