@@ -41,6 +41,25 @@ def test_nobody_gets_in_without_signing_in(api_server: FastAPI, path: str) -> No
     assert "Sign in to Airflow" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("base_url", "href"),
+    [
+        ("", "/backmarket/"),
+        ("http://localhost:8080", "/backmarket/"),
+        ("https://example.com/team/airflow/", "/team/airflow/backmarket/"),
+    ],
+)
+def test_the_page_is_found_below_the_path_that_airflow_lies_under(
+    monkeypatch: pytest.MonkeyPatch, base_url: str, href: str
+) -> None:
+    """Behind a proxy, and on Astro, Airflow has a path of its own, and its UI opens a page's address as it is told."""
+    from backmarket.page.plugin import BackMarketPlugin
+
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
+    (view,) = BackMarketPlugin().external_views
+    assert view["href"] == href
+
+
 def test_a_stranger_cannot_change_a_variable(api_server: FastAPI) -> None:
     """Without a session a form is refused before anything is looked at."""
     from starlette.testclient import TestClient

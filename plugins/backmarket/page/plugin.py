@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 
@@ -11,15 +14,20 @@ class BackMarketPlugin(AirflowPlugin):
     """Serves the page below ``/backmarket`` and shows it under Browse."""
 
     name = "backmarket"
-    external_views = [  # noqa: RUF012 - as Airflow's own class declares it
-        {
-            "name": "Back Market",
-            "href": "/backmarket/",
-            "destination": "nav",
-            "category": "browse",
-            "url_route": "backmarket",
-        }
-    ]
+
+    @cached_property
+    def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The page in Airflow's navigation, with the path that Airflow itself lies under: its UI adds none."""
+        under = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+        return [
+            {
+                "name": "Back Market",
+                "href": f"{under}/backmarket/",
+                "destination": "nav",
+                "category": "browse",
+                "url_route": "backmarket",
+            }
+        ]
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
