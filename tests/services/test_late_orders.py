@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backmarket.services.alerts import late_sentence
+from backmarket.services.alerts import late_message, late_sentence
 from backmarket.warehouse.tracking_imei import LateOrder
 
 DUE = datetime(2026, 11, 26, 9, tzinfo=UTC)
@@ -40,3 +40,17 @@ DUE = datetime(2026, 11, 26, 9, tzinfo=UTC)
 def test_a_late_order_says_what_can_be_done(order: LateOrder, told: str) -> None:
     """Overdue is said so; nobody is told to ship what goes under Back Market's label."""
     assert late_sentence(order) == told
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        (4, "1 order has less than 4 hours left to ship, or none"),
+        (0, "1 order has no time left to ship"),
+        (-2, "1 order has been overdue for 2 hours or more"),
+    ],
+)
+def test_a_limit_behind_the_ship_by_time_is_said_so(hours: int, told: str) -> None:
+    """``backmarket_ship_by_alert_hours`` may be below 0; nobody has less than -2 hours left."""
+    late = [LateOrder(7, "shipment", None, DUE, -2.5)]
+    assert late_message("default", late, hours, "https://example.com").title == f"Back Market (default): {told}"

@@ -78,10 +78,9 @@ def show_desk(
         log.warning("%s", late_sentence(order))
     if late:
         log.warning(
-            "%s less than %s to the ship-by time, or none. Ship what is due, or cancel what cannot be shipped in the "
-            "Back Office; backmarket.order_desk lists all. Variable %s sets the limit.",
-            counted(len(late), "order has", "orders have"),
-            counted(hours, "hour"),
+            "%s. Ship what is due, or cancel what cannot be shipped in the Back Office; backmarket.order_desk lists "
+            "all. Variable %s sets the limit.",
+            _how_late(late, hours),
             variable,
         )
     return desk, late
@@ -130,13 +129,20 @@ def late_message(account: str, late: Sequence[LateOrder], hours: int, url: str) 
     :param url: where all that waits is shown.
     """
     first = sorted(late, key=lambda order: order.ship_by)[:_MOST_LATE_NAMED]
-    things = counted(len(late), "order has", "orders have")
     advice = "Ship them, or cancel what cannot be shipped in the Back Office."
     return Message(
-        title=f"Back Market ({account}): {things} less than {counted(hours, 'hour')} left to ship, or none",
+        title=f"Back Market ({account}): {_how_late(late, hours)}",
         text="\n".join([*(f"- {late_sentence(order)}" for order in first), advice, f"All of it: {url}"]),
         facts={"kind": "ship_by", "account": account, "orders": [order.order_id for order in first], "url": url},
     )
+
+
+def _how_late(late: Sequence[LateOrder], hours: int) -> str:
+    """Say how many orders are late, by a limit that may lie behind the time to ship by."""
+    things = counted(len(late), "order has", "orders have")
+    if hours > 0:
+        return f"{things} less than {counted(hours, 'hour')} left to ship, or none"
+    return f"{things} been overdue for {counted(-hours, 'hour')} or more" if hours else f"{things} no time left to ship"
 
 
 def late_sentence(order: LateOrder) -> str:
