@@ -197,6 +197,35 @@ def test_a_price_is_sent_by_the_dag_whose_switch_is_on(
     assert run_path.startswith(f"/dags/{starts}/runs/")
 
 
+@pytest.mark.parametrize(
+    ("queued", "told"),
+    [
+        ({"run_type": "scheduled"}, "A run of backmarket_orders is about to start."),
+        ({"run_type": "backfill"}, "backmarket_orders is started."),
+        ({"run_type": "manual", "conf": {"from": "2026-01-01T00:00:00Z"}}, "backmarket_orders is started."),
+    ],
+    ids=["scheduled", "backfill", "of the past"],
+)
+def test_a_run_about_the_past_stands_for_none_that_sends(
+    signed_in: SignIn, warehouse: Database, dags_of: Callable[..., None], queued: dict[str, Any], told: str
+) -> None:
+    """What was asked to be tried again would wait for a run that sends nothing."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import insert
+
+    dags_of("default")
+    _pause("backmarket_orders", is_paused=False)
+    with create_session() as session:
+        run = {"dag_id": "backmarket_orders", "run_id": "queued", "state": "queued", "run_after": datetime.now(UTC)}
+        session.execute(insert(DagRun.__table__).values(**run, **queued))
+    warehouse.execute(
+        "insert into backmarket.quarantine (account, entity, key, document, reason) "
+        "values ('default', 'order', '7', '{}', 'state: is missing')"
+    )
+    assert told in _do(signed_in("user", "kim"), "/backmarket/needs/quarantine", "retry", "order/7").text
+
+
 def test_a_paused_dag_is_said_and_not_started(
     signed_in: SignIn, warehouse: Database, dags_of: Callable[..., None]
 ) -> None:

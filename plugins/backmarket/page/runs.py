@@ -49,15 +49,18 @@ def start_run(session: Session, user: BaseUser, dag_id: str) -> Started:
     from airflow.api.common.trigger_dag import trigger_dag
     from airflow.models.dagrun import DagRun
     from airflow.utils.state import DagRunState
-    from airflow.utils.types import DagRunTriggeredByType
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
     from sqlalchemy import select
 
     if obstacle := why_not_started(session, user, dag_id):
         return Started(dag_id, "", obstacle)
-    waiting = session.scalar(
-        select(DagRun.run_id).where(DagRun.dag_id == dag_id, DagRun.state == DagRunState.QUEUED).limit(1)
+    queued = session.execute(
+        select(DagRun.run_id, DagRun.conf).where(
+            DagRun.dag_id == dag_id, DagRun.state == DagRunState.QUEUED, DagRun.run_type != DagRunType.BACKFILL_JOB
+        )
     )
-    if waiting:
+    # One with parameters may be about the past, as a backfill's is: it sends nothing.
+    if waiting := next((run_id for run_id, conf in queued if not conf), ""):
         return Started(dag_id, waiting, f"A run of {dag_id} is about to start.")
     run = trigger_dag(
         dag_id, triggered_by=DagRunTriggeredByType.UI, triggering_user_name=user.get_name(), session=session
