@@ -7,6 +7,29 @@ import os
 _CONNECTIONS, _VARIABLES = "AIRFLOW_CONN_", "AIRFLOW_VAR_"
 
 
+class NoConnectionError(Exception):
+    """Airflow gives no connection of a name: there is none, or the environment holds one that cannot be read.
+
+    :param conn_id: the connection.
+    :param kind: its type, as Admin → Connections calls it.
+    """
+
+    def __init__(self, conn_id: str, kind: str) -> None:
+        super().__init__(conn_id, kind)
+        self.conn_id = conn_id
+        self.kind = kind
+
+    def __str__(self) -> str:
+        """Say what to do about it."""
+        if holds_connection(self.conn_id):
+            return (
+                f"Connection {self.conn_id} cannot be read as it stands {where_connection_is(self.conn_id)}. JSON has "
+                "to be whole; in a URI the signs of a password other than letters and digits have to be "
+                "percent-encoded: # is %23, / is %2F, @ is %40."
+            )
+        return f"There is no connection {self.conn_id} yet. Add it under Admin → Connections, type {self.kind}."
+
+
 def connection_variable(conn_id: str) -> str:
     """Return the environment variable that would hold a connection."""
     return _CONNECTIONS + conn_id.upper()

@@ -121,6 +121,10 @@ def test_a_missing_connection_to_the_database_is_told(
     (told,) = webhook.received
     assert told["account"] == "default"
     assert told["title"] == "Back Market: prepare_warehouse failed"
+    assert (
+        "There is no connection backmarket_warehouse yet. Add it under Admin → Connections, type Postgres"
+        in told["text"]
+    )
 
 
 def test_a_database_whose_login_comes_from_elsewhere_is_told(

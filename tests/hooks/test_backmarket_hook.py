@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from backmarket.api.markets import MARKETS
+from backmarket.environment import NoConnectionError
 from backmarket.hooks.backmarket import BackMarketHook, ConnectionFormError
 from backmarket.provider_info import get_provider_info
 from tests.api.hostile_server import HostileServer, Reply
@@ -84,6 +85,28 @@ def test_a_wrong_field_is_named_and_the_token_is_not(
     assert "backmarket_default" in str(error.value)
     assert "Correct it in the environment (AIRFLOW_CONN_BACKMARKET_DEFAULT)" in str(error.value)
     assert TOKEN not in repr(error.value)
+
+
+@pytest.mark.parametrize(
+    ("held", "what_to_do"),
+    [
+        (None, "There is no connection backmarket_default yet. Add it under Admin → Connections, type Back Market."),
+        (
+            '{"conn_type": "backmarket", "password": "bm-secret-token-123", ',
+            r"\(AIRFLOW_CONN_BACKMARKET_DEFAULT\)\. JSON",
+        ),
+    ],
+    ids=["missing", "cut off"],
+)
+def test_a_connection_that_airflow_does_not_give_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, held: str | None, what_to_do: str
+) -> None:
+    """In words of this project, which the alert and the page repeat; Airflow says of both that it is not defined."""
+    if held is not None:
+        monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", held)
+    with pytest.raises(NoConnectionError, match=what_to_do) as failed:
+        _ = BackMarketHook(warehouse_conn_id=None).config
+    assert TOKEN not in str(failed.value)
 
 
 def test_the_test_button_says_what_is_visible(sandbox: Sandbox, connection: Callable[..., BackMarketHook]) -> None:

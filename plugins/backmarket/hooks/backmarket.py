@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from backmarket import metrics
-from backmarket.environment import where_connection_is
+from backmarket.environment import NoConnectionError, where_connection_is
 from backmarket.seller_account import DEFAULT_CONNECTION, DEFAULT_WAREHOUSE, account_named
 from backmarket.words import counted_if_known
 
@@ -62,9 +62,16 @@ class BackMarketHook(BaseHook):
     def config(self) -> ClientConfig:
         """The connection, checked.
 
+        :raises NoConnectionError: where Airflow gives no such connection.
         :raises ConnectionFormError: where a field is missing or malformed, naming it and what is accepted.
         """
-        return _checked(self.backmarket_conn_id, self.get_connection(self.backmarket_conn_id))
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        try:
+            connection = self.get_connection(self.backmarket_conn_id)
+        except AirflowNotFoundException:
+            raise NoConnectionError(self.backmarket_conn_id, self.hook_name) from None
+        return _checked(self.backmarket_conn_id, connection)
 
     def get_conn(self) -> BackMarketClient:
         """Return the client, opened at the first call; close it with :meth:`close`."""

@@ -222,13 +222,14 @@ def gather(session: Session, place: Place, choice: Choice) -> Page:
 
 def _home_currency(account: str) -> str | None:
     """Return the currency of the market of an account's connection; None where there is none that can be used."""
-    from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+    from airflow.sdk.exceptions import AirflowRuntimeError
 
+    from backmarket.environment import NoConnectionError
     from backmarket.hooks.backmarket import BackMarketHook, ConnectionFormError
 
     try:
         config = BackMarketHook(seller_account(account).backmarket_conn_id).config
-    except (AirflowNotFoundException, AirflowRuntimeError, ConnectionFormError):
+    except (AirflowRuntimeError, ConnectionFormError, NoConnectionError):
         return None
     market = MARKETS.get(config.market)
     return market.currency if market else None

@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from backmarket.environment import NoConnectionError
 from backmarket.seller_account import DEFAULT_WAREHOUSE
 
 if TYPE_CHECKING:
@@ -37,17 +38,19 @@ def open_connection(conn_id: str = DEFAULT_WAREHOUSE, *, connect_seconds: int | 
     Statements that belong together go into ``with connection.transaction():``.
 
     :param connect_seconds: how long to wait for the server, for who cannot wait as long as the system does.
+    :raises NoConnectionError: where Airflow gives no such connection.
     :raises WarehouseUnavailableError: where the server does not answer or refuses the login, or the connection has an
         extra field that the driver does not know.
     """
     import psycopg
     from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
     hook = PostgresHook(postgres_conn_id=conn_id)
-    if connect_seconds is not None:
-        hook.connection.extra = json.dumps({"connect_timeout": connect_seconds, **hook.connection.extra_dejson})
     connection = None
     try:
+        if connect_seconds is not None:
+            hook.connection.extra = json.dumps({"connect_timeout": connect_seconds, **hook.connection.extra_dejson})
         # psycopg 3 as soon as it is installed, which our requirements see to.
         connection = cast("Connection", hook.get_conn())
         connection.autocommit = True
@@ -57,6 +60,8 @@ def open_connection(conn_id: str = DEFAULT_WAREHOUSE, *, connect_seconds: int | 
         if task := _this_task():
             # What a statement writes down can lead to the log of the task that ran it.
             connection.execute("select set_config('airflow.task', %s, false)", [task])
+    except AirflowNotFoundException:
+        raise NoConnectionError(conn_id, "Postgres") from None
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         if connection is not None:
             connection.close()

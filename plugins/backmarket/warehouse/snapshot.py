@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from backmarket.environment import holds_connection, where_connection_is
+from backmarket.environment import NoConnectionError
 from backmarket.seller_account import DEFAULT_WAREHOUSE
 from backmarket.warehouse import sql
 from backmarket.warehouse.connection import WarehouseUnavailableError, open_connection
@@ -96,21 +96,12 @@ def writer(account: str, conn_id: str = DEFAULT_WAREHOUSE) -> Iterator[Reader]:
 @contextmanager
 def _opened(conn_id: str) -> Iterator[Connection]:
     import psycopg
-    from airflow.sdk.exceptions import AirflowNotFoundException
     from psycopg.rows import dict_row
 
     try:
         connection = open_connection(conn_id, connect_seconds=_CONNECT_SECONDS)
-    except AirflowNotFoundException:
-        if holds_connection(conn_id):
-            raise DatabaseDownError(
-                f"Connection {conn_id} cannot be read as it stands {where_connection_is(conn_id)}. In a URI the signs "
-                "of a password other than letters and digits have to be percent-encoded: # is %23, / is %2F, @ is %40."
-            ) from None
-        raise DatabaseDownError(
-            f"There is no connection {conn_id} yet. Add it under Admin → Connections, type Postgres: it is where "
-            "orders and everything else are kept."
-        ) from None
+    except NoConnectionError as error:
+        raise DatabaseDownError(str(error)) from None
     except WarehouseUnavailableError as error:
         raise DatabaseDownError(
             f"The database of connection {conn_id} does not answer. Nothing is lost: DAGs catch up once it is back. "
