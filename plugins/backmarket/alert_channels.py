@@ -26,6 +26,12 @@ def send(conn_id: str, message: Message) -> None:
 
     :raises AlertChannelError: saying what is wrong with the connection, never what is secret in it.
     """
+    if "/" in conn_id:
+        # The address of a webhook is a secret: who has it can write to the channel.
+        raise AlertChannelError(
+            "backmarket_alert_conn_id holds an address, and needs the id of a connection. Add one under Admin → "
+            "Connections, of type HTTP or Slack Incoming Webhook, put the address there, and its id into the Variable."
+        )
     try:
         _notifier(BaseHook.get_connection(conn_id), message).notify({})
     except AlertChannelError:

@@ -439,6 +439,13 @@ def test_a_connection_that_cannot_be_used_is_explained(
     assert "s3cr3t" not in str(failed.value)
 
 
+def test_an_address_in_place_of_a_connection_is_not_repeated() -> None:
+    """It is what people have at hand, and a secret."""
+    with pytest.raises(AlertChannelError, match="needs the id of a connection") as failed:
+        send("https://hooks.example.com/services/T0/B0/s3cr3t", MESSAGE)
+    assert "s3cr3t" not in str(failed.value)
+
+
 def test_a_missing_connection_is_explained() -> None:
     """The Variable may name what nobody has made yet."""
     with pytest.raises(AlertChannelError, match=r"nowhere: AirflowNotFoundException\. Check it under Admin"):
