@@ -509,6 +509,15 @@ def test_an_archive_replaced_after_it_was_listed_is_left_to_the_next_run(
     assert [path.rpartition("!/")[2] for path in loading.files_left] == ["devices.csv", "prices.csv"]
 
 
+def test_a_folder_in_an_archive_may_be_parted_as_on_windows(inbox: ObjectStoragePath) -> None:
+    """Else no table's name would stand at the beginning of the file's, and nobody would read it."""
+    put(inbox, "all.zip", zipped(("export\\stock.csv", CONTENT)))
+    (file,) = list_inbox(str(inbox))
+    assert file.name == "stock.csv"
+    with file.content() as (unpacked, _):
+        assert unpacked.read() == CONTENT
+
+
 def test_files_in_an_archive_keep_the_order_in_which_they_were_written(inbox: ObjectStoragePath) -> None:
     """By the archive's own times; those of one moment are alike."""
     target = io.BytesIO()

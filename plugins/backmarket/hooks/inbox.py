@@ -94,7 +94,9 @@ class InboxFile:
     @property
     def name(self) -> str:
         """The file's own name, which may hold the invoice reference."""
-        return self.path.rpartition("/")[2]
+        name = self.path.rpartition("/")[2]
+        # Some programs of Windows part the folders in an archive their own way.
+        return name if self.member is None else name.rpartition("\\")[2]
 
     @contextmanager
     def content(self) -> Iterator[tuple[IO[bytes], str]]:
