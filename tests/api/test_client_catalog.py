@@ -104,3 +104,14 @@ def test_a_listing_is_that_of_a_sku_in_any_case(
     assert client.find_listing(asked, "fr-fr") is not None
     with pytest.raises(errors.UnreadableDocumentError):
         client.find_listing(asked, "fr-fr")
+
+
+def test_another_listing_than_the_one_asked_for_tells_nothing_of_it(
+    client: BackMarketClient, server: HostileServer
+) -> None:
+    """A quantity whose answer was lost would be confirmed by it; both of its ids are its own, in any case."""
+    server.answer(Reply({**FOUND, "listing_id": 77}))
+    for own in (FOUND["id"], str(FOUND["id"]).upper(), 77):
+        assert client.get_listing(own, "fr-fr").quantity == 3  # type: ignore[arg-type]
+    with pytest.raises(errors.MalformedAnswerError, match="another listing"):
+        client.get_listing("0b0d2f64-6f0b-4c69-8f7e-0f4cf6a7b111", "fr-fr")

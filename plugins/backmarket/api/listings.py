@@ -50,9 +50,13 @@ class ListingCalls(Calls):
         :param listing_id: the UUID ``id``, or the deprecated integer.
         :raises NotFoundError: if the account has no such listing.
         :raises UnreadableDocumentError: carrying the document, if it does not fit the model.
+        :raises MalformedAnswerError: if it is another listing than the one asked for.
         """
         path = _path_of(listing_id)
-        return as_document(Listing, self._transport.read(path, market=market), "GET", path)
+        listing = as_document(Listing, self._transport.read(path, market=market), "GET", path)
+        if str(listing_id).lower() not in {str(listing.id), str(listing.listing_id)}:
+            raise MalformedAnswerError("another listing than the one asked for", method="GET", path=path)
+        return listing
 
     def find_listing(self, sku: str, market: str) -> Listing | None:
         """Read the listing of a SKU, which matches in any case; None where the answer is 404.
