@@ -120,7 +120,9 @@ def test_a_view_of_the_seller_that_fails_costs_the_page_nothing(
     assert "look whether a view of yours in schema seller fails" in answer.text
 
 
-def test_the_account_card_says_where_the_account_stands(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:
+def test_the_account_card_says_where_the_account_stands(
+    signed_in: SignIn, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Platform, token, last check, requests and SKU lines used, as the limits that all workers share count them."""
     from pyrate_limiter import RateItem
 
@@ -146,6 +148,9 @@ def test_the_account_card_says_where_the_account_stands(signed_in: SignIn, wareh
     assert "1,500<small> of 1,950</small>" in page
     warehouse.execute("update backmarket.accounts set token_valid = false")
     assert "Back Market refuses the token" in viewer.get("/backmarket/").text
+    assert "into connection backmarket_default under Admin → Connections" in viewer.get("/backmarket/").text
+    monkeypatch.setenv("AIRFLOW_CONN_BACKMARKET_DEFAULT", "backmarket://")
+    assert "in the environment (AIRFLOW_CONN_BACKMARKET_DEFAULT), then run" in viewer.get("/backmarket/").text
 
 
 def test_several_accounts_have_a_page_each(signed_in: SignIn, warehouse: psycopg.Connection[Any]) -> None:

@@ -47,3 +47,9 @@ def test_the_most_pressing_thing_comes_first(changed: dict[str, object], level: 
     found = verdict(replace(WELL, **changed))  # type: ignore[arg-type]
     assert (found.level, found.headline) == (level, headline)
     assert found.text
+
+
+def test_a_refused_token_is_renewed_where_its_connection_is() -> None:
+    """With several accounts, and where the environment holds connections, "the connection" is not enough."""
+    standing = replace(WELL, token_valid=False, token_place="backmarket_us in the environment")
+    assert verdict(standing).text.startswith("Put a new one into connection backmarket_us in the environment, then run")

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from backmarket.api.throttle import GENERAL_RATES
 from backmarket.concerns import ACCOUNT, AFTER_SALES, ALERTS, BACKBOX, ORDERS, SETTLEMENTS, SWITCHES, kinds_of, task_of
+from backmarket.environment import where_connection_is
 from backmarket.page import after_sales, backbox, charts
 from backmarket.page.airflow_state import backfills, dag_states, known_accounts, open_approvals, schedules, task_path
 from backmarket.page.variables import connection_sources, read_all, unread_variables, value_of
 from backmarket.page.verdict import Standing, Verdict, verdict
 from backmarket.rules.progress import progress_in_words
 from backmarket.seller_account import dag_id_of, seller_account
+from backmarket.sources import AIRFLOW, ENVIRONMENT
 from backmarket.warehouse.needs import read_needs
 from backmarket.warehouse.sku_line_budget import SKU_LINE_RATES
 from backmarket.warehouse.snapshot import DatabaseDownError
@@ -120,6 +122,13 @@ class Overview:
         return connection_sources(self.conn_ids)
 
     @property
+    def token_place(self) -> str:
+        """The connection that has the token, and where that is changed."""
+        conn_id, kept_by = self.connections[0]
+        is_elsewhere = kept_by not in {AIRFLOW, ENVIRONMENT}
+        return f"{conn_id} {f'in the {kept_by}' if is_elsewhere else where_connection_is(conn_id)}"
+
+    @property
     def failed_backfills(self) -> list[Backfill]:
         """The backfills with runs that have failed."""
         return [each for each in self.backfills if each.failed]
@@ -139,11 +148,14 @@ class Overview:
     @property
     def verdict(self) -> Verdict:
         """How things stand, in a sentence."""
+        token_valid = self.chosen["token_valid"] if self.chosen else None
         return verdict(
             Standing(
                 account_dag=dag_id_of(ACCOUNT.stem, self.account),
                 problem=self.problem,
-                token_valid=self.chosen["token_valid"] if self.chosen else None,
+                token_valid=token_valid,
+                # Each question to a store of secrets takes its time.
+                token_place=self.token_place if token_valid is False else "",
                 has_run=any(row.last_success for row in self.rows),
                 is_enabled=self.variables["enabled"].value is True,
                 is_dry_run=self.variables["dry_run"].value is True,

@@ -15,6 +15,7 @@ class Standing:
     :param account_dag: the DAG that checks the token.
     :param problem: why the database cannot be read; empty where it can.
     :param token_valid: what the last check of the token found; None before the first.
+    :param token_place: the connection that has it, and where that is changed.
     :param has_run: whether anything that a person can switch on ever succeeded.
     :param is_enabled: whether the main switch is on.
     :param is_dry_run: whether changes are only recorded.
@@ -34,6 +35,7 @@ class Standing:
     stopped: int
     waiting: int
     unusable: tuple[str, ...] = ()
+    token_place: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def verdict(standing: Standing) -> Verdict:
     if standing.problem:
         return Verdict("bad", "The database cannot be read", standing.problem)
     if standing.token_valid is False:
-        text = f"Put a new one into the connection under Admin → Connections, then run {standing.account_dag}."
+        text = f"Put a new one into connection {standing.token_place}, then run {standing.account_dag}."
         return Verdict("bad", "Back Market refuses the token", text)
     if not standing.is_enabled:
         return Verdict("off", "Switched off", "Nothing is read from Back Market and nothing is sent.")
