@@ -59,6 +59,8 @@ def test_without_variables_everything_is_off() -> None:
     [
         ("enabled", "maybe", "true, false, yes, no"),
         ("enabled", "t", "true, false, yes, no"),
+        ("phone_titles", "(iphone", "a regular expression"),
+        ("phone_titles", "iphone{1,99999999999}", "a regular expression"),
         ("dry_run", "n", "true, false, yes, no"),
         ("order_download", "2", "true, false, yes, no"),
         ("max_qty", "9999999999", "at most 2147483647"),
@@ -103,6 +105,13 @@ def test_a_long_value_leaves_room_for_what_to_do() -> None:
     assert len(str(error.value)) < 1000
     assert "(50,002 characters)" in str(error.value)
     assert str(error.value).endswith("then clear this task.")
+
+
+def test_a_value_that_is_too_deep_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever Python's own reader of JSON says of it."""
+    monkeypatch.setenv("AIRFLOW_VAR_BACKMARKET_MARKETS", "[" * 100_000)
+    with pytest.raises(VariableError, match=r"backmarket_markets is .* a JSON list of markets"):
+        read_variable("default", "markets")
 
 
 @pytest.mark.parametrize("name", [name for name in VARIABLES if name.endswith("_days")])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -19,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from backmarket.environment import where_variable_is
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from backmarket.api.config import ClientConfig
     from backmarket.rules.inventory import StockPolicy
@@ -69,7 +70,26 @@ Share = Annotated[Decimal, Field(ge=0, lt=100, allow_inf_nan=False, description=
 
 def _decode(value: object) -> object:
     """Accept JSON; what it must hold is for the validator to say."""
-    return json.loads(value) if isinstance(value, str) else value
+    with _as_wrong_value():
+        return json.loads(value) if isinstance(value, str) else value
+
+
+def _compile(value: object) -> object:
+    """Accept a regular expression; the validator knows all slips in one but these."""
+    with _as_wrong_value():
+        return re.compile(value) if isinstance(value, str) else value
+
+
+@contextmanager
+def _as_wrong_value() -> Iterator[None]:
+    """Let a value that is too deep, or repeats too much, be one that cannot be used, like any other.
+
+    :raises ValueError: then.
+    """
+    try:
+        yield
+    except (OverflowError, RecursionError, re.error) as error:
+        raise ValueError(str(error)) from None
 
 
 # What a column of units holds.
@@ -666,7 +686,7 @@ class PhoneSettings(Settings):
     :param phone_titles: what the title of a smartphone looks like: a regular expression.
     """
 
-    phone_titles: re.Pattern[str] = Field(
+    phone_titles: Annotated[re.Pattern[str], BeforeValidator(_compile)] = Field(
         default=re.compile(SMARTPHONES), description="a regular expression over product titles"
     )
 
