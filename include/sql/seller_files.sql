@@ -144,6 +144,17 @@ where account = %(account)s and target = %(target)s and path <> %(path)s and loa
 order by loaded_of desc
 limit 1;
 
+-- name: select_other_account
+-- Another account whose table this very file has filled, and in whose inbox it still lies; no row where there is none.
+-- :account, :target, :path, :sha256
+select account
+from backmarket.seller_files
+where
+    account <> %(account)s and target = %(target)s and path = %(path)s and sha256 = %(sha256)s
+    and status = 'loaded' and gone_at is null
+order by account
+limit 1;
+
 -- name: stage_differences
 -- The keys whose rows the file says otherwise than they are stored, or that are not stored yet.
 -- :account; {stored}, {key}, {columns}

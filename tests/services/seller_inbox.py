@@ -61,6 +61,7 @@ class Inbox:
     """
 
     connection: psycopg.Connection[Any]
+    account: str = "default"
     now: datetime = STORED_AT + timedelta(days=30)
     runs: int = 0
 
@@ -69,7 +70,7 @@ class Inbox:
         self.runs += 1
         run_id = run_id or f"run {self.runs}"
         log = logging.getLogger("test")
-        loading = SellerFileLoading(self.connection, "default", FileRules(**rules), log, run_id, now=self.now)
+        loading = SellerFileLoading(self.connection, self.account, FileRules(**rules), log, run_id, now=self.now)
         self.counts = loading.load(files)
         return loading
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Any
 
@@ -433,6 +434,39 @@ def test_rows_of_another_account_are_refused(inbox: Inbox) -> None:
     loading = inbox.load(csv_file("account,sku,quantity\ndefault,A,1\nus,B,1\n"))
     assert inbox.stock == {"A": 1}
     assert loading.rejected == 1
+
+
+def test_units_are_counted_for_one_account_where_two_read_one_inbox(inbox: Inbox) -> None:
+    """Both would sell them. The same count in another folder, and rows that name their account, are each one's own."""
+    file, other = csv_file("sku,quantity\nA,1\n"), replace(inbox, account="us")
+    inbox.load(file)
+    for _ in range(2):
+        assert other.load(file).refused == ["in/stock.csv"]
+    ((reason,),) = inbox.rows("select reason from backmarket.seller_files where account = 'us'")
+    assert reason.startswith("account default reads this very file")
+    assert "backmarket_us__seller_inbox" in reason
+    assert other.load(csv_file("sku,quantity\nA,1\n", "us/stock.csv")).refused == []
+    named = csv_file(
+        "account,sku,quantity\ndefault,B,1\nus,C,2\n",
+        "in/stock of both.csv",
+        modified_at=STORED_AT + timedelta(hours=1),
+    )
+    inbox.load(named)
+    assert other.load(named).refused == []
+    rows = inbox.rows("select account, sku, quantity from seller.stock where quantity > 0 order by 1, 2")
+    assert rows == [("default", "B", 1), ("us", "C", 2)]
+    prices = csv_file("sku,market,price,currency\nA,fr-fr,100.00,EUR\n", "in/prices.csv")
+    assert inbox.load(prices).refused == other.load(prices).refused == []
+
+
+def test_a_file_that_the_other_account_gives_up_is_loaded(inbox: Inbox) -> None:
+    """It is read again by each run until then."""
+    file, other = csv_file("sku,quantity\nA,1\n"), replace(inbox, account="us")
+    inbox.load(file)
+    other.load(file)
+    inbox.load()
+    assert other.load(file).refused == []
+    assert inbox.rows("select account, quantity from seller.stock where account = 'us'") == [("us", 1)]
 
 
 PLACES = "sku,quantity,Lager,counted_at\nA,1,Paris,2026-11-26T07:00:00Z\nA,2,Lyon,2026-11-26T07:00:00Z\n"

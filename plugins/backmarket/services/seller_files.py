@@ -26,6 +26,7 @@ from backmarket.warehouse.seller_files import (
     FileState,
     Staging,
     Target,
+    account_that_has,
     adopt_copy,
     count_run,
     known_content,
@@ -376,7 +377,7 @@ class SellerFileLoading:
         self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState, original: KnownContent | None
     ) -> FileState:
         target = reading.target
-        staging = self._stage(file, reading, content, original)
+        staging = self._stage(file, reading, content, state, original)
         if not reading.row_count:
             raise FileRefusedError("it has a header and not one row")
         if reading.rejected == reading.row_count:
@@ -405,7 +406,17 @@ class SellerFileLoading:
             gone_rows=found.gone,
         )
 
-    def _stage(self, file: InboxFile, reading: Reading, content: IO[bytes], original: KnownContent | None) -> Staging:
+    def _refuse_shared(self, state: FileState) -> None:
+        """Refuse a count of units that another account has taken for its own: both would sell them."""
+        if other := account_that_has(self.connection, self.account, state):
+            raise FileRefusedError(
+                f"account {other} reads this very file, and units that are counted for two accounts are sold by both. "
+                f"Give one of them an inbox of its own, such as by Variable backmarket_{self.account}__seller_inbox"
+            )
+
+    def _stage(
+        self, file: InboxFile, reading: Reading, content: IO[bytes], state: FileState, original: KnownContent | None
+    ) -> Staging:
         """Stage the rows of a file that can be used, and take down the others."""
         target = reading.target
         if problem := why_not_fillable(self.connection, target):
@@ -415,6 +426,8 @@ class SellerFileLoading:
             table = exchange_rates(table)
         columns = (ACCOUNT, *target.columns)
         header = find_header(table.first_rows, columns, target.required, self.rules.columns.get(target.name))
+        if target is TARGETS["stock"] and ACCOUNT not in header.places:
+            self._refuse_shared(state)
         staging = Staging(self.connection, self.account, target, file.path)
         staging.copy(reading.rows(table, header))
         if original and not reading.counted_without_time:

@@ -300,6 +300,18 @@ def newer_file(connection: Connection, account: str, target: str, path: str, sto
     return str(row[0]) if row else None
 
 
+def account_that_has(connection: Connection, account: str, state: FileState) -> str | None:
+    """Return another account whose table this very file has filled; None where there is none.
+
+    To be called in a transaction: of two accounts that load one file at once, the second finds the first.
+    """
+    parameters = {"account": account, "target": state.target, "path": clean(state.path), "sha256": state.sha256}
+    name = f"seller_file/{state.path}"
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [clean(name)])
+    row = connection.execute(sql.statement("seller_files/select_other_account"), parameters).fetchone()
+    return str(row[0]) if row else None
+
+
 def count_run(connection: Connection, account: str, run_id: str) -> RunCounts:
     """Return what came of the files that a run has read, in all of its attempts."""
     parameters = {"account": account, "run_id": run_id}
