@@ -269,12 +269,16 @@ class Seller:
         earlier.append(sha256(content).hexdigest())
 
     def set_prices(self, most: int) -> None:
-        """Move some prices a little, and now and then one so far that a person has to agree."""
+        """Move some prices a little, and now and then one so far that a person has to agree.
+
+        Not of SKUs with a cost: their prices follow the competition, in whatever market they have one.
+        """
+        competing = {sku for sku, _ in self.books.bounds}
         for listing in self._some(self._stage.sandbox.listings(), most):
             market = self._rng.choice(MARKETS)
             offer = listing["offers"].get(market)
-            of_others = self.books.approvable | self.books.bounds.keys()
-            if not offer or not offer["price"] or (listing["sku"], market) in of_others:
+            is_others = listing["sku"] in competing or (listing["sku"], market) in self.books.approvable
+            if not offer or not offer["price"] or is_others:
                 continue
             is_large = self._rng.random() < 0.05
             factor = Decimal("0.55") if is_large else Decimal(self._rng.randint(96, 104)) / 100
