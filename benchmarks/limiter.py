@@ -19,13 +19,12 @@ from random import uniform
 
 from psycopg_pool import ConnectionPool
 
-from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, Throttle
+from backmarket.api.throttle import CATALOG_RATES, DELAY, GENERAL_RATES, Throttle
 from backmarket.warehouse.rate_limit import shared_bucket
 from local.postgres import embedded_postgres
 
 PROJECT = Path(__file__).resolve().parents[1]
 LIMIT, WINDOW_SECONDS = 200, 10
-DELAY = 0.3
 PROCESSES, THREADS = 2, 8
 
 

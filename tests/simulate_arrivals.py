@@ -15,15 +15,13 @@ from unittest.mock import patch
 
 from pyrate_limiter import InMemoryBucket, Rate
 
-from backmarket.api.throttle import CATALOG_RATES, GENERAL_RATES, Throttle
+from backmarket.api.throttle import CATALOG_RATES, DELAY, GENERAL_RATES, Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 WINDOW = 10.0
 PROCESSES, THREADS = 2, 8
-DELAY = 0.3
-"""A request arrives up to so many seconds after it left."""
 
 MARGINS = [(200, 10_000), (199, 10_050), (198, 10_100), (199, 10_200), (198, 10_200), (195, 10_200), (199, 10_400)]
 CATALOG_MARGINS = [(20, 10_000), (19, 10_100), (19, 10_200), (19, 10_300), (19, 10_400)]

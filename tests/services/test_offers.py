@@ -21,6 +21,7 @@ from backmarket.operators.inventory_prices import (
     BackMarketInventoryListingRefreshOperator,
     BackMarketOfferRefreshOperator,
 )
+from backmarket.rules.hidden_sales import SOON
 from backmarket.services.offers import OfferSending, settle_by_readings
 from backmarket.services.price_batches import PriceBatches
 from backmarket.services.prices import PriceSending
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from backmarket.api.models import Listing
+    from backmarket.services.offers import Outcome
     from sandbox.remote import Sandbox
 
 LOG = logging.getLogger(__name__)
@@ -118,42 +120,45 @@ def test_a_quantity_that_arrives_after_it_was_read_back_is_known_as_ours(
     assert _all(warehouse, "select * from backmarket.inventory_findings") == []
 
 
-def _read_meanwhile(
-    monkeypatch: pytest.MonkeyPatch, upload: OfferSending, sandbox: Sandbox, before: Listing, sold: int
-) -> None:
-    """After a write, let another run read the listing as it was before; begun later, and stored before our reading.
+def _raise_while_another_run_reads(
+    upload: OfferSending, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, sold: int
+) -> tuple[dict[str, Any], Outcome]:
+    """Show five more units and lose the answer; give the listing as it was, and what became of the change.
+
+    Another run reads the listing as it was before; it begins later, and stores that before we read back.
 
     :param sold: how many units are sold between its reading and ours.
     """
+    listing = sandbox.listings()[0]
+    before = upload.read(UUID(listing["id"]), "fr-fr")
+    (change,) = _plan(upload, (listing["sku"], listing["id"], before.quantity, before.quantity + 5))
     read = BackMarketClient.get_listing
 
     def read_meanwhile(self: BackMarketClient, listing_id: UUID, market: str) -> Listing:
         if sandbox.journal("POST", "/ws/listings"):
             now = datetime.now(UTC)
             store_readings(upload.connection, "default", market, [before], read_at=now)
-            reading = Reading(listing_id, before.sku or "", before.quantity, now)
+            reading = Reading(listing_id, listing["sku"], before.quantity, now)
             compare_readings(upload.connection, "default", [reading], {}, since=now - HOLD, now=now)
-            (listing,) = (each for each in sandbox.listings() if each["id"] == str(listing_id))
-            sandbox.patch_listing(listing["sku"], quantity=listing["quantity"] - sold)
+            sandbox.patch_listing(listing["sku"], quantity=before.quantity + 5 - sold)
         return read(self, listing_id, market)
 
-    monkeypatch.setattr(BackMarketClient, "get_listing", read_meanwhile)
+    sandbox.fault("reset_after", method="POST")
+    with monkeypatch.context() as patch:
+        patch.setattr(BackMarketClient, "get_listing", read_meanwhile)
+        return listing, upload.send_quantity(change, None)
 
 
 def test_a_quantity_seen_after_its_answer_was_lost_is_what_the_listing_shows(
     upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever another run has just read: what is sold of it then is seen."""
-    listing = sandbox.listings()[0]
-    shown, listing_id = listing["quantity"], UUID(listing["id"])
-    (change,) = _plan(upload, (listing["sku"], listing["id"], shown, shown + 5))
-    _read_meanwhile(monkeypatch, upload, sandbox, upload.read(listing_id, "fr-fr"), sold=0)
-    sandbox.fault("reset_after", method="POST")
-    assert upload.send_quantity(change, None) == "confirmed"
-    assert _all(warehouse, f"select quantity from backmarket.listings where id = '{listing_id}'") == [(shown + 5,)]
-    monkeypatch.undo()
-    sandbox.patch_listing(listing["sku"], quantity=shown)
-    upload.read(listing_id, "fr-fr")
+    listing, outcome = _raise_while_another_run_reads(upload, sandbox, monkeypatch, sold=0)
+    assert outcome == "confirmed"
+    shown = _all(warehouse, f"select quantity from backmarket.listings where id = '{listing['id']}'")
+    assert shown == [(listing["quantity"] + 5,)]
+    sandbox.patch_listing(listing["sku"], quantity=listing["quantity"])
+    upload.read(UUID(listing["id"]), "fr-fr")
     assert _all(warehouse, "select units from backmarket.listing_drops") == [(5,)]
 
 
@@ -161,12 +166,8 @@ def test_what_another_run_reads_before_a_quantity_arrives_hides_no_unit_that_is_
     upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is being sent stays known until its sender has settled it."""
-    listing = sandbox.listings()[0]
-    shown, listing_id = listing["quantity"], UUID(listing["id"])
-    (change,) = _plan(upload, (listing["sku"], listing["id"], shown, shown + 5))
-    _read_meanwhile(monkeypatch, upload, sandbox, upload.read(listing_id, "fr-fr"), sold=1)
-    sandbox.fault("reset_after", method="POST")
-    assert upload.send_quantity(change, None) == "unknown"
+    _, outcome = _raise_while_another_run_reads(upload, sandbox, monkeypatch, sold=1)
+    assert outcome == "unknown"
     assert _all(warehouse, "select units from backmarket.listing_drops") == [(1,)]
     assert _all(warehouse, "select * from backmarket.inventory_findings") == []
 
@@ -185,6 +186,28 @@ def test_a_quantity_that_never_arrived_is_sent_again_by_the_same_run_and_holds_n
     assert upload.send_quantity(again, None) == "confirmed"
     assert not upload.read_unseen_again(AT_ONCE)
     assert upload.failures.failed == {}
+    assert _all(warehouse, "select * from backmarket.listing_drops") == []
+
+
+@pytest.mark.parametrize("by_a_later_run", [False, True])
+def test_a_quantity_that_turns_out_not_to_have_arrived_holds_nothing_later(
+    upload: OfferSending, sandbox: Sandbox, warehouse: psycopg.Connection[Any], *, by_a_later_run: bool
+) -> None:
+    """Whoever settles it forgets it, also where it is not sent again: the old figure is then what the listing shows."""
+    listing = sandbox.listings()[0]
+    listing_id, shown = UUID(listing["id"]), listing["quantity"]
+    (change,) = _plan(upload, (listing["sku"], listing["id"], shown, shown + 5))
+    sandbox.fault("reset_before", method="POST")
+    upload.send_quantity(change, None)
+    if by_a_later_run:
+        readings = {(listing["id"], ""): (shown, datetime.now(UTC))}
+        counts = settle_by_readings(upload.quantities, upload.quantities.unsettled(), readings)
+        assert counts["planned_again"] == 1
+    else:
+        assert upload.read_unseen_again(AT_ONCE)
+    later = datetime.now(UTC) + 2 * SOON
+    reading = Reading(listing_id, listing["sku"], shown, later)
+    compare_readings(warehouse, "default", [reading], {}, since=later - HOLD, now=later)
     assert _all(warehouse, "select * from backmarket.listing_drops") == []
 
 
