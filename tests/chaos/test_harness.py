@@ -157,6 +157,15 @@ def test_what_the_seller_counts_lacks_the_units_of_accepted_orders(days: Days, s
     assert days.seller.free_units(sandbox.orders())[sku.lower()] == before - 1
 
 
+def test_prices_that_follow_the_competition_are_set_in_no_other_market(days: Days, sandbox: Sandbox) -> None:
+    """A SKU with a cost follows it wherever it has a price: what the books say would be no price that must show."""
+    for _ in range(5):
+        days.seller.set_prices(len(sandbox.listings()))
+    books = days.seller.books
+    assert len(books.prices) > len(books.bounds) == 4
+    assert {sku for sku, _ in books.prices}.isdisjoint(sku for sku, _ in books.bounds)
+
+
 def test_runs_that_hang_or_break_are_losses_and_a_red_last_run_is_one(tmp_path: Path) -> None:
     """A killed run is none, and neither is a run that failed in the storm."""
     ways = (("a", "failed"), ("a", "success"), ("b", "killed"), ("b", "hung"), ("c", "crashed"), ("c", "success"))
