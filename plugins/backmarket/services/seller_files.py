@@ -210,9 +210,7 @@ class SellerFileLoading:
             seen += 1
             before = self._known.get(file.path)
             if before and self._is_settled(before, file, target):
-                if before.status == "held":
-                    self.held.append(file.path)
-                elif before.status == "refused":
+                if before.status == "refused":
                     self.refused.append(file.path)
                 continue
             self._load(file, target)
@@ -243,7 +241,7 @@ class SellerFileLoading:
             return False
         if known.status in {"loaded", "superseded"}:
             return True
-        return not self.rules.may_drop_all and not self._newer_file(file, target)
+        return known.status == "refused" and not self._newer_file(file, target)
 
     def _stored_at(self, file: InboxFile) -> datetime:
         """Return when a file was stored: one of a time to come no later than when it was first seen as it is."""
